@@ -1,0 +1,26 @@
+"""Errors that a user can cause and mend; the command line prints them as one line and exits with 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Something given to the library or the command line cannot be used; the message says what would be.
+
+    A subclass of `ValueError`, so library users can catch it as the built-in they expect.
+    """
+
+
+def unknown(kind: str, given: str, accepted: Iterable[str]) -> UserError:
+    """Build the error for an unknown name: what was given, what is accepted, the nearest right spelling.
+
+    Example:
+        >>> str(unknown("model", "lstmm", ["lstm", "irnn"]))
+        "unknown model 'lstmm'; did you mean 'lstm'? Accepted: irnn, lstm"
+    """
+    names = sorted(accepted)
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UserError(f"unknown {kind} {given!r}; {hint}Accepted: {', '.join(names)}")

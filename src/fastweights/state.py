@@ -1,0 +1,104 @@
+"""What every recurrent state has in common: named tuples of tensors, batch as dimension 0, nested for stacks.
+
+The four functions work on the state of any backbone, so carrying, cutting, resetting and moving a state is
+written once, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+S = TypeVar("S")
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], state: S) -> S:
+    """Apply `function` to every tensor of a state and keep its structure.
+
+    Args:
+        function: called once for each tensor.
+        state: a tensor, None, or a (named) tuple of states, however deeply nested.
+
+    Raises:
+        TypeError: if the state holds anything else.
+    """
+    mapped: Any
+    if state is None:
+        return state
+    if isinstance(state, Tensor):
+        mapped = function(state)
+    elif isinstance(state, tuple):
+        parts = [map_tensors(function, part) for part in state]
+        mapped = type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    else:
+        raise TypeError(f"a state is a tuple of tensors, not {type(state).__name__}")
+    return mapped
+
+
+def tensors(state: object) -> list[Tensor]:
+    """List the tensors of a state, in the order of its fields."""
+    found: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(note, state)
+    return found
+
+
+def detach(state: S) -> S:
+    """Cut a state off its history, as truncated back-propagation through time does between segments.
+
+    Example:
+        >>> hidden = torch.ones(2, 3, requires_grad=True) * 2
+        >>> detach((hidden,))[0].requires_grad
+        False
+    """
+    return map_tensors(Tensor.detach, state)
+
+
+def reset(state: S, rows: Bool[Tensor, " batch"]) -> S:
+    """Zero the state of the rows marked True (new sequences) and leave the others alone.
+
+    Every backbone starts from zeros, so a row reset is a row started afresh. The state given is not changed.
+
+    Example:
+        >>> reset((torch.ones(2, 1),), torch.tensor([True, False]))[0].flatten().tolist()
+        [0.0, 1.0]
+    """
+
+    def zero(tensor: Tensor) -> Tensor:
+        marked = rows.to(tensor.device).view(-1, *([1] * (tensor.dim() - 1)))
+        return tensor.masked_fill(marked, 0)
+
+    return map_tensors(zero, state)
+
+
+def select(state: S, rows: Int[Tensor, " chosen"] | Bool[Tensor, " batch"]) -> S:
+    """Take the given rows of the batch, in the order given (a row may be taken twice, as beam search does).
+
+    Example:
+        >>> select((torch.arange(3.0)[:, None],), torch.tensor([2, 0]))[0].flatten().tolist()
+        [2.0, 0.0]
+    """
+    return map_tensors(lambda tensor: tensor[rows.to(tensor.device)], state)
+
+
+def to(state: S, *args: Any, **kwargs: Any) -> S:
+    """Move or cast every floating tensor of a state as `torch.Tensor.to` does; counters keep their dtype.
+
+    Example:
+        >>> to((torch.zeros(1, 2),), torch.float64)[0].dtype
+        torch.float64
+    """
+
+    def move(tensor: Tensor) -> Tensor:
+        moved = tensor.to(*args, **kwargs)
+        return moved if tensor.is_floating_point() else moved.to(tensor.dtype)
+
+    return map_tensors(move, state)
