@@ -1,0 +1,25 @@
+"""Training: one engine and small batch sources, each with a loss."""
+
+from fastweights.training.batches import Stage
+from fastweights.training.engine import Outcome, fit
+from fastweights.training.evaluate import evaluate
+from fastweights.training.optimiser import Optimiser, Schedule
+from fastweights.training.progress import NoProgress, Progress, TerminalProgress
+from fastweights.training.settings import Settings
+from fastweights.training.source import Source
+from fastweights.training.supervised import Supervised
+
+__all__ = [
+    "NoProgress",
+    "Optimiser",
+    "Outcome",
+    "Progress",
+    "Schedule",
+    "Settings",
+    "Source",
+    "Stage",
+    "Supervised",
+    "TerminalProgress",
+    "evaluate",
+    "fit",
+]

@@ -1,0 +1,160 @@
+"""Checkpoints: a folder each, whole or not there at all, and checked to the last byte when read.
+
+checkpoint/000000500/model.safetensors       tensors named "model.…", without that first part of the name
+                     optimiser.safetensors   likewise; one file for each first part
+                     meta.json               step and whatever else exact resume needs
+                     SHA256SUMS              of all the others; `sha256sum -c SHA256SUMS` checks them by hand
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from fastweights.errors import UserError
+from fastweights.runs import files
+
+KEPT = 2
+_SUMS = "SHA256SUMS"
+_META = "meta.json"
+_SUFFIX = ".safetensors"
+_log = logging.getLogger("fastweights.runs")
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds.
+
+    Attributes:
+        step: training steps done when it was taken.
+        tensors: on the CPU, by full name ("model.head.weight", …).
+        meta: plain JSON values.
+    """
+
+    step: int
+    tensors: dict[str, Tensor]
+    meta: dict[str, Any]
+
+
+class Damaged(Exception):
+    """A checkpoint folder that is not whole: a file is missing, cut off, or not what was written."""
+
+
+def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+    """Write the checkpoint of `step` under `root` and keep the newest two up to it.
+
+    It is made under a temporary name, synced and renamed, so a kill at any moment leaves the older ones whole.
+
+    Raises:
+        UserError: if it cannot be written (full disk, no permission); the older ones are untouched.
+    """
+    contents = _encode(step, tensors, meta)
+    target = root / f"{step:09d}"
+    temporary = root / f".{target.name}.{os.getpid()}.tmp"
+    replaced = temporary.with_suffix(".old")
+    with files.one_clear_line("write", target):
+        try:
+            root.mkdir(exist_ok=True)
+            files.remove(temporary)
+            temporary.mkdir()
+            for name, content in contents.items():
+                files.write_synced(temporary / name, content)
+            files.sync_folder(temporary)
+            if target.exists():
+                target.rename(replaced)
+            temporary.rename(target)
+            files.sync_folder(root)
+        except OSError:
+            files.remove(temporary)
+            raise
+    _prune(root, step)
+
+
+def read_newest(root: Path) -> Checkpoint | None:
+    """Read the newest whole checkpoint under `root`, or None where there is none at all.
+
+    A damaged one is passed over with a warning line.
+
+    Raises:
+        UserError: if checkpoints are there but none of them is whole.
+    """
+    steps = saved_steps(root)
+    for step in reversed(steps):
+        folder = root / f"{step:09d}"
+        try:
+            return _read(folder, step)
+        except Damaged as damage:
+            _log.warning("checkpoint %s is damaged (%s); trying the one before", folder, damage)
+    if steps:
+        raise UserError(f"no whole checkpoint in {root}: all {len(steps)} of them are damaged")
+    return None
+
+
+def saved_steps(root: Path) -> list[int]:
+    """List the steps that have a checkpoint folder, oldest first."""
+    if not root.is_dir():
+        return []
+    return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal())
+
+
+def _encode(step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> dict[str, bytes]:
+    from safetensors.torch import save
+
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition(".")
+        # A copy each: safetensors refuses tensors that share memory, as tied weights do.
+        copy = tensor.detach().to("cpu", copy=True).contiguous()
+        groups.setdefault(group, {})[rest] = copy
+    contents = {group + _SUFFIX: save(parts) for group, parts in sorted(groups.items())}
+    contents[_META] = files.to_json({**meta, "step": step}, indent=1)
+    contents[_SUMS] = _sums(contents)
+    return contents
+
+
+def _sums(contents: Mapping[str, bytes]) -> bytes:
+    lines = [
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in sorted(contents.items())
+    ]
+    return "".join(lines).encode()
+
+
+def _read(folder: Path, step: int) -> Checkpoint:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        contents = {path.name: path.read_bytes() for path in folder.iterdir()}
+    except OSError as error:
+        raise Damaged(error.strerror or str(error)) from error
+    if contents.pop(_SUMS, None) != _sums(contents):
+        raise Damaged("its checksums do not match")
+    try:
+        meta = json.loads(contents.pop(_META))
+        if meta.pop("step") != step:
+            raise Damaged("it belongs to another step")
+        tensors = {
+            f"{file.removesuffix(_SUFFIX)}.{name}": tensor
+            for file, content in contents.items()
+            for name, tensor in load(content).items()
+        }
+    except (KeyError, ValueError, AttributeError, SafetensorError) as error:
+        raise Damaged("its files cannot be read") from error
+    return Checkpoint(step, tensors, meta)
+
+
+def _prune(root: Path, newest: int) -> None:
+    """Keep the newest two up to `newest`; later ones belong to a future that was left behind."""
+    steps = saved_steps(root)
+    kept = [step for step in steps if step <= newest][-KEPT:]
+    for step in set(steps) - set(kept):
+        files.remove(root / f"{step:09d}")
+    for path in root.glob(".*"):
+        files.remove(path)

@@ -1,0 +1,71 @@
+"""What a run was made with: versions, the commit of the source, the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+import fastweights
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of Python and of the libraries that decide a run's numbers."""
+    import numpy
+
+    return {
+        "fastweights": fastweights.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": numpy.__version__,
+    }
+
+
+def commit() -> str | None:
+    """Name the git commit of the library's source ("-dirty": with changes); None outside a checkout of it."""
+    source = Path(fastweights.__file__)
+    command = ["git", "-C", str(source.parent)]
+    try:
+        # Installed into an environment inside some other repository, the file is not one that git follows.
+        subprocess.run(
+            [*command, "ls-files", "--error-unmatch", source.name],
+            check=True,
+            capture_output=True,
+            timeout=10,
+        )
+        found = subprocess.run(
+            [*command, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            check=True,
+            capture_output=True,
+            timeout=10,
+            text=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def machine() -> dict[str, str | int]:
+    """Describe the machine: system, processor, cores, threads in use, and the GPU where there is one."""
+    described: dict[str, str | int] = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+    }
+    if torch.cuda.is_available():
+        described["gpu"] = torch.cuda.get_device_name()
+    return described
+
+
+def _processor() -> str:
+    table = Path("/proc/cpuinfo")
+    if table.is_file():
+        for line in table.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,69 @@
+"""One writer at a time: a lock on the run folder that the system itself releases when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+from fastweights.errors import UserError
+from fastweights.runs import files
+
+
+class Lock:
+    """The lock file of a run folder; it holds the process id of its holder, for the message.
+
+    The lock is the operating system's, not the file's presence, so a killed process leaves nothing to clear up.
+    It may be taken several times by the object that holds it, and is let go with the last exit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[str] | None = None
+        self._depth = 0
+
+    def __enter__(self) -> Lock:
+        if self._file is None:
+            self._file = self._take()
+        self._depth += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0 and self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+    def _take(self) -> IO[str]:
+        with files.one_clear_line("write", self.path):
+            file = self.path.open("a+")
+        try:
+            _lock_file(file)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            folder = self.path.parent
+            raise UserError(
+                f"run {folder} is being written by process {holder}; wait for it or use another folder"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        return file
+
+
+def _lock_file(file: IO[str]) -> None:
+    """Lock an open file or raise `OSError` if another holds it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # A byte far beyond the text, so that others can read who holds the lock.
+        file.seek(1 << 20)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

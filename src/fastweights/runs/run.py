@@ -1,0 +1,189 @@
+"""The run folder: all that is needed to repeat, resume, plot or load a training run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fastweights.errors import UserError
+from fastweights.runs import checkpoint, environment, files
+from fastweights.runs.checkpoint import Checkpoint
+from fastweights.runs.lock import Lock
+
+FORMAT = 1
+_CONFIG = "config.json"
+_METRICS = "metrics.jsonl"
+_RESULT = "result.json"
+
+
+class Run:
+    """A run folder: `config.json`, `metrics.jsonl`, `checkpoint/`, `figures/`, `result.json`.
+
+    Make one with `Run.create` or `Run.open`. Reading needs nothing; whoever writes holds the lock:
+
+        with run.lock:
+            run.log({"step": 1, "loss": 2.3})
+
+    Attributes:
+        folder: the folder.
+        config: what `config.json` says.
+        lock: taken while writing, so that two processes never write the same run.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder = folder
+        self.config = config
+        self.lock = Lock(folder / ".lock")
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
+        """Make a new run folder and write its `config.json`.
+
+        Args:
+            folder: must not exist yet, or be empty.
+            config: plain JSON values; `versions`, `commit`, `machine` and `format` are added.
+
+        Raises:
+            UserError: if the folder exists and is not empty, or cannot be written.
+        """
+        path = Path(folder)
+        with files.one_clear_line("make", path):
+            path.mkdir(parents=True, exist_ok=True)
+        full = {
+            **config,
+            "format": FORMAT,
+            "versions": environment.versions(),
+            "commit": environment.commit(),
+            "machine": environment.machine(),
+        }
+        content = files.to_json(full, indent=1)
+        run = cls(path, json.loads(content))
+        with run.lock:
+            if any(entry != run.lock.path for entry in path.iterdir()):
+                hint = "resume it or use another" if (path / _CONFIG).exists() else "use another"
+                raise UserError(f"folder {path} exists already and is not empty; {hint}")
+            with files.one_clear_line("make", run.figures):
+                run.figures.mkdir()
+            files.write_atomically(path / _CONFIG, content)
+        return run
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Run:
+        """Open a run folder that exists.
+
+        Raises:
+            UserError: if it is not a run folder, is damaged, or was written by a later version of the library.
+        """
+        path = Path(folder)
+        config = _read_json(path / _CONFIG)
+        if config is None:
+            raise UserError(f"{path} is not a run folder: it has no {_CONFIG}")
+        written = config.get("format")
+        if written != FORMAT:
+            raise UserError(
+                f"run {path} has format {written!r}, this version of fastweights reads {FORMAT}"
+            )
+        return cls(path, config)
+
+    @property
+    def figures(self) -> Path:
+        """The folder for pictures."""
+        return self.folder / "figures"
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append one row to `metrics.jsonl`; it has reached the system when this returns.
+
+        Args:
+            row: plain JSON values; `"step"` says when.
+
+        Raises:
+            UserError: if it cannot be written; the rows before it are untouched.
+        """
+        path = self.folder / _METRICS
+        with files.one_clear_line("write", path), path.open("ab") as file:
+            end = file.tell()
+            try:
+                file.write(files.to_json(row))
+                file.flush()
+            except OSError:
+                os.ftruncate(file.fileno(), end)
+                raise
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Read the rows of `metrics.jsonl`; a last line cut off by a kill is left out.
+
+        Raises:
+            UserError: if another line is damaged.
+        """
+        path = self.folder / _METRICS
+        if not path.exists():
+            return []
+        with files.one_clear_line("read", path):
+            lines = path.read_bytes().split(b"\n")
+        rows = []
+        for number, line in enumerate(lines[:-1], start=1):
+            row = _parse(line)
+            if row is None:
+                raise UserError(f"{path} is damaged in line {number}")
+            rows.append(row)
+        return rows
+
+    def truncate_metrics(self, step: int) -> None:
+        """Drop the rows after `step`, as resuming from the checkpoint of that step needs."""
+        kept = [row for row in self.metrics() if row.get("step", 0) <= step]
+        files.write_atomically(self.folder / _METRICS, b"".join(map(files.to_json, kept)))
+
+    def save_checkpoint(
+        self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
+    ) -> None:
+        """Write a checkpoint, whole or not at all; the last two are kept.
+
+        Args:
+            step: training steps done.
+            tensors: by dotted name; each first part ("model", "optimiser", …) gets its own safetensors file.
+            meta: plain JSON values.
+
+        Raises:
+            UserError: if it cannot be written; earlier checkpoints are untouched.
+        """
+        checkpoint.write(self.folder / "checkpoint", step, tensors, meta)
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """Read the newest whole checkpoint, with a warning line if a newer one is damaged; None if none was made.
+
+        Raises:
+            UserError: if there are checkpoints but every one is damaged.
+        """
+        return checkpoint.read_newest(self.folder / "checkpoint")
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write `result.json` in one step."""
+        files.write_atomically(self.folder / _RESULT, files.to_json(result, indent=1))
+
+    def result(self) -> dict[str, Any] | None:
+        """Read `result.json`; None while the run has no result."""
+        return _read_json(self.folder / _RESULT)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    with files.one_clear_line("read", path):
+        content = path.read_bytes()
+    value = _parse(content)
+    if value is None:
+        raise UserError(f"{path} is damaged: it is not a JSON object")
+    return value
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,235 @@
+"""The one training engine: step, clip, NaN stop, evaluation, checkpoint, interrupt, exact resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from fastweights.errors import UserError
+from fastweights.runs import Run
+from fastweights.training import snapshot
+from fastweights.training.clock import Clock
+from fastweights.training.interrupt import Interrupt
+from fastweights.training.meter import Meter, NotFinite
+from fastweights.training.optimiser import clip, global_norm
+from fastweights.training.progress import NoProgress, Progress
+from fastweights.training.settings import Settings
+from fastweights.training.source import Source
+
+_PROGRESS_SECONDS = 0.1
+_HELD_ON_DEVICE = 64
+
+
+class Outcome(NamedTuple):
+    """What came of a training run.
+
+    Attributes:
+        steps: done in all, over every process that worked on the run.
+        seconds: of training, without kernel compilation and evaluation.
+        compile_seconds: of kernel compilation.
+        metrics: the last row of the run's metrics.
+        interrupted: True if it was asked to stop before the last step.
+    """
+
+    steps: int
+    seconds: float
+    compile_seconds: float
+    metrics: dict[str, Any]
+    interrupted: bool
+
+
+def fit(
+    model: nn.Module,
+    source: Source,
+    settings: Settings,
+    run: Run,
+    *,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train `model` on `source`; go on from the run's newest checkpoint if there is one.
+
+    A run that was interrupted or killed and resumed ends with the same weights and the same metrics (apart from
+    times) as one that was not, to the bit, on the same machine. Ctrl-C and SIGTERM finish the step, write a
+    checkpoint and return. Torch's global generators are as before afterwards.
+
+    Args:
+        model: trained in place, moved to `settings.device`; left in training mode.
+        source: batches, evaluation and their state.
+        settings: how long and how to train.
+        run: the folder for metrics and checkpoints; locked meanwhile.
+        progress: told how it goes; None is silent.
+
+    Returns:
+        the outcome; `interrupted` if it was asked to stop.
+
+    Raises:
+        UserError: if a loss or gradient is NaN or infinite (the last good checkpoint stays), another process works
+            on the run, the checkpoints are all damaged or of other settings, or the disk is full.
+    """
+    with run.lock, _own_random_numbers(settings), Interrupt() as interrupt:
+        return _Training(
+            model, source, settings, run, progress or NoProgress(), interrupt
+        ).run_all()
+
+
+class _Training:
+    """The state of one call of `fit`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        source: Source,
+        settings: Settings,
+        run: Run,
+        progress: Progress,
+        interrupt: Interrupt,
+    ) -> None:
+        self.device = torch.device(settings.device)
+        self.model = model.to(self.device).train()
+        self.source = source
+        self.settings = settings
+        self.run = run
+        self.progress = progress
+        self.interrupt = interrupt
+        self.parameters = [weight for weight in model.parameters() if weight.requires_grad]
+        self.optimiser = settings.optimiser.build(self.parameters)
+        self.meter = Meter(hold=1 if self.device.type == "cpu" else _HELD_ON_DEVICE)
+        self.clock = Clock()
+        self.done = 0
+        self.saved: int | None = None
+
+    def run_all(self) -> Outcome:
+        self._resume()
+        self.progress.start(self.done, self.settings.steps)
+        try:
+            if self.saved is None:
+                self._evaluate()
+            self._train()
+        except NotFinite as trouble:
+            kept = "no checkpoint" if self.saved is None else f"the checkpoint of step {self.saved}"
+            raise UserError(
+                f"training stopped: {trouble}; {kept} is kept in {self.run.folder};"
+                " a lower learning rate or a smaller clip may help"
+            ) from trouble
+        finally:
+            self.progress.stop()
+        rows = self.run.metrics()
+        return Outcome(
+            steps=self.done,
+            seconds=self.clock.seconds,
+            compile_seconds=self.clock.compile_seconds,
+            metrics=rows[-1] if rows else {},
+            interrupted=self.done < self.settings.steps,
+        )
+
+    def _train(self) -> None:
+        settings = self.settings
+        told = saved = perf_counter()
+        self.clock.start()
+        while self.done < settings.steps and not self.interrupt.requested:
+            self._step()
+            now = perf_counter()
+            if now - told >= _PROGRESS_SECONDS:
+                self.progress.update(self.done, self.meter.recent())
+                told = now
+            last = self.done == settings.steps
+            if last or self.done % settings.evaluation_interval == 0:
+                self.clock.stop()
+                self._evaluate()
+                self.clock.start()
+            interval = settings.checkpoint_interval
+            due = interval is not None and self.done % interval == 0
+            if due or now - saved >= settings.checkpoint_seconds:
+                self._save()
+                saved = perf_counter()
+        self.clock.stop()
+        if self.saved != self.done:
+            self._save()
+
+    def _step(self) -> None:
+        settings = self.settings
+        factor = settings.schedule.factor(self.done, settings.steps)
+        self.optimiser.param_groups[0]["lr"] = settings.optimiser.learning_rate * factor
+        loss, metrics = self.source.next_loss(self.model)
+        loss.backward()
+        gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
+        with torch.no_grad():
+            norm = global_norm(gradients)
+            # Noted before the weights move: on a CPU they never take a NaN.
+            self.meter.note(
+                self.done + 1, {"loss": loss.detach(), **metrics, "gradient_norm": norm}
+            )
+            if settings.clip:
+                clip(gradients, norm, settings.clip)
+        self.optimiser.step()
+        for weight in self.parameters:
+            weight.grad = None
+        self.done += 1
+
+    def _evaluate(self) -> None:
+        self.meter.settle()
+        row: dict[str, Any] = {
+            "step": self.done,
+            "seconds": self.clock.seconds,
+            "compile_seconds": self.clock.compile_seconds,
+            "learning_rate": self.optimiser.param_groups[0]["lr"],
+            **{f"train_{name}": mean for name, mean in self.meter.means().items()},
+        }
+        self.model.eval()
+        with _untouched_random_numbers(self.device):
+            row |= self.source.evaluate(self.model)
+            row |= self.source.probe(self.model)
+        self.model.train()
+        self.meter.clear()
+        self.run.log(row)
+        self.progress.evaluated(row)
+
+    def _save(self) -> None:
+        self.meter.settle()
+        source_tensors, source_meta = self.source.state()
+        tensors = snapshot.take(self.model, self.optimiser, self.device)
+        self.run.save_checkpoint(
+            self.done,
+            tensors | snapshot.prefixed("source", source_tensors),
+            {
+                "source": source_meta,
+                "meter": self.meter.state(),
+                "seconds": self.clock.seconds,
+                "compile_seconds": self.clock.compile_seconds,
+                "settings": self.settings.record(),
+            },
+        )
+        self.saved = self.done
+
+    def _resume(self) -> None:
+        found = self.run.load_checkpoint()
+        self.run.truncate_metrics(-1 if found is None else found.step)
+        if found is None:
+            return
+        meta = found.meta
+        self.settings.check_resumes(meta["settings"])
+        snapshot.put_back(found.tensors, self.model, self.optimiser, self.device)
+        self.source.restore(snapshot.part(found.tensors, "source"), meta["source"])
+        self.meter.restore(meta["meter"])
+        self.clock = Clock(meta["seconds"], meta["compile_seconds"])
+        self.done = self.saved = found.step
+
+
+@contextmanager
+def _own_random_numbers(settings: Settings) -> Iterator[None]:
+    """Seed torch's global generators for a training run and give them back as they were."""
+    with _untouched_random_numbers(torch.device(settings.device)):
+        torch.manual_seed(settings.seed)
+        yield
+
+
+@contextmanager
+def _untouched_random_numbers(device: torch.device) -> Iterator[None]:
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield

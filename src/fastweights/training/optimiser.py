@@ -1,0 +1,116 @@
+"""What changes the weights: the optimiser, its learning-rate schedule, the gradient clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fastweights.errors import UserError, unknown
+
+NAMES = ("adam", "adamw", "rmsprop", "sgd")
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """Which optimiser, and its constants.
+
+    Attributes:
+        name: "adam", "adamw", "rmsprop" or "sgd".
+        learning_rate: at the schedule's peak, > 0.
+        betas: Adam's decays; RMSProp takes the second as its smoothing, SGD the first as its momentum.
+        eps: Adam's and RMSProp's ε.
+        weight_decay: added to the gradient; decoupled from it in adamw.
+
+    Example:
+        >>> Optimiser("adam", 1e-3).build([torch.nn.Parameter(torch.zeros(2))]).defaults["lr"]
+        0.001
+    """
+
+    name: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise unknown("optimiser", self.name, NAMES)
+        if not 0 < self.learning_rate < math.inf:
+            raise UserError(f"the learning rate must be positive, not {self.learning_rate}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"betas must lie in [0, 1), not {self.betas}")
+        if not (self.eps >= 0 and self.weight_decay >= 0):
+            raise UserError(
+                f"eps and weight decay must not be negative, not {self.eps} and {self.weight_decay}"
+            )
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Make the torch optimiser; Adam and SGD run as one fused kernel a step (real weights only)."""
+        parameters = list(parameters)
+        rate, decay = self.learning_rate, self.weight_decay
+        fused = all(parameter.is_floating_point() for parameter in parameters)
+        if self.name == "adam":
+            return torch.optim.Adam(parameters, rate, self.betas, self.eps, decay, fused=fused)
+        if self.name == "adamw":
+            return torch.optim.AdamW(parameters, rate, self.betas, self.eps, decay, fused=fused)
+        if self.name == "rmsprop":
+            smoothing = self.betas[1]
+            return torch.optim.RMSprop(parameters, rate, smoothing, self.eps, decay, foreach=True)
+        momentum = self.betas[0]
+        return torch.optim.SGD(parameters, rate, momentum, weight_decay=decay, fused=fused)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate over the steps: linear warm-up, then constant or a cosine to zero.
+
+    Attributes:
+        warmup: steps of linear warm-up; step s (from 0) takes (s + 1) / warmup of the peak.
+        decay: "constant", or "cosine" from the peak after the warm-up to `floor` times the peak after the last step.
+        floor: what the cosine ends at, as a share of the peak, 0 to 1.
+
+    Example:
+        >>> [round(Schedule(2, "cosine").factor(step, 6), 3) for step in range(6)]
+        [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]
+    """
+
+    warmup: int = 0
+    decay: Literal["constant", "cosine"] = "constant"
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.decay not in ("constant", "cosine"):
+            raise unknown("schedule", self.decay, ("constant", "cosine"))
+        if self.warmup < 0 or not 0 <= self.floor <= 1:
+            raise UserError(
+                f"warm-up must not be negative and the floor lie in [0, 1], not {self.warmup}, {self.floor}"
+            )
+
+    def factor(self, step: int, steps: int) -> float:
+        """Give the share of the peak learning rate at `step` (from 0) of `steps`."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        if self.decay == "constant":
+            return 1.0
+        passed = (step - self.warmup) / max(1, steps - self.warmup)
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * passed))
+
+
+def global_norm(gradients: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Compute the Euclidean norm of all gradients taken as one vector, without waiting for the device."""
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+
+
+def clip(gradients: Sequence[Tensor], norm: Float[Tensor, ""], limit: float) -> None:
+    """Scale the gradients in place so that their global norm is at most `limit`.
+
+    The same arithmetic as `torch.nn.utils.clip_grad_norm_`, to the bit, at half its cost.
+    """
+    scale = (limit / (norm + 1e-6)).clamp_(max=1.0)
+    torch._foreach_mul_(gradients, scale)

@@ -1,0 +1,84 @@
+"""How strongly the loss pulls on the fast weights, against the slow ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor, nn
+
+
+def gradient_norms(
+    model: Any, tokens: Int[Tensor, "batch time"], answer: Int[Tensor, " batch"]
+) -> dict[str, float]:
+    """Compare the gradient that reaches the fast weights A(t) with the one that reaches the slow weights W.
+
+    If the first is far smaller, learning cannot find the memory. The sequences are run step by step, so that every
+    A(t) exists, whatever the model's fused form does.
+
+    Args:
+        model: with `step` and `initial_state`; its fast weights are the fields named `memory` of its state.
+        tokens: the sequences.
+        answer: the class to be given at the last step.
+
+    Returns:
+        `fast_gradient_norm`: ‖∂L/∂A(t)‖ of one sequence's loss over all t (root mean square over the sequences);
+        `slow_gradient_norm`: ‖∂L/∂W‖ of the mean loss, W the recurrent weights (all of the backbone's weights where
+        there are none of that name). Empty for a model without fast weights.
+    """
+    batch, steps = tokens.shape
+    state = model.initial_state(batch)
+    if not memories(state):
+        return {}
+    with torch.enable_grad():
+        written: list[Tensor] = []
+        logits = torch.empty(0)
+        for step in range(steps):
+            logits, state = model.step(tokens[:, step], state)
+            written += memories(state)
+        loss = F.cross_entropy(logits, answer)
+        slow = _slow_weights(model)
+        gradients = torch.autograd.grad(loss, [*written, *slow], allow_unused=True)
+    fast_norm = _norm(gradients[: len(written)])
+    # The mean loss holds each sequence's with weight 1 / batch; the sum of squares over them asks for √batch back.
+    return {
+        "fast_gradient_norm": math.sqrt(batch) * fast_norm,
+        "slow_gradient_norm": _norm(gradients[len(written) :]),
+    }
+
+
+def memories(state: Any) -> list[Tensor]:
+    """List the fast memories of a state: the fields named `memory`, however deeply nested.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> class State(NamedTuple):
+        ...     hidden: Tensor
+        ...     memory: Tensor
+        >>> [memory.shape for memory in memories((State(torch.zeros(2, 3), torch.zeros(2, 3, 3)), None))]
+        [torch.Size([2, 3, 3])]
+    """
+    if not isinstance(state, tuple):
+        return []
+    found = []
+    for name, part in zip(getattr(state, "_fields", [""] * len(state)), state, strict=True):
+        if name == "memory" and isinstance(part, Tensor):
+            found.append(part)
+        else:
+            found += memories(part)
+    return found
+
+
+def _slow_weights(model: nn.Module) -> list[Tensor]:
+    backbone = getattr(model, "backbone", model)
+    named = list(backbone.named_parameters())
+    recurrent = [weight for name, weight in named if name.endswith("recurrent.weight")]
+    return recurrent or [weight for _, weight in named]
+
+
+def _norm(gradients: Any) -> float:
+    squares = [gradient.double().square().sum() for gradient in gradients if gradient is not None]
+    return math.sqrt(float(sum(squares)))

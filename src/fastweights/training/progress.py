@@ -1,0 +1,121 @@
+"""What the engine tells while it trains, and two listeners: silence, and a bar on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Progress(Protocol):
+    """A listener to a training run."""
+
+    def start(self, step: int, steps: int) -> None:
+        """Training begins, or goes on, at `step` of `steps`."""
+        ...
+
+    def update(self, step: int, readings: Mapping[str, float]) -> None:
+        """`step` steps are done; `readings` are means since the last call. At most ten times a second."""
+        ...
+
+    def evaluated(self, row: Mapping[str, Any]) -> None:
+        """An evaluation has been logged."""
+        ...
+
+    def stop(self) -> None:
+        """Training has ended, for whatever reason."""
+        ...
+
+
+class NoProgress:
+    """Listens in silence."""
+
+    def start(self, step: int, steps: int) -> None:
+        pass
+
+    def update(self, step: int, readings: Mapping[str, float]) -> None:
+        pass
+
+    def evaluated(self, row: Mapping[str, Any]) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+class TerminalProgress:
+    """A bar on stderr with loss, accuracy, steps a second and time left; a line an evaluation if that is no terminal.
+
+    Args:
+        title: what is being trained.
+        ceiling: the accuracy of a model that binds nothing, shown beside the accuracy; None shows none.
+    """
+
+    def __init__(self, title: str = "training", ceiling: float | None = None) -> None:
+        self.title = title
+        self.ceiling = ceiling
+        self._steps = 0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def start(self, step: int, steps: int) -> None:
+        self._steps = steps
+        if not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[readings]}"),
+            TextColumn("{task.fields[pace]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            expand=True,
+        )
+        self._task = self._bar.add_task(
+            self.title, total=steps, completed=step, readings="", pace=""
+        )
+        self._bar.start()
+
+    def update(self, step: int, readings: Mapping[str, float]) -> None:
+        if self._bar is None:
+            return
+        pace = self._bar.tasks[0].speed
+        self._bar.update(
+            self._task,
+            completed=step,
+            readings=self._describe(readings),
+            pace=f"{pace:,.0f} steps/s" if pace else "",
+        )
+
+    def evaluated(self, row: Mapping[str, Any]) -> None:
+        if self._bar is None and row["step"]:
+            line = (
+                f"step {row['step']}/{self._steps}  {self._describe(row)}  {row['seconds']:.1f} s"
+            )
+            print(line, file=sys.stderr, flush=True)
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _describe(self, readings: Mapping[str, Any]) -> str:
+        loss = readings.get("loss", readings.get("train_loss"))
+        accuracy = readings.get("accuracy")
+        words = []
+        if loss is not None:
+            words.append(f"loss {loss:.4f}")
+        if accuracy is not None:
+            ceiling = "" if self.ceiling is None else f" (no binding: {100 * self.ceiling:.2f} %)"
+            words.append(f"accuracy {100 * accuracy:.2f} %{ceiling}")
+        return "  ".join(words)

@@ -1,0 +1,68 @@
+"""All that exact resume needs, as named tensors and plain values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastweights.errors import UserError
+
+
+def take(
+    model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
+) -> dict[str, Tensor]:
+    """Name every tensor of the model, the optimiser and torch's global generators."""
+    tensors = prefixed("model", model.state_dict())
+    for index, state in optimiser.state_dict()["state"].items():
+        present = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        tensors |= prefixed(f"optimiser.{index}", present)
+    tensors["random.cpu"] = torch.get_rng_state()
+    if device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+    return tensors
+
+
+def put_back(
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+) -> None:
+    """Restore what `take` named.
+
+    Raises:
+        UserError: if the tensors are another model's.
+    """
+    try:
+        model.load_state_dict(part(tensors, "model"))
+    except RuntimeError as error:
+        raise UserError(
+            "the checkpoint does not fit the model: another was trained here"
+        ) from error
+    full: dict[str, Any] = optimiser.state_dict()
+    full["state"] = {}
+    for name, tensor in part(tensors, "optimiser").items():
+        index, _, rest = name.partition(".")
+        full["state"].setdefault(int(index), {})[rest] = tensor
+    optimiser.load_state_dict(full)
+    torch.set_rng_state(tensors["random.cpu"])
+    if device.type == "cuda" and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"], device)
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put `prefix.` before every name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Take the tensors whose names begin with `prefix.`, without it."""
+    start = prefix + "."
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }

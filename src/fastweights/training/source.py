@@ -1,0 +1,39 @@
+"""What the engine asks of a task: batches with a loss, an evaluation, diagnostics, and a state to resume from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Reading = float | list[float]
+
+
+class Source(Protocol):
+    """A task made trainable.
+
+    Supervised batches, endless streams (whose carried state is part of `state`) and rollouts all fit. Everything
+    random in `next_loss` comes from torch's global generator or from generators that `state` holds.
+    """
+
+    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Take the next batch: its scalar loss, and cheap scalar metrics of it."""
+        ...
+
+    def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
+        """Measure the model on held-out data; the same data each time."""
+        ...
+
+    def probe(self, model: nn.Module) -> Mapping[str, float]:
+        """Look inside: diagnostics taken at evaluations, such as gradient norms."""
+        ...
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Give all that exact resume needs: tensors, and plain JSON values."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave."""
+        ...
