@@ -1,0 +1,143 @@
+"""Find the command that the words name, let tyro parse its options, run it, and fail in one clear line.
+
+Each command is a dataclass in a module of its own: its fields are its options, its docstring is its help, `run()`
+does the work and returns the exit code. Modules load only when named, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from fastweights.errors import UserError, unknown
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+class Command(Protocol):
+    """A parsed command line, ready to run."""
+
+    def run(self) -> int:
+        """Do the work and return the exit code."""
+        ...
+
+
+class Entry(NamedTuple):
+    """Where a command lives (module:class) and what it is for, in a line."""
+
+    place: str
+    summary: str
+
+
+COMMANDS = {
+    "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval (Ba et al. 2016): c9k8j3f1??c → 9."),
+    "test": Entry("test:Test", "Ask a run: answers, probabilities and attention for typed sequences, or a test set."),
+    "plot": Entry("plot:Plot", "Draw a run: training curves, slots, memory, hidden state, attention; several runs: comparison."),
+    "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
+    "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),
+    "gradcheck": Entry("gradcheck:Gradcheck", "Check the hand-derived gradients by finite differences."),
+    "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),
+    "warmup": Entry("warmup:Warmup", "Compile the fused kernels ahead of their first use."),
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the `fastweights` command and return its exit code.
+
+    0: done. 1: a check failed. 2: something given cannot be used. 130: interrupted, resumable.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        print("fastweights: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted; keep the interpreter's own flush at exit quiet too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _refuse(f"{error.strerror or error}: {error.filename or 'while writing'}")
+
+
+def _refuse(message: str) -> int:
+    print(f"fastweights: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in ("--version", "-V"):
+        from fastweights import __version__
+
+        print(__version__)
+        return 0
+    groups = {name.split()[0] for name in COMMANDS}
+    if not words or words[0] in ("-h", "--help"):
+        return _overview("")
+    if words[0] not in groups:
+        raise unknown("command", words[0], groups)
+    if words[0] in COMMANDS:
+        return _parse(words[0], words[1:]).run()
+    tasks = [name.split()[1] for name in COMMANDS if name.startswith(f"{words[0]} ")]
+    if len(words) < 2 or words[1] in ("-h", "--help"):
+        return _overview(words[0])
+    if words[1] not in tasks:
+        raise unknown("task", words[1], tasks)
+    return _parse(f"{words[0]} {words[1]}", words[2:]).run()
+
+
+def _overview(group: str) -> int:
+    """Print the commands (of a group) with their summaries, in the manner of tyro's own help."""
+    from rich.box import ROUNDED
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = {name: entry for name, entry in COMMANDS.items() if name.startswith(group)}
+    table = Table(box=ROUNDED, show_header=False, title="commands", title_justify="left")
+    for name, entry in rows.items():
+        table.add_row(f"[bold]{name}[/bold]", entry.summary)
+    console = Console()
+    console.print(f"usage: fastweights {group or 'COMMAND'} …   ( --help after any command shows its options )", markup=False)
+    console.print("\nFast weight memories: train them, test them, look inside, reproduce the papers.\n")
+    console.print(table)
+    return 0
+
+
+def _parse(name: str, options: list[str]) -> Command:
+    """Build the command from its options; help goes to stdout, a slip becomes a `UserError` of one line."""
+    import tyro
+
+    module, _, cls = COMMANDS[name].place.partition(":")
+    command = getattr(importlib.import_module(f"fastweights.cli.{module}"), cls)
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                command,
+                prog=f"fastweights {name}",
+                args=options,
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UserError(f"{_sentence(complaint.getvalue())}; see fastweights {name} --help") from None
+
+
+def _sentence(boxed: str) -> str:
+    """Take the message, and the nearest option if one is named, out of tyro's box of several paragraphs."""
+    lines = [line.strip(" │╭╮╰╯─") for line in boxed.splitlines()]
+    lines = [line for line in lines if line]
+    near = next((line.split()[0] for line in lines if line.startswith("--")), None)
+    message = lines[1] if len(lines) > 1 else "".join(lines)
+    return f"{message} (perhaps {near}?)" if near and "nrecognized" in message else message

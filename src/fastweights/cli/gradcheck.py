@@ -1,0 +1,33 @@
+"""`fastweights gradcheck`: the hand-derived gradients against finite differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastweights.cli.console import print_json, print_table
+
+LIMIT = 1e-8
+"""Largest relative error allowed, in float64."""
+
+
+@dataclass(frozen=True)
+class Gradcheck:
+    """Check the oracle's hand-derived gradients by finite differences in float64, parameter by parameter."""
+
+    seed: int = 0
+    """Seed of the weights and inputs."""
+    json: bool = False
+    """Print the rows as one JSON object."""
+
+    def run(self) -> int:
+        from fastweights.oracle import gradcheck
+
+        rows = gradcheck.check(seed=self.seed)
+        worst = max(row["max_relative_error"] for row in rows)
+        if self.json:
+            print_json({"rows": rows, "worst": worst, "limit": LIMIT, "passed": worst <= LIMIT})
+        else:
+            shown = [(r["case"], r["parameter"], f"{r['max_relative_error']:.1e}") for r in rows]
+            print_table("hand-derived gradients against finite differences", ("case", "parameter", "relative error"), shown)
+            print(f"worst {worst:.1e}, limit {LIMIT:.0e}: {'passed' if worst <= LIMIT else 'FAILED'}")
+        return 0 if worst <= LIMIT else 1

@@ -1,0 +1,68 @@
+"""`fastweights reproduce`: a published table, made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from fastweights.cli.console import print_json, print_table, say
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Make a published table again, cell by cell; `fastweights list` names the studies.
+
+    Finished cells are skipped, so a later call adds what is missing: more seeds, or more time. Ctrl-C leaves
+    everything resumable.
+    """
+
+    study: tyro.conf.Positional[str]
+    """Name of the study."""
+    budget: float | None = None
+    """Minutes to spend; cut short, the next call goes on [default: until done]."""
+    seeds: int | None = None
+    """Seeds for every cell [default: each cell's own]."""
+    only: str = ""
+    """Run only the cells whose name contains this."""
+    jobs: int = 1
+    """Processes side by side, one thread each."""
+    results: Path = Path("results")
+    """Folder of the recorded rows."""
+    runs: Path = Path("runs")
+    """Folder of the runs."""
+    json: bool = False
+    """Print the rows as one JSON object."""
+
+    def run(self) -> int:
+        from fastweights.recipes import report, studies
+        from fastweights.recipes.reproduce import Progress, reproduce
+
+        study = studies.get(self.study)
+
+        def tell(progress: Progress) -> None:
+            outcome = (
+                "cut short by the budget, resumable"
+                if progress.entry is None
+                else f"{progress.entry['value']:.4g} in {progress.entry['seconds']:.1f} s"
+            )
+            say(f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}: {outcome}")
+
+        ledger = reproduce(
+            study,
+            results=self.results,
+            runs=self.runs,
+            budget_minutes=self.budget,
+            seeds=self.seeds,
+            only=self.only,
+            jobs=self.jobs,
+            listener=tell,
+        )
+        rows = list(ledger.rows.values())
+        written = report.write(self.results)
+        if self.json:
+            print_json({"study": study.name, "rows": rows, "report": str(written)})
+        else:
+            print_table(study.title, report.COLUMNS, report.cells(rows), note=f"recorded in {ledger.path} and {written}")
+        return 0

@@ -1,0 +1,73 @@
+"""`results/README.md`: every recorded cell beside the paper's number, generated, never written by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastweights.recipes import studies
+
+HEAD = """# Results
+
+Made by `fastweights reproduce` from the rows in this folder; do not edit. Each row is mean ± standard deviation over
+its seeds. `reach` is the number the recipe was to meet, `paper` the published figure. What was missed says so.
+"""
+COLUMNS = ("model", "condition", "metric", "value", "seeds", "reach", "met", "paper", "steps", "train s", "backend")
+
+
+def write(results: Path) -> Path:
+    """Write `README.md` in the results folder from all recorded rows and return its path."""
+    from fastweights.runs import write_atomically
+
+    parts = [HEAD]
+    for path in sorted(results.glob("*/cells.jsonl")):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        if rows:
+            parts.append(_section(path.parent.name, rows))
+    for path in sorted(results.glob("*/*.md")):
+        parts.append(f"- [{path.parent.name}: {path.stem}]({path.relative_to(results)})\n")
+    target = results / "README.md"
+    write_atomically(target, "\n".join(parts).encode())
+    return target
+
+
+def cells(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Turn recorded rows into the cells of a table, in the order of `COLUMNS`."""
+    return [_cells(row) for row in rows]
+
+
+def _section(name: str, rows: list[dict[str, Any]]) -> str:
+    known = studies.STUDIES.get(name)
+    study = known() if known else None
+    lines = [f"## {study.title if study else name}\n"]
+    lines += [f"{note}\n" for note in (study.notes if study else ())]
+    lines.append("| " + " | ".join(COLUMNS) + " |")
+    lines.append("|" + "---|" * len(COLUMNS))
+    lines += ["| " + " | ".join(row) + " |" for row in cells(rows)]
+    machines = sorted({row["machine"] for row in rows})
+    lines.append(f"\nMachine: {'; '.join(machines)}. Command: `fastweights reproduce {name}`.\n")
+    return "\n".join(lines)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    value = f"{row['value']:.3f}"
+    if row["sd"] is not None:
+        value += f" ± {row['sd']:.3f}"
+    if row["reach"] and row["reach"].startswith("median"):
+        value += f" (median {row['median']:.3f})"
+    met = {True: "yes", False: "**no**", None: ""}[row["met"]]
+    paper = "" if row["paper"] is None else f"{row['paper']:g}"
+    return (
+        row["model"],
+        row["mode"],
+        row["metric"].replace("_", " "),
+        value,
+        str(row["seeds"]),
+        row["reach"] or "",
+        met,
+        paper,
+        f"{row['steps']:,}",
+        f"{row['seconds']:.1f}",
+        row["backend"],
+    )

@@ -1,0 +1,151 @@
+"""Run a study's cells seed by seed, within a budget, in parallel if asked to; finished ones are skipped."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastweights.errors import UserError
+from fastweights.recipes.study import Cell, Ledger, Study
+
+
+class Job(NamedTuple):
+    """One seed of one cell."""
+
+    cell: Cell
+    seed: int
+    folder: Path
+    deadline: float
+
+
+class Progress(NamedTuple):
+    """How far a study is: what has just been finished, and what is left."""
+
+    cell: str
+    seed: int
+    entry: dict[str, Any] | None
+    done: int
+    total: int
+
+
+def reproduce(
+    study: Study,
+    *,
+    results: Path,
+    runs: Path,
+    budget_minutes: float | None = None,
+    seeds: int | None = None,
+    only: str = "",
+    jobs: int = 1,
+    listener: Callable[[Progress], None] = lambda progress: None,
+) -> Ledger:
+    """Run what a study still lacks and return its ledger.
+
+    Seeds come round by round: every cell has its first seed before any has its second, so a small budget gives a
+    whole table. A run that the budget or Ctrl-C cuts short is resumed by the next call.
+
+    Args:
+        study: which.
+        results: folder of the recorded rows.
+        runs: folder of the runs themselves.
+        budget_minutes: no longer than this (and the seconds a last test takes); None: until all is done.
+        seeds: seeds for every cell instead of the cell's own number.
+        only: run only cells whose name contains this.
+        jobs: processes side by side, one thread each.
+        listener: told after each seed.
+
+    Raises:
+        UserError: if nothing matches `only`, a number is out of range, or a run fails.
+    """
+    if budget_minutes is not None and not budget_minutes > 0:
+        raise UserError(f"the budget must be more than 0 minutes, not {budget_minutes}")
+    if jobs < 1 or (seeds is not None and seeds < 1):
+        raise UserError("jobs and seeds must be at least 1")
+    ledger = Ledger(results, study)
+    deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
+    todo = list(_todo(study, ledger, runs / study.name, seeds, only, deadline))
+    if not any(only in cell.name for cell in study.cells):
+        names = ", ".join(cell.name for cell in study.cells)
+        raise UserError(f"no cell of {study.name} has {only!r} in its name; there are: {names}")
+    for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
+        if entry is not None:
+            context = {"backend": entry.pop("backend"), **_context()}
+            ledger.add(job.cell, job.seed, entry, context)
+        listener(Progress(job.cell.name, job.seed, entry, place, len(todo)))
+    return ledger
+
+
+def _todo(
+    study: Study, ledger: Ledger, runs: Path, seeds: int | None, only: str, deadline: float
+) -> Iterator[Job]:
+    cells = [cell for cell in study.cells if only in cell.name]
+    wanted = {cell.name: seeds or cell.seeds for cell in cells}
+    for seed in range(max(wanted.values(), default=0)):
+        for cell in cells:
+            if seed < wanted[cell.name] and seed not in ledger.done(cell):
+                folder = runs / f"{cell.name.replace(' ', '-')}-{cell.fingerprint()}" / f"seed-{seed}"
+                yield Job(cell, seed, folder, deadline)
+
+
+def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+    """Yield each job with its entry (None: cut short by the budget), in the order they finish."""
+    if jobs == 1:
+        for job in todo:
+            if time.time() < job.deadline:
+                yield job, _run(job)
+        return
+    # Fresh interpreters: a fork would share torch's and Numba's thread pools with the parent.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
+        running = {pool.submit(_run, job): job for job in todo}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _run(job: Job) -> dict[str, Any] | None:
+    from fastweights.recipes import asking
+    from fastweights.recipes.run import train
+
+    if time.time() >= job.deadline:
+        return None
+    recipe = dataclasses.replace(job.cell.recipe.resolve(), seed=job.seed)
+    trained = train(recipe, job.folder, resume=True, stop=lambda: time.time() >= job.deadline)
+    if trained.interrupted:
+        return None
+    result = trained.result
+    tested = result
+    if job.cell.test_pairs is not None:
+        tested = asking.test(job.folder, pairs=job.cell.test_pairs, seed=job.seed)
+    return {
+        "value": tested[job.cell.metric],
+        "seconds": round(result["train_seconds"], 2),
+        "threads": result["threads"],
+        "backend": result["backend"],
+    }
+
+
+def _context() -> dict[str, Any]:
+    from fastweights.runs import environment
+
+    machine = environment.machine()
+    return {
+        "machine": f"{machine['processor']}, {os.cpu_count()} cores",
+        "commit": environment.commit(),
+    }

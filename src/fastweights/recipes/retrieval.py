@@ -1,0 +1,168 @@
+"""Associative retrieval (Ba et al. 2016, section 4.1; and the trailing-read variant), as one value that can be run.
+
+`Retrieval` holds every choice. A choice left at None is made by `resolve`, from `fastweights.recipes.settings`:
+what meets the recorded numbers for that task and model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastweights.errors import UserError
+from fastweights.recipes.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
+
+if TYPE_CHECKING:
+    from fastweights.tasks.retrieval import Retrieval as Task
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Train a model to answer `c9k8j3f1??c → 9`.
+
+    Options left alone take the settings that reach the recorded accuracy for the chosen pairs, form and model.
+    """
+
+    model: str = "fast-weights"
+    """Backbone; `fastweights list` shows them all."""
+    pairs: int = 4
+    """Key-value pairs in a sequence, 1 to 26."""
+    form: Literal["paper", "trailing-read"] = "paper"
+    """`paper`: …??q, answer at once. `trailing-read`: …??q?, answer one step later."""
+    repeat_keys: bool = False
+    """Draw keys with repetition (they are distinct otherwise)."""
+    data: Literal["fresh", "fixed"] = "fresh"
+    """`fresh`: new sequences for ever. `fixed`: the paper's 100k training, 10k validation, 20k test sequences."""
+    curriculum: tuple[int, ...] | None = None
+    """Pairs of the training stages, equal shares of the steps; the last is the task itself."""
+    hidden: int | None = None
+    """Hidden units R."""
+    embedding: int | None = None
+    """Size of a learned input embedding; 0 feeds one-hot symbols."""
+    readout: int | None = None
+    """Units of a ReLU layer before the softmax; 0 leaves a linear head."""
+    decay: float | None = None
+    """Decay λ of the fast weights, 0 to 1."""
+    rate: float | None = None
+    """Learning rate η of the fast weights."""
+    inner_steps: int | None = None
+    """Steps S of the inner loop."""
+    nonlinearity: Literal["relu", "tanh"] | None = None
+    """Nonlinearity of the hidden units."""
+    layer_norm: bool | None = None
+    """Layer normalisation inside the inner loop."""
+    preliminary_norm: bool | None = None
+    """Layer normalisation of h_0 too."""
+    norm_gain: float | None = None
+    """Initial gain of the layer normalisation."""
+    recurrent_scale: float | None = None
+    """W starts as this multiple of the identity."""
+    input_std: float | None = None
+    """Standard deviation of the input weights C at the start."""
+    steps: int | None = None
+    """Training steps."""
+    batch: int | None = None
+    """Sequences in a training batch."""
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
+    """Optimiser of the slow weights."""
+    learning_rate: float | None = None
+    """Peak learning rate of the slow weights."""
+    beta2: float | None = None
+    """Adam's second-moment decay (RMSProp's smoothing)."""
+    warmup: int | None = None
+    """Steps of linear warm-up."""
+    schedule: Literal["constant", "cosine"] | None = None
+    """Learning rate after the warm-up."""
+    clip: float | None = None
+    """Clip the gradient's global norm here; 0 never clips."""
+    evaluation_interval: int | None = None
+    """Steps between evaluations."""
+    test_samples: int = 20_000
+    """Fresh sequences in the final test."""
+    seed: int = 0
+    """Seed of the weights and of all data."""
+    device: str = "cpu"
+    """Where to train: cpu, cuda, cuda:1 …"""
+    backend: Literal["auto", "reference", "chunked", "cpu", "cuda"] = "auto"
+    """Which implementation of the recurrence runs."""
+
+    def resolve(self) -> Retrieval:
+        """Return the recipe with every None filled in, checked.
+
+        Raises:
+            UserError: on a value out of range, an unknown model, or an option that the model does not have.
+        """
+        from fastweights import models
+
+        model = models.describe(self.model).name
+        if not 1 <= self.pairs <= 26:
+            raise UserError(f"pairs must be 1 to 26 (there are 26 letters), not {self.pairs}")
+        if not has_fast_weights(model):
+            given = [name for name in FAST_WEIGHT_OPTIONS if getattr(self, name) is not None]
+            if given:
+                raise UserError(
+                    f"model {model!r} has no {', '.join(given)}: only fast-weights models have"
+                )
+        filled = {
+            name: value
+            for name, value in settings(model, self).items()
+            if getattr(self, name) is None
+            and (name not in FAST_WEIGHT_OPTIONS or has_fast_weights(model))
+        }
+        resolved = dataclasses.replace(self, model=model, **filled)
+        resolved._check()
+        return resolved
+
+    def _check(self) -> None:
+        positive = ("hidden", "steps", "batch", "evaluation_interval", "test_samples")
+        not_negative = ("embedding", "readout", "warmup", "clip", "seed", "norm_gain", "input_std")
+        for name in positive:
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in not_negative:
+            if (getattr(self, name) or 0) < 0:
+                raise UserError(f"{name} must not be negative: {getattr(self, name)} was given")
+        if not (self.learning_rate or 0) > 0:
+            raise UserError(f"learning_rate must be positive, not {self.learning_rate}")
+        if not 0 <= (self.beta2 or 0) < 1:
+            raise UserError(f"beta2 must be in [0, 1), not {self.beta2}")
+        stages = self.curriculum or ()
+        if any(not 1 <= pairs <= 26 for pairs in stages):
+            raise UserError(f"curriculum takes pairs of 1 to 26, not {' '.join(map(str, stages))}")
+        if stages and stages[-1] != self.pairs:
+            raise UserError(
+                f"a curriculum ends with the task itself: its last stage is {stages[-1]}, pairs is {self.pairs}"
+            )
+        if stages and self.data == "fixed":
+            raise UserError("a curriculum needs fresh data: leave out one of curriculum and fixed")
+
+    def task(self, pairs: int | None = None) -> Task:
+        """Build the task (with other `pairs`, for a curriculum or a test on other lengths)."""
+        from fastweights.tasks.retrieval import Retrieval as Task
+
+        return Task(pairs or self.pairs, form=self.form, repeat_keys=self.repeat_keys)
+
+    def model_config(self) -> dict[str, Any]:
+        """Describe the model in the form that `fastweights.models.from_config` rebuilds it from."""
+        from fastweights import models
+
+        options = {
+            name: getattr(self, name)
+            for name in FAST_WEIGHT_OPTIONS
+            if getattr(self, name) is not None
+        }
+        if has_fast_weights(self.model):
+            options["backend"] = self.backend
+        elif self.backend != "auto":
+            raise UserError(f"model {self.model!r} has one implementation: backend must be auto")
+        task = self.task()
+        return models.model_config(
+            self.model,
+            input=task.vocabulary,
+            hidden=self.hidden,
+            classes=task.classes,
+            embedding=self.embedding or None,
+            readout=self.readout or None,
+            options=options,
+        )

@@ -1,0 +1,229 @@
+"""Run a retrieval recipe: make or resume its run folder, train, test, and record the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from fastweights import models
+from fastweights.errors import UserError
+from fastweights.recipes.retrieval import Retrieval
+from fastweights.recipes.settings import has_fast_weights
+from fastweights.runs import Run
+from fastweights.tasks.retrieval import Retrieval as Task
+from fastweights.training import (
+    Optimiser,
+    Schedule,
+    Settings,
+    Supervised,
+    TerminalProgress,
+    fit,
+)
+
+TEST_SEED = 2**31
+"""Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
+
+
+class Trained(NamedTuple):
+    """What came of a recipe: the recorded result, a few answered questions, or where it was interrupted."""
+
+    result: dict[str, Any]
+    samples: list[dict[str, Any]]
+    step: int
+    interrupted: bool
+
+
+def default_folder(recipe: Retrieval) -> Path:
+    """Name a run after what sets it apart."""
+    form = "" if recipe.form == "paper" else f"-{recipe.form}"
+    size = f"n{recipe.pairs}-h{recipe.hidden}-s{recipe.seed}"
+    return Path("runs") / f"retrieval{form}-{recipe.model}-{size}"
+
+
+def train(
+    recipe: Retrieval,
+    folder: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> Trained:
+    """Train, test and record a recipe in a run folder.
+
+    Args:
+        recipe: what to train; options left at None are filled in.
+        folder: the run folder to make.
+        resume: go on with the run in the folder, to the bit; where there is none yet, begin it.
+        overwrite: replace the run in the folder.
+        progress: show a bar on the terminal.
+        stop: asked after each step; True ends the run as Ctrl-C does, resumable.
+
+    Raises:
+        UserError: if the folder holds something else, the recipe cannot be run, or training diverges.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other")
+    if resume and (folder / "config.json").exists():
+        run = Run.open(folder)
+        recipe = _recorded(recipe, run).resolve()
+    else:
+        recipe = recipe.resolve()
+        run = _begin(recipe, folder, overwrite)
+    torch.manual_seed(recipe.seed)
+    model = models.from_config(recipe.model_config())
+    task = recipe.task()
+    if progress:
+        _say(_opening(recipe, model))
+    outcome = fit(
+        model,
+        source(recipe),
+        engine_settings(recipe),
+        run,
+        progress=TerminalProgress(f"{recipe.model}, {recipe.pairs} pairs", task.no_binding_ceiling)
+        if progress
+        else None,
+        stop=stop,
+    )
+    if outcome.interrupted:
+        return Trained({}, [], outcome.steps, True)
+    tested, samples = examine(model, task, recipe.test_samples, TEST_SEED + recipe.seed)
+    result = {
+        "model": recipe.model,
+        "pairs": recipe.pairs,
+        "form": recipe.form,
+        **tested,
+        "steps": outcome.steps,
+        "train_seconds": outcome.seconds,
+        "compile_seconds": outcome.compile_seconds,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "backend": backend_of(model),
+        "threads": torch.get_num_threads(),
+        "seed": recipe.seed,
+        "out": str(folder),
+    }
+    run.write_result(result)
+    return Trained(result, samples, outcome.steps, False)
+
+
+def source(recipe: Retrieval) -> Supervised:
+    """Make the recipe's batches: fresh or fixed data, in stages if there is a curriculum."""
+    stages = recipe.curriculum or (recipe.pairs,)
+    share = recipe.steps / len(stages)
+    return Supervised(
+        [(round(place * share), recipe.task(pairs)) for place, pairs in enumerate(stages)],
+        batch=recipe.batch,
+        seed=recipe.seed,
+        fixed=recipe.data == "fixed",
+    )
+
+
+def engine_settings(recipe: Retrieval) -> Settings:
+    """Translate a resolved recipe into the engine's settings."""
+    return Settings(
+        steps=recipe.steps,
+        optimiser=Optimiser(
+            recipe.optimiser, recipe.learning_rate, betas=(0.9, recipe.beta2)
+        ),
+        schedule=Schedule(recipe.warmup, recipe.schedule),
+        clip=recipe.clip,
+        seed=recipe.seed,
+        evaluation_interval=recipe.evaluation_interval,
+        device=recipe.device,
+    )
+
+
+@torch.no_grad()
+def examine(
+    model: models.SequenceModel, task: Task, samples: int, seed: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Test a model on fresh sequences; return the figures and the first five questions with their answers."""
+    model.eval()
+    device = next(model.parameters()).device
+    batch = task.sample(samples, torch.Generator().manual_seed(seed))
+    logits = torch.cat(
+        [
+            model(tokens.to(device), last_only=True, need_state=False)[0].float().cpu()
+            for tokens in batch.tokens.split(2000)
+        ]
+    )
+    figures = task.metrics(logits, batch)
+    tested = {
+        "test_accuracy": figures["accuracy"],
+        "test_error_percent": 100 * (1 - figures["accuracy"]),
+        "test_samples": samples,
+        "per_slot_accuracy": figures["per_slot_accuracy"],
+        "no_binding_ceiling": task.no_binding_ceiling,
+        "best_possible": task.best_possible,
+        "cross_entropy": figures["cross_entropy"],
+    }
+    probabilities, answers = logits[:5].softmax(-1).max(-1)
+    shown = [
+        {
+            "sequence": task.decode(batch.tokens[row]),
+            "answer": str(int(answers[row])),
+            "probability": float(probabilities[row]),
+            "truth": str(int(batch.answer[row])),
+        }
+        for row in range(len(answers))
+    ]
+    return tested, shown
+
+
+def backend_of(model: models.SequenceModel) -> str:
+    """Name the implementation of the model's recurrence that runs here."""
+    return getattr(model.backbone, "backend_in_use", "torch")
+
+
+def _begin(recipe: Retrieval, folder: Path, overwrite: bool) -> Run:
+    config = {
+        "recipe": dataclasses.asdict(recipe),
+        "model": recipe.model_config(),
+        "task": {
+            "name": "retrieval",
+            "options": {
+                "pairs": recipe.pairs,
+                "form": recipe.form,
+                "repeat_keys": recipe.repeat_keys,
+            },
+        },
+    }
+    if overwrite and folder.exists():
+        Run.open(folder)  # nothing but a run is ever replaced
+        shutil.rmtree(folder)
+    return Run.create(folder, config)
+
+
+def _recorded(given: Retrieval, run: Run) -> Retrieval:
+    """Take the recipe that a run was begun with; what is given besides must agree with it."""
+    record = run.config.get("recipe")
+    known = {field.name: field.default for field in dataclasses.fields(Retrieval)}
+    if not isinstance(record, dict) or set(record) != set(known):
+        raise UserError(f"{run.folder} is not a run of this command: it records no such recipe")
+    record = {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
+    for name, default in known.items():
+        value = getattr(given, name)
+        if value != default and value != record[name] and name not in ("device", "backend", "model"):
+            raise UserError(
+                f"{run.folder} was begun with {name} {record[name]}, not {value}: leave it out to resume"
+            )
+    return Retrieval(**{**record, "device": given.device, "backend": given.backend})
+
+
+def _opening(recipe: Retrieval, model: models.SequenceModel) -> str:
+    weights = sum(weight.numel() for weight in model.parameters())
+    return (
+        f"{recipe.model}: {recipe.hidden} hidden units, {weights:,} weights, backend {backend_of(model)};"
+        f" retrieval of {recipe.pairs} pairs, {recipe.steps:,} steps of {recipe.batch}"
+    )
+
+
+def _say(line: str) -> None:
+    import sys
+
+    print(line, file=sys.stderr, flush=True)

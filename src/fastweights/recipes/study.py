@@ -1,0 +1,140 @@
+"""A study: the cells of a published table, run seed by seed, resumable, recorded as one JSON row per cell."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fastweights.errors import UserError
+from fastweights.recipes.retrieval import Retrieval
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A number to meet: a statistic of the seeds' values is at most `limit`, each in at most `seconds` of training."""
+
+    limit: float
+    of: Literal["worst", "median", "mean"] = "worst"
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        time = f", ≤ {self.seconds:g} s" if self.seconds else ""
+        return f"{self.of} ≤ {self.limit:g}{time}"
+
+    def met(self, values: Sequence[float], seconds: Sequence[float]) -> bool:
+        """Tell whether the seeds' values and training times meet the number."""
+        value = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of](values)
+        return value <= self.limit and (self.seconds is None or max(seconds) <= self.seconds)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table: a recipe, the metric taken from its result, and what there is to compare with.
+
+    Attributes:
+        name: unique in its study; also the folder of its runs.
+        recipe: what to train; the seed is filled in.
+        metric: key of the result, for example `test_error_percent`.
+        seeds: how many seeds are wanted.
+        paper: the published figure, if there is one.
+        reach: the bound to meet, if there is one.
+        test_pairs: test on sequences of this many pairs instead of the training length.
+        mode: what the table calls the condition (data, budget …).
+    """
+
+    name: str
+    recipe: Retrieval
+    metric: str = "test_error_percent"
+    seeds: int = 3
+    paper: float | None = None
+    reach: Reach | None = None
+    test_pairs: int | None = None
+    mode: str = ""
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that decides the numbers; a changed recipe makes its old row void."""
+        recipe = dataclasses.asdict(dataclasses.replace(self.recipe.resolve(), seed=0))
+        text = json.dumps([recipe, self.metric, self.test_pairs], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A named set of cells with the sentences that a reader of its table needs."""
+
+    name: str
+    title: str
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+class Ledger:
+    """The recorded rows of a study: `results/STUDY/cells.jsonl`, one JSON object per cell.
+
+    A row keeps each seed's value, so that later calls add seeds without the run folders of the earlier ones.
+    """
+
+    def __init__(self, folder: Path, study: Study) -> None:
+        self.path = folder / study.name / "cells.jsonl"
+        self.study = study
+        self.rows: dict[str, dict[str, Any]] = {}
+        if self.path.exists():
+            for number, line in enumerate(self.path.read_text().splitlines(), start=1):
+                try:
+                    row = json.loads(line)
+                    self.rows[row["cell"]] = row
+                except (ValueError, KeyError, TypeError):
+                    raise UserError(f"{self.path}, line {number}, is not a row of results") from None
+
+    def done(self, cell: Cell) -> dict[int, dict[str, Any]]:
+        """Return what is recorded for a cell, by seed; nothing if the recipe has changed since."""
+        row = self.rows.get(cell.name)
+        if row is None or row["fingerprint"] != cell.fingerprint():
+            return {}
+        return {int(seed): entry for seed, entry in row["by_seed"].items()}
+
+    def add(self, cell: Cell, seed: int, entry: dict[str, Any], context: dict[str, Any]) -> None:
+        """Record one seed's outcome and write the file anew, atomically."""
+        from fastweights.runs import write_atomically
+
+        by_seed = {**self.done(cell), seed: entry}
+        self.rows[cell.name] = _row(self.study, cell, by_seed, context)
+        order = {known.name: place for place, known in enumerate(self.study.cells)}
+        rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_atomically(self.path, text)
+
+
+def _row(
+    study: Study, cell: Cell, by_seed: dict[int, dict[str, Any]], context: dict[str, Any]
+) -> dict[str, Any]:
+    recipe = cell.recipe.resolve()
+    values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
+    seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
+    return {
+        "recipe": study.name,
+        "cell": cell.name,
+        "task": f"retrieval, {recipe.pairs} pairs, {recipe.form}",
+        "model": recipe.model,
+        "mode": cell.mode,
+        "metric": cell.metric,
+        "value": statistics.fmean(values),
+        "sd": statistics.stdev(values) if len(values) > 1 else None,
+        "median": statistics.median(values),
+        "seeds": len(values),
+        "paper": cell.paper,
+        "reach": str(cell.reach) if cell.reach else None,
+        "met": cell.reach.met(values, seconds) if cell.reach else None,
+        "steps": recipe.steps,
+        "seconds": statistics.fmean(seconds),
+        "hidden": recipe.hidden,
+        **context,
+        "fingerprint": cell.fingerprint(),
+        "by_seed": {str(seed): by_seed[seed] for seed in sorted(by_seed)},
+    }
