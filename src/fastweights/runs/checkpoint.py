@@ -1,9 +1,9 @@
 """Checkpoints: a folder each, whole or not there at all, and checked to the last byte when read.
 
-checkpoint/000000500/model.safetensors       tensors named "model.…", without that first part of the name
-                     optimiser.safetensors   likewise; one file for each first part
-                     meta.json               step and whatever else exact resume needs
-                     SHA256SUMS              of all the others; `sha256sum -c SHA256SUMS` checks them by hand
+checkpoint/000000500/model.safetensors      the tensors named "model.…"
+                     optimiser.safetensors  likewise: a file for each first part of a name
+                     meta.json              the step and whatever else exact resume needs
+                     SHA256SUMS             of the others; `sha256sum -c SHA256SUMS` checks
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ class Checkpoint(NamedTuple):
 
 
 class Damaged(Exception):
-    """A checkpoint folder that is not whole: a file is missing, cut off, or not what was written."""
+    """A checkpoint folder that is not whole: a file is missing, cut off or changed."""
 
 
 def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write the checkpoint of `step` under `root` and keep the newest two up to it.
 
-    It is made under a temporary name, synced and renamed, so a kill at any moment leaves the older ones whole.
+    It is made under a temporary name, synced and renamed, so a kill at any moment leaves the older
+    ones whole.
 
     Raises:
         UserError: if it cannot be written (full disk, no permission); the older ones are untouched.
@@ -131,10 +132,15 @@ def _read(folder: Path, step: int) -> Checkpoint:
     from safetensors.torch import load
 
     try:
-        contents = {path.name: path.read_bytes() for path in folder.iterdir()}
+        sums = (folder / _SUMS).read_bytes()
+        # Only the files named there: a file manager may have left one of its own.
+        names = [line.partition("  ")[2] for line in sums.decode().split("\n")[:-1]]
+        contents = {name: (folder / name).read_bytes() for name in names}
     except OSError as error:
         raise Damaged(error.strerror or str(error)) from error
-    if contents.pop(_SUMS, None) != _sums(contents):
+    except ValueError as error:
+        raise Damaged("its list of checksums cannot be read") from error
+    if sums != _sums(contents):
         raise Damaged("its checksums do not match")
     try:
         meta = json.loads(contents.pop(_META))

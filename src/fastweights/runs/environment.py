@@ -25,11 +25,12 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Name the git commit of the library's source ("-dirty": with changes); None outside a checkout of it."""
+    """Name the git commit of the library's source ("-dirty": changed since); None if unknown."""
     source = Path(fastweights.__file__)
     command = ["git", "-C", str(source.parent)]
     try:
-        # Installed into an environment inside some other repository, the file is not one that git follows.
+        # Installed into an environment inside some other repository, the file is not one that git
+        # follows.
         subprocess.run(
             [*command, "ls-files", "--error-unmatch", source.name],
             check=True,
@@ -49,7 +50,7 @@ def commit() -> str | None:
 
 
 def machine() -> dict[str, str | int]:
-    """Describe the machine: system, processor, cores, threads in use, and the GPU where there is one."""
+    """Describe the machine: system, processor, cores, threads in use, GPU if any."""
     described: dict[str, str | int] = {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),

@@ -1,4 +1,4 @@
-"""Writing files so that an interrupted write leaves either the old content or the new, never a half."""
+"""Writing files so that an interrupted write leaves the old content or the new, never a half."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _REASONS = {
     errno.EACCES: "no permission to write there",
     errno.EPERM: "no permission to write there",
     errno.EROFS: "the file system is read-only",
+    errno.EEXIST: "a file stands in its place",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
 }
 
 
 @contextmanager
 def one_clear_line(action: str, path: Path) -> Iterator[None]:
-    """Turn an `OSError` inside the block into a `UserError` such as "cannot write runs/a: the disk is full"."""
+    """Turn an `OSError` in the block into a `UserError`: "cannot write a: the disk is full"."""
     try:
         yield
     except OSError as error:
@@ -44,7 +45,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until renames inside `folder` are on the disk (a no-op where folders cannot be opened)."""
+    """Wait until renames inside `folder` are on the disk (where folders can be opened)."""
     if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)

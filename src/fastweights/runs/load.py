@@ -12,16 +12,17 @@ from fastweights.runs.run import Run
 
 
 def load(folder: str | os.PathLike[str]) -> nn.Module:
-    """Rebuild a run's model from its `config.json` and give it the newest checkpoint's weights, in eval mode.
+    """Rebuild a run's model from its `config.json`, with the newest checkpoint's weights.
 
     Args:
         folder: a run folder.
 
     Returns:
-        the model, on the CPU, in the dtype it was trained in.
+        the model in evaluation mode, on the CPU, in the dtype it was trained in.
 
     Raises:
-        UserError: if it is not a run folder, or has no whole checkpoint, or the weights are another model's.
+        UserError: if it is not a run folder, or has no whole checkpoint, or the weights are another
+            model's.
     """
     run = Run.open(folder)
     found = run.load_checkpoint()

@@ -1,4 +1,4 @@
-"""One writer at a time: a lock on the run folder that the system itself releases when its holder dies."""
+"""One writer at a time: a lock that the system itself releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from fastweights.runs import files
 class Lock:
     """The lock file of a run folder; it holds the process id of its holder, for the message.
 
-    The lock is the operating system's, not the file's presence, so a killed process leaves nothing to clear up.
-    It may be taken several times by the object that holds it, and is let go with the last exit.
+    The lock is the operating system's, not the file's presence, so a killed process leaves nothing
+    to clear up. It may be taken several times by the object that holds it, and is let go with the
+    last exit.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,13 +42,15 @@ class Lock:
             file = self.path.open("a+")
         try:
             _lock_file(file)
-        except OSError:
+        except OSError as error:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
+            if not isinstance(error, BlockingIOError | PermissionError):
+                raise UserError(f"cannot lock {self.path}: {error.strerror}") from error
             folder = self.path.parent
             raise UserError(
-                f"run {folder} is being written by process {holder}; wait for it or use another folder"
+                f"run {folder} is being written by process {holder}; wait for it, or use another"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

@@ -19,6 +19,7 @@ FORMAT = 1
 _CONFIG = "config.json"
 _METRICS = "metrics.jsonl"
 _RESULT = "result.json"
+_LOCK = ".lock"
 
 
 class Run:
@@ -38,7 +39,7 @@ class Run:
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self.folder = folder
         self.config = config
-        self.lock = Lock(folder / ".lock")
+        self.lock = Lock(folder / _LOCK)
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
@@ -54,6 +55,7 @@ class Run:
         path = Path(folder)
         with files.one_clear_line("make", path):
             path.mkdir(parents=True, exist_ok=True)
+            _check_empty(path)
         full = {
             **config,
             "format": FORMAT,
@@ -64,12 +66,10 @@ class Run:
         content = files.to_json(full, indent=1)
         run = cls(path, json.loads(content))
         with run.lock:
-            if any(entry != run.lock.path for entry in path.iterdir()):
-                hint = "resume it or use another" if (path / _CONFIG).exists() else "use another"
-                raise UserError(f"folder {path} exists already and is not empty; {hint}")
+            _check_empty(path)  # again: another process may have been first
+            files.write_atomically(path / _CONFIG, content)
             with files.one_clear_line("make", run.figures):
                 run.figures.mkdir()
-            files.write_atomically(path / _CONFIG, content)
         return run
 
     @classmethod
@@ -77,7 +77,8 @@ class Run:
         """Open a run folder that exists.
 
         Raises:
-            UserError: if it is not a run folder, is damaged, or was written by a later version of the library.
+            UserError: if it is not a run folder, is damaged, or was written by a later version of
+                the library.
         """
         path = Path(folder)
         config = _read_json(path / _CONFIG)
@@ -135,7 +136,11 @@ class Run:
 
     def truncate_metrics(self, step: int) -> None:
         """Drop the rows after `step`, as resuming from the checkpoint of that step needs."""
-        kept = [row for row in self.metrics() if row.get("step", 0) <= step]
+        kept = [
+            row
+            for row in self.metrics()
+            if isinstance(row.get("step"), int) and row["step"] <= step
+        ]
         files.write_atomically(self.folder / _METRICS, b"".join(map(files.to_json, kept)))
 
     def save_checkpoint(
@@ -145,7 +150,8 @@ class Run:
 
         Args:
             step: training steps done.
-            tensors: by dotted name; each first part ("model", "optimiser", …) gets its own safetensors file.
+            tensors: by dotted name; each first part ("model", "optimiser", …) gets its own
+                safetensors file.
             meta: plain JSON values.
 
         Raises:
@@ -154,7 +160,7 @@ class Run:
         checkpoint.write(self.folder / "checkpoint", step, tensors, meta)
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """Read the newest whole checkpoint, with a warning line if a newer one is damaged; None if none was made.
+        """Read the newest whole checkpoint; a warning line if a newer one is damaged; None if none.
 
         Raises:
             UserError: if there are checkpoints but every one is damaged.
@@ -170,10 +176,18 @@ class Run:
         return _read_json(self.folder / _RESULT)
 
 
+def _check_empty(folder: Path) -> None:
+    """Refuse a folder that holds anything but what an interrupted `Run.create` leaves."""
+    names = {entry.name for entry in folder.iterdir()}
+    if any(name != _LOCK and not name.startswith(f".{_CONFIG}.") for name in names):
+        hint = "resume it or use another" if _CONFIG in names else "use another"
+        raise UserError(f"folder {folder} exists already and is not empty; {hint}")
+
+
 def _read_json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
     with files.one_clear_line("read", path):
+        if not path.is_file():
+            return None
         content = path.read_bytes()
     value = _parse(content)
     if value is None:

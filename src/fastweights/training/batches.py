@@ -1,8 +1,9 @@
-"""Training batches: fresh for ever, or a fixed set in shuffled epochs; either resumes at the very next batch."""
+"""Training batches: fresh for ever, or a fixed set in shuffled epochs; either can be resumed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -14,7 +15,7 @@ BATCHES_A_BLOCK = 64
 
 
 class Examples(Protocol):
-    """Examples of a classification task: a named tuple of tensors, all with the examples as dimension 0."""
+    """Examples of a classification task: a named tuple of tensors, examples as dimension 0."""
 
     @property
     def tokens(self) -> Tensor: ...
@@ -45,10 +46,11 @@ Draw = Callable[[int, torch.Generator], Any]
 
 
 class Batches:
-    """An endless stream of batches, drawn a block at a time so that drawing costs next to nothing a step.
+    """An endless stream of batches, drawn a block at a time: next to nothing a step.
 
     Args:
-        draw: maps (step, generator) to the examples of the next block; how many batches they make is up to it.
+        draw: maps (step, generator) to the examples of the next block; how many batches they make
+            is up to it.
         size: examples in a batch; what is left of a block beyond whole batches is dropped.
         generator: what `draw` takes its random numbers from.
         device: where the batches go.
@@ -73,7 +75,7 @@ class Batches:
         return batch
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Give what `restore` needs: the generator at the block's start, and the place in the block."""
+        """Give what `restore` needs: the generator at the block's start, the place in the block."""
         place = {"step": self._step, "block_start": self._block_start}
         return {"generator": self._generator_before}, place
 
@@ -107,11 +109,7 @@ def fresh(stages: Sequence[Stage], size: int) -> Draw:
         UserError: if the stages do not begin at 0 or do not follow each other.
     """
     starts = [stage.step for stage in stages]
-    if (
-        not starts
-        or starts[0] != 0
-        or any(a >= b for a, b in zip(starts, starts[1:], strict=False))
-    ):
+    if not starts or starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
         raise UserError(f"the steps at which stages begin must rise from 0, not {starts}")
 
     def draw(step: int, generator: torch.Generator) -> Any:

@@ -1,4 +1,4 @@
-"""The one training engine: step, clip, NaN stop, evaluation, checkpoint, interrupt, exact resume."""
+"""The one training engine: step, clip, NaN stop, evaluation, checkpoint, interrupt, resume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import snapshot
+from fastweights.training import seeds, snapshot
 from fastweights.training.clock import Clock
 from fastweights.training.interrupt import Interrupt
 from fastweights.training.meter import Meter, NotFinite
@@ -53,9 +53,10 @@ def fit(
 ) -> Outcome:
     """Train `model` on `source`; go on from the run's newest checkpoint if there is one.
 
-    A run that was interrupted or killed and resumed ends with the same weights and the same metrics (apart from
-    times) as one that was not, to the bit, on the same machine. Ctrl-C and SIGTERM finish the step, write a
-    checkpoint and return. Torch's global generators are as before afterwards.
+    A run that was interrupted or killed and resumed ends with the same weights and the same metrics
+    (apart from times) as one that was not, to the bit, on the same machine. Ctrl-C and SIGTERM
+    finish the step, write a checkpoint and return. Torch's global generators are as before
+    afterwards.
 
     Args:
         model: trained in place, moved to `settings.device`; left in training mode.
@@ -68,8 +69,9 @@ def fit(
         the outcome; `interrupted` if it was asked to stop.
 
     Raises:
-        UserError: if a loss or gradient is NaN or infinite (the last good checkpoint stays), another process works
-            on the run, the checkpoints are all damaged or of other settings, or the disk is full.
+        UserError: if a loss or gradient is NaN or infinite (the last good checkpoint stays),
+            another process works on the run, the checkpoints are all damaged or of other settings,
+            or the disk is full.
     """
     with run.lock, _own_random_numbers(settings), Interrupt() as interrupt:
         return _Training(
@@ -111,9 +113,11 @@ class _Training:
                 self._evaluate()
             self._train()
         except NotFinite as trouble:
-            kept = "no checkpoint" if self.saved is None else f"the checkpoint of step {self.saved}"
+            kept = "no checkpoint had been written"
+            if self.saved is not None:
+                kept = f"the checkpoint of step {self.saved} is kept in {self.run.folder}"
             raise UserError(
-                f"training stopped: {trouble}; {kept} is kept in {self.run.folder};"
+                f"training stopped: {trouble}; {kept};"
                 " a lower learning rate or a smaller clip may help"
             ) from trouble
         finally:
@@ -153,8 +157,7 @@ class _Training:
 
     def _step(self) -> None:
         settings = self.settings
-        factor = settings.schedule.factor(self.done, settings.steps)
-        self.optimiser.param_groups[0]["lr"] = settings.optimiser.learning_rate * factor
+        self.optimiser.param_groups[0]["lr"] = settings.learning_rate(self.done)
         loss, metrics = self.source.next_loss(self.model)
         loss.backward()
         gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
@@ -177,7 +180,7 @@ class _Training:
             "step": self.done,
             "seconds": self.clock.seconds,
             "compile_seconds": self.clock.compile_seconds,
-            "learning_rate": self.optimiser.param_groups[0]["lr"],
+            "learning_rate": self.settings.learning_rate(max(0, self.done - 1)),
             **{f"train_{name}": mean for name, mean in self.meter.means().items()},
         }
         self.model.eval()
@@ -224,7 +227,7 @@ class _Training:
 def _own_random_numbers(settings: Settings) -> Iterator[None]:
     """Seed torch's global generators for a training run and give them back as they were."""
     with _untouched_random_numbers(torch.device(settings.device)):
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(seeds.derive(settings.seed, "noise"))
         yield
 
 

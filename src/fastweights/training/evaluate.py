@@ -13,10 +13,11 @@ from fastweights.training.source import Reading
 
 @torch.no_grad()
 def evaluate(model: nn.Module, task: Task, examples: Any, batch: int = 2000) -> dict[str, Reading]:
-    """Score a model on examples; the model runs in evaluation mode and is left in the mode it was in.
+    """Score a model on examples, in evaluation mode; it is left in the mode it was in.
 
     Args:
-        model: called as `model(tokens, last_only=True, need_state=False)`, on whatever device it is.
+        model: called as `model(tokens, last_only=True, need_state=False)`, on whatever device it
+            is.
         task: its `metrics` score the logits.
         examples: what `task.sample` gave.
         batch: examples at once.

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask the engine to stop after the step it is in; a second Ctrl-C stops at once."""
+"""Ctrl-C and SIGTERM stop the engine after the step it is in; a second one stops at once."""
 
 from __future__ import annotations
 

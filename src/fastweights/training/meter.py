@@ -1,4 +1,4 @@
-"""Running means of what each step measured, and the watch for NaN; neither waits for the device at each step."""
+"""Running means of each step's readings, and the watch for NaN, without waiting for a device."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class NotFinite(UserError):
 
 
 class Meter:
-    """Adds up the readings of each step in order, in double precision, so that means never depend on timing.
+    """Adds up the readings of each step in order: the means never depend on timing.
 
     Args:
-        hold: steps whose readings may wait on the device before they are fetched together; 1 on a CPU, where
-            fetching is free.
+        hold: steps whose readings may wait on the device before they are fetched together; 1 on a
+            CPU, where fetching is free.
     """
 
     def __init__(self, hold: int = 1) -> None:
@@ -65,7 +65,7 @@ class Meter:
         return {name: total / self.count for name, total in self.sums.items()}
 
     def recent(self) -> dict[str, float]:
-        """Give the means since this was last called (or since `clear`); empty if nothing has come since."""
+        """Give the means since this was last called or since `clear`; empty if there are none."""
         self.settle()
         count = self.count - self._shown_count
         if count == 0:

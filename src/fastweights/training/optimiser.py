@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from fastweights.errors import UserError, unknown
 
@@ -23,7 +24,8 @@ class Optimiser:
     Attributes:
         name: "adam", "adamw", "rmsprop" or "sgd".
         learning_rate: at the schedule's peak, > 0.
-        betas: Adam's decays; RMSProp takes the second as its smoothing, SGD the first as its momentum.
+        betas: Adam's decays; RMSProp takes the second as its smoothing, SGD the first as its
+            momentum.
         eps: Adam's and RMSProp's ε.
         weight_decay: added to the gradient; decoupled from it in adamw.
 
@@ -51,7 +53,7 @@ class Optimiser:
             )
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """Make the torch optimiser; Adam and SGD run as one fused kernel a step (real weights only)."""
+        """Make the torch optimiser; Adam and SGD on real weights run as one fused kernel a step."""
         parameters = list(parameters)
         rate, decay = self.learning_rate, self.weight_decay
         fused = all(parameter.is_floating_point() for parameter in parameters)
@@ -72,7 +74,8 @@ class Schedule:
 
     Attributes:
         warmup: steps of linear warm-up; step s (from 0) takes (s + 1) / warmup of the peak.
-        decay: "constant", or "cosine" from the peak after the warm-up to `floor` times the peak after the last step.
+        decay: "constant", or "cosine" from the peak after the warm-up to `floor` times the peak
+            after the last step.
         floor: what the cosine ends at, as a share of the peak, 0 to 1.
 
     Example:
@@ -89,7 +92,8 @@ class Schedule:
             raise unknown("schedule", self.decay, ("constant", "cosine"))
         if self.warmup < 0 or not 0 <= self.floor <= 1:
             raise UserError(
-                f"warm-up must not be negative and the floor lie in [0, 1], not {self.warmup}, {self.floor}"
+                "warm-up must not be negative and the floor lie in [0, 1],"
+                f" not {self.warmup} and {self.floor}"
             )
 
     def factor(self, step: int, steps: int) -> float:
@@ -103,8 +107,11 @@ class Schedule:
 
 
 def global_norm(gradients: Sequence[Tensor]) -> Float[Tensor, ""]:
-    """Compute the Euclidean norm of all gradients taken as one vector, without waiting for the device."""
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    """Compute the Euclidean norm of all gradients as one vector, without waiting for the device."""
+    if gradients[0].is_cuda:
+        return get_total_norm(gradients)
+    norm = torch.linalg.vector_norm
+    return norm(torch.stack([norm(gradient) for gradient in gradients]))
 
 
 def clip(gradients: Sequence[Tensor], norm: Float[Tensor, ""], limit: float) -> None:
@@ -113,4 +120,5 @@ def clip(gradients: Sequence[Tensor], norm: Float[Tensor, ""], limit: float) -> 
     The same arithmetic as `torch.nn.utils.clip_grad_norm_`, to the bit, at half its cost.
     """
     scale = (limit / (norm + 1e-6)).clamp_(max=1.0)
-    torch._foreach_mul_(gradients, scale)
+    for gradient in gradients:
+        gradient.mul_(scale)

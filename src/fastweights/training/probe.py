@@ -14,20 +14,22 @@ from torch import Tensor, nn
 def gradient_norms(
     model: Any, tokens: Int[Tensor, "batch time"], answer: Int[Tensor, " batch"]
 ) -> dict[str, float]:
-    """Compare the gradient that reaches the fast weights A(t) with the one that reaches the slow weights W.
+    """Compare the gradient that reaches the fast weights A(t) with that of the slow weights W.
 
-    If the first is far smaller, learning cannot find the memory. The sequences are run step by step, so that every
-    A(t) exists, whatever the model's fused form does.
+    If the first is far smaller, learning cannot find the memory. The sequences are run step by
+    step, so that every A(t) exists, whatever the model's fused form does.
 
     Args:
-        model: with `step` and `initial_state`; its fast weights are the fields named `memory` of its state.
+        model: with `step` and `initial_state`; its fast weights are the fields named `memory` of
+            its state.
         tokens: the sequences.
         answer: the class to be given at the last step.
 
     Returns:
-        `fast_gradient_norm`: ‖∂L/∂A(t)‖ of one sequence's loss over all t (root mean square over the sequences);
-        `slow_gradient_norm`: ‖∂L/∂W‖ of the mean loss, W the recurrent weights (all of the backbone's weights where
-        there are none of that name). Empty for a model without fast weights.
+        `fast_gradient_norm`: ‖∂L/∂A(t)‖ of one sequence's loss over all t (root mean square over
+        the sequences); `slow_gradient_norm`: ‖∂L/∂W‖ of the mean loss, W the recurrent weights (all
+        of the backbone's weights where there are none of that name). Empty for a model without fast
+        weights.
     """
     batch, steps = tokens.shape
     state = model.initial_state(batch)
@@ -43,7 +45,8 @@ def gradient_norms(
         slow = _slow_weights(model)
         gradients = torch.autograd.grad(loss, [*written, *slow], allow_unused=True)
     fast_norm = _norm(gradients[: len(written)])
-    # The mean loss holds each sequence's with weight 1 / batch; the sum of squares over them asks for √batch back.
+    # The mean loss holds each sequence's with weight 1 / batch; the sum of squares over them asks
+    # for √batch back.
     return {
         "fast_gradient_norm": math.sqrt(batch) * fast_norm,
         "slow_gradient_norm": _norm(gradients[len(written) :]),
@@ -58,7 +61,8 @@ def memories(state: Any) -> list[Tensor]:
         >>> class State(NamedTuple):
         ...     hidden: Tensor
         ...     memory: Tensor
-        >>> [memory.shape for memory in memories((State(torch.zeros(2, 3), torch.zeros(2, 3, 3)), None))]
+        >>> state = State(torch.zeros(2, 3), torch.zeros(2, 3, 3))
+        >>> [memory.shape for memory in memories((state, None))]
         [torch.Size([2, 3, 3])]
     """
     if not isinstance(state, tuple):
@@ -72,7 +76,7 @@ def memories(state: Any) -> list[Tensor]:
     return found
 
 
-def _slow_weights(model: nn.Module) -> list[Tensor]:
+def _slow_weights(model: nn.Module) -> list[nn.Parameter]:
     backbone = getattr(model, "backbone", model)
     named = list(backbone.named_parameters())
     recurrent = [weight for name, weight in named if name.endswith("recurrent.weight")]

@@ -15,7 +15,7 @@ class Progress(Protocol):
         ...
 
     def update(self, step: int, readings: Mapping[str, float]) -> None:
-        """`step` steps are done; `readings` are means since the last call. At most ten times a second."""
+        """`step` steps are done; `readings` are means since the last call (0.1 s or more ago)."""
         ...
 
     def evaluated(self, row: Mapping[str, Any]) -> None:
@@ -44,11 +44,12 @@ class NoProgress:
 
 
 class TerminalProgress:
-    """A bar on stderr with loss, accuracy, steps a second and time left; a line an evaluation if that is no terminal.
+    """A bar on stderr: loss, accuracy, pace, time left; a line an evaluation if no terminal.
 
     Args:
         title: what is being trained.
-        ceiling: the accuracy of a model that binds nothing, shown beside the accuracy; None shows none.
+        ceiling: the accuracy of a model that binds nothing, shown beside the accuracy; None shows
+            none.
     """
 
     def __init__(self, title: str = "training", ceiling: float | None = None) -> None:

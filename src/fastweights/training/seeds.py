@@ -8,7 +8,7 @@ import torch
 
 
 def derive(seed: int, purpose: str) -> int:
-    """Derive the seed of one purpose, so that training, evaluation and test never draw the same numbers.
+    """Derive the seed of one purpose: training, evaluation and test never draw the same numbers.
 
     Example:
         >>> derive(0, "train") == derive(0, "train"), derive(0, "train") == derive(0, "test")

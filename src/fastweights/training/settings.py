@@ -11,7 +11,7 @@ from typing import Any
 from fastweights.errors import UserError
 from fastweights.training.optimiser import Optimiser, Schedule
 
-_FREE_TO_CHANGE = ("checkpoint_seconds", "checkpoint_interval", "device")
+_FREE_TO_CHANGE = frozenset[str](("checkpoint_seconds", "checkpoint_interval", "device"))
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Settings:
         schedule: the learning rate over the steps.
         clip: bound on the global gradient norm; None or 0 never clips.
         seed: of torch's global generators while training (dropout …).
-        evaluation_interval: steps between evaluations, ≥ 1; the first and the last step are always evaluated.
+        evaluation_interval: steps between evaluations, ≥ 1; the first and the last step are always
+            evaluated.
         checkpoint_seconds: seconds between checkpoints; the end and an interrupt always write one.
         checkpoint_interval: steps between checkpoints, besides; None leaves it to the seconds.
         device: where to train.
@@ -53,6 +54,10 @@ class Settings:
             raise UserError(f"the gradient clip must not be negative, not {self.clip}")
         if not self.checkpoint_seconds >= 0:
             raise UserError(f"checkpoint seconds must be ≥ 0, not {self.checkpoint_seconds}")
+
+    def learning_rate(self, step: int) -> float:
+        """Give the learning rate of `step`, counted from 0."""
+        return self.optimiser.learning_rate * self.schedule.factor(step, self.steps)
 
     def record(self) -> dict[str, Any]:
         """Give the settings as plain values, for the checkpoint."""

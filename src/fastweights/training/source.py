@@ -1,4 +1,4 @@
-"""What the engine asks of a task: batches with a loss, an evaluation, diagnostics, and a state to resume from."""
+"""What the engine asks of a task: batches with a loss, an evaluation, a state to resume from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ Reading = float | list[float]
 class Source(Protocol):
     """A task made trainable.
 
-    Supervised batches, endless streams (whose carried state is part of `state`) and rollouts all fit. Everything
-    random in `next_loss` comes from torch's global generator or from generators that `state` holds.
+    Supervised batches, endless streams (whose carried state is part of `state`) and rollouts all
+    fit. Everything random in `next_loss` comes from torch's global generator or from generators
+    that `state` holds.
     """
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:

@@ -16,15 +16,17 @@ from fastweights.training.source import Reading
 
 
 class Supervised:
-    """A classification task as a `Source`: fresh examples for ever, or a fixed set in shuffled epochs.
+    """A classification task as a `Source`: fresh examples, or a fixed set in shuffled epochs.
 
-    Training, validation and probe examples come from generators of their own, all derived from one seed.
+    Training, validation and probe examples come from generators of their own, all derived from one
+    seed.
 
     Args:
         task: a task, or the stages of a curriculum; the last stage's task is the one evaluated.
         batch: examples in a training batch.
         seed: of all examples.
-        train_size: None draws fresh examples for ever; a number draws that many once and goes over them in epochs.
+        train_size: None draws fresh examples for ever; a number draws that many once and goes over
+            them in epochs.
         validation_size: examples in the evaluation set.
         probe_size: examples in the probe batch for the gradient norms; 0 leaves them out.
         device: where the batches go; the model's.
@@ -70,7 +72,7 @@ class Supervised:
         return evaluate(model, self.task, self.validation)
 
     def probe(self, model: nn.Module) -> dict[str, float]:
-        """Take the norms of the fast and the slow gradients; empty for a model without fast weights."""
+        """Take the norms of fast and slow gradients; empty for a model without fast weights."""
         if self._probe is None or not hasattr(model, "initial_state"):
             return {}
         return probe.gradient_norms(model, *self._probe)
