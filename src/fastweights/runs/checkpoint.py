@@ -114,7 +114,8 @@ def _encode(step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -
         copy = tensor.detach().to("cpu", copy=True).contiguous()
         groups.setdefault(group, {})[rest] = copy
     contents = {group + _SUFFIX: save(parts) for group, parts in sorted(groups.items())}
-    contents[_META] = files.to_json({**meta, "step": step}, indent=1)
+    described = {"step": step, "files": list(contents), "meta": meta}
+    contents[_META] = files.to_json(described, indent=1)
     contents[_SUMS] = _sums(contents)
     return contents
 
@@ -143,15 +144,16 @@ def _read(folder: Path, step: int) -> Checkpoint:
     if sums != _sums(contents):
         raise Damaged("its checksums do not match")
     try:
-        meta = json.loads(contents.pop(_META))
-        if meta.pop("step") != step:
-            raise Damaged("it belongs to another step")
+        described = json.loads(contents.pop(_META))
+        if (described["step"], described["files"]) != (step, sorted(contents)):
+            raise Damaged("it belongs to another step, or files are missing")
+        meta = described["meta"]
         tensors = {
             f"{file.removesuffix(_SUFFIX)}.{name}": tensor
             for file, content in contents.items()
             for name, tensor in load(content).items()
         }
-    except (KeyError, ValueError, AttributeError, SafetensorError) as error:
+    except (KeyError, ValueError, TypeError, SafetensorError) as error:
         raise Damaged("its files cannot be read") from error
     return Checkpoint(step, tensors, meta)
 

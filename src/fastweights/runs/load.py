@@ -6,7 +6,6 @@ import os
 
 from torch import nn
 
-from fastweights import models
 from fastweights.errors import UserError
 from fastweights.runs.run import Run
 
@@ -24,6 +23,8 @@ def load(folder: str | os.PathLike[str]) -> nn.Module:
         UserError: if it is not a run folder, or has no whole checkpoint, or the weights are another
             model's.
     """
+    from fastweights import models
+
     run = Run.open(folder)
     found = run.load_checkpoint()
     if found is None:
