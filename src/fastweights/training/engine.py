@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -50,6 +50,7 @@ def fit(
     run: Run,
     *,
     progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Train `model` on `source`; go on from the run's newest checkpoint if there is one.
 
@@ -64,6 +65,7 @@ def fit(
         settings: how long and how to train.
         run: the folder for metrics and checkpoints; locked meanwhile.
         progress: told how it goes; None is silent.
+        stop: asked after each step; True ends the run as Ctrl-C does.
 
     Returns:
         the outcome; `interrupted` if it was asked to stop.
@@ -73,7 +75,7 @@ def fit(
             another process works on the run, the checkpoints are all damaged or of other settings,
             or the disk is full.
     """
-    with run.lock, _own_random_numbers(settings), Interrupt() as interrupt:
+    with run.lock, _own_random_numbers(settings), Interrupt(stop) as interrupt:
         return _Training(
             model, source, settings, run, progress or NoProgress(), interrupt
         ).run_all()
@@ -135,7 +137,7 @@ class _Training:
         settings = self.settings
         told = saved = perf_counter()
         self.clock.start()
-        while self.done < settings.steps and not self.interrupt.requested:
+        while self.done < settings.steps and not self.interrupt.requested():
             self._step()
             now = perf_counter()
             if now - told >= _PROGRESS_SECONDS:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 
 class Interrupt:
-    """While entered, SIGINT and SIGTERM set `requested` instead of ending the process.
+    """While entered, SIGINT and SIGTERM are noted instead of ending the process.
 
-    Signals belong to the main thread; in any other this does nothing.
+    Signals belong to the main thread; in any other they are left alone.
+
+    Args:
+        stop: another reason to stop, asked along with the signals; None is no other.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, stop: Callable[[], bool] | None = None) -> None:
+        self._stop = stop
+        self._signalled = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._request)
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -29,7 +34,11 @@ class Interrupt:
             signal.signal(number, handler)
         self._before.clear()
 
-    def _request(self, _number: int, _frame: FrameType | None) -> None:
-        if self.requested:
+    def requested(self) -> bool:
+        """Tell whether the run shall stop."""
+        return self._signalled or (self._stop is not None and self._stop())
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self._signalled:
             raise KeyboardInterrupt
-        self.requested = True
+        self._signalled = True

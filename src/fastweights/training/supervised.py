@@ -22,12 +22,12 @@ class Supervised:
     seed.
 
     Args:
-        task: a task, or the stages of a curriculum; the last stage's task is the one evaluated.
+        task: a task, or the stages (step, task) of a curriculum; the last one's task is evaluated.
         batch: examples in a training batch.
         seed: of all examples.
-        train_size: None draws fresh examples for ever; a number draws that many once and goes over
-            them in epochs.
-        validation_size: examples in the evaluation set.
+        fixed: draw the training set once and go over it in epochs; else draw fresh examples for ever.
+        train_size: examples in a fixed training set.
+        validation_size: examples in the evaluation set; None: 10,000 if `fixed`, else 2,000.
         probe_size: examples in the probe batch for the gradient norms; 0 leaves them out.
         device: where the batches go; the model's.
 
@@ -37,23 +37,25 @@ class Supervised:
 
     def __init__(
         self,
-        task: Task | Sequence[Stage],
+        task: Task | Sequence[tuple[int, Task]],
         *,
         batch: int = 128,
         seed: int = 0,
-        train_size: int | None = None,
-        validation_size: int = 2000,
+        fixed: bool = False,
+        train_size: int = 100_000,
+        validation_size: int | None = None,
         probe_size: int = 32,
         device: str = "cpu",
     ) -> None:
-        stages = list(task) if isinstance(task, Sequence) else [Stage(0, task)]
+        stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]
         draw = fresh(stages, batch)
         self.task = stages[-1].task
-        if train_size is not None:
+        if fixed:
             examples = self.task.sample(train_size, seeds.generator(seed, "training set"))
             draw = epochs(examples, batch)
         self.batches = Batches(draw, batch, seeds.generator(seed, "training"), device)
-        self.validation = self.task.sample(validation_size, seeds.generator(seed, "validation"))
+        size = validation_size or (10_000 if fixed else 2_000)
+        self.validation = self.task.sample(size, seeds.generator(seed, "validation"))
         self._probe = None
         if probe_size:
             examples = self.task.sample(probe_size, seeds.generator(seed, "probe"))
