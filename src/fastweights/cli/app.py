@@ -107,8 +107,13 @@ def _overview(group: str) -> int:
     for name, entry in rows.items():
         table.add_row(f"[bold]{name}[/bold]", entry.summary)
     console = Console()
-    console.print(f"usage: fastweights {group or 'COMMAND'} …   ( --help after any command shows its options )", markup=False)
-    console.print("\nFast weight memories: train them, test them, look inside, reproduce the papers.\n")
+    console.print(
+        f"usage: fastweights {group or 'COMMAND'} …   ( --help after any command shows its options )",
+        markup=False,
+    )
+    console.print(
+        "\nFast weight memories: train them, test them, look inside, reproduce the papers.\n"
+    )
     console.print(table)
     return 0
 
@@ -131,7 +136,9 @@ def _parse(name: str, options: list[str]) -> Command:
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise UserError(f"{_sentence(complaint.getvalue())}; see fastweights {name} --help") from None
+        raise UserError(
+            f"{_sentence(complaint.getvalue())}; see fastweights {name} --help"
+        ) from None
 
 
 def _sentence(boxed: str) -> str:

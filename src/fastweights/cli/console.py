@@ -27,9 +27,7 @@ def print_table(
     from rich.table import Table
 
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    table = Table(
-        title=title, title_justify="left", box=ROUNDED if console.is_terminal else SIMPLE
-    )
+    table = Table(title=title, title_justify="left", box=ROUNDED if console.is_terminal else SIMPLE)
     for name in columns:
         table.add_column(name)
     for row in rows:

@@ -28,6 +28,12 @@ class Gradcheck:
             print_json({"rows": rows, "worst": worst, "limit": LIMIT, "passed": worst <= LIMIT})
         else:
             shown = [(r["case"], r["parameter"], f"{r['max_relative_error']:.1e}") for r in rows]
-            print_table("hand-derived gradients against finite differences", ("case", "parameter", "relative error"), shown)
-            print(f"worst {worst:.1e}, limit {LIMIT:.0e}: {'passed' if worst <= LIMIT else 'FAILED'}")
+            print_table(
+                "hand-derived gradients against finite differences",
+                ("case", "parameter", "relative error"),
+                shown,
+            )
+            print(
+                f"worst {worst:.1e}, limit {LIMIT:.0e}: {'passed' if worst <= LIMIT else 'FAILED'}"
+            )
         return 0 if worst <= LIMIT else 1

@@ -47,7 +47,9 @@ class Reproduce:
                 if progress.entry is None
                 else f"{progress.entry['value']:.4g} in {progress.entry['seconds']:.1f} s"
             )
-            say(f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}: {outcome}")
+            say(
+                f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}: {outcome}"
+            )
 
         ledger = reproduce(
             study,
@@ -64,5 +66,10 @@ class Reproduce:
         if self.json:
             print_json({"study": study.name, "rows": rows, "report": str(written)})
         else:
-            print_table(study.title, report.COLUMNS, report.cells(rows), note=f"recorded in {ledger.path} and {written}")
+            print_table(
+                study.title,
+                report.COLUMNS,
+                report.cells(rows),
+                note=f"recorded in {ledger.path} and {written}",
+            )
         return 0

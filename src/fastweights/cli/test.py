@@ -40,7 +40,9 @@ class Test:
         if self.samples is not None or self.pairs is not None:
             if self.sequences:
                 raise UserError("give either sequences or --samples/--pairs, not both")
-            tested = asking.test(self.folder, pairs=self.pairs, samples=self.samples, seed=self.seed)
+            tested = asking.test(
+                self.folder, pairs=self.pairs, samples=self.samples, seed=self.seed
+            )
             print_json(tested) if self.json else _report(tested)
             return 0
         answers = asking.ask(self.folder, self.sequences or _lines())
@@ -54,7 +56,9 @@ class Test:
 
 def _lines() -> tuple[str, ...]:
     if sys.stdin is None or sys.stdin.isatty():
-        raise UserError('no sequences given: add some ("c9k8j3f1??c"), pipe them in, or use --samples')
+        raise UserError(
+            'no sequences given: add some ("c9k8j3f1??c"), pipe them in, or use --samples'
+        )
     lines = tuple(line.strip() for line in sys.stdin if line.strip())
     if not lines:
         raise UserError("no sequences on standard input")

@@ -35,11 +35,11 @@ class TrainRetrieval(Retrieval):
         names = [field.name for field in dataclasses.fields(Retrieval)]
         recipe = Retrieval(**{name: getattr(self, name) for name in names})
         folder = self.out or default_folder(recipe.resolve())
-        outcome = train(
-            recipe, folder, resume=self.resume, overwrite=self.overwrite, progress=True
-        )
+        outcome = train(recipe, folder, resume=self.resume, overwrite=self.overwrite, progress=True)
         if outcome.interrupted:
-            say(f"stopped at step {outcome.step}; to go on: fastweights train retrieval --resume --out {folder}")
+            say(
+                f"stopped at step {outcome.step}; to go on: fastweights train retrieval --resume --out {folder}"
+            )
             return 130
         pictures = self._draw(folder) if self.plot else []
         if self.json:
@@ -66,7 +66,10 @@ def _report(result: dict[str, Any], samples: list[dict[str, Any]], pictures: lis
         ("weights", f"{result['parameters']:,}"),
     ]  # fmt: skip
     print_table(f"{result['model']}, {result['pairs']} pairs", ("", ""), rows)
-    asked = [(row["sequence"], row["answer"], f"{row['probability']:.4f}", row["truth"]) for row in samples]
+    asked = [
+        (row["sequence"], row["answer"], f"{row['probability']:.4f}", row["truth"])
+        for row in samples
+    ]
     print_table("a few questions", ("sequence", "answer", "probability", "truth"), asked)
     print(f"run: {result['out']}")
     for picture in pictures:

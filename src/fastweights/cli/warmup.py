@@ -21,5 +21,7 @@ class Warmup:
         if self.json:
             print_json(result)
         else:
-            print(f"kernels ready: {result['compile_seconds']:.1f} s of compilation ({result['backend']})")
+            print(
+                f"kernels ready: {result['compile_seconds']:.1f} s of compilation ({result['backend']})"
+            )
         return 0

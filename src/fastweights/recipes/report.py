@@ -13,7 +13,19 @@ HEAD = """# Results
 Made by `fastweights reproduce` from the rows in this folder; do not edit. Each row is mean ± standard deviation over
 its seeds. `reach` is the number the recipe was to meet, `paper` the published figure. What was missed says so.
 """
-COLUMNS = ("model", "condition", "metric", "value", "seeds", "reach", "met", "paper", "steps", "train s", "backend")
+COLUMNS = (
+    "model",
+    "condition",
+    "metric",
+    "value",
+    "seeds",
+    "reach",
+    "met",
+    "paper",
+    "steps",
+    "train s",
+    "backend",
+)
 
 
 def write(results: Path) -> Path:

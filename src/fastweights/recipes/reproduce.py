@@ -90,7 +90,9 @@ def _todo(
     for seed in range(max(wanted.values(), default=0)):
         for cell in cells:
             if seed < wanted[cell.name] and seed not in ledger.done(cell):
-                folder = runs / f"{cell.name.replace(' ', '-')}-{cell.fingerprint()}" / f"seed-{seed}"
+                folder = (
+                    runs / f"{cell.name.replace(' ', '-')}-{cell.fingerprint()}" / f"seed-{seed}"
+                )
                 yield Job(cell, seed, folder, deadline)
 
 

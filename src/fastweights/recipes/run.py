@@ -13,7 +13,6 @@ import torch
 from fastweights import models
 from fastweights.errors import UserError
 from fastweights.recipes.retrieval import Retrieval
-from fastweights.recipes.settings import has_fast_weights
 from fastweights.runs import Run
 from fastweights.tasks.retrieval import Retrieval as Task
 from fastweights.training import (
@@ -127,9 +126,7 @@ def engine_settings(recipe: Retrieval) -> Settings:
     """Translate a resolved recipe into the engine's settings."""
     return Settings(
         steps=recipe.steps,
-        optimiser=Optimiser(
-            recipe.optimiser, recipe.learning_rate, betas=(0.9, recipe.beta2)
-        ),
+        optimiser=Optimiser(recipe.optimiser, recipe.learning_rate, betas=(0.9, recipe.beta2)),
         schedule=Schedule(recipe.warmup, recipe.schedule),
         clip=recipe.clip,
         seed=recipe.seed,
@@ -208,7 +205,11 @@ def _recorded(given: Retrieval, run: Run) -> Retrieval:
     record = {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
     for name, default in known.items():
         value = getattr(given, name)
-        if value != default and value != record[name] and name not in ("device", "backend", "model"):
+        if (
+            value != default
+            and value != record[name]
+            and name not in ("device", "backend", "model")
+        ):
             raise UserError(
                 f"{run.folder} was begun with {name} {record[name]}, not {value}: leave it out to resume"
             )

@@ -28,28 +28,28 @@ def has_fast_weights(model: str) -> bool:
 
 def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
     """Choose every setting for a model on a task: a base, then what the size of the task changes."""
-    chosen: dict[str, Any] = dict(
-        hidden=50,
-        embedding=0,
-        readout=0,
-        decay=0.95,
-        rate=0.5,
-        inner_steps=1,
-        nonlinearity="relu",
-        layer_norm=True,
-        preliminary_norm=False,
-        norm_gain=1.0,
-        recurrent_scale=0.05,
-        input_std=1.0,
-        steps=8000,
-        batch=128,
-        optimiser="adam",
-        learning_rate=1e-2,
-        beta2=0.999,
-        warmup=200,
-        schedule="cosine",
-        clip=1.0,
-    )
+    chosen: dict[str, Any] = {
+        "hidden": 50,
+        "embedding": 0,
+        "readout": 0,
+        "decay": 0.95,
+        "rate": 0.5,
+        "inner_steps": 1,
+        "nonlinearity": "relu",
+        "layer_norm": True,
+        "preliminary_norm": False,
+        "norm_gain": 1.0,
+        "recurrent_scale": 0.05,
+        "input_std": 1.0,
+        "steps": 8000,
+        "batch": 128,
+        "optimiser": "adam",
+        "learning_rate": 1e-2,
+        "beta2": 0.999,
+        "warmup": 200,
+        "schedule": "cosine",
+        "clip": 1.0,
+    }
     pairs = recipe.pairs
     if pairs > 4:
         chosen.update(hidden=100, decay=1.0, rate=0.1, learning_rate=5e-3)

@@ -46,14 +46,20 @@ def ba2016_table1() -> Study:
                 cells.append(
                     Cell(
                         name=f"{model} R={hidden} {data}",
-                        recipe=Retrieval(model=model, hidden=hidden, data=data, steps=TABLE_1_STEPS),
+                        recipe=Retrieval(
+                            model=model, hidden=hidden, data=data, steps=TABLE_1_STEPS
+                        ),
                         seeds=5 if fast and data == "fresh" else 3,
                         paper=paper[hidden],
                         reach=reach[hidden] if fast and data == "fresh" else None,
                         mode=f"R={hidden}, {data} data, {TABLE_1_STEPS:,} steps",
                     )
                 )
-    return Study("ba2016-table1", "Ba et al. 2016, table 1: associative retrieval, test error %", tuple(cells))
+    return Study(
+        "ba2016-table1",
+        "Ba et al. 2016, table 1: associative retrieval, test error %",
+        tuple(cells),
+    )
 
 
 TABLE_1_STEPS = 12_000

@@ -29,7 +29,9 @@ class Reach:
 
     def met(self, values: Sequence[float], seconds: Sequence[float]) -> bool:
         """Tell whether the seeds' values and training times meet the number."""
-        value = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of](values)
+        value = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of](
+            values
+        )
         return value <= self.limit and (self.seconds is None or max(seconds) <= self.seconds)
 
 
@@ -90,7 +92,9 @@ class Ledger:
                     row = json.loads(line)
                     self.rows[row["cell"]] = row
                 except (ValueError, KeyError, TypeError):
-                    raise UserError(f"{self.path}, line {number}, is not a row of results") from None
+                    raise UserError(
+                        f"{self.path}, line {number}, is not a row of results"
+                    ) from None
 
     def done(self, cell: Cell) -> dict[int, dict[str, Any]]:
         """Return what is recorded for a cell, by seed; nothing if the recipe has changed since."""
