@@ -1,0 +1,106 @@
+"""The fast-weights RNN in attention form within chunks of time, A made only at their borders.
+
+Inside a chunk that starts with A(0), step t (1-based) reads
+
+    A(t-1) h_s = λ^(t-1) A(0) h_s + η Σ_τ<t λ^(t-1-τ) h(τ) ⟨h(τ), h_s⟩
+
+so a read costs O(t H) instead of O(H²) and no step writes H² numbers. The chunk bounds t, hence the cost of a step.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
+from fastweights.ops.fast_weight_rnn.memory import final_memory, powers
+
+
+def run(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    decay: float | Tensor,
+    rate: float | Tensor,
+    hidden: Float[Tensor, "batch hidden"] | None,
+    memory: Float[Tensor, "batch hidden hidden"] | None,
+    chunk: int | None,
+    **options,
+) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them."""
+    time = drive.shape[1]
+    length = best_chunk(time, drive.shape[2]) if chunk is None else chunk
+    parts = []
+    for start in range(0, time, length):
+        part = _attend(
+            drive[:, start : start + length],
+            recurrent_weight,
+            decay=decay,
+            rate=rate,
+            hidden=hidden,
+            memory=memory,
+            **options,
+        )
+        parts.append(part)
+        if start + length < time:
+            hidden, memory = part[:, -1], final_memory(part, memory, decay, rate)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+
+def best_chunk(time: int, hidden: int) -> int:
+    """Choose the chunk: all of a sequence shorter than about 2H, where A costs more than the history; else about H."""
+    return time if time <= 2 * hidden else max(16, hidden)
+
+
+def _attend(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    decay: float | Tensor,
+    rate: float | Tensor,
+    norm_weight: Float[Tensor, " hidden"] | None,
+    norm_bias: Float[Tensor, " hidden"] | None,
+    preliminary_norm_weight: Float[Tensor, " hidden"] | None,
+    preliminary_norm_bias: Float[Tensor, " hidden"] | None,
+    hidden: Float[Tensor, "batch hidden"] | None,
+    memory: Float[Tensor, "batch hidden hidden"] | None,
+    inner_steps: int,
+    nonlinearity: str,
+    form: str,
+    norm_eps: float,
+) -> Float[Tensor, "batch time hidden"]:
+    """One chunk of any length in attention form."""
+    f, size, time = NONLINEARITIES[nonlinearity], drive.shape[-1:], drive.shape[1]
+    W = recurrent_weight.t()
+    fading = powers(decay, time, drive)
+    written = (rate * fading.flip(0)).unsqueeze(
+        1
+    )  # η λ^(time-1-τ): its last t rows weigh t past writes
+    h, past = hidden, None
+    for t, drive_t in enumerate(drive.unbind(1)):
+        slow = drive_t if h is None else torch.addmm(drive_t, h, W)
+        if form == "flat":
+            h_s = torch.zeros_like(drive_t) if h is None else h
+        elif preliminary_norm_weight is None:
+            h_s = f(slow)
+        else:
+            h_s = f(
+                layer_norm(slow, size, preliminary_norm_weight, preliminary_norm_bias, norm_eps)
+            )
+        for _ in range(inner_steps):
+            z = slow
+            if memory is not None:
+                z = z + fading[t] * torch.bmm(memory, h_s.unsqueeze(2)).squeeze(2)
+            if past is not None:
+                attention = torch.bmm(past, h_s.unsqueeze(2)) * written[time - t :]
+                z = torch.baddbmm(z.unsqueeze(1), attention.transpose(1, 2), past).squeeze(1)
+            h_s = f(
+                z if norm_weight is None else layer_norm(z, size, norm_weight, norm_bias, norm_eps)
+            )
+        h = h_s
+        newest = h.unsqueeze(1)
+        past = newest if past is None else torch.cat((past, newest), 1)
+    assert past is not None
+    return past

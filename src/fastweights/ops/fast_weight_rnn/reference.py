@@ -1,0 +1,90 @@
+"""The fast-weights RNN step by step with A written out: the paper's equations, on any device and dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
+
+
+def run(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    chunk: int | None = None,
+    **options,
+) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them. `chunk` means nothing here."""
+    return torch.stack([settled[-1] for settled in steps(drive, recurrent_weight, **options)], 1)
+
+
+def steps(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    decay: float | Tensor,
+    rate: float | Tensor,
+    norm_weight: Float[Tensor, " hidden"] | None,
+    norm_bias: Float[Tensor, " hidden"] | None,
+    preliminary_norm_weight: Float[Tensor, " hidden"] | None,
+    preliminary_norm_bias: Float[Tensor, " hidden"] | None,
+    hidden: Float[Tensor, "batch hidden"] | None,
+    memory: Float[Tensor, "batch hidden hidden"] | None,
+    inner_steps: int,
+    nonlinearity: str,
+    form: str,
+    norm_eps: float,
+) -> Iterator[list[Tensor]]:
+    """Yield h_0(t) … h_S(t), each [batch, hidden], for every step t."""
+    f, size = NONLINEARITIES[nonlinearity], drive.shape[-1:]
+    W = recurrent_weight.t()
+    h, A = hidden, memory
+    for drive_t in drive.unbind(1):
+        slow = drive_t if h is None else torch.addmm(drive_t, h, W)
+        if form == "flat":
+            h_s = torch.zeros_like(drive_t) if h is None else h
+        elif preliminary_norm_weight is None:
+            h_s = f(slow)
+        else:
+            h_s = f(
+                layer_norm(slow, size, preliminary_norm_weight, preliminary_norm_bias, norm_eps)
+            )
+        settled = [h_s]
+        for _ in range(inner_steps):
+            z = slow if A is None else read(slow, A, h_s)
+            h_s = f(
+                z if norm_weight is None else layer_norm(z, size, norm_weight, norm_bias, norm_eps)
+            )
+            settled.append(h_s)
+        yield settled
+        h = h_s
+        A = write(A, h, decay, rate)
+
+
+def read(
+    slow: Float[Tensor, "batch hidden"],
+    A: Float[Tensor, "batch hidden hidden"],
+    h: Float[Tensor, "batch hidden"],
+) -> Float[Tensor, "batch hidden"]:
+    """slow + A h."""
+    return torch.baddbmm(slow.unsqueeze(2), A, h.unsqueeze(2)).squeeze(2)
+
+
+def write(
+    A: Float[Tensor, "batch hidden hidden"] | None,
+    h: Float[Tensor, "batch hidden"],
+    decay: float | Tensor,
+    rate: float | Tensor,
+) -> Float[Tensor, "batch hidden hidden"]:
+    """λ A + η h hᵀ, where A None is zero."""
+    column, row = h.unsqueeze(2), h.unsqueeze(1)
+    if A is None:
+        return (rate * column) * row
+    if isinstance(decay, Tensor) or isinstance(rate, Tensor):
+        return torch.baddbmm(decay * A, rate * column, row)
+    return torch.baddbmm(A, column, row, beta=decay, alpha=rate)
