@@ -56,12 +56,13 @@ class TrainRetrieval(Retrieval):
 
 def _report(result: dict[str, Any], samples: list[dict[str, Any]], pictures: list[Path]) -> None:
     slots = "  ".join(f"{100 * accuracy:.2f}" for accuracy in result["per_slot_accuracy"])
+    seconds = f"{result['train_seconds']:.1f} s (+ {result['compile_seconds']:.1f} s compiling)"
     rows = [
         ("test accuracy", f"{100 * result['test_accuracy']:.3f} %  ({result['test_samples']:,} fresh sequences)"),
         ("by slot, oldest first", f"{slots} %"),
         ("no-binding ceiling", f"{100 * result['no_binding_ceiling']:.2f} %"),
         ("best possible", f"{100 * result['best_possible']:.2f} %"),
-        ("training", f"{result['steps']:,} steps in {result['train_seconds']:.1f} s (+ {result['compile_seconds']:.1f} s compiling)"),
+        ("training", f"{result['steps']:,} steps in {seconds}"),
         ("backend", f"{result['backend']}, {result['threads']} threads"),
         ("weights", f"{result['parameters']:,}"),
     ]  # fmt: skip

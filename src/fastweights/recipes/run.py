@@ -27,6 +27,9 @@ from fastweights.training import (
 TEST_SEED = 2**31
 """Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
 
+FIXED_TRAIN, FIXED_VALIDATION = 100_000, 10_000
+"""Sequences of the paper's fixed data sets; its test set has 20,000."""
+
 
 class Trained(NamedTuple):
     """What came of a recipe: the recorded result, a few answered questions, or where it was interrupted."""
@@ -114,11 +117,14 @@ def source(recipe: Retrieval) -> Supervised:
     """Make the recipe's batches: fresh or fixed data, in stages if there is a curriculum."""
     stages = recipe.curriculum or (recipe.pairs,)
     share = recipe.steps / len(stages)
+    fixed = recipe.data == "fixed"
     return Supervised(
         [(round(place * share), recipe.task(pairs)) for place, pairs in enumerate(stages)],
         batch=recipe.batch,
         seed=recipe.seed,
-        fixed=recipe.data == "fixed",
+        train_size=FIXED_TRAIN if fixed else None,
+        validation_size=FIXED_VALIDATION if fixed else 2000,
+        device=recipe.device,
     )
 
 

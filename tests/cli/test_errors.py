@@ -1,0 +1,127 @@
+"""A slip at the command line is one clear line on stderr and exit code 2, whatever it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastweights.cli import main
+
+TINY = ["--steps", "3", "--hidden", "8", "--batch", "4", "--test-samples", "50"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that must be refused; return the one line it says."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fastweights: ") and err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert main(["train", "retrieval", *TINY, "--out", str(folder), "--json"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian"], "did you mean 'train'"),
+        (["train", "retrieva"], "did you mean 'retrieval'"),
+        (["train", "retrieval", "--model", "lstmm"], "did you mean 'lstm'"),
+        (["train", "retrieval", "--pairs", "27"], "1 to 26"),
+        (["train", "retrieval", "--pairs", "0"], "1 to 26"),
+        (["train", "retrieval", "--pairs", "four"], "--pairs"),
+        (["train", "retrieval", "--hidden", "-3"], "hidden"),
+        (["train", "retrieval", "--steps", "0"], "steps"),
+        (["train", "retrieval", "--batch", "-1"], "batch"),
+        (["train", "retrieval", "--learning-rate", "0"], "learning"),
+        (["train", "retrieval", "--decay", "1.5"], "decay"),
+        (["train", "retrieval", "--rate", "nan"], "rate"),
+        (["train", "retrieval", "--model", "lstm", "--decay", "0.9"], "decay"),
+        (["train", "retrieval", "--model", "lstm", "--backend", "cpu"], "backend"),
+        (["train", "retrieval", "--curriculum", "2", "3"], "curriculum"),
+        (["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"], "curriculum"),
+        (["train", "retrieval", "--backend", "gpu"], "--backend"),
+        (["train", "retrieval", "--hiden", "3"], "--hidden"),
+        (["train", "retrieval", "--device", "tpu9"], "device"),
+        (["reproduce", "ba2016-table2x"], "study"),
+        (["reproduce", "ba2016-table1", "--budget", "-1"], "budget"),
+        (["reproduce", "ba2016-table1", "--only", "no such cell"], "no cell"),
+        (["bench", "nothing"], "benchmark"),
+    ],
+)
+def test_bad_words(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(capsys, *words)
+    assert not list(tmp_path.rglob("config.json")), "a refused command must leave nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "said"),
+    [
+        ("c9k8j3f1??z", "never occurred"),
+        ("c9k8!3f1??c", "symbol 5"),
+        ("9ck8j3f1??c", "letter and a digit"),
+        ("c9k8j3f1c", "??"),
+        ("c9k8j3f1??", "??"),
+        ("", "sequence"),
+        ("c9k8j3f??c", "letter and a digit"),
+    ],
+)
+def test_bad_sequences(run: Path, sequence: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in refused(capsys, "test", str(run), sequence)
+
+
+def test_bad_test_numbers(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "samples" in refused(capsys, "test", str(run), "--samples", "0")
+    assert "1 to 26" in refused(capsys, "test", str(run), "--pairs", "99")
+    assert "not both" in refused(capsys, "test", str(run), "c9k8??c", "--samples", "5")
+
+
+def test_not_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for words in (["test", str(tmp_path), "c9k8??c"], ["plot", str(tmp_path)]):
+        assert "not a run" in refused(capsys, *words)
+    refused(capsys, "train", "retrieval", *TINY, "--out", str(tmp_path))
+    refused(capsys, "train", "retrieval", *TINY, "--out", str(tmp_path), "--overwrite")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_is_not_overwritten_unasked(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run / "config.json").read_bytes()
+    assert "exists" in refused(capsys, "train", "retrieval", *TINY, "--out", str(run))
+    assert (run / "config.json").read_bytes() == before
+
+
+def test_resume_under_another_recipe(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, "train", "retrieval", "--resume", "--hidden", "9", "--out", str(run))
+    assert "hidden" in said
+
+
+def test_tampered_config(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    for content in ("", "[]", "{}", '{"format": 99}', json.dumps({"format": 1, "task": 3})):
+        (copy / "config.json").write_text(content)
+        refused(capsys, "test", str(copy), "c9k8??c")
+        refused(capsys, "plot", str(copy))
+        refused(capsys, "train", "retrieval", "--resume", "--out", str(copy))
+
+
+def test_damaged_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = tmp_path / "ba2016-table1" / "cells.jsonl"
+    ledger.parent.mkdir()
+    ledger.write_text("{not json\n")
+    words = ["reproduce", "ba2016-table1", "--results", str(tmp_path), "--runs", str(tmp_path)]
+    assert "line 1" in refused(capsys, *words)

@@ -1,0 +1,89 @@
+"""Studies: rounds of seeds, skipping what is done, budgets, the ledger and its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastweights.recipes import report
+from fastweights.recipes.reproduce import reproduce
+from fastweights.recipes.retrieval import Retrieval
+from fastweights.recipes.study import Cell, Reach, Study
+
+TINY = Retrieval(steps=3, hidden=4, batch=4, test_samples=40)
+STUDY = Study(
+    "tiny",
+    "a tiny study",
+    (
+        Cell("one", TINY, seeds=2, paper=1.5, reach=Reach(100.0, "worst"), mode="H=4"),
+        Cell("other pairs", TINY, seeds=1, test_pairs=6, reach=Reach(0.0, "median")),
+    ),
+)
+
+
+def run(tmp_path: Path, **options) -> tuple[list[str], list[dict]]:
+    told: list[str] = []
+    ledger = reproduce(
+        STUDY,
+        results=tmp_path / "results",
+        runs=tmp_path / "runs",
+        listener=lambda progress: told.append(f"{progress.cell} {progress.seed}"),
+        **options,
+    )
+    rows = [json.loads(line) for line in ledger.path.read_text().splitlines()] if ledger.path.exists() else []
+    return told, rows
+
+
+def test_rounds_rows_and_skipping(tmp_path: Path) -> None:
+    told, rows = run(tmp_path)
+    assert told == ["one 0", "other pairs 0", "one 1"]
+    keys = "recipe task model mode metric value sd seeds paper steps seconds backend machine commit".split()
+    assert all(set(keys) <= set(row) for row in rows)
+    first, second = rows
+    values = [entry["value"] for entry in first["by_seed"].values()]
+    assert first["seeds"] == 2 and first["value"] == pytest.approx(sum(values) / 2)
+    assert first["met"] is True and second["met"] is False and second["sd"] is None
+    assert run(tmp_path)[0] == []
+    assert run(tmp_path, seeds=2)[0] == ["other pairs 1"]
+    written = report.write(tmp_path / "results").read_text()
+    assert "**no**" in written and "1.5" in written
+
+
+def test_budget_of_nothing_starts_nothing(tmp_path: Path) -> None:
+    told, rows = run(tmp_path, budget_minutes=1e-9)
+    assert told == [] and rows == []
+
+
+def test_changed_recipe_voids_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path)
+    changed = Cell("one", Retrieval(steps=4, hidden=4, batch=4, test_samples=40), seeds=1)
+    told: list[str] = []
+    reproduce(
+        Study("tiny", "a tiny study", (changed,)),
+        results=tmp_path / "results",
+        runs=tmp_path / "runs",
+        listener=lambda progress: told.append(progress.cell),
+    )
+    assert told == ["one"]
+
+
+@pytest.mark.slow
+def test_processes_side_by_side_give_the_same_numbers(tmp_path: Path) -> None:
+    _, alone = run(tmp_path / "alone")
+    _, together = run(tmp_path / "together", jobs=2)
+    assert [row["value"] for row in alone] == [row["value"] for row in together]
+
+
+@pytest.mark.parametrize(
+    ("reach", "values", "seconds", "met"),
+    [
+        (Reach(1.0, "worst"), [0.5, 1.1], [1, 1], False),
+        (Reach(1.0, "median"), [0.5, 0.9, 7.0], [1, 1, 1], True),
+        (Reach(1.0, "mean"), [0.5, 0.9, 7.0], [1, 1, 1], False),
+        (Reach(1.0, "worst", seconds=10), [0.5], [11], False),
+    ],
+)
+def test_reach(reach: Reach, values: list[float], seconds: list[float], met: bool) -> None:
+    assert reach.met(values, seconds) is met
