@@ -1,0 +1,21 @@
+"""Models: an encoder, a backbone and a head; backbones by name."""
+
+from fastweights.models import backbones, registry
+from fastweights.models.config import from_config, model_config
+from fastweights.models.encoders import OneHot
+from fastweights.models.registry import build, describe, names, options, register
+from fastweights.models.sequence_model import SequenceModel
+
+__all__ = [
+    "OneHot",
+    "SequenceModel",
+    "backbones",
+    "build",
+    "describe",
+    "from_config",
+    "model_config",
+    "names",
+    "options",
+    "register",
+    "registry",
+]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from fastweights import state as states
+from fastweights.nn import checks
 
 
 class Trace(NamedTuple):
@@ -16,9 +20,10 @@ class Trace(NamedTuple):
     Attributes:
         output: [batch, time, output], the backbone's output.
         hidden: [batch, time, hidden], the hidden state after each step.
-        read_weights: [batch, time, reads, time], how much each read of step t takes from what an earlier step
-            wrote; 0 above the causal diagonal. None for backbones that do not attend.
-        memory: [batch, len(memory_steps), …], the fast memory after the chosen steps; None where there is none.
+        read_weights: [batch, time, reads, time], how much each read of step t takes from what an
+            earlier step wrote; 0 above the causal diagonal. None for backbones that do not attend.
+        memory: [batch, len(memory_steps), …], the fast memory after the chosen steps; None where
+            there is none.
         memory_steps: the steps (0-based) at which `memory` was taken.
         state: the state after the last step.
     """
@@ -31,42 +36,152 @@ class Trace(NamedTuple):
     state: Any
 
 
+class HiddenState(NamedTuple):
+    """The state of a recurrence that carries its hidden vector alone, [batch, hidden]."""
+
+    hidden: Float[Tensor, "batch hidden"]
+
+
 class Backbone(nn.Module, ABC):
     """A causal sequence layer with a carried state.
 
-    `y, state = backbone(x, state)` maps x [batch, time, input] to y [batch, time, output]. The state is all there is
-    to carry: a sequence fed whole, split anywhere, or token by token gives the same outputs, and rows of a batch
-    never see each other.
+    `y, state = backbone(x, state)` maps x [batch, time, input] to y [batch, time, output]. The
+    state is all there is to carry: a sequence fed whole, split anywhere, or token by token gives
+    the same outputs, and rows of a batch never see each other.
+
+    A layer names its state's type and shapes and writes its recurrence in `run` (and, where it can
+    be done faster, `run_step`). What a caller passes is checked here, once for all layers.
     """
 
     input_size: int
     output_size: int
+    state_type: ClassVar[type] = HiddenState
 
     @abstractmethod
-    def initial_state(self, batch: int) -> Any:
-        """Return the zero state of `batch` rows, with the device and dtype of the parameters."""
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Return the shape of each tensor of the state, without the batch dimension."""
 
     @abstractmethod
+    def run(
+        self,
+        x: Float[Tensor, "batch time input"],
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        """Run checked input from `state` (None: zeros); the state may be None if not needed."""
+
+    def run_step(
+        self, x: Float[Tensor, "batch input"], state: Any
+    ) -> tuple[Float[Tensor, "batch output"], Any]:
+        """Run one checked time step from `state` (None: zeros)."""
+        y, state = self.run(x[:, None], state, None, True)
+        return y[:, 0], state
+
+    def run_trace(
+        self, x: Float[Tensor, "batch time input"], state: Any, steps: tuple[int, ...]
+    ) -> Trace:
+        """Trace checked input; as it stands for layers that output their hidden state."""
+        y, state = self.run(x, state, None, True)
+        return Trace(y, y, None, None, (), state)
+
     def forward(
         self,
         x: Float[Tensor, "*batch time input"],
         state: Any = None,
         *,
-        mask: Bool[Tensor, "batch time"] | None = None,
+        mask: Bool[Tensor, "*batch time"] | None = None,
+        need_state: bool = True,
     ) -> tuple[Float[Tensor, "*batch time output"], Any]:
-        """Run a whole sequence from `state` (None: zeros); see the class for shapes."""
+        """Run a whole sequence.
 
-    @abstractmethod
+        Args:
+            x: [batch, time, input], or [time, input] for one row (the state keeps a batch of 1).
+            state: as an earlier call returned it; None means zeros.
+            mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: its
+                outputs are 0 and it leaves the state alone.
+            need_state: False returns None for the state, which some layers then need not build.
+
+        Returns:
+            y [batch, time, output] and the state after each row's last real step.
+
+        Raises:
+            UserError: for a wrong input size, dtype, device or mask, or a state that is not this
+                layer's.
+        """
+        if x.dim() == 2:
+            rows = None if mask is None else mask[None]
+            y, state = self.forward(x[None], state, mask=rows, need_state=need_state)
+            return y[0], state
+        checks.check_input(self, x, 3)
+        if mask is not None:
+            checks.check_mask(mask, x)
+        if state is not None:
+            self.check_state(state, x.shape[0])
+        y, state = self.run(x, state, mask, need_state)
+        return y, self._wide(state) if need_state else None
+
     def step(
         self, x: Float[Tensor, "batch input"], state: Any = None
     ) -> tuple[Float[Tensor, "batch output"], Any]:
-        """Run one time step in constant time and memory."""
+        """Run one time step in constant time and memory.
 
-    @abstractmethod
+        Args:
+            x: [batch, input].
+            state: as an earlier call returned it; None means zeros.
+
+        Returns:
+            y [batch, output] and the state after the step.
+
+        Raises:
+            UserError: as `forward` does.
+        """
+        checks.check_input(self, x, 2)
+        if state is not None:
+            self.check_state(state, x.shape[0])
+        y, state = self.run_step(x, state)
+        return y, self._wide(state)
+
     def trace(
         self,
         x: Float[Tensor, "batch time input"],
         state: Any = None,
         memory_steps: Sequence[int] | None = None,
     ) -> Trace:
-        """Run a sequence and keep what happened inside; `memory_steps` None means every step."""
+        """Run a sequence and keep what happened inside.
+
+        Args:
+            x: [batch, time, input].
+            state: as an earlier call returned it; None means zeros.
+            memory_steps: the steps, 0-based, at which to keep the memory; None means every step.
+
+        Returns:
+            A `Trace`; `read_weights` and `memory` are None for a layer that has none.
+
+        Raises:
+            UserError: as `forward` does, or for a step outside the sequence.
+        """
+        checks.check_input(self, x, 3)
+        if state is not None:
+            self.check_state(state, x.shape[0])
+        return self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
+
+    def initial_state(self, batch: int) -> Any:
+        """Return the zero state of `batch` rows, with the device and dtype of the parameters."""
+        like = self.anchor
+        return self.state_type(*(like.new_zeros(batch, *shape) for shape in self.state_shapes()))
+
+    def check_state(self, state: Any, batch: int) -> None:
+        """Raise `UserError` unless `state` is one of this layer's, for `batch` rows."""
+        checks.check_state(self, state, batch)
+
+    @property
+    def anchor(self) -> Tensor:
+        """A parameter, whose device and dtype the states share."""
+        return next(self.parameters())
+
+    def _wide(self, state: Any) -> Any:
+        """Carry the state in the parameters' dtype where autocast ran the layer in a narrower one."""
+        if torch.is_autocast_enabled(self.anchor.device.type):
+            return states.to(state, self.anchor.dtype)
+        return state

@@ -1,0 +1,139 @@
+"""Backbones by name, so that a command, a recipe or a run's record can build any of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar, overload
+
+from fastweights.errors import UserError, unknown
+from fastweights.nn.base import Backbone
+
+Builder = Callable[..., Backbone]
+B = TypeVar("B", bound=Builder)
+
+
+class Entry(NamedTuple):
+    """One registered backbone: how it is called, what builds it, and a line on what it is."""
+
+    name: str
+    builder: Builder
+    aliases: tuple[str, ...]
+    summary: str
+    defaults: Mapping[str, Any]
+
+
+_entries: dict[str, Entry] = {}
+_names: dict[str, str] = {}
+
+
+def register(
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    summary: str,
+    defaults: Mapping[str, Any] | None = None,
+) -> Callable[[B], B]:
+    """Register a backbone class, or a function that builds one, under a name.
+
+    Args:
+        name: the name `build` knows it by, in any case, and what a run records.
+        aliases: other names for it.
+        summary: one line for lists.
+        defaults: options of it that have another default under this name.
+
+    Raises:
+        UserError: if the name or an alias is taken.
+
+    Example:
+        >>> from fastweights.nn import ElmanRNN
+        >>> @register("tiny", summary="an example")
+        ... def tiny(input_size, hidden_size):
+        ...     return ElmanRNN(input_size, hidden_size)
+        >>> type(build("Tiny", 3, 4)).__name__
+        'ElmanRNN'
+        >>> unregister("tiny")
+    """
+    taken = [each for each in (name, *aliases) if each.lower() in _names]
+    if taken:
+        raise UserError(f"the model name {taken[0]!r} is taken by {_names[taken[0].lower()]!r}")
+
+    def enter(builder: B) -> B:
+        _entries[name] = Entry(name, builder, aliases, summary, dict(defaults or {}))
+        _names.update({each.lower(): name for each in (name, *aliases)})
+        return builder
+
+    return enter
+
+
+def unregister(name: str) -> None:
+    """Forget a registered backbone and its aliases."""
+    entry = describe(name)
+    del _entries[entry.name]
+    for each in (entry.name, *entry.aliases):
+        del _names[each.lower()]
+
+
+def names() -> tuple[str, ...]:
+    """List the names of the backbones, without aliases, in the order of their registration."""
+    return tuple(_entries)
+
+
+@overload
+def describe() -> dict[str, str]: ...
+@overload
+def describe(name: str) -> Entry: ...
+def describe(name: str | None = None) -> dict[str, str] | Entry:
+    """Look a backbone up by its name or an alias, in any case; without a name, list their summaries.
+
+    Raises:
+        UserError: for an unknown name; it says the nearest one and those accepted.
+
+    Example:
+        >>> describe("RNN-LN-FW").name
+        'fast-weights'
+        >>> describe()["irnn"]
+        'ReLU RNN that starts as the identity (Le et al. 2015)'
+    """
+    if name is None:
+        return {entry.name: entry.summary for entry in _entries.values()}
+    known = _names.get(name.lower())
+    if known is None:
+        raise unknown("model", name, _names)
+    return _entries[known]
+
+
+def options(name: str) -> dict[str, Any]:
+    """List the options of a backbone with their defaults.
+
+    Example:
+        >>> options("lstm")
+        {'forget_bias': 0.0}
+    """
+    entry = describe(name)
+    parameters = inspect.signature(entry.builder).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | entry.defaults
+
+
+def build(name: str, input_size: int, hidden_size: int, **given: Any) -> Backbone:
+    """Build a backbone by name.
+
+    Args:
+        name: a registered name or alias, in any case.
+        input_size: features of its input.
+        hidden_size: features of its hidden state.
+        given: its options, as its class documents them.
+
+    Raises:
+        UserError: for an unknown name or option, or a value the backbone refuses.
+
+    Example:
+        >>> build("fast-weights", 37, 50, inner_steps=2).output_size
+        50
+    """
+    entry = describe(name)
+    accepted = options(name)
+    for option in given:
+        if option not in accepted:
+            raise unknown(f"option of model {entry.name!r}", option, accepted)
+    return entry.builder(input_size, hidden_size, **{**entry.defaults, **given})

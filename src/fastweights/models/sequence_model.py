@@ -1,0 +1,87 @@
+"""A model is an encoder, a backbone and a head; its configuration rebuilds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
+
+from fastweights.nn.base import Backbone, Trace
+
+
+class SequenceModel(nn.Module):
+    """Tokens (or features) through an encoder, a recurrent backbone and a head.
+
+    Args:
+        encoder: maps what comes in, [batch, time, …], to [batch, time, backbone.input_size].
+        backbone: any `fastweights.nn.Backbone`.
+        head: maps [..., backbone.output_size] to logits.
+
+    Example:
+        >>> from fastweights.models import OneHot
+        >>> from fastweights.nn import FastWeightRNN
+        >>> model = SequenceModel(OneHot(37), FastWeightRNN(37, 50), nn.Linear(50, 10))
+        >>> logits, state = model(torch.zeros(4, 11, dtype=torch.long))
+        >>> logits.shape
+        torch.Size([4, 11, 10])
+    """
+
+    def __init__(self, encoder: nn.Module, backbone: Backbone, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.backbone, self.head = encoder, backbone, head
+        self.config: dict[str, Any] | None = None
+
+    def forward(
+        self,
+        x: Shaped[Tensor, "batch time ..."],
+        state: Any = None,
+        *,
+        mask: Bool[Tensor, "batch time"] | None = None,
+        last_only: bool = False,
+        need_state: bool = True,
+    ) -> tuple[Float[Tensor, "batch *time classes"], Any]:
+        """Run a batch of sequences.
+
+        Args:
+            x: [batch, time] tokens, or whatever the encoder takes.
+            state: as returned by an earlier call; None means zeros.
+            mask: [batch, time], True = a real step.
+            last_only: apply the head to each row's last real step only.
+            need_state: False returns None for the state, which some backbones then need not build.
+
+        Returns:
+            logits [batch, time, classes] ([batch, classes] if `last_only`) and the state.
+        """
+        y, state = self.backbone(self.encoder(x), state, mask=mask, need_state=need_state)
+        if last_only:
+            y = y[:, -1] if mask is None else _last_real(y, mask)
+        return self.head(y), state
+
+    def step(self, x: Shaped[Tensor, batch * features], state: Any = None) -> tuple[Tensor, Any]:
+        """Run one time step: x [batch, …], what the encoder takes, to logits [batch, classes]."""
+        y, state = self.backbone.step(self.encoder(x), state)
+        return self.head(y), state
+
+    def trace(
+        self,
+        x: Shaped[Tensor, "batch time ..."],
+        state: Any = None,
+        memory_steps: Sequence[int] | None = None,
+    ) -> Trace:
+        """Trace the backbone; `output` holds the logits."""
+        trace = self.backbone.trace(self.encoder(x), state, memory_steps)
+        return trace._replace(output=self.head(trace.output))
+
+    def initial_state(self, batch: int) -> Any:
+        """Return the backbone's zero state for `batch` rows."""
+        return self.backbone.initial_state(batch)
+
+
+def _last_real(
+    y: Float[Tensor, "batch time output"], mask: Bool[Tensor, "batch time"]
+) -> Float[Tensor, "batch output"]:
+    """Take each row's last real step (its last step if it has none)."""
+    last = y.shape[1] - 1 - mask.flip(1).int().argmax(1)
+    return y.take_along_dim(last[:, None, None], 1)[:, 0]

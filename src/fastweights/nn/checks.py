@@ -1,0 +1,91 @@
+"""What a caller may pass to a layer, and the one clear line it gets otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from fastweights.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from fastweights.nn.base import Backbone
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raise `UserError` for a size that is not a positive integer."""
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise UserError(f"{name} is {size!r}; accepted: a positive integer")
+
+
+def check_range(name: str, value: float, low: float, high: float = float("inf")) -> None:
+    """Raise `UserError` unless low ≤ value ≤ high and the value is finite."""
+    if not low <= value <= high or value == float("inf"):
+        top = "" if high == float("inf") else f" to {high:g}"
+        raise UserError(f"{name} is {value!r}; accepted: {low:g}{top or ' or more'}")
+
+
+def check_choice(kind: str, given: str, accepted: Iterable[str]) -> None:
+    """Raise `UserError` unless the name given is one of those accepted."""
+    if given not in accepted:
+        raise unknown(kind, str(given), accepted)
+
+
+def check_input(layer: Backbone, x: Tensor, dims: int) -> None:
+    """Raise `UserError` unless x, [batch, time, input] or [batch, input], fits the layer."""
+    name, like = type(layer).__name__, layer.anchor
+    if x.dim() != dims or x.shape[-1] != layer.input_size or 0 in x.shape:
+        wanted = "[batch, time" if dims == 3 else "[batch"
+        raise UserError(
+            f"{name}: input has shape {list(x.shape)}; "
+            f"accepted: {wanted}, {layer.input_size}], none of them 0"
+        )
+    if x.device != like.device:
+        raise UserError(f"{name}: input is on {x.device}, its parameters on {like.device}")
+    if x.dtype != like.dtype and not (
+        x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
+    ):
+        raise UserError(f"{name}: input is {x.dtype}, its parameters are {like.dtype}")
+
+
+def check_mask(mask: Tensor, x: Tensor) -> None:
+    """Raise `UserError` unless the mask is a bool for each step of x; its form is for `padding`."""
+    if mask.dtype != torch.bool or mask.shape != x.shape[:2] or mask.device != x.device:
+        raise UserError(
+            f"mask is {mask.dtype} {list(mask.shape)} on {mask.device}; "
+            f"accepted: torch.bool {list(x.shape[:2])} on {x.device}"
+        )
+
+
+def check_state(layer: Backbone, state: Any, batch: int) -> None:
+    """Raise `UserError` unless `state` is of the layer's type, for `batch` rows."""
+    name, wanted_type = type(layer).__name__, layer.state_type.__name__
+    if type(state) is not layer.state_type:
+        raise UserError(
+            f"{name}: the state is a {type(state).__name__}; accepted: the layer's own {wanted_type}"
+        )
+    like = layer.anchor
+    for field, tensor, shape in zip(state._fields, state, layer.state_shapes(), strict=True):
+        wanted = [batch, *shape]
+        if list(tensor.shape) != wanted:
+            raise UserError(
+                f"{name}: state.{field} has shape {list(tensor.shape)}; accepted: {wanted}"
+            )
+        if tensor.dtype != like.dtype or tensor.device != like.device:
+            raise UserError(
+                f"{name}: state.{field} is {tensor.dtype} on {tensor.device}; "
+                f"accepted: {like.dtype} on {like.device}"
+            )
+
+
+def check_steps(steps: Sequence[int] | None, time: int) -> tuple[int, ...]:
+    """Return the steps as a tuple (None: all), or raise `UserError` for one outside the sequence."""
+    if steps is None:
+        return tuple(range(time))
+    outside = [step for step in steps if not 0 <= step < time]
+    if outside:
+        raise UserError(f"step {outside[0]} is outside the sequence; accepted: 0 to {time - 1}")
+    return tuple(steps)

@@ -1,0 +1,191 @@
+"""The fast-weights recurrent network of Ba et al. 2016, used like `torch.nn.LSTM`."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fastweights import ops
+from fastweights.errors import UserError
+from fastweights.nn.base import Backbone
+from fastweights.nn.checks import check_choice, check_range, check_sizes
+
+NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
+
+
+class FastWeightState(NamedTuple):
+    """hidden [batch, hidden] is h(T); memory [batch, hidden, hidden] is A(T), with h(T) written."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    memory: Float[Tensor, "batch hidden hidden"]
+
+
+class FastWeightRNN(Backbone):
+    """A recurrent network that attends to its own recent past through a Hebbian memory A.
+
+        h_0(t)   = f(W h(t-1) + C x(t) + b)
+        h_s+1(t) = f(LN[W h(t-1) + C x(t) + b + A(t-1) h_s(t)])     s = 0 … S-1,  h(t) = h_S(t)
+        A(t)     = λ A(t-1) + η h(t) h(t)ᵀ                          A(0) = 0,     h(0) = 0
+
+    The memory is a state, not a weight: every row of a batch writes its own, from zero.
+
+    Args:
+        input_size: features of x.
+        hidden_size: H, the features of h.
+        inner_steps: S ≥ 1, how often a step reads the memory before it settles.
+        decay: λ in [0, 1], what is left of the memory after a step.
+        rate: η ≥ 0, the strength of a write.
+        nonlinearity: f, "relu" or "tanh".
+        layer_norm: normalise over H (gain, bias, ε = 1e-5), one LN for all inner steps. Without it
+            the memory's reads grow until f saturates.
+        preliminary_norm: give h_0 an LN of its own (the paper has none there).
+        form: "inner" as above; "flat" has one nonlinearity a step,
+            h(t) = f(LN[W h(t-1) + C x(t) + b + A(t-1) h(t-1)]).
+        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        recurrent_scale: W starts as this times the identity.
+        norm_gain: the LN gains start here.
+        input_std: C starts normal with this standard deviation.
+        learn_decay: make λ a scalar parameter that starts at `decay`; nothing holds it in [0, 1].
+        learn_rate: make η a scalar parameter that starts at `rate`.
+
+    Parameters: input.weight [H, input] (C), input.bias [H] (b), recurrent.weight [H, H] (W),
+    norm.weight and norm.bias [H]; preliminary_norm.weight and .bias, decay, rate where asked for.
+
+    Raises:
+        UserError: for an option outside its range.
+
+    Source: Ba, Hinton, Mnih, Leibo & Ionescu, "Using Fast Weights to Attend to the Recent Past",
+    NIPS 2016, eq. 1 and 2.
+
+    Example:
+        >>> layer = FastWeightRNN(8, 16)
+        >>> y, state = layer(torch.randn(4, 11, 8))
+        >>> y.shape, state.memory.shape
+        (torch.Size([4, 11, 16]), torch.Size([4, 16, 16]))
+        >>> y, state = layer.step(torch.randn(4, 8), state)
+        >>> y.shape
+        torch.Size([4, 16])
+    """
+
+    state_type = FastWeightState
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        inner_steps: int = 1,
+        decay: float = 0.95,
+        rate: float = 0.5,
+        nonlinearity: Literal["relu", "tanh"] = "relu",
+        layer_norm: bool = True,
+        preliminary_norm: bool = False,
+        form: Literal["inner", "flat"] = "inner",
+        backend: str = "auto",
+        recurrent_scale: float = 0.05,
+        norm_gain: float = 1.0,
+        input_std: float = 1.0,
+        learn_decay: bool = False,
+        learn_rate: bool = False,
+    ) -> None:
+        super().__init__()
+        check_sizes(input_size=input_size, hidden_size=hidden_size, inner_steps=inner_steps)
+        check_range("decay", decay, 0, 1)
+        check_range("rate", rate, 0)
+        check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
+        check_choice("form", form, ("inner", "flat"))
+        check_choice("backend", backend, ops.backend.NAMES)
+        if form == "flat" and (inner_steps != 1 or preliminary_norm):
+            raise UserError("form='flat' has no inner steps and no preliminary norm")
+        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
+        self.inner_steps = inner_steps
+        self.decay = nn.Parameter(torch.tensor(float(decay))) if learn_decay else float(decay)
+        self.rate = nn.Parameter(torch.tensor(float(rate))) if learn_rate else float(rate)
+        self.nonlinearity, self.form, self.backend = nonlinearity, form, backend
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.norm = nn.LayerNorm(hidden_size) if layer_norm else None
+        self.preliminary_norm = nn.LayerNorm(hidden_size) if preliminary_norm else None
+        nn.init.normal_(self.input.weight, std=input_std)
+        nn.init.zeros_(self.input.bias)
+        nn.init.eye_(self.recurrent.weight).data.mul_(recurrent_scale)
+        for norm in (self.norm, self.preliminary_norm):
+            if norm is not None:
+                nn.init.constant_(norm.weight, norm_gain)
+
+    @property
+    def backend_in_use(self) -> str:
+        """Name the backend that runs for the layer's device, dtype and options."""
+        return ops.backend.resolve(
+            "fast_weight_rnn",
+            self.backend,
+            self.recurrent.weight,
+            inner_steps=self.inner_steps,
+            nonlinearity=self.nonlinearity,
+            form=self.form,
+        )
+
+    @property
+    def anchor(self) -> Tensor:
+        return self.recurrent.weight
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return (self.hidden_size,), (self.hidden_size, self.hidden_size)
+
+    def run(
+        self,
+        x: Float[Tensor, "batch time input"],
+        state: FastWeightState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
+        hidden, memory = (None, None) if state is None else state
+        norm, preliminary = self.norm, self.preliminary_norm
+        y, hidden, memory = ops.fast_weight_rnn(
+            self.input(x),
+            self.recurrent.weight,
+            decay=self.decay,
+            rate=self.rate,
+            norm_weight=None if norm is None else norm.weight,
+            norm_bias=None if norm is None else norm.bias,
+            preliminary_norm_weight=None if preliminary is None else preliminary.weight,
+            preliminary_norm_bias=None if preliminary is None else preliminary.bias,
+            hidden=hidden,
+            memory=memory,
+            inner_steps=self.inner_steps,
+            nonlinearity=self.nonlinearity,
+            form=self.form,
+            mask=mask,
+            need_state=need_state,
+            backend=self.backend,
+        )
+        return y, FastWeightState(hidden, memory) if need_state else None
+
+    def run_step(
+        self, x: Float[Tensor, "batch input"], state: FastWeightState | None
+    ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
+        h, A = self.initial_state(x.shape[0]) if state is None else state
+        f = NONLINEARITIES[self.nonlinearity]
+        slow = self.recurrent(h) + self.input(x)
+        if self.form == "inner":
+            h = f(slow if self.preliminary_norm is None else self.preliminary_norm(slow))
+        for _ in range(self.inner_steps):
+            z = slow + torch.bmm(A, h[:, :, None])[:, :, 0]
+            h = f(z if self.norm is None else self.norm(z))
+        A = self.decay * A + (self.rate * h)[:, :, None] * h[:, None, :]
+        return h, FastWeightState(h, A)
+
+    def extra_repr(self) -> str:
+        try:
+            runs = self.backend_in_use
+        except UserError:
+            runs = "none, it cannot run here"
+        return (
+            f"{self.input_size}, {self.hidden_size}, inner_steps={self.inner_steps}, "
+            f"decay={float(self.decay):g}, rate={float(self.rate):g}, "
+            f"nonlinearity={self.nonlinearity}, form={self.form}, "
+            f"backend={self.backend} (runs: {runs})"
+        )

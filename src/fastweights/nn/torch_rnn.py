@@ -1,0 +1,67 @@
+"""What the layers built on `torch.nn`'s own recurrent modules share."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from fastweights.nn.base import Backbone
+from fastweights.ops import padding
+
+
+class TorchRNN(Backbone):
+    """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol."""
+
+    def __init__(self, rnn: nn.RNN | nn.LSTM) -> None:
+        super().__init__()
+        self.rnn = rnn
+        self.input_size = rnn.input_size
+        self.hidden_size = self.output_size = rnn.hidden_size
+
+    def parameter(self, name: str) -> nn.Parameter:
+        """Return a parameter of the module by `torch.nn`'s name for it."""
+        return self.rnn.get_parameter(name)
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.hidden_size,),)
+
+    def run(
+        self,
+        x: Float[Tensor, "batch time input"],
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+        if mask is not None:
+            return self._run_padded(x, state, mask)
+        return self._call(x, state)
+
+    def _run_padded(
+        self, x: Float[Tensor, "batch time input"], state: Any, mask: Bool[Tensor, "batch time"]
+    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+        """Run the real steps as a packed sequence; it takes no empty rows, so those get one step."""
+        lengths, shift = padding.lengths_and_shift(mask)
+        front = padding.to_front(x, shift)
+        packed = pack_padded_sequence(front, lengths.clamp(min=1).cpu(), True, enforce_sorted=False)
+        before = self.initial_state(x.shape[0]) if state is None else state
+        y, after = self._call(packed, before)
+        y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+        y = padding.to_back(y, shift).masked_fill(~mask[:, :, None], 0)
+        real = (lengths > 0)[:, None]
+        kept = (new.where(real, old) for new, old in zip(after, before, strict=True))
+        return y, self.state_type(*kept)
+
+    def _call(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
+        """Call the module, whose states are [1, batch, hidden] and bare if there is but one."""
+        before = None if state is None else [part[None] for part in state]
+        if before is not None:
+            before = tuple(before) if isinstance(self.rnn, nn.LSTM) else before[0]
+        y, after = cast(Any, self.rnn)(x, before)
+        parts = after if isinstance(self.rnn, nn.LSTM) else (after,)
+        return y, self.state_type(*(part[0] for part in parts))
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}"
