@@ -139,11 +139,11 @@ def test_files_that_lie_about_themselves_are_damaged(run):
     assert_whole(run.load_checkpoint(), 10)
 
 
-@pytest.mark.parametrize("lines", range(5))
+@pytest.mark.parametrize("lines", range(3))
 def test_a_list_of_checksums_that_ends_early_is_damaged(run, lines):
     sums = run.folder / "checkpoint" / "000000020" / "SHA256SUMS"
     listed = sums.read_text().splitlines(keepends=True)
-    assert len(listed) == 5
+    assert len(listed) == 3
     sums.write_text("".join(listed[:lines]))
     assert_whole(run.load_checkpoint(), 10)
 

@@ -1,9 +1,9 @@
 """Checkpoints: a folder each, whole or not there at all, and checked to the last byte when read.
 
-checkpoint/000000500/model.safetensors      the tensors named "model.…"
-                     optimiser.safetensors  likewise: a file for each first part of a name
-                     meta.json              the step and whatever else exact resume needs
-                     SHA256SUMS             of the others; `sha256sum -c SHA256SUMS` checks
+checkpoint/000000500/model.safetensors     the tensors named "model.…": the weights alone
+                     training.safetensors  all other tensors
+                     meta.json             the step and whatever else exact resume needs
+                     SHA256SUMS            of the others; `sha256sum -c SHA256SUMS` checks them
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from fastweights.runs import files
 KEPT = 2
 _SUMS = "SHA256SUMS"
 _META = "meta.json"
-_SUFFIX = ".safetensors"
+_MODEL = "model.safetensors"
+_TRAINING = "training.safetensors"
+_PREFIX = "model."
 _log = logging.getLogger("fastweights.runs")
 
 
@@ -107,14 +109,17 @@ def saved_steps(root: Path) -> list[int]:
 def _encode(step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> dict[str, bytes]:
     from safetensors.torch import save
 
-    groups: dict[str, dict[str, Tensor]] = {}
+    model: dict[str, Tensor] = {}
+    training: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        group, _, rest = name.partition(".")
         # A copy each: safetensors refuses tensors that share memory, as tied weights do.
         copy = tensor.detach().to("cpu", copy=True).contiguous()
-        groups.setdefault(group, {})[rest] = copy
-    contents = {group + _SUFFIX: save(parts) for group, parts in sorted(groups.items())}
-    described = {"step": step, "files": list(contents), "meta": meta}
+        if name.startswith(_PREFIX):
+            model[name.removeprefix(_PREFIX)] = copy
+        else:
+            training[name] = copy
+    contents = {_MODEL: save(model), _TRAINING: save(training)}
+    described = {"step": step, "meta": meta}
     contents[_META] = files.to_json(described, indent=1)
     contents[_SUMS] = _sums(contents)
     return contents
@@ -145,17 +150,14 @@ def _read(folder: Path, step: int) -> Checkpoint:
         raise Damaged("its checksums do not match")
     try:
         described = json.loads(contents.pop(_META))
-        if (described["step"], described["files"]) != (step, sorted(contents)):
-            raise Damaged("it belongs to another step, or files are missing")
-        meta = described["meta"]
-        tensors = {
-            f"{file.removesuffix(_SUFFIX)}.{name}": tensor
-            for file, content in contents.items()
-            for name, tensor in load(content).items()
-        }
+        if described["step"] != step:
+            raise Damaged("it belongs to another step")
+        model = load(contents[_MODEL])
+        tensors = {_PREFIX + name: tensor for name, tensor in model.items()}
+        tensors |= load(contents[_TRAINING])
     except (KeyError, ValueError, TypeError, SafetensorError) as error:
         raise Damaged("its files cannot be read") from error
-    return Checkpoint(step, tensors, meta)
+    return Checkpoint(step, tensors, described["meta"])
 
 
 def _prune(root: Path, newest: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ def versions() -> dict[str, str]:
     }
 
 
+@cache
 def commit() -> str | None:
     """Name the git commit of the library's source ("-dirty": changed since); None if unknown."""
     source = Path(fastweights.__file__)

@@ -150,8 +150,7 @@ class Run:
 
         Args:
             step: training steps done.
-            tensors: by dotted name; each first part ("model", "optimiser", …) gets its own
-                safetensors file.
+            tensors: by name; those named "model.…" get a file of their own.
             meta: plain JSON values.
 
         Raises:

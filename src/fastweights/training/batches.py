@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,20 +14,12 @@ from fastweights.errors import UserError
 BATCHES_A_BLOCK = 64
 
 
-class Examples(Protocol):
-    """Examples of a classification task: a named tuple of tensors, examples as dimension 0."""
-
-    @property
-    def tokens(self) -> Tensor: ...
-    @property
-    def answer(self) -> Tensor: ...
-
-
+@runtime_checkable
 class Task(Protocol):
     """A classification task: what `fastweights.tasks` offers of it."""
 
     def sample(self, count: int, generator: torch.Generator) -> Any:
-        """Draw `count` examples, a named tuple as `Examples` describes."""
+        """Draw `count` examples: a named tuple of tensors, `tokens` and `answer` among them."""
         ...
 
     def metrics(self, logits: Any, batch: Any) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from time import perf_counter
 
@@ -36,6 +38,16 @@ class Clock:
         """Stop counting."""
         self._seconds = self.seconds
         self._started = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what is done inside, if the clock is running."""
+        running = self._started is not None
+        if running:
+            self.stop()
+        yield
+        if running:
+            self.start()
 
     @property
     def seconds(self) -> float:

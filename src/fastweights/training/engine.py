@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         steps: done in all, over every process that worked on the run.
-        seconds: of training, without kernel compilation and evaluation.
+        seconds: of training steps: without kernel compilation, evaluations and checkpoints.
         compile_seconds: of kernel compilation.
         metrics: the last row of the run's metrics.
         interrupted: True if it was asked to stop before the last step.
@@ -145,9 +145,7 @@ class _Training:
                 told = now
             last = self.done == settings.steps
             if last or self.done % settings.evaluation_interval == 0:
-                self.clock.stop()
                 self._evaluate()
-                self.clock.start()
             interval = settings.checkpoint_interval
             due = interval is not None and self.done % interval == 0
             if due or now - saved >= settings.checkpoint_seconds:
@@ -178,6 +176,10 @@ class _Training:
 
     def _evaluate(self) -> None:
         self.meter.settle()
+        with self.clock.paused():
+            self._log_evaluation()
+
+    def _log_evaluation(self) -> None:
         row: dict[str, Any] = {
             "step": self.done,
             "seconds": self.clock.seconds,
@@ -196,6 +198,10 @@ class _Training:
 
     def _save(self) -> None:
         self.meter.settle()
+        with self.clock.paused():
+            self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
         source_tensors, source_meta = self.source.state()
         tensors = snapshot.take(self.model, self.optimiser, self.device)
         self.run.save_checkpoint(

@@ -40,7 +40,7 @@ def put_back(
         model.load_state_dict(part(tensors, "model"))
     except RuntimeError as error:
         raise UserError(
-            "the checkpoint does not fit the model: another was trained here"
+            "cannot resume with another model: the checkpoint does not fit it"
         ) from error
     full: dict[str, Any] = optimiser.state_dict()
     full["state"] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 Reading = float | list[float]
 
 
+@runtime_checkable
 class Source(Protocol):
     """A task made trainable.
 

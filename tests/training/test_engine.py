@@ -1,0 +1,328 @@
+import logging
+import math
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from regression import Regression, network, recipe, timeless
+from torch import nn
+
+from fastweights.errors import UserError
+from fastweights.runs import Run
+from fastweights.training import NoProgress, Optimiser, Schedule, fit, seeds
+
+
+class Told(NoProgress):
+    """Notes what the engine tells; `stopped` how often it said that it ended."""
+
+    def __init__(self):
+        self.begun, self.rows, self.stopped = [], [], 0
+
+    def start(self, step, steps):
+        self.begun.append((step, steps))
+
+    def evaluated(self, row):
+        self.rows.append(row)
+
+    def stop(self):
+        self.stopped += 1
+
+
+BY_HAND = {
+    "adam": lambda weights: torch.optim.Adam(weights, 1e-2, fused=True),
+    "adamw": lambda weights: torch.optim.AdamW(weights, 1e-2, weight_decay=0.1, fused=True),
+    "rmsprop": lambda weights: torch.optim.RMSprop(weights, 1e-2, alpha=0.9),
+    "sgd": lambda weights: torch.optim.SGD(weights, 1e-2, momentum=0.8, fused=True),
+}
+OURS = {
+    "adam": Optimiser("adam", 1e-2),
+    "adamw": Optimiser("adamw", 1e-2, weight_decay=0.1),
+    "rmsprop": Optimiser("rmsprop", 1e-2, betas=(0.9, 0.9)),
+    "sgd": Optimiser("sgd", 1e-2, betas=(0.8, 0.999)),
+}
+
+
+@pytest.mark.parametrize("limit", [None, 0.5])
+@pytest.mark.parametrize("name", BY_HAND)
+def test_training_equals_a_loop_written_by_hand_to_the_bit(run, name, limit):
+    steps = 30
+    by_hand, source = network(), Regression()
+    optimiser = BY_HAND[name](by_hand.parameters())
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda s: (s + 1) / 5 if s < 5 else (1 + math.cos(math.pi * (s - 5) / (steps - 5))) / 2,
+    )
+    torch.manual_seed(seeds.derive(0, "noise"))
+    losses, norms = [], []
+    for _ in range(steps):
+        loss, _ = source.next_loss(by_hand)
+        optimiser.zero_grad()
+        loss.backward()
+        norms.append(nn.utils.clip_grad_norm_(by_hand.parameters(), limit or math.inf).item())
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.item())
+
+    ours = network()
+    chosen = recipe(steps, optimiser=OURS[name], clip=limit, evaluation_interval=1)
+    outcome = fit(ours, Regression(), chosen, run)
+    rows = run.metrics()[1:]
+    assert [row["train_loss"] for row in rows] == losses
+    assert [row["train_gradient_norm"] for row in rows] == norms
+    for expected, weight in zip(by_hand.parameters(), ours.parameters(), strict=True):
+        assert torch.equal(expected, weight)
+    assert outcome.steps == steps and not outcome.interrupted
+    assert outcome.metrics == rows[-1]
+    assert rows[-1]["error"] < run.metrics()[0]["error"]
+
+
+def test_rows_come_at_the_start_each_interval_and_the_end(run):
+    told = Told()
+    fit(network(), Regression(), recipe(17), run, progress=told)
+    assert [row["step"] for row in run.metrics()] == [0, 7, 14, 17]
+    assert told.rows == run.metrics()
+    assert told.begun == [(0, 17)] and told.stopped == 1
+    assert "train_loss" not in told.rows[0]
+
+
+def test_means_run_over_the_steps_since_the_last_row(run, tmp_path):
+    fit(network(), Regression(), recipe(14), run)
+    each = Run.create(tmp_path / "each", {})
+    fit(network(), Regression(), recipe(14, evaluation_interval=1), each)
+    losses = [row["train_loss"] for row in each.metrics()[1:]]
+    first, second = (row["train_loss"] for row in run.metrics()[1:])
+    assert first == pytest.approx(sum(losses[:7]) / 7, rel=1e-12)
+    assert second == pytest.approx(sum(losses[7:]) / 7, rel=1e-12)
+
+
+def test_the_learning_rate_logged_is_that_of_the_last_step(run):
+    chosen = recipe(14, schedule=Schedule(10))
+    fit(network(), Regression(), chosen, run)
+    rates = [row["learning_rate"] for row in run.metrics()]
+    assert rates == pytest.approx([1e-3, 7e-3, 1e-2])
+
+
+def test_global_random_numbers_and_mode_are_left_as_they_were(run):
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    model = network()
+    torch.set_rng_state(before)
+    fit(model, Regression(), recipe(5), run)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.training
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def assert_same(run, model, expected_run, expected_model):
+    assert timeless(run.metrics()) == timeless(expected_run.metrics())
+    for name, tensor in weights(expected_model).items():
+        assert torch.equal(model.state_dict()[name], tensor), name
+    ours, theirs = run.load_checkpoint(), expected_run.load_checkpoint()
+    assert ours.step == theirs.step
+    for name, tensor in theirs.tensors.items():
+        assert torch.equal(ours.tensors[name], tensor), name
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    stops=st.lists(st.integers(0, 29), max_size=4).map(sorted),
+    name=st.sampled_from(sorted(OURS)),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    lost=st.booleans(),
+)
+def test_a_run_stopped_anywhere_and_resumed_equals_one_that_was_not(stops, name, dtype, lost):
+    """`lost`: killed instead of stopped, so that it goes back to an older checkpoint and logs again."""
+
+    class Source(Regression):
+        def batch(self, generator, count=16):
+            return tuple(part.to(dtype) for part in super().batch(generator, count))
+
+    chosen = recipe(30, optimiser=OURS[name], checkpoint_interval=4 if lost else None)
+    with tempfile.TemporaryDirectory() as folder:
+        whole, whole_model = Run.create(Path(folder) / "whole", {}), network(dtype=dtype)
+        fit(whole_model, Source(), chosen, whole)
+        cut = Run.create(Path(folder) / "cut", {})
+        for stop in stops:
+            source = Source()
+            if lost:
+                source = Killed(source, stop)
+                with pytest.raises(Kill):
+                    fit(network(dtype=dtype), source, chosen, cut)
+            else:
+                halt = Stop(source, stop)
+                outcome = fit(network(dtype=dtype), source, chosen, cut, stop=halt)
+                assert outcome.interrupted and outcome.steps == stop
+        model = network(dtype=dtype)
+        outcome = fit(model, Source(), chosen, cut)
+        assert outcome.steps == 30 and not outcome.interrupted
+        assert_same(cut, model, whole, whole_model)
+
+
+class Kill(BaseException):
+    pass
+
+
+class Killed:
+    """A source under which the process dies at a step of the run."""
+
+    def __init__(self, source, at):
+        self.source, self.at = source, at
+
+    def next_loss(self, model):
+        if self.source.step == self.at:
+            raise Kill
+        return self.source.next_loss(model)
+
+    def __getattr__(self, name):
+        return getattr(self.source, name)
+
+
+class Stop:
+    """Asks to stop once the source has given so many batches."""
+
+    def __init__(self, source, at):
+        self.source, self.at = source, at
+
+    def __call__(self):
+        return self.source.step >= self.at
+
+
+def test_a_finished_run_is_not_trained_again(run):
+    first = fit(network(), Regression(), recipe(12), run)
+    model = network()
+    again = fit(model, Regression(), recipe(12), run)
+    assert again._replace(seconds=first.seconds) == first
+    assert again.seconds == pytest.approx(first.seconds, abs=0.1)
+    assert torch.equal(model[0].weight, run.load_checkpoint().tensors["model.0.weight"])
+
+
+def test_a_damaged_newest_checkpoint_costs_steps_but_no_bit(run, tmp_path, caplog):
+    chosen = recipe(20, checkpoint_interval=5)
+    whole, whole_model = Run.create(tmp_path / "whole", {}), network()
+    fit(whole_model, Regression(), chosen, whole)
+    source = Regression()
+    fit(network(), source, chosen, run, stop=Stop(source, 13))
+    victim = run.folder / "checkpoint" / "000000013" / "training.safetensors"
+    victim.write_bytes(victim.read_bytes()[:-1])
+    model, told = network(), Told()
+    with caplog.at_level(logging.WARNING):
+        fit(model, Regression(), chosen, run, progress=told)
+    assert told.begun == [(10, 20)]
+    assert "damaged" in caplog.text
+    assert_same(run, model, whole, whole_model)
+
+
+def test_training_time_goes_on_after_a_stop(run):
+    source = Regression(pause=0.002)
+    first = fit(network(), source, recipe(20), run, stop=Stop(source, 10))
+    second = fit(network(), Regression(pause=0.002), recipe(20), run)
+    assert first.seconds >= 0.02 and second.seconds >= first.seconds + 0.02
+    times = [row["seconds"] for row in run.metrics()]
+    assert times == sorted(times)
+
+
+def test_evaluation_is_no_training_time(run):
+    class Slow(Regression):
+        def evaluate(self, model):
+            threading.Event().wait(0.5)
+            return super().evaluate(model)
+
+    outcome = fit(network(), Slow(), recipe(3, evaluation_interval=1), run)
+    assert outcome.seconds < 2.0 - 0.5  # four evaluations take 2 s
+
+
+def test_resuming_with_other_settings_is_one_clear_line(run):
+    source = Regression()
+    fit(network(), source, recipe(20), run, stop=Stop(source, 5))
+    for changes, told in (
+        ({"clip": 0.25}, "another clip"),
+        ({"optimiser": Optimiser("adam", 2e-2)}, "another optimiser"),
+        ({"seed": 1}, "another seed"),
+    ):
+        with pytest.raises(UserError, match=told):
+            fit(network(), Regression(), recipe(20, **changes), run)
+    with pytest.raises(UserError, match="another steps"):
+        fit(network(), Regression(), recipe(40), run)
+    with pytest.raises(UserError, match="another model"):
+        fit(nn.Sequential(nn.Linear(5, 3)), Regression(), recipe(20), run)
+
+
+def test_a_constant_schedule_goes_on_beyond_its_end(run, tmp_path):
+    constant = {"schedule": Schedule(5)}
+    fit(network(), Regression(), recipe(14, **constant), run)
+    model = network()
+    fit(model, Regression(), recipe(21, **constant), run)
+    whole, whole_model = Run.create(tmp_path / "whole", {}), network()
+    fit(whole_model, Regression(), recipe(21, **constant), whole)
+    assert_same(run, model, whole, whole_model)
+
+
+def test_nan_stops_at_its_step_and_keeps_the_last_good_checkpoint(run):
+    model, told = network(dropout=0.0), Told()
+    with pytest.raises(UserError, match=r"the loss is nan at step 13; .*step 10 is kept"):
+        fit(model, Regression(poison=13), recipe(20, checkpoint_interval=5), run, progress=told)
+    assert told.stopped == 1
+    assert run.load_checkpoint().step == 10
+    assert all(tensor.isfinite().all() for tensor in run.load_checkpoint().tensors.values())
+    assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+def test_an_infinite_gradient_under_a_finite_loss_stops_too(run):
+    class Root(Regression):
+        def next_loss(self, model):
+            loss, metrics = super().next_loss(model)
+            return loss + (model[0].bias.sum() * 0).sqrt(), metrics
+
+    with pytest.raises(UserError, match=r"gradient norm is (nan|inf) at step 1; no checkpoint"):
+        fit(network(), Root(), recipe(20), run)
+
+
+def test_a_second_writer_is_refused(run):
+    with run.lock, pytest.raises(UserError, match="being written"):
+        fit(network(), Regression(), recipe(3), Run.open(run.folder))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_and_writes_a_checkpoint(run, number):
+    before = signal.getsignal(number)
+
+    class Interrupted(Regression):
+        def next_loss(self, model):
+            if self.step == 8:
+                signal.raise_signal(number)
+            return super().next_loss(model)
+
+    outcome = fit(network(), Interrupted(), recipe(20), run)
+    assert outcome.interrupted and outcome.steps == 9
+    assert run.load_checkpoint().step == 9
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_ctrl_c_stops_at_once(run):
+    class Twice(Regression):
+        def next_loss(self, model):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(network(), Twice(), recipe(20), run)
+    assert run.load_checkpoint() is None
+
+
+def test_training_in_a_thread_works(run):
+    outcomes = []
+    thread = threading.Thread(
+        target=lambda: outcomes.append(fit(network(), Regression(), recipe(5), run))
+    )
+    thread.start()
+    thread.join()
+    assert outcomes[0].steps == 5
