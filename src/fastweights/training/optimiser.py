@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -34,7 +33,7 @@ class Optimiser:
         0.001
     """
 
-    name: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    name: str = "adam"
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -84,7 +83,7 @@ class Schedule:
     """
 
     warmup: int = 0
-    decay: Literal["constant", "cosine"] = "constant"
+    decay: str = "constant"
     floor: float = 0.0
 
     def __post_init__(self) -> None:

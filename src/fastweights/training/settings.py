@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from fastweights.errors import UserError
 from fastweights.training.optimiser import Optimiser, Schedule
 
@@ -52,6 +54,7 @@ class Settings:
                 raise UserError(f"{name} must be at least 1, not {value}")
         if self.clip is not None and not 0 <= self.clip < math.inf:
             raise UserError(f"the gradient clip must not be negative, not {self.clip}")
+        _check_device(self.device)
         if not self.checkpoint_seconds >= 0:
             raise UserError(f"checkpoint seconds must be ≥ 0, not {self.checkpoint_seconds}")
 
@@ -80,6 +83,15 @@ class Settings:
                     f"cannot resume with another {name.replace('_', ' ')}: the run began with"
                     f" {_plain(recorded.get(name))}, not {value}"
                 )
+
+
+def _check_device(name: str) -> None:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {name!r} is not here: torch finds no CUDA device")
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fastweights.errors import UserError
 from fastweights.training import probe, seeds
 from fastweights.training.batches import Batches, Stage, Task, epochs, fresh
 from fastweights.training.evaluate import evaluate
@@ -47,6 +48,15 @@ class Supervised:
         probe_size: int = 32,
         device: str = "cpu",
     ) -> None:
+        size = (10_000 if fixed else 2_000) if validation_size is None else validation_size
+        for name, given, least in (
+            ("batch", batch, 1),
+            ("train_size", train_size, 1),
+            ("validation_size", size, 1),
+            ("probe_size", probe_size, 0),
+        ):
+            if given < least:
+                raise UserError(f"{name} must be at least {least}, not {given}")
         stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]
         draw = fresh(stages, batch)
         self.task = stages[-1].task
@@ -54,7 +64,6 @@ class Supervised:
             examples = self.task.sample(train_size, seeds.generator(seed, "training set"))
             draw = epochs(examples, batch)
         self.batches = Batches(draw, batch, seeds.generator(seed, "training"), device)
-        size = validation_size or (10_000 if fixed else 2_000)
         self.validation = self.task.sample(size, seeds.generator(seed, "validation"))
         self._probe = None
         if probe_size:
