@@ -47,7 +47,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "retrieval", "--model", "lstm", "--decay", "0.9"], "decay"),
         (["train", "retrieval", "--model", "lstm", "--backend", "cpu"], "backend"),
         (["train", "retrieval", "--curriculum", "2", "3"], "curriculum"),
-        (["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"], "curriculum"),
+        (
+            ["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"],
+            "curriculum",
+        ),
         (["train", "retrieval", "--backend", "gpu"], "--backend"),
         (["train", "retrieval", "--hiden", "3"], "--hidden"),
         (["train", "retrieval", "--device", "tpu9"], "device"),
@@ -58,7 +61,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_bad_words(
-    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert said in refused(capsys, *words)
@@ -73,11 +80,13 @@ def test_bad_words(
         ("9ck8j3f1??c", "letter and a digit"),
         ("c9k8j3f1c", "??"),
         ("c9k8j3f1??", "??"),
-        ("", "sequence"),
+        ("", "must end in"),
         ("c9k8j3f??c", "letter and a digit"),
     ],
 )
-def test_bad_sequences(run: Path, sequence: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_sequences(
+    run: Path, sequence: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert said in refused(capsys, "test", str(run), sequence)
 
 

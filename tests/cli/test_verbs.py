@@ -54,7 +54,9 @@ def test_train_records_its_result(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_train_is_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results = [spoken(capsys, "train", "retrieval", *TINY, "--out", str(tmp_path / name)) for name in "ab"]
+    results = [
+        spoken(capsys, "train", "retrieval", *TINY, "--out", str(tmp_path / name)) for name in "ab"
+    ]
     for result in results:
         del result["train_seconds"], result["compile_seconds"], result["out"]
     assert results[0] == results[1]
@@ -67,13 +69,19 @@ def test_report_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "backend" in err
 
 
-@pytest.mark.parametrize("name", ["RNN-LN-FW", "rnn-ln", "CONTROL", "Gru-Ln", "fast-weights-flat", "a-lstm", "irnn"])
+@pytest.mark.parametrize(
+    "name", ["RNN-LN-FW", "rnn-ln", "CONTROL", "Gru-Ln", "fast-weights-flat", "a-lstm", "irnn"]
+)
 def test_every_model_trains(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    result = spoken(capsys, "train", "retrieval", *TINY, "--model", name, "--out", str(tmp_path / "a"))
+    result = spoken(
+        capsys, "train", "retrieval", *TINY, "--model", name, "--out", str(tmp_path / "a")
+    )
     assert 0 <= result["test_accuracy"] <= 1
 
 
-def test_ask_by_words_and_by_pipe(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ask_by_words_and_by_pipe(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     questions = ["c9k8j3f1??c", "a1b2??b"]
     answers = spoken(capsys, "test", str(run), *questions)
     assert [answer["sequence"] for answer in answers] == questions
@@ -105,7 +113,10 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert module.train(recipe, tmp_path / "cut", stop=lambda: next(asked)).interrupted
     result = spoken(capsys, "train", "retrieval", "--resume", "--out", str(tmp_path / "cut"))
     assert result["test_accuracy"] == whole.result["test_accuracy"]
-    weights = [load_file(sorted((tmp_path / name).rglob("model.safetensors"))[-1]) for name in ("whole", "cut")]
+    weights = [
+        load_file(sorted((tmp_path / name).rglob("model.safetensors"))[-1])
+        for name in ("whole", "cut")
+    ]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 
@@ -130,9 +141,13 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert stop.value.code == 0 and "--json" in capsys.readouterr().out
 
 
-def test_plot_one_run_and_several(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plot_one_run_and_several(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     drawn = spoken(capsys, "plot", str(run), "--gif")
-    assert len(drawn["pictures"]) >= 6 and all(Path(path).stat().st_size > 1000 for path in drawn["pictures"])
+    assert len(drawn["pictures"]) >= 6 and all(
+        Path(path).stat().st_size > 1000 for path in drawn["pictures"]
+    )
     other = tmp_path / "other"
     assert main(["train", "retrieval", *TINY, "--model", "lstm", "--out", str(other)]) == 0
     drawn = spoken(capsys, "plot", str(run), str(other), "--out", str(tmp_path / "figures"))

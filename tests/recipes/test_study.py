@@ -32,7 +32,11 @@ def run(tmp_path: Path, **options) -> tuple[list[str], list[dict]]:
         listener=lambda progress: told.append(f"{progress.cell} {progress.seed}"),
         **options,
     )
-    rows = [json.loads(line) for line in ledger.path.read_text().splitlines()] if ledger.path.exists() else []
+    rows = (
+        [json.loads(line) for line in ledger.path.read_text().splitlines()]
+        if ledger.path.exists()
+        else []
+    )
     return told, rows
 
 

@@ -12,7 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastweights.errors import UserError, unknown
 
@@ -20,6 +20,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
+@runtime_checkable
 class Command(Protocol):
     """A parsed command line, ready to run."""
 
@@ -143,8 +144,8 @@ def _parse(name: str, options: list[str]) -> Command:
 
 def _sentence(boxed: str) -> str:
     """Take the message, and the nearest option if one is named, out of tyro's box of several paragraphs."""
-    lines = [line.strip(" │╭╮╰╯─") for line in boxed.splitlines()]
-    lines = [line for line in lines if line]
+    inside = [line.strip("│| ") for line in boxed.splitlines() if line[:1] in "│|"]
+    lines = [line for line in inside if line.strip("─-")]
     near = next((line.split()[0] for line in lines if line.startswith("--")), None)
-    message = lines[1] if len(lines) > 1 else "".join(lines)
+    message = lines[0] if lines else boxed
     return f"{message} (perhaps {near}?)" if near and "nrecognized" in message else message

@@ -127,6 +127,7 @@ class Retrieval:
             raise UserError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= (self.beta2 or 0) < 1:
             raise UserError(f"beta2 must be in [0, 1), not {self.beta2}")
+        _check_device(self.device)
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):
             raise UserError(f"curriculum takes pairs of 1 to 26, not {' '.join(map(str, stages))}")
@@ -166,3 +167,14 @@ class Retrieval:
             readout=self.readout or None,
             options=options,
         )
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {name!r} is not available: torch finds no CUDA GPU here")

@@ -27,9 +27,6 @@ from fastweights.training import (
 TEST_SEED = 2**31
 """Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
 
-FIXED_TRAIN, FIXED_VALIDATION = 100_000, 10_000
-"""Sequences of the paper's fixed data sets; its test set has 20,000."""
-
 
 class Trained(NamedTuple):
     """What came of a recipe: the recorded result, a few answered questions, or where it was interrupted."""
@@ -75,17 +72,22 @@ def train(
         run = Run.open(folder)
         recipe = _recorded(recipe, run).resolve()
     else:
-        recipe = recipe.resolve()
-        run = _begin(recipe, folder, overwrite)
+        recipe, run = recipe.resolve(), None
+    # The model comes before the folder: a setting that it refuses must leave nothing behind.
     torch.manual_seed(recipe.seed)
     model = models.from_config(recipe.model_config())
+    settings = engine_settings(recipe)
+    run = run or _begin(recipe, folder, overwrite)
+    recorded = run.result()
+    if resume and recorded is not None:
+        return Trained(recorded, [], recorded["steps"], False)
     task = recipe.task()
     if progress:
         _say(_opening(recipe, model))
     outcome = fit(
         model,
         source(recipe),
-        engine_settings(recipe),
+        settings,
         run,
         progress=TerminalProgress(f"{recipe.model}, {recipe.pairs} pairs", task.no_binding_ceiling)
         if progress
@@ -100,6 +102,7 @@ def train(
         "pairs": recipe.pairs,
         "form": recipe.form,
         **tested,
+        "validation_error_percent": 100 * (1 - outcome.metrics["accuracy"]),
         "steps": outcome.steps,
         "train_seconds": outcome.seconds,
         "compile_seconds": outcome.compile_seconds,
@@ -117,13 +120,11 @@ def source(recipe: Retrieval) -> Supervised:
     """Make the recipe's batches: fresh or fixed data, in stages if there is a curriculum."""
     stages = recipe.curriculum or (recipe.pairs,)
     share = recipe.steps / len(stages)
-    fixed = recipe.data == "fixed"
     return Supervised(
         [(round(place * share), recipe.task(pairs)) for place, pairs in enumerate(stages)],
         batch=recipe.batch,
         seed=recipe.seed,
-        train_size=FIXED_TRAIN if fixed else None,
-        validation_size=FIXED_VALIDATION if fixed else 2000,
+        fixed=recipe.data == "fixed",
         device=recipe.device,
     )
 

@@ -38,10 +38,10 @@ def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
         "nonlinearity": "relu",
         "layer_norm": True,
         "preliminary_norm": False,
-        "norm_gain": 1.0,
+        "norm_gain": 0.5,
         "recurrent_scale": 0.05,
         "input_std": 1.0,
-        "steps": 8000,
+        "steps": 7000,
         "batch": 128,
         "optimiser": "adam",
         "learning_rate": 1e-2,
@@ -52,13 +52,16 @@ def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
     }
     pairs = recipe.pairs
     if pairs > 4:
-        chosen.update(hidden=100, decay=1.0, rate=0.1, learning_rate=5e-3)
+        chosen.update(
+            hidden=100, decay=1.0, rate=0.1, norm_gain=1.0, learning_rate=5e-3, steps=4000
+        )
     if pairs > 8:
         stages = tuple(stage for stage in (4, 8, 16) if stage < pairs)
         chosen.update(hidden=128, learning_rate=3e-3, curriculum=(*stages, pairs))
-        chosen["steps"] = 2000 * (len(stages) + 1)
+        chosen["steps"] = 1000 * (len(stages) + 1)
     if model == "fast-weights-flat":
-        chosen.update(nonlinearity="tanh", recurrent_scale=0.5, learning_rate=5e-3, clip=5.0)
+        chosen.update(nonlinearity="tanh", recurrent_scale=0.5, norm_gain=1.0)
+        chosen.update(learning_rate=5e-3, clip=5.0)
     if (recipe.hidden or 0) >= 100:
         chosen["learning_rate"] = min(chosen["learning_rate"], 5e-3)
     if recipe.curriculum is not None or recipe.data == "fixed":

@@ -112,7 +112,8 @@ class Ledger:
         order = {known.name: place for place, known in enumerate(self.study.cells)}
         rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(self.path, text)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, text.encode())
 
 
 def _row(
