@@ -1,0 +1,48 @@
+# The first `make demo` or `make test` makes .venv and installs into it; later ones find it ready.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first of these that is Python 3.11 or newer; `make PYTHON=…` names another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports check format clean
+
+help: ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+demo: $(VENV)/.ready-viz ## train the default network and draw what it does
+	$(BIN)/fastweights train retrieval --out runs/demo --overwrite
+	$(BIN)/fastweights plot runs/demo --gif
+
+test: $(VENV)/.ready-dev ## run the tests; PYTEST=… adds arguments
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.ready-dev ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.ready-dev ## pyright on src
+	$(BIN)/pyright src
+
+imports: $(VENV)/.ready-dev ## import-linter: rooms call only downwards
+	$(BIN)/lint-imports
+
+check: lint types imports test ## all of them
+
+format: $(VENV)/.ready-dev ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove the environment and what tools leave behind; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.ready-%: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "fastweights needs Python 3.11 or newer; none was found" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "installing fastweights[$*] into $(VENV) (PyTorch is large: this can take minutes)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@touch $@
