@@ -44,5 +44,5 @@ $(VENV)/.ready-%: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "fastweights needs Python 3.11 or newer; none was found" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo "installing fastweights[$*] into $(VENV) (PyTorch is large: this can take minutes)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$*]"
 	@touch $@
