@@ -1,0 +1,6 @@
+"""Ratios measured side by side in one run, against named peers and the machine's limit."""
+
+from fastweights.bench import fast_weight_rnn, imports, machine
+from fastweights.bench.report import to_table
+
+__all__ = ["fast_weight_rnn", "imports", "machine", "to_table"]

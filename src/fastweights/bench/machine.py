@@ -1,0 +1,38 @@
+"""The machine that a measurement was made on: what a reader needs to compare it with another."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from typing import Any
+
+from fastweights.runs import environment
+
+
+def describe(threads: int = 1) -> dict[str, Any]:
+    """Describe processor, instruction set, versions, threads, and measure the peak of fused multiply-adds.
+
+    Args:
+        threads: threads that the measurement uses.
+
+    Returns:
+        What `runs.environment` says of machine and versions, and `numba`, `isa`, `vector_bytes`, `peak_gflops`
+        (float32, of `threads` cores; one is measured) and `commit`. What needs Numba is None without it.
+    """
+    described: dict[str, Any] = {
+        **environment.machine(),
+        **environment.versions(),
+        "commit": environment.commit(),
+        "numba": None,
+        "isa": None,
+        "vector_bytes": None,
+        "peak_gflops": None,
+    }
+    described["threads"] = threads
+    if importlib.util.find_spec("numba") is not None:
+        from fastweights.kernels import isa
+
+        host = isa.host()
+        described["numba"] = importlib.metadata.version("numba")
+        described["isa"], described["vector_bytes"] = host.name, host.vector_bytes
+    return described

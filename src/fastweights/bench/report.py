@@ -1,0 +1,77 @@
+"""Rows of measurements as tables of strings, for the command line and for documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NOTED = "notes' ms (another machine): "
+
+
+def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Lay out the rows of one benchmark.
+
+    Args:
+        rows: as `fast_weight_rnn.run` or `imports.run` returns them.
+
+    Returns:
+        column names, and for each row as many strings; "–" where there is nothing to say, "refused" for a variant whose
+        results were wrong.
+
+    Example:
+        >>> to_table([{"benchmark": "import", "torch_seconds": 1.5, "added_seconds": 0.1, "limit_seconds": 0.3}])
+        (['import torch, s', 'fastweights adds, s', 'limit, s'], [['1.50', '0.10', '0.30']])
+    """
+    if rows and rows[0]["benchmark"] == "import":
+        keys = ("torch_seconds", "added_seconds", "limit_seconds")
+        columns = ["import torch, s", "fastweights adds, s", "limit, s"]
+        return columns, [[f"{row[key]:.2f}" for key in keys] for row in rows]
+    return _recurrence(rows)
+
+
+def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    timed = _names(rows, "milliseconds", "refused")
+    compared = [name for name in timed if name != "fused"]
+    noted = _names(rows, "notes_milliseconds")
+    columns = [
+        "shape",
+        *(f"{name} ms" for name in timed),
+        *(f"{name} ÷ fused" for name in compared),
+        "GFLOP/s",
+        "of FMA peak",
+        *(f"{NOTED}{name}" for name in noted),
+    ]
+    table = [
+        [
+            f"B{row['batch']} T{row['time']} H{row['hidden']}",
+            *(_milliseconds(row, name) for name in timed),
+            *(_speedup(row, name) for name in compared),
+            _optional(row["gflops"], "{:.0f}"),
+            _optional(row["peak_share"], "{:.0%}"),
+            *(_optional(row["notes_milliseconds"].get(name), "{:.3g}") for name in noted),
+        ]
+        for row in rows
+    ]
+    return columns, table
+
+
+def _names(rows: Sequence[Mapping[str, Any]], *keys: str) -> list[str]:
+    """List the names under the keys in all rows, each once, "fused" first."""
+    names = dict.fromkeys(name for row in rows for key in keys for name in row[key])
+    return sorted(names, key=lambda name: name != "fused")
+
+
+def _milliseconds(row: Mapping[str, Any], name: str) -> str:
+    if name in row["refused"]:
+        return "refused"
+    return _optional(row["milliseconds"].get(name), "{:.3g}")
+
+
+def _speedup(row: Mapping[str, Any], name: str) -> str:
+    found = _optional(row["speedup"].get(name), "{:.1f}×")
+    goal = row["goals"].get(name)
+    return found if goal is None else f"{found} (≥ {goal:g})"
+
+
+def _optional(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)

@@ -1,0 +1,139 @@
+"""Times of several callables side by side: interleaved, warmed up, medians; and the quiet surroundings they need."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib.util
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+
+from fastweights.errors import UserError
+
+SHORTEST_BURST = 0.02
+"""Seconds: quicker calls are timed several in a row, so neither the clock nor a rival's cache traffic decides."""
+
+
+class Timing(NamedTuple):
+    """Times of one call, over the rounds.
+
+    Attributes:
+        median: seconds.
+        minimum: seconds.
+        spread: interquartile range as a share of the median; 0 from a single round.
+        rounds: how many times it was measured.
+        calls: calls in a row in each round.
+    """
+
+    median: float
+    minimum: float
+    spread: float
+    rounds: int
+    calls: int
+
+
+@contextlib.contextmanager
+def quiet(threads: int = 1) -> Iterator[None]:
+    """Give torch and Numba `threads` threads each and stop the garbage collector, until the block ends.
+
+    Raises:
+        UserError: if `threads` is below 1 or more than Numba has.
+
+    Example:
+        >>> with quiet(threads=1):
+        ...     torch.get_num_threads()
+        1
+    """
+    if threads < 1:
+        raise UserError(f"threads must be at least 1, not {threads}")
+    before, collecting = torch.get_num_threads(), gc.isenabled()
+    torch.set_num_threads(threads)
+    gc.collect()
+    gc.disable()
+    try:
+        with _numba_threads(threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        if collecting:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _numba_threads(threads: int) -> Iterator[None]:
+    if importlib.util.find_spec("numba") is None:
+        yield
+        return
+    import numba
+
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(threads)
+    except ValueError as error:
+        raise UserError(f"{threads} threads are more than Numba has here: {error}") from None
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def side_by_side(
+    callables: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 7,
+    burst: float = SHORTEST_BURST,
+) -> dict[str, Timing]:
+    """Time each callable once a round, so that whatever disturbs the machine disturbs all of them.
+
+    Two calls of each come before the first round: one for cold caches, page faults and compilation, one to learn how
+    many calls in a row fill a burst.
+
+    Args:
+        callables: what to time, by name, in the order of a round; every second round goes backwards.
+        rounds: measurements of each, ≥ 1.
+        burst: seconds that a measurement lasts at least.
+
+    Returns:
+        A `Timing` for each name.
+
+    Raises:
+        UserError: if `rounds` is below 1.
+
+    Example:
+        >>> sorted(side_by_side({"sum": lambda: sum(range(9)), "nothing": lambda: None}, rounds=3, burst=1e-5))
+        ['nothing', 'sum']
+    """
+    if rounds < 1:
+        raise UserError(f"repeats must be at least 1, not {rounds}")
+    calls: dict[str, int] = {}
+    for name, function in callables.items():
+        function()
+        calls[name] = max(1, math.ceil(burst / max(_seconds(function, 1), 1e-9)))
+    taken: dict[str, list[float]] = {name: [] for name in callables}
+    order = list(callables)
+    for _ in range(rounds):
+        for name in order:
+            taken[name].append(_seconds(callables[name], calls[name]))
+        order.reverse()
+    return {name: _summary(seconds, calls[name]) for name, seconds in taken.items()}
+
+
+def _seconds(function: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls
+
+
+def _summary(seconds: list[float], calls: int) -> Timing:
+    median = statistics.median(seconds)
+    spread = 0.0
+    if len(seconds) > 1:
+        low, _, high = statistics.quantiles(seconds, n=4, method="inclusive")
+        spread = (high - low) / median
+    return Timing(median, min(seconds), spread, len(seconds), calls)
