@@ -8,9 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
+def json_text(value: object) -> str:
+    """Give a value as one line of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
 def print_json(value: object) -> None:
     """Print one JSON value on stdout, and nothing else there."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    print(json_text(value))
 
 
 def say(line: str) -> None:

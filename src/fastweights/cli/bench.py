@@ -1,0 +1,75 @@
+"""`fastweights bench`: speed, as ratios measured side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from fastweights.cli.console import json_text, print_json, print_table, say
+from fastweights.errors import UserError, unknown
+
+NAMES = ("fast-weight-rnn", "import")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Time the library against named peers and the machine's own limit, in one run.
+
+    `fast-weight-rnn`: the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.
+    `import`: what `import fastweights` adds to `import torch`.
+    """
+
+    name: tyro.conf.Positional[str] = "fast-weight-rnn"
+    """Which benchmark: fast-weight-rnn or import."""
+    threads: int = 1
+    """Threads for every variant."""
+    repeats: int | None = None
+    """Interleaved repeats; medians are reported [default: the benchmark's own]."""
+    compile: bool = False
+    """Time torch.compile of the attention form too (it compiles for half a minute a shape)."""
+    out: Path | None = None
+    """Write the rows and the machine to this JSON file too."""
+    json: bool = False
+    """Print rows and machine as one JSON object."""
+
+    def run(self) -> int:
+        from fastweights import bench
+
+        if self.name not in NAMES:
+            raise unknown("benchmark", self.name, NAMES)
+        if self.threads < 1 or (self.repeats is not None and self.repeats < 1):
+            raise UserError("threads and repeats must be at least 1")
+        rows = self._measure()
+        measured = {"benchmark": self.name, "rows": rows}
+        if self.out is not None:
+            from fastweights.runs import write_atomically
+
+            write_atomically(self.out, (json_text(measured) + "\n").encode())
+        if self.json:
+            print_json(measured)
+        else:
+            columns, table = bench.to_table(rows)
+            print_table(self.name, columns, table, note=_machine(rows))
+        return 0
+
+    def _measure(self) -> list[dict[str, Any]]:
+        from fastweights import bench
+
+        repeats = {} if self.repeats is None else {"repeats": self.repeats}
+        if self.name == "import":
+            return bench.imports.run(**repeats)
+        return bench.fast_weight_rnn.run(
+            threads=self.threads, compile=self.compile, progress=say, **repeats
+        )
+
+
+def _machine(rows: list[dict[str, Any]]) -> str | None:
+    machine = rows[0].get("machine") if rows else None
+    if machine is None:
+        return None
+    peak = machine["peak_gflops"]
+    limit = "" if peak is None else f", FMA peak measured {peak:.0f} GFLOP/s in float32"
+    return f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}{limit}"
