@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
+from fastweights.errors import UserError, unknown
 from fastweights.models.encoders import OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
+from fastweights.nn.base import Backbone
+from fastweights.nn.checks import check_sizes
 
 
 def model_config(
@@ -33,17 +37,22 @@ def model_config(
         readout: units of a ReLU layer before the output layer; None leaves it out.
         options: the backbone's options.
 
+    Raises:
+        UserError: for an unknown name, or a size that is not a positive integer.
+
     Example:
         >>> model_config("LSTM", input=37, hidden=50, classes=10)["name"]
         'lstm'
     """
+    check_sizes(input=input, hidden=hidden, classes=classes)
+    optional = {"embedding": embedding, "readout": readout}
+    check_sizes(**{kind: size for kind, size in optional.items() if size is not None})
     return {
         "name": describe(name).name,
         "input": input,
         "hidden": hidden,
         "classes": classes,
-        "embedding": embedding,
-        "readout": readout,
+        **optional,
         "options": dict(options or {}),
     }
 
@@ -59,15 +68,30 @@ def from_config(config: Mapping[str, Any]) -> SequenceModel:
         >>> from_config(config).config == config
         True
     """
+    keys = {*inspect.signature(model_config).parameters}
+    for key in config:
+        if key not in keys:
+            raise unknown("key of a model's configuration", key, keys)
+    missing = {"name", "input", "hidden", "classes"} - config.keys()
+    if missing:
+        raise UserError(f"the model's configuration lacks {', '.join(sorted(missing))}")
     config = model_config(**config)
     features = config["embedding"] or config["input"]
     backbone = build(config["name"], features, config["hidden"], **config["options"])
-    encoder = nn.Embedding(config["input"], features) if config["embedding"] else OneHot(features)
     model = SequenceModel(
-        encoder, backbone, _head(backbone.output_size, config["readout"], config["classes"])
+        _encoder(config["input"], config["embedding"], backbone),
+        backbone,
+        _head(backbone.output_size, config["readout"], config["classes"]),
     )
     model.config = config
     return model
+
+
+def _encoder(classes: int, embedding: int | None, backbone: Backbone) -> nn.Module:
+    """A learned embedding, or one-hot vectors, which some backbones do without."""
+    if embedding is not None:
+        return nn.Embedding(classes, embedding)
+    return nn.Identity() if backbone.takes_classes else OneHot(classes)
 
 
 def _head(features: int, readout: int | None, classes: int) -> nn.Module:

@@ -112,7 +112,9 @@ def options(name: str) -> dict[str, Any]:
     """
     entry = describe(name)
     parameters = inspect.signature(entry.builder).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | entry.defaults
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | dict(
+        entry.defaults
+    )
 
 
 def build(name: str, input_size: int, hidden_size: int, **given: Any) -> Backbone:

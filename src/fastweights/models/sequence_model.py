@@ -8,6 +8,8 @@ from typing import Any
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
+from fastweights.errors import UserError
+from fastweights.models.encoders import OneHot
 from fastweights.nn.base import Backbone, Trace
 
 
@@ -19,7 +21,11 @@ class SequenceModel(nn.Module):
         backbone: any `fastweights.nn.Backbone`.
         head: maps [..., backbone.output_size] to logits.
 
+    Raises:
+        UserError: if sizes that the parts tell of do not fit.
+
     Example:
+        >>> import torch
         >>> from fastweights.models import OneHot
         >>> from fastweights.nn import FastWeightRNN
         >>> model = SequenceModel(OneHot(37), FastWeightRNN(37, 50), nn.Linear(50, 10))
@@ -30,23 +36,26 @@ class SequenceModel(nn.Module):
 
     def __init__(self, encoder: nn.Module, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
+        _check_fit("encoder", _features_out(encoder), "input", backbone.input_size)
+        _check_fit("head", _features_in(head), "output", backbone.output_size)
         self.encoder, self.backbone, self.head = encoder, backbone, head
         self.config: dict[str, Any] | None = None
 
     def forward(
         self,
-        x: Shaped[Tensor, "batch time ..."],
+        x: Shaped[Tensor, ...],
         state: Any = None,
         *,
-        mask: Bool[Tensor, "batch time"] | None = None,
+        mask: Bool[Tensor, ...] | None = None,
         last_only: bool = False,
         need_state: bool = True,
-    ) -> tuple[Float[Tensor, "batch *time classes"], Any]:
+    ) -> tuple[Float[Tensor, "*steps classes"], Any]:
         """Run a batch of sequences.
 
         Args:
-            x: [batch, time] tokens, or whatever the encoder takes.
-            state: as returned by an earlier call; None means zeros.
+            x: [batch, time] tokens, or whatever the encoder takes; without a batch dimension the
+                state keeps a batch of 1.
+            state: as an earlier call returned it; None means zeros.
             mask: [batch, time], True = a real step.
             last_only: apply the head to each row's last real step only.
             need_state: False returns None for the state, which some backbones then need not build.
@@ -56,10 +65,10 @@ class SequenceModel(nn.Module):
         """
         y, state = self.backbone(self.encoder(x), state, mask=mask, need_state=need_state)
         if last_only:
-            y = y[:, -1] if mask is None else _last_real(y, mask)
+            y = y[..., -1, :] if mask is None else _last_real(y, mask)
         return self.head(y), state
 
-    def step(self, x: Shaped[Tensor, batch * features], state: Any = None) -> tuple[Tensor, Any]:
+    def step(self, x: Shaped[Tensor, "batch ..."], state: Any = None) -> tuple[Tensor, Any]:
         """Run one time step: x [batch, …], what the encoder takes, to logits [batch, classes]."""
         y, state = self.backbone.step(self.encoder(x), state)
         return self.head(y), state
@@ -80,8 +89,31 @@ class SequenceModel(nn.Module):
 
 
 def _last_real(
-    y: Float[Tensor, "batch time output"], mask: Bool[Tensor, "batch time"]
-) -> Float[Tensor, "batch output"]:
-    """Take each row's last real step (its last step if it has none)."""
-    last = y.shape[1] - 1 - mask.flip(1).int().argmax(1)
-    return y.take_along_dim(last[:, None, None], 1)[:, 0]
+    y: Float[Tensor, "*batch time output"], mask: Bool[Tensor, "*batch time"]
+) -> Float[Tensor, "*batch output"]:
+    """Take each row's last real step (0 if it has none)."""
+    last = mask.shape[-1] - 1 - mask.flip(-1).int().argmax(-1)
+    return y.take_along_dim(last[..., None, None], -2).squeeze(-2)
+
+
+def _features_out(encoder: nn.Module) -> int | None:
+    """How many features an encoder puts out, if it is of a kind that says so."""
+    match encoder:
+        case OneHot():
+            return encoder.classes
+        case nn.Embedding():
+            return encoder.embedding_dim
+        case nn.Linear():
+            return encoder.out_features
+    return None
+
+
+def _features_in(head: nn.Module) -> int | None:
+    """How many features a head takes, if it is or begins with a linear layer."""
+    first = head[0] if isinstance(head, nn.Sequential) and len(head) else head
+    return first.in_features if isinstance(first, nn.Linear) else None
+
+
+def _check_fit(part: str, features: int | None, side: str, size: int) -> None:
+    if features not in (None, size):
+        raise UserError(f"the {part} has {features} features, the backbone's {side} size is {size}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float, Int, Integer
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.base import Trace
+from fastweights.nn.base import Input, Trace, project
 from fastweights.nn.checks import check_sizes
 from fastweights.nn.unrolled import Unrolled
 
@@ -20,6 +20,13 @@ class AssociativeLSTMState(NamedTuple):
 
     hidden: Float[Tensor, "batch hidden"]
     cell: Float[Tensor, "batch copies hidden"]
+
+
+class Opened(NamedTuple):
+    """The state as the cell works on it: the same with a complex cell, half as long."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    cell: Complex[Tensor, "batch copies units"]
 
 
 class AssociativeLSTM(Unrolled):
@@ -78,20 +85,26 @@ class AssociativeLSTM(Unrolled):
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.hidden_size,), (self.copies, self.hidden_size)
 
-    def drive(self, x: Float[Tensor, "*any input"]) -> Float[Tensor, "*any drive"]:
-        return self.input(x)
+    def drive(
+        self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+    ) -> Float[Tensor, "*any drive"]:
+        return project(self.input, x)
 
-    def cell(
-        self, drive: Float[Tensor, "batch drive"], state: AssociativeLSTMState
-    ) -> AssociativeLSTMState:
-        sums = (drive + self.recurrent(state.hidden)).to(state.cell.dtype)
+    def opened(self, state: AssociativeLSTMState) -> Opened:
+        return Opened(state.hidden, as_complex(state.cell))
+
+    def closed(self, state: Opened) -> AssociativeLSTMState:
+        return AssociativeLSTMState(state.hidden, as_real(state.cell))
+
+    def cell(self, drive: Float[Tensor, "batch drive"], state: Opened) -> Opened:
+        sums = (drive + self.recurrent(state.hidden)).to(state.hidden.dtype)
         gates, vectors = sums.split([3 * self.units, 6 * self.units], -1)
         f, i, o = torch.sigmoid(gates).chunk(3, -1)
-        vectors = bound(as_complex(vectors.reshape(-1, 3, self.hidden_size)))
+        vectors = bound(torch.complex(*vectors.chunk(2, -1))).unflatten(-1, (3, self.units))
         u, keys = vectors[:, 0], self.permute(vectors[:, 1:])
-        c = f[:, None] * as_complex(state.cell) + keys[:, 0] * (i * u)[:, None]
+        c = f[:, None] * state.cell + keys[:, 0] * (i * u)[:, None]
         h = o * bound((keys[:, 1] * c).mean(1))
-        return AssociativeLSTMState(as_real(h), as_real(c))
+        return Opened(as_real(h), c)
 
     def permute(self, key: Complex[Tensor, "*any units"]) -> Complex[Tensor, "*any copies units"]:
         """Return the key as each copy of the memory sees it, P_s r."""
@@ -99,19 +112,17 @@ class AssociativeLSTM(Unrolled):
             -1, self.permutations.shape
         )
 
-    def run_trace(
-        self, x: Float[Tensor, "batch time input"], state: AssociativeLSTMState | None, steps: tuple
-    ) -> Trace:
-        state = self.initial_state(x.shape[0]) if state is None else state
+    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
+        state = self.opened(self.initial_state(x.shape[0]) if state is None else state)
         outputs, cells = [], {}
         for t, drive in enumerate(self.drive(x).unbind(1)):
             state = self.cell(drive, state)
             outputs.append(state.hidden)
             if t in steps:
-                cells[t] = state.cell
+                cells[t] = as_real(state.cell)
         y = torch.stack(outputs, 1)
         memory = torch.stack([cells[t] for t in steps], 1) if steps else None
-        return Trace(y, y, None, memory, steps, state)
+        return Trace(y, y, None, memory, steps, self.closed(state))
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, copies={self.copies}"
@@ -129,7 +140,7 @@ def bound(z: Complex[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
 
 def as_complex(pairs: Float[Tensor, "*any hidden"]) -> Complex[Tensor, "*any units"]:
     """Read (real, imaginary) pairs as complex numbers."""
-    return torch.view_as_complex(pairs.contiguous().unflatten(-1, (-1, 2)))
+    return torch.complex(pairs[..., ::2], pairs[..., 1::2])
 
 
 def as_real(z: Complex[Tensor, "*any units"]) -> Float[Tensor, "*any hidden"]:

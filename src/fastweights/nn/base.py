@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from fastweights import state as states
 from fastweights.nn import checks
+
+Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
+StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
 
 
 class Trace(NamedTuple):
@@ -51,11 +54,19 @@ class Backbone(nn.Module, ABC):
 
     A layer names its state's type and shapes and writes its recurrence in `run` (and, where it can
     be done faster, `run_step`). What a caller passes is checked here, once for all layers.
+
+    Attributes:
+        input_size: features of x.
+        output_size: features of y.
+        state_type: the named tuple of the layer's states.
+        takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
+            then never makes (`project`).
     """
 
     input_size: int
     output_size: int
     state_type: ClassVar[type] = HiddenState
+    takes_classes: bool = False
 
     @abstractmethod
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -64,30 +75,26 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def run(
         self,
-        x: Float[Tensor, "batch time input"],
+        x: Input,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
         """Run checked input from `state` (None: zeros); the state may be None if not needed."""
 
-    def run_step(
-        self, x: Float[Tensor, "batch input"], state: Any
-    ) -> tuple[Float[Tensor, "batch output"], Any]:
+    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
         """Run one checked time step from `state` (None: zeros)."""
         y, state = self.run(x[:, None], state, None, True)
         return y[:, 0], state
 
-    def run_trace(
-        self, x: Float[Tensor, "batch time input"], state: Any, steps: tuple[int, ...]
-    ) -> Trace:
+    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
         """Trace checked input; as it stands for layers that output their hidden state."""
         y, state = self.run(x, state, None, True)
         return Trace(y, y, None, None, (), state)
 
     def forward(
         self,
-        x: Float[Tensor, "*batch time input"],
+        x: Float[Tensor, "*batch time input"] | Integer[Tensor, "*batch time"],
         state: Any = None,
         *,
         mask: Bool[Tensor, "*batch time"] | None = None,
@@ -96,7 +103,8 @@ class Backbone(nn.Module, ABC):
         """Run a whole sequence.
 
         Args:
-            x: [batch, time, input], or [time, input] for one row (the state keeps a batch of 1).
+            x: [batch, time, input], or [time, input] for one row (the state keeps a batch of 1);
+                integer classes [batch, time] or [time] if the layer takes them.
             state: as an earlier call returned it; None means zeros.
             mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: its
                 outputs are 0 and it leaves the state alone.
@@ -109,25 +117,23 @@ class Backbone(nn.Module, ABC):
             UserError: for a wrong input size, dtype, device or mask, or a state that is not this
                 layer's.
         """
-        if x.dim() == 2:
+        if x.dim() == (2 if x.is_floating_point() else 1):
             rows = None if mask is None else mask[None]
             y, state = self.forward(x[None], state, mask=rows, need_state=need_state)
             return y[0], state
-        checks.check_input(self, x, 3)
+        checks.check_input(self, x, "batch, time")
         if mask is not None:
             checks.check_mask(mask, x)
         if state is not None:
             self.check_state(state, x.shape[0])
         y, state = self.run(x, state, mask, need_state)
-        return y, self._wide(state) if need_state else None
+        return self._settle(y, state if need_state else None)
 
-    def step(
-        self, x: Float[Tensor, "batch input"], state: Any = None
-    ) -> tuple[Float[Tensor, "batch output"], Any]:
+    def step(self, x: StepInput, state: Any = None) -> tuple[Float[Tensor, "batch output"], Any]:
         """Run one time step in constant time and memory.
 
         Args:
-            x: [batch, input].
+            x: [batch, input], or classes [batch].
             state: as an earlier call returned it; None means zeros.
 
         Returns:
@@ -136,22 +142,21 @@ class Backbone(nn.Module, ABC):
         Raises:
             UserError: as `forward` does.
         """
-        checks.check_input(self, x, 2)
+        checks.check_input(self, x, "batch")
         if state is not None:
             self.check_state(state, x.shape[0])
-        y, state = self.run_step(x, state)
-        return y, self._wide(state)
+        return self._settle(*self.run_step(x, state))
 
     def trace(
         self,
-        x: Float[Tensor, "batch time input"],
+        x: Input,
         state: Any = None,
         memory_steps: Sequence[int] | None = None,
     ) -> Trace:
         """Run a sequence and keep what happened inside.
 
         Args:
-            x: [batch, time, input].
+            x: [batch, time, input], or classes [batch, time].
             state: as an earlier call returned it; None means zeros.
             memory_steps: the steps, 0-based, at which to keep the memory; None means every step.
 
@@ -161,7 +166,7 @@ class Backbone(nn.Module, ABC):
         Raises:
             UserError: as `forward` does, or for a step outside the sequence.
         """
-        checks.check_input(self, x, 3)
+        checks.check_input(self, x, "batch, time")
         if state is not None:
             self.check_state(state, x.shape[0])
         return self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
@@ -180,8 +185,29 @@ class Backbone(nn.Module, ABC):
         """A parameter, whose device and dtype the states share."""
         return next(self.parameters())
 
-    def _wide(self, state: Any) -> Any:
-        """Carry the state in the parameters' dtype where autocast ran the layer in a narrower one."""
-        if torch.is_autocast_enabled(self.anchor.device.type):
-            return states.to(state, self.anchor.dtype)
-        return state
+    def _settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Under autocast: outputs in its dtype, the state carried in the parameters' own."""
+        like = self.anchor
+        device = like.device.type
+        if not torch.is_autocast_enabled(device) or like.dtype == torch.float64:
+            return y, state
+        return y.to(torch.get_autocast_dtype(device)), states.to(state, like.dtype)
+
+
+def project(
+    linear: nn.Linear, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+) -> Float[Tensor, "*any features"]:
+    """Return C x + b; where x holds classes, their columns of C, which is the same and faster.
+
+    Example:
+        >>> linear = nn.Linear(3, 2)
+        >>> one_hot = torch.eye(3)[[2, 0]]
+        >>> torch.allclose(project(linear, torch.tensor([2, 0])), project(linear, one_hot))
+        True
+    """
+    if x.is_floating_point():
+        return linear(x)
+    table = linear.weight.t().contiguous()
+    if linear.bias is not None:
+        table = table + linear.bias
+    return table.index_select(0, x.flatten()).unflatten(0, x.shape)

@@ -34,17 +34,30 @@ def check_choice(kind: str, given: str, accepted: Iterable[str]) -> None:
         raise unknown(kind, str(given), accepted)
 
 
-def check_input(layer: Backbone, x: Tensor, dims: int) -> None:
-    """Raise `UserError` unless x, [batch, time, input] or [batch, input], fits the layer."""
+def check_input(layer: Backbone, x: Tensor, axes: str) -> None:
+    """Raise `UserError` unless x fits the layer.
+
+    Args:
+        layer: the layer.
+        x: vectors [*axes, input], or classes [*axes] for a layer that takes them.
+        axes: "batch, time" or "batch".
+    """
     name, like = type(layer).__name__, layer.anchor
-    if x.dim() != dims or x.shape[-1] != layer.input_size or 0 in x.shape:
-        wanted = "[batch, time" if dims == 3 else "[batch"
+    classes = layer.takes_classes and not x.is_floating_point()
+    rank = axes.count(",") + 1
+    if 0 in x.shape or x.dim() != (rank if classes else rank + 1):
+        wanted = f"[{axes}] classes or [{axes}, " if layer.takes_classes else f"[{axes}, "
         raise UserError(
-            f"{name}: input has shape {list(x.shape)}; "
-            f"accepted: {wanted}, {layer.input_size}], none of them 0"
+            f"{name}: input has shape {list(x.shape)}; accepted: {wanted}{layer.input_size}], not empty"
         )
     if x.device != like.device:
         raise UserError(f"{name}: input is on {x.device}, its parameters on {like.device}")
+    if classes:
+        return
+    if x.shape[-1] != layer.input_size:
+        raise UserError(
+            f"{name}: input has {x.shape[-1]} features; accepted: input_size={layer.input_size}"
+        )
     if x.dtype != like.dtype and not (
         x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
     ):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.nn.base import Backbone
+from fastweights.nn.base import Backbone, Input, StepInput, project
 from fastweights.nn.checks import check_choice, check_range, check_sizes
 
 NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
@@ -71,6 +71,7 @@ class FastWeightRNN(Backbone):
     """
 
     state_type = FastWeightState
+    takes_classes = True
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class FastWeightRNN(Backbone):
 
     def run(
         self,
-        x: Float[Tensor, "batch time input"],
+        x: Input,
         state: FastWeightState | None,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
@@ -145,7 +146,7 @@ class FastWeightRNN(Backbone):
         hidden, memory = (None, None) if state is None else state
         norm, preliminary = self.norm, self.preliminary_norm
         y, hidden, memory = ops.fast_weight_rnn(
-            self.input(x),
+            project(self.input, x),
             self.recurrent.weight,
             decay=self.decay,
             rate=self.rate,
@@ -162,14 +163,16 @@ class FastWeightRNN(Backbone):
             need_state=need_state,
             backend=self.backend,
         )
-        return y, FastWeightState(hidden, memory) if need_state else None
+        if hidden is None or memory is None:
+            return y, None
+        return y, FastWeightState(hidden, memory)
 
     def run_step(
-        self, x: Float[Tensor, "batch input"], state: FastWeightState | None
+        self, x: StepInput, state: FastWeightState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
         h, A = self.initial_state(x.shape[0]) if state is None else state
         f = NONLINEARITIES[self.nonlinearity]
-        slow = self.recurrent(h) + self.input(x)
+        slow = self.recurrent(h) + project(self.input, x)
         if self.form == "inner":
             h = f(slow if self.preliminary_norm is None else self.preliminary_norm(slow))
         for _ in range(self.inner_steps):
@@ -183,9 +186,9 @@ class FastWeightRNN(Backbone):
             runs = self.backend_in_use
         except UserError:
             runs = "none, it cannot run here"
+        decay, rate = (torch.as_tensor(value).item() for value in (self.decay, self.rate))
         return (
             f"{self.input_size}, {self.hidden_size}, inner_steps={self.inner_steps}, "
-            f"decay={float(self.decay):g}, rate={float(self.rate):g}, "
-            f"nonlinearity={self.nonlinearity}, form={self.form}, "
+            f"decay={decay:g}, rate={rate:g}, nonlinearity={self.nonlinearity}, form={self.form}, "
             f"backend={self.backend} (runs: {runs})"
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from fastweights.nn.base import HiddenState
+from fastweights.nn.base import HiddenState, project
 from fastweights.nn.checks import check_sizes
 from fastweights.nn.unrolled import Unrolled
 
@@ -55,17 +55,20 @@ class LayerNormGRU(Unrolled):
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((self.hidden_size,),)
 
-    def drive(self, x: Float[Tensor, "*any input"]) -> Float[Tensor, "*any drive"]:
-        gates, candidate = self._split(self.input(x))
+    def drive(
+        self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+    ) -> Float[Tensor, "*any drive"]:
+        gates, candidate = self._split(project(self.input, x))
         return torch.cat([self.input_gate_norm(gates), self.input_norm(candidate)], -1)
 
     def cell(self, drive: Float[Tensor, "batch drive"], state: HiddenState) -> HiddenState:
         h = state.hidden
         gates_x, candidate_x = self._split(drive)
         gates_h, candidate_h = self._split(self.recurrent(h))
-        z, r = torch.sigmoid(self.recurrent_gate_norm(gates_h) + gates_x).chunk(2, -1)
+        gates = torch.sigmoid(self.recurrent_gate_norm(gates_h) + gates_x).to(h.dtype)
+        z, r = gates.chunk(2, -1)
         candidate = torch.tanh(candidate_x + r * self.recurrent_norm(candidate_h))
-        return HiddenState(torch.lerp(h, candidate, z))
+        return HiddenState(torch.lerp(h, candidate.to(h.dtype), z))
 
     def _split(
         self, sums: Float[Tensor, "*any sums"]

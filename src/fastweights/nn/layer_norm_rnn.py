@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from fastweights.nn.base import HiddenState
+from fastweights.nn.base import HiddenState, project
 from fastweights.nn.checks import check_choice, check_sizes
 from fastweights.nn.unrolled import Unrolled
 
@@ -65,8 +65,10 @@ class LayerNormRNN(Unrolled):
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((self.hidden_size,),)
 
-    def drive(self, x: Float[Tensor, "*any input"]) -> Float[Tensor, "*any hidden"]:
-        return self.input(x)
+    def drive(
+        self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+    ) -> Float[Tensor, "*any hidden"]:
+        return project(self.input, x)
 
     def cell(self, drive: Float[Tensor, "batch hidden"], state: HiddenState) -> HiddenState:
         f = NONLINEARITIES[self.nonlinearity]

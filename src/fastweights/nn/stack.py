@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.base import Backbone, Trace
+from fastweights.nn.base import Backbone, Input, StepInput, Trace
 
 
 class Stack(Backbone):
@@ -44,6 +44,7 @@ class Stack(Backbone):
                 )
         self.input_size = self._backbones()[0].input_size
         self.output_size = self._backbones()[-1].output_size
+        self.takes_classes = self._backbones()[0].takes_classes
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(shape for layer in self._backbones() for shape in layer.state_shapes())
@@ -62,7 +63,7 @@ class Stack(Backbone):
 
     def run(
         self,
-        x: Float[Tensor, "batch time input"],
+        x: Input,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
@@ -73,18 +74,14 @@ class Stack(Backbone):
             after.append(part)
         return x, tuple(after)
 
-    def run_step(
-        self, x: Float[Tensor, "batch input"], state: Any
-    ) -> tuple[Float[Tensor, "batch output"], Any]:
+    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
         after = []
         for layer, before in zip(self._backbones(), self._states(state), strict=True):
             x, part = layer.run_step(x, before)
             after.append(part)
         return x, tuple(after)
 
-    def run_trace(
-        self, x: Float[Tensor, "batch time input"], state: Any, steps: tuple[int, ...]
-    ) -> Trace:
+    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
         *below, last = zip(self._backbones(), self._states(state), strict=True)
         after = []
         for layer, before in below:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from fastweights.nn.base import Backbone
+from fastweights.nn.base import Backbone, Input
 from fastweights.ops import padding
 
 
@@ -30,7 +30,7 @@ class TorchRNN(Backbone):
 
     def run(
         self,
-        x: Float[Tensor, "batch time input"],
+        x: Input,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
@@ -40,7 +40,7 @@ class TorchRNN(Backbone):
         return self._call(x, state)
 
     def _run_padded(
-        self, x: Float[Tensor, "batch time input"], state: Any, mask: Bool[Tensor, "batch time"]
+        self, x: Input, state: Any, mask: Bool[Tensor, "batch time"]
     ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
         """Run the real steps as a packed sequence; it takes no empty rows, so those get one step."""
         lengths, shift = padding.lengths_and_shift(mask)

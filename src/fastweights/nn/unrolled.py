@@ -6,10 +6,10 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from fastweights.nn.base import Backbone
+from fastweights.nn.base import Backbone, Input, StepInput
 from fastweights.ops import padding
 
 
@@ -19,38 +19,52 @@ class Unrolled(Backbone):
     The first field of the state is the hidden vector, which is also the output.
     """
 
+    takes_classes = True
+
     @abstractmethod
-    def drive(self, x: Float[Tensor, "*any input"]) -> Float[Tensor, "*any drive"]:
+    def drive(
+        self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+    ) -> Float[Tensor, "*any drive"]:
         """Return what the input contributes to the cell, for any number of steps at once."""
 
     @abstractmethod
     def cell(self, drive: Float[Tensor, "batch drive"], state: Any) -> Any:
-        """Return the state after one step."""
+        """Return the state after one step; `opened` and `closed` stand around the loop."""
+
+    def opened(self, state: Any) -> Any:
+        """Return a state in the form that the cell works on."""
+        return state
+
+    def closed(self, state: Any) -> Any:
+        """Return the cell's form of a state as the caller's."""
+        return state
 
     def run(
         self,
-        x: Float[Tensor, "batch time input"],
+        x: Input,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
-        state = self.initial_state(x.shape[0]) if state is None else state
+        state = self._open(x, state)
         outputs = []
         for t, drive in enumerate(self.drive(x).unbind(1)):
             after = self.cell(drive, state)
             state = after if mask is None else _where(mask[:, t], after, state)
             outputs.append(state[0])
         y = torch.stack(outputs, 1)
-        return y if mask is None else y.masked_fill(~mask[:, :, None], 0), state
+        if mask is not None:
+            y = y.masked_fill(~mask[:, :, None], 0)
+        return y, self.closed(state)
 
-    def run_step(
-        self, x: Float[Tensor, "batch input"], state: Any
-    ) -> tuple[Float[Tensor, "batch hidden"], Any]:
-        state = self.initial_state(x.shape[0]) if state is None else state
-        state = self.cell(self.drive(x), state)
-        return state[0], state
+    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
+        state = self.cell(self.drive(x), self._open(x, state))
+        return state[0], self.closed(state)
+
+    def _open(self, x: Tensor, state: Any) -> Any:
+        return self.opened(self.initial_state(x.shape[0]) if state is None else state)
 
 
 def _where(real: Bool[Tensor, " batch"], after: Any, before: Any) -> Any:

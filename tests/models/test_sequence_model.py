@@ -1,0 +1,153 @@
+"""Encoder, backbone and head together, and the configuration that rebuilds them."""
+
+import json
+
+import pytest
+import torch
+
+from fastweights import models, nn
+from fastweights import state as states
+from fastweights.errors import UserError
+from fastweights.models import OneHot, SequenceModel
+
+CLASSES, INPUT = 4, 9
+
+
+def config(name="fast-weights", **other):
+    return models.model_config(name, input=INPUT, hidden=6, classes=CLASSES, **other)
+
+
+def built(name="fast-weights", **other):
+    torch.manual_seed(0)
+    return models.from_config(config(name, **other)).double()
+
+
+def tokens(batch=3, time=7):
+    return torch.randint(0, INPUT, (batch, time), generator=torch.Generator().manual_seed(1))
+
+
+variants = pytest.mark.parametrize(
+    "model",
+    [{}, {"name": "lstm"}, {"embedding": 5, "readout": 8}, {"name": "gru-ln", "readout": 3}],
+    ids=lambda options: "-".join(map(str, options.values())) or "default",
+)
+
+
+@variants
+def test_shapes_step_and_split(model):
+    model = built(**model)
+    x = tokens()
+    logits, end = model(x)
+    assert logits.shape == (3, 7, CLASSES)
+    state, outputs = model.initial_state(3), []
+    for t in range(7):
+        y, state = model.step(x[:, t], state)
+        outputs.append(y)
+    torch.testing.assert_close(torch.stack(outputs, 1), logits)
+    first, state = model(x[:, :4])
+    second, state = model(x[:, 4:], state)
+    torch.testing.assert_close(torch.cat([first, second], 1), logits)
+    for one, other in zip(states.tensors(state), states.tensors(end), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@variants
+def test_last_only_is_the_last_real_step(model):
+    model = built(**model)
+    x = tokens()
+    logits, _ = model(x)
+    last, state = model(x, last_only=True, need_state=False)
+    assert state is None
+    torch.testing.assert_close(last, logits[:, -1])
+    torch.testing.assert_close(model(x[0], last_only=True)[0], logits[0, -1])
+    steps = torch.arange(7)
+    mask = torch.stack([steps < 3, steps >= 2, steps < 7])
+    last, _ = model(x, mask=mask, last_only=True)
+    for row in range(3):
+        alone, _ = model(x[row, mask[row]][None])
+        torch.testing.assert_close(last[row], alone[0, -1])
+    torch.testing.assert_close(model(x[0], mask=mask[0], last_only=True)[0], last[0])
+
+
+@variants
+def test_trace_holds_the_logits(model):
+    model = built(**model)
+    trace = model.trace(tokens(), memory_steps=[2])
+    torch.testing.assert_close(trace.output, model(tokens())[0])
+    assert trace.hidden.shape == (3, 7, 6)
+
+
+def test_one_hot_encoder_and_classes_are_the_same_model():
+    model = built()
+    encoded = SequenceModel(OneHot(INPUT).double(), model.backbone, model.head)
+    torch.testing.assert_close(encoded(tokens())[0], model(tokens())[0])
+    assert encoded.state_dict().keys() == model.state_dict().keys()
+
+
+def test_one_hot_follows_the_module():
+    encoder = SequenceModel(OneHot(3), nn.LSTM(3, 2), torch.nn.Identity()).double().encoder
+    assert encoder(torch.tensor([1])).tolist() == [[0, 1, 0]]
+    assert encoder(torch.tensor([1])).dtype == torch.float64
+    assert "OneHot(3)" in repr(encoder)
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("embedding", [None, 5])
+@pytest.mark.parametrize("readout", [None, 8])
+def test_a_configuration_rebuilds_the_model(name, embedding, readout):
+    original = built(name, embedding=embedding, readout=readout).float()
+    rebuilt = models.from_config(json.loads(json.dumps(original.config)))
+    assert rebuilt.config == original.config
+    rebuilt.load_state_dict(original.state_dict())
+    torch.testing.assert_close(rebuilt(tokens())[0], original(tokens())[0], rtol=0, atol=0)
+
+
+def test_the_configuration_keeps_the_name_and_the_options():
+    kept = config("RNN-LN-FW", options={"decay": 0.5})
+    assert kept == {
+        "name": "fast-weights",
+        "input": INPUT,
+        "hidden": 6,
+        "classes": CLASSES,
+        "embedding": None,
+        "readout": None,
+        "options": {"decay": 0.5},
+    }
+    backbone = models.from_config(kept).backbone
+    assert isinstance(backbone, nn.FastWeightRNN) and backbone.decay == 0.5
+
+
+def test_features_need_no_tokens():
+    model = SequenceModel(torch.nn.Linear(2, 5), nn.LSTM(5, 6), torch.nn.Linear(6, 3))
+    assert model(torch.randn(4, 7, 2))[0].shape == (4, 7, 3)
+    assert model.config is None
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"name": "lstmm"}, "did you mean 'lstm'"),
+        ({"options": {"decays": 1}}, "did you mean 'decay'"),
+        ({"hidden": 0}, "hidden"),
+        ({"input": -1}, "input"),
+        ({"classes": 0}, "classes"),
+        ({"embedding": 0}, "embedding"),
+        ({"readout": -2}, "readout"),
+        ({"embeding": 3}, "did you mean 'embedding'"),
+    ],
+)
+def test_slips_in_a_configuration(change, word):
+    with pytest.raises(UserError, match=word):
+        models.from_config({**config(), **change})
+
+
+def test_a_configuration_with_a_key_missing():
+    with pytest.raises(UserError, match="classes"):
+        models.from_config({"name": "lstm", "input": 3, "hidden": 4})
+
+
+def test_parts_that_do_not_fit():
+    with pytest.raises(UserError, match=r"5.*9"):
+        SequenceModel(OneHot(5), nn.LSTM(9, 6), torch.nn.Linear(6, 3))
+    with pytest.raises(UserError, match=r"7.*6"):
+        SequenceModel(OneHot(9), nn.LSTM(9, 6), torch.nn.Linear(7, 3))

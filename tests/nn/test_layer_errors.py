@@ -1,0 +1,96 @@
+"""A user's slip is one clear line that says what was given and what is accepted."""
+
+import pytest
+import torch
+from backbones import BACKBONES, HIDDEN, INPUT
+
+from fastweights import nn
+from fastweights import state as states
+from fastweights.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("unchecked")
+
+
+def refused(call, *words):
+    with pytest.raises(UserError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert str(word) in message, message
+
+
+def test_input(backbone, x):
+    refused(lambda: backbone(x[:, :, :4]), "4", "5")
+    refused(lambda: backbone(x[:, :0]), "[3, 0, 5]")
+    refused(lambda: backbone(x[None]), "[1, 3, 9, 5]", "batch, time")
+    refused(lambda: backbone(x.float()), "float32", "float64")
+    refused(lambda: backbone.step(x), "[3, 9, 5]", "batch, 5")
+    refused(lambda: backbone(x.to("meta")), "meta", "cpu")
+    if not backbone.takes_classes:
+        refused(lambda: backbone(x.long()), "int64", "float64")
+
+
+def test_mask(backbone, x):
+    inside = torch.ones(3, 9, dtype=torch.bool)
+    inside[1, 4] = False
+    refused(lambda: backbone(x, mask=inside), "1", "padding")
+    refused(lambda: backbone(x, mask=inside[:, :8]), "[3, 8]", "[3, 9]")
+    refused(lambda: backbone(x, mask=inside.long()), "int64", "bool")
+
+
+def test_state(backbone, x):
+    state = backbone.initial_state(3)
+    refused(lambda: backbone(x, backbone.initial_state(2)), "[2, ", "[3, ")
+    refused(lambda: backbone(x, states.to(state, torch.float32)), "float32", "float64")
+    refused(lambda: backbone.step(x[:, 0], states.to(state, device="meta")), "meta", "cpu")
+    refused(lambda: backbone.trace(x, torch.zeros(3, HIDDEN)), "Tensor")
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_state_of_another_layer(name, x):
+    backbone = BACKBONES[name](INPUT, HIDDEN).double()
+    for other in ("fast-weights", "lstm", "gru-ln", "associative-lstm", "stack"):
+        state = BACKBONES[other](INPUT, HIDDEN).double().initial_state(3)
+        if type(state) is not type(backbone.initial_state(3)):
+            refused(lambda state=state: backbone(x, state), type(state).__name__)
+
+
+def test_trace_steps(backbone, x):
+    refused(lambda: backbone.trace(x, memory_steps=[9]), "9", "0 to 8")
+    refused(lambda: backbone.trace(x, memory_steps=[-1]), "-1")
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "stack"])
+@pytest.mark.parametrize("size", [0, -3, 2.0, True])
+def test_sizes(name, size):
+    refused(lambda: BACKBONES[name](size, HIDDEN), "input_size", size)
+    refused(lambda: BACKBONES[name](INPUT, size), "hidden_size", size)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"decay": 1.01}, ("decay", "1.01", "0 to 1")),
+        ({"decay": float("nan")}, ("decay", "nan")),
+        ({"rate": -0.1}, ("rate", "-0.1")),
+        ({"rate": float("inf")}, ("rate", "inf")),
+        ({"inner_steps": 0}, ("inner_steps", "0")),
+        ({"nonlinearity": "rellu"}, ("rellu", "'relu'", "tanh")),
+        ({"form": "outer"}, ("outer", "flat", "inner")),
+        ({"backend": "cpus"}, ("cpus", "'cpu'", "reference")),
+        ({"form": "flat", "inner_steps": 2}, ("flat", "inner steps")),
+        ({"form": "flat", "preliminary_norm": True}, ("flat", "preliminary")),
+    ],
+)
+def test_fast_weight_options(options, words):
+    refused(lambda: nn.FastWeightRNN(INPUT, HIDDEN, **options), *words)
+
+
+def test_other_options():
+    refused(lambda: nn.ElmanRNN(2, 3, nonlinearity="gelu"), "gelu", "relu, tanh")
+    refused(lambda: nn.LayerNormRNN(2, 3, nonlinearity="tanhh"), "tanhh", "'tanh'")
+    refused(lambda: nn.AssociativeLSTM(2, 5), "5", "even")
+    refused(lambda: nn.AssociativeLSTM(2, 4, copies=0), "copies", "0")
+    refused(lambda: nn.Stack([]), "one or more")
+    refused(lambda: nn.Stack([nn.LSTM(2, 3), nn.LSTM(4, 3)]), "3", "4")
