@@ -148,7 +148,7 @@ def test_a_list_of_checksums_that_ends_early_is_damaged(run, lines):
     assert_whole(run.load_checkpoint(), 10)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_no_damage_goes_unnoticed(data):
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fastweights.runs import Run
-from fastweights.training import Optimiser, Schedule, Settings, fit
+from fastweights.training import NoProgress, Optimiser, Schedule, Settings, fit
 
 
 class Regression:
@@ -55,6 +55,40 @@ class Regression:
     def restore(self, tensors, meta):
         self.generator.set_state(tensors["generator"])
         self.step = meta["step"]
+
+
+class Stop:
+    """Asks to stop once the source has given so many batches."""
+
+    def __init__(self, source, at):
+        self.source, self.at = source, at
+
+    def __call__(self):
+        return self.source.step >= self.at
+
+
+class Told(NoProgress):
+    """Notes what the engine tells; `stopped` how often it said that it ended."""
+
+    def __init__(self):
+        self.begun, self.rows, self.stopped = [], [], 0
+
+    def start(self, step, steps):
+        self.begun.append((step, steps))
+
+    def evaluated(self, row):
+        self.rows.append(row)
+
+    def stop(self):
+        self.stopped += 1
+
+
+OURS = {
+    "adam": Optimiser("adam", 1e-2),
+    "adamw": Optimiser("adamw", 1e-2, weight_decay=0.1),
+    "rmsprop": Optimiser("rmsprop", 1e-2, betas=(0.9, 0.9)),
+    "sgd": Optimiser("sgd", 1e-2, betas=(0.8, 0.999)),
+}
 
 
 def network(dropout=0.2, dtype=torch.float32):

@@ -1,49 +1,21 @@
-import logging
 import math
 import signal
-import tempfile
 import threading
-from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from regression import Regression, network, recipe, timeless
+from regression import OURS, Regression, Stop, Told, network, recipe
 from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import NoProgress, Optimiser, Schedule, clock, fit, seeds
-
-
-class Told(NoProgress):
-    """Notes what the engine tells; `stopped` how often it said that it ended."""
-
-    def __init__(self):
-        self.begun, self.rows, self.stopped = [], [], 0
-
-    def start(self, step, steps):
-        self.begun.append((step, steps))
-
-    def evaluated(self, row):
-        self.rows.append(row)
-
-    def stop(self):
-        self.stopped += 1
-
+from fastweights.training import Schedule, clock, fit, seeds
 
 BY_HAND = {
     "adam": lambda weights: torch.optim.Adam(weights, 1e-2, fused=True),
     "adamw": lambda weights: torch.optim.AdamW(weights, 1e-2, weight_decay=0.1, fused=True),
     "rmsprop": lambda weights: torch.optim.RMSprop(weights, 1e-2, alpha=0.9),
     "sgd": lambda weights: torch.optim.SGD(weights, 1e-2, momentum=0.8, fused=True),
-}
-OURS = {
-    "adam": Optimiser("adam", 1e-2),
-    "adamw": Optimiser("adamw", 1e-2, weight_decay=0.1),
-    "rmsprop": Optimiser("rmsprop", 1e-2, betas=(0.9, 0.9)),
-    "sgd": Optimiser("sgd", 1e-2, betas=(0.8, 0.999)),
 }
 
 
@@ -117,109 +89,6 @@ def test_global_random_numbers_and_mode_are_left_as_they_were(run):
     assert model.training
 
 
-def weights(model):
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def assert_same(run, model, expected_run, expected_model):
-    assert timeless(run.metrics()) == timeless(expected_run.metrics())
-    for name, tensor in weights(expected_model).items():
-        assert torch.equal(model.state_dict()[name], tensor), name
-    ours, theirs = run.load_checkpoint(), expected_run.load_checkpoint()
-    assert ours.step == theirs.step
-    for name, tensor in theirs.tensors.items():
-        assert torch.equal(ours.tensors[name], tensor), name
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    stops=st.lists(st.integers(0, 29), max_size=4).map(sorted),
-    name=st.sampled_from(sorted(OURS)),
-    dtype=st.sampled_from([torch.float32, torch.float64]),
-    lost=st.booleans(),
-)
-def test_a_run_stopped_anywhere_and_resumed_equals_one_that_was_not(stops, name, dtype, lost):
-    """`lost`: killed instead of stopped, so that it goes back to an older checkpoint and logs again."""
-
-    class Source(Regression):
-        def batch(self, generator, count=16):
-            return tuple(part.to(dtype) for part in super().batch(generator, count))
-
-    chosen = recipe(30, optimiser=OURS[name], checkpoint_interval=4 if lost else None)
-    with tempfile.TemporaryDirectory() as folder:
-        whole, whole_model = Run.create(Path(folder) / "whole", {}), network(dtype=dtype)
-        fit(whole_model, Source(), chosen, whole)
-        cut = Run.create(Path(folder) / "cut", {})
-        for stop in stops:
-            source = Source()
-            if lost:
-                source = Killed(source, stop)
-                with pytest.raises(Kill):
-                    fit(network(dtype=dtype), source, chosen, cut)
-            else:
-                halt = Stop(source, stop)
-                outcome = fit(network(dtype=dtype), source, chosen, cut, stop=halt)
-                assert outcome.interrupted and outcome.steps == stop
-        model = network(dtype=dtype)
-        outcome = fit(model, Source(), chosen, cut)
-        assert outcome.steps == 30 and not outcome.interrupted
-        assert_same(cut, model, whole, whole_model)
-
-
-class Kill(BaseException):
-    pass
-
-
-class Killed:
-    """A source under which the process dies at a step of the run."""
-
-    def __init__(self, source, at):
-        self.source, self.at = source, at
-
-    def next_loss(self, model):
-        if self.source.step == self.at:
-            raise Kill
-        return self.source.next_loss(model)
-
-    def __getattr__(self, name):
-        return getattr(self.source, name)
-
-
-class Stop:
-    """Asks to stop once the source has given so many batches."""
-
-    def __init__(self, source, at):
-        self.source, self.at = source, at
-
-    def __call__(self):
-        return self.source.step >= self.at
-
-
-def test_a_finished_run_is_not_trained_again(run):
-    first = fit(network(), Regression(), recipe(12), run)
-    model = network()
-    again = fit(model, Regression(), recipe(12), run)
-    assert again._replace(seconds=first.seconds) == first
-    assert again.seconds >= first.seconds
-    assert torch.equal(model[0].weight, run.load_checkpoint().tensors["model.0.weight"])
-
-
-def test_a_damaged_newest_checkpoint_costs_steps_but_no_bit(run, tmp_path, caplog):
-    chosen = recipe(20, checkpoint_interval=5)
-    whole, whole_model = Run.create(tmp_path / "whole", {}), network()
-    fit(whole_model, Regression(), chosen, whole)
-    source = Regression()
-    fit(network(), source, chosen, run, stop=Stop(source, 13))
-    victim = run.folder / "checkpoint" / "000000013" / "training.safetensors"
-    victim.write_bytes(victim.read_bytes()[:-1])
-    model, told = network(), Told()
-    with caplog.at_level(logging.WARNING):
-        fit(model, Regression(), chosen, run, progress=told)
-    assert told.begun == [(10, 20)]
-    assert "damaged" in caplog.text
-    assert_same(run, model, whole, whole_model)
-
-
 class Timed(Regression):
     """A source for which time passes as set: a step 1 s and as much compiling, an evaluation 100 s."""
 
@@ -253,32 +122,6 @@ def test_training_time_goes_on_after_a_stop(run, monkeypatch):
     outcome = fit(network(), Timed(monkeypatch), recipe(20), run)
     assert outcome.seconds == 20.0
     assert [row["seconds"] for row in run.metrics()] == [0.0, 7.0, 14.0, 20.0]
-
-
-def test_resuming_with_other_settings_is_one_clear_line(run):
-    source = Regression()
-    fit(network(), source, recipe(20), run, stop=Stop(source, 5))
-    for changes, told in (
-        ({"clip": 0.25}, "another clip"),
-        ({"optimiser": Optimiser("adam", 2e-2)}, "another optimiser"),
-        ({"seed": 1}, "another seed"),
-    ):
-        with pytest.raises(UserError, match=told):
-            fit(network(), Regression(), recipe(20, **changes), run)
-    with pytest.raises(UserError, match="another steps"):
-        fit(network(), Regression(), recipe(40), run)
-    with pytest.raises(UserError, match="another model"):
-        fit(nn.Sequential(nn.Linear(5, 3)), Regression(), recipe(20), run)
-
-
-def test_a_constant_schedule_goes_on_beyond_its_end(run, tmp_path):
-    constant = {"schedule": Schedule(5)}
-    fit(network(), Regression(), recipe(14, **constant), run)
-    model = network()
-    fit(model, Regression(), recipe(21, **constant), run)
-    whole, whole_model = Run.create(tmp_path / "whole", {}), network()
-    fit(whole_model, Regression(), recipe(21, **constant), whole)
-    assert_same(run, model, whole, whole_model)
 
 
 def test_nan_stops_at_its_step_and_keeps_the_last_good_checkpoint(run):

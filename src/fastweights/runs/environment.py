@@ -25,6 +25,17 @@ def versions() -> dict[str, str]:
     }
 
 
+def changes(recorded: object) -> list[str]:
+    """Name what differs between recorded `versions` and those of now: "torch 2.13.0, not 2.9.0"."""
+    if not isinstance(recorded, dict):
+        return []
+    return [
+        f"{name} {version}, not {recorded.get(name)}"
+        for name, version in versions().items()
+        if recorded.get(name) != version
+    ]
+
+
 @cache
 def commit() -> str | None:
     """Name the git commit of the library's source ("-dirty": changed since); None if unknown."""

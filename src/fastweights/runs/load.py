@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from torch import nn
-
 from fastweights.errors import UserError
+from fastweights.models import SequenceModel, from_config
 from fastweights.runs.run import Run
 
 
-def load(folder: str | os.PathLike[str]) -> nn.Module:
+def load(folder: str | os.PathLike[str]) -> SequenceModel:
     """Rebuild a run's model from its `config.json`, with the newest checkpoint's weights.
 
     Args:
@@ -23,15 +22,16 @@ def load(folder: str | os.PathLike[str]) -> nn.Module:
         UserError: if it is not a run folder, or has no whole checkpoint, or the weights are another
             model's.
     """
-    from fastweights import models
-
     run = Run.open(folder)
     found = run.load_checkpoint()
     if found is None:
         raise UserError(f"run {run.folder} has no checkpoint yet")
     if not isinstance(run.config.get("model"), dict):
         raise UserError(f"run {run.folder} does not say in config.json which model it trained")
-    model = models.from_config(run.config["model"])
+    try:
+        model = from_config(run.config["model"])
+    except TypeError as error:  # a record changed by hand: keys or types that no model has
+        raise UserError(f"config.json of run {run.folder} does not describe a model") from error
     weights = {
         name.removeprefix("model."): tensor
         for name, tensor in found.tensors.items()

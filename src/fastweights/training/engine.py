@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from fastweights.errors import UserError
-from fastweights.runs import Run
+from fastweights.runs import Run, environment
 from fastweights.training import seeds, snapshot
 from fastweights.training.clock import Clock
 from fastweights.training.interrupt import Interrupt
@@ -23,6 +24,7 @@ from fastweights.training.source import Source
 
 _PROGRESS_SECONDS = 0.1
 _HELD_ON_DEVICE = 64
+_log = logging.getLogger("fastweights.training")
 
 
 class Outcome(NamedTuple):
@@ -219,9 +221,11 @@ class _Training:
 
     def _resume(self) -> None:
         found = self.run.load_checkpoint()
-        self.run.truncate_metrics(-1 if found is None else found.step)
         if found is None:
+            self.run.truncate_metrics(-1)
             return
+        for change in environment.changes(self.run.config.get("versions")):
+            _log.warning("resuming with %s: the last bits may differ", change)
         meta = found.meta
         self.settings.check_resumes(meta["settings"])
         snapshot.put_back(found.tensors, self.model, self.optimiser, self.device)
@@ -229,6 +233,7 @@ class _Training:
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
         self.done = self.saved = found.step
+        self.run.truncate_metrics(found.step)
 
 
 @contextmanager

@@ -118,6 +118,8 @@ def clip(gradients: Sequence[Tensor], norm: Float[Tensor, ""], limit: float) -> 
 
     The same arithmetic as `torch.nn.utils.clip_grad_norm_`, to the bit, at half its cost.
     """
+    if not norm.is_cuda and norm.item() + 1e-6 <= limit:
+        return  # the scale is 1; on a GPU, asking would wait for it
     scale = (limit / (norm + 1e-6)).clamp_(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale)

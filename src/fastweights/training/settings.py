@@ -28,7 +28,8 @@ class Settings:
         seed: of torch's global generators while training (dropout …).
         evaluation_interval: steps between evaluations, ≥ 1; the first and the last step are always
             evaluated.
-        checkpoint_seconds: seconds between checkpoints; the end and an interrupt always write one.
+        checkpoint_seconds: seconds between checkpoints (a kill loses at most these); the end and an
+            interrupt always write one.
         checkpoint_interval: steps between checkpoints, besides; None leaves it to the seconds.
         device: where to train.
     """
@@ -39,7 +40,7 @@ class Settings:
     clip: float | None = None
     seed: int = 0
     evaluation_interval: int = 500
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = 2.0
     checkpoint_interval: int | None = None
     device: str = "cpu"
 

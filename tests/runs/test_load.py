@@ -1,0 +1,68 @@
+import json
+
+import pytest
+import torch
+
+from fastweights import models, runs
+from fastweights.errors import UserError
+from fastweights.runs import Run
+
+CONFIG = models.model_config("rnn", input=7, hidden=5, classes=3, readout=4)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    model = models.from_config(CONFIG)
+    run = Run.create(tmp_path / "run", {"model": CONFIG})
+    weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    run.save_checkpoint(1, weights | {"random.cpu": torch.get_rng_state()}, {})
+    return run, model
+
+
+def change(run, name, value):
+    path = run.folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_run_gives_its_model_back(trained, dtype):
+    run, model = trained
+    model.to(dtype)
+    weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    run.save_checkpoint(2, weights, {})
+    loaded = runs.load(str(run.folder))
+    assert not loaded.training
+    tokens = torch.randint(7, (2, 6))
+    assert torch.equal(loaded(tokens)[0], model(tokens)[0])
+    assert loaded(tokens)[0].dtype == dtype
+
+
+def test_a_run_without_a_checkpoint_is_one_clear_line(tmp_path):
+    Run.create(tmp_path / "run", {"model": CONFIG})
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        runs.load(tmp_path / "run")
+    with pytest.raises(UserError, match="not a run folder"):
+        runs.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        {},
+        {"name": "rnn"},
+        {**CONFIG, "name": "rrn"},
+        {**CONFIG, "hidden": 6},
+        {**CONFIG, "hidden": "many"},
+        {**CONFIG, "surprise": 1},
+        {**CONFIG, "options": {"surprise": 1}},
+        {**CONFIG, "options": 3},
+        {**CONFIG, "readout": None},
+    ],
+)
+def test_a_config_that_does_not_fit_the_weights_is_one_clear_line(trained, config):
+    run, _ = trained
+    change(run, "model", config)
+    with pytest.raises(UserError) as caught:
+        runs.load(run.folder)
+    assert "\n" not in str(caught.value)
