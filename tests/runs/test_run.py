@@ -1,9 +1,9 @@
 import errno
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -215,26 +215,26 @@ def test_a_killed_writer_leaves_the_run_free(run):
         assert (run.folder / ".lock").read_text() == f"{os.getpid()}\n"
 
 
-def create_at_once(folder, barrier, outcomes):
-    barrier.wait()
-    try:
-        Run.create(folder, {"pid": os.getpid()})
-        outcomes.put(os.getpid())
-    except UserError:
-        outcomes.put(None)
+def test_of_those_that_create_one_run_at_once_one_succeeds(tmp_path):
+    """Threads stand for processes: the lock is held by the open file, not by the process."""
 
+    def create(folder, number, barrier, created):
+        barrier.wait()
+        try:
+            created.append(Run.create(folder, {"number": number}).config["number"])
+        except UserError as error:
+            assert "not empty" in str(error) or "being written" in str(error)
 
-def test_of_processes_that_create_one_run_at_once_one_succeeds(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    barrier, outcomes = context.Barrier(3), context.Queue()
-    workers = [
-        context.Process(target=create_at_once, args=(tmp_path / "run", barrier, outcomes))
-        for _ in range(3)
-    ]
-    for worker in workers:
-        worker.start()
-    created = [pid for pid in (outcomes.get(timeout=60) for _ in workers) if pid is not None]
-    for worker in workers:
-        worker.join()
-    assert len(created) == 1
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["pid"] == created[0]
+    for race in range(20):
+        folder, barrier, created = tmp_path / f"run-{race}", threading.Barrier(4), []
+        racers = [
+            threading.Thread(target=create, args=(folder, number, barrier, created))
+            for number in range(4)
+        ]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join()
+        assert len(created) == 1
+        assert json.loads((folder / "config.json").read_text())["number"] == created[0]
+        assert Run.open(folder).figures.is_dir()
