@@ -12,6 +12,7 @@ from fastweights import ops
 from fastweights.errors import UserError
 from fastweights.nn.base import Backbone, Input, StepInput, project
 from fastweights.nn.checks import check_choice, check_range, check_sizes
+from fastweights.ops.fast_weight_rnn.reference import write
 
 NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
 
@@ -170,16 +171,19 @@ class FastWeightRNN(Backbone):
     def run_step(
         self, x: StepInput, state: FastWeightState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
+        device = x.device.type
+        if torch.is_autocast_enabled(device):  # the memory is carried in full precision
+            with torch.autocast(device, enabled=False):
+                return self.run_step(x.to(self.anchor.dtype) if x.is_floating_point() else x, state)
         h, A = self.initial_state(x.shape[0]) if state is None else state
         f = NONLINEARITIES[self.nonlinearity]
         slow = self.recurrent(h) + project(self.input, x)
         if self.form == "inner":
             h = f(slow if self.preliminary_norm is None else self.preliminary_norm(slow))
         for _ in range(self.inner_steps):
-            z = slow + torch.bmm(A, h[:, :, None])[:, :, 0]
+            z = torch.baddbmm(slow[:, None], h[:, None], A.mT)[:, 0]
             h = f(z if self.norm is None else self.norm(z))
-        A = self.decay * A + (self.rate * h)[:, :, None] * h[:, None, :]
-        return h, FastWeightState(h, A)
+        return h, FastWeightState(h, write(A, h, self.decay, self.rate))
 
     def extra_repr(self) -> str:
         try:
