@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import numba
 import pytest
@@ -57,6 +59,17 @@ def test_quiet_holds_threads_and_collector_and_gives_them_back() -> None:
     finally:
         torch.set_num_threads(before[0])
     assert before == (torch.get_num_threads(), numba.get_num_threads(), gc.isenabled())
+
+
+def test_numba_starting_its_threads_does_not_give_torch_more() -> None:
+    script = (
+        "import torch; from fastweights.bench import timing\n"
+        "torch.set_num_threads(2)\n"
+        "with timing.quiet(1): print(torch.get_num_threads())\n"
+        "print(torch.get_num_threads())"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert printed.stdout.split() == ["1", "2"], printed.stderr
 
 
 @pytest.mark.parametrize("threads", [0, 100_000])

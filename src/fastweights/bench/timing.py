@@ -52,11 +52,12 @@ def quiet(threads: int = 1) -> Iterator[None]:
     if threads < 1:
         raise UserError(f"threads must be at least 1, not {threads}")
     before, collecting = torch.get_num_threads(), gc.isenabled()
-    torch.set_num_threads(threads)
     gc.collect()
     gc.disable()
     try:
+        # Numba first: when it starts its threads it also sets OpenMP's number, which is torch's.
         with _numba_threads(threads):
+            torch.set_num_threads(threads)
             yield
     finally:
         torch.set_num_threads(before)
