@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import json
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -85,16 +87,7 @@ class Ledger:
     def __init__(self, folder: Path, study: Study) -> None:
         self.path = folder / study.name / "cells.jsonl"
         self.study = study
-        self.rows: dict[str, dict[str, Any]] = {}
-        if self.path.exists():
-            for number, line in enumerate(self.path.read_text().splitlines(), start=1):
-                try:
-                    row = json.loads(line)
-                    self.rows[row["cell"]] = row
-                except (ValueError, KeyError, TypeError):
-                    raise UserError(
-                        f"{self.path}, line {number}, is not a row of results"
-                    ) from None
+        self.rows = self._read()
 
     def done(self, cell: Cell) -> dict[int, dict[str, Any]]:
         """Return what is recorded for a cell, by seed; nothing if the recipe has changed since."""
@@ -104,16 +97,53 @@ class Ledger:
         return {int(seed): entry for seed, entry in row["by_seed"].items()}
 
     def add(self, cell: Cell, seed: int, entry: dict[str, Any], context: dict[str, Any]) -> None:
-        """Record one seed's outcome and write the file anew, atomically."""
+        """Record one seed's outcome and write the file anew, atomically.
+
+        Several processes may work on a study: each reads what the others have written before it adds its own.
+        """
         from fastweights.runs import write_atomically
 
-        by_seed = {**self.done(cell), seed: entry}
-        self.rows[cell.name] = _row(self.study, cell, by_seed, context)
-        order = {known.name: place for place, known in enumerate(self.study.cells)}
-        rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path, text.encode())
+        with _lock(self.path.with_name(".lock")):
+            self.rows = self._read()
+            by_seed = {**self.done(cell), seed: entry}
+            self.rows[cell.name] = _row(self.study, cell, by_seed, context)
+            order = {known.name: place for place, known in enumerate(self.study.cells)}
+            rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            write_atomically(self.path, text.encode())
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        rows: dict[str, dict[str, Any]] = {}
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+                rows[row["cell"]] = row
+            except (ValueError, KeyError, TypeError):
+                raise UserError(f"{self.path}, line {number}, is not a row of results") from None
+        return rows
+
+
+@contextmanager
+def _lock(path: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Hold the lock of a ledger for the moment of a write; another writer is waited for."""
+    from fastweights.runs import Lock
+
+    until = time.monotonic() + seconds
+    lock = Lock(path)
+    while True:
+        try:
+            lock.__enter__()
+            break
+        except UserError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.__exit__()
 
 
 def _row(

@@ -3,6 +3,7 @@
 from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.files import write_atomically
 from fastweights.runs.load import load
+from fastweights.runs.lock import Lock
 from fastweights.runs.run import Run
 
-__all__ = ["Checkpoint", "Run", "load", "write_atomically"]
+__all__ = ["Checkpoint", "Lock", "Run", "load", "write_atomically"]
