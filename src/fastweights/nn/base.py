@@ -207,7 +207,9 @@ def project(
     """
     if x.is_floating_point():
         return linear(x)
-    table = linear.weight.t().contiguous()
+    table, classes = linear.weight.t(), x.flatten()
+    few = classes.numel() < linear.in_features
+    table = table.index_select(0, classes) if few else table.contiguous()
     if linear.bias is not None:
         table = table + linear.bias
-    return table.index_select(0, x.flatten()).unflatten(0, x.shape)
+    return (table if few else table.index_select(0, classes)).unflatten(0, x.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.nn.base import Backbone, Input, StepInput, project
+from fastweights.nn.base import Backbone, Input, StepInput, Trace, project
 from fastweights.nn.checks import check_choice, check_range, check_sizes
-from fastweights.ops.fast_weight_rnn.reference import write
+from fastweights.ops.fast_weight_rnn import reference
+from fastweights.ops.fast_weight_rnn.memory import final_memory
 
 NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
+NORM_EPS = 1e-5
 
 
 class FastWeightState(NamedTuple):
@@ -109,8 +111,10 @@ class FastWeightRNN(Backbone):
         self.nonlinearity, self.form, self.backend = nonlinearity, form, backend
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.norm = nn.LayerNorm(hidden_size) if layer_norm else None
-        self.preliminary_norm = nn.LayerNorm(hidden_size) if preliminary_norm else None
+        self.norm = nn.LayerNorm(hidden_size, eps=NORM_EPS) if layer_norm else None
+        self.preliminary_norm = (
+            nn.LayerNorm(hidden_size, eps=NORM_EPS) if preliminary_norm else None
+        )
         nn.init.normal_(self.input.weight, std=input_std)
         nn.init.zeros_(self.input.bias)
         nn.init.eye_(self.recurrent.weight).data.mul_(recurrent_scale)
@@ -145,24 +149,15 @@ class FastWeightRNN(Backbone):
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
         hidden, memory = (None, None) if state is None else state
-        norm, preliminary = self.norm, self.preliminary_norm
         y, hidden, memory = ops.fast_weight_rnn(
             project(self.input, x),
             self.recurrent.weight,
-            decay=self.decay,
-            rate=self.rate,
-            norm_weight=None if norm is None else norm.weight,
-            norm_bias=None if norm is None else norm.bias,
-            preliminary_norm_weight=None if preliminary is None else preliminary.weight,
-            preliminary_norm_bias=None if preliminary is None else preliminary.bias,
             hidden=hidden,
             memory=memory,
-            inner_steps=self.inner_steps,
-            nonlinearity=self.nonlinearity,
-            form=self.form,
             mask=mask,
             need_state=need_state,
             backend=self.backend,
+            **self._options(),
         )
         if hidden is None or memory is None:
             return y, None
@@ -171,10 +166,9 @@ class FastWeightRNN(Backbone):
     def run_step(
         self, x: StepInput, state: FastWeightState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
-        device = x.device.type
-        if torch.is_autocast_enabled(device):  # the memory is carried in full precision
-            with torch.autocast(device, enabled=False):
-                return self.run_step(x.to(self.anchor.dtype) if x.is_floating_point() else x, state)
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self.run_step(self._full(x), state)
         h, A = self.initial_state(x.shape[0]) if state is None else state
         f = NONLINEARITIES[self.nonlinearity]
         slow = self.recurrent(h) + project(self.input, x)
@@ -183,7 +177,55 @@ class FastWeightRNN(Backbone):
         for _ in range(self.inner_steps):
             z = torch.baddbmm(slow[:, None], h[:, None], A.mT)[:, 0]
             h = f(z if self.norm is None else self.norm(z))
-        return h, FastWeightState(h, write(A, h, self.decay, self.rate))
+        return h, FastWeightState(h, reference.write(A, h, self.decay, self.rate))
+
+    def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
+        h_0, A_0 = self.initial_state(x.shape[0]) if state is None else state
+        with torch.autocast(x.device.type, enabled=False):
+            drive = project(self.input, self._full(x))
+            settled = list(
+                reference.steps(
+                    drive, self.recurrent.weight, hidden=h_0, memory=A_0, **self._options()
+                )
+            )
+            h = torch.stack([step[-1] for step in settled], 1)
+            readers = torch.stack([torch.stack(step[:-1], 1) for step in settled], 1)
+            memory = [final_memory(h[:, : t + 1], A_0, self.decay, self.rate) for t in steps]
+            last = final_memory(h, A_0, self.decay, self.rate)
+            return Trace(
+                output=h,
+                hidden=h,
+                read_weights=self._fading(h) * torch.einsum("btsh,bph->btsp", readers, h),
+                memory=torch.stack(memory, 1) if steps else A_0[:, None][:, :0],
+                memory_steps=steps,
+                state=FastWeightState(h[:, -1], last),
+            )
+
+    def _fading(self, h: Float[Tensor, "batch time hidden"]) -> Float[Tensor, "time 1 time"]:
+        """η λ^(t-1-τ), how far what step τ wrote has faded when step t reads; 0 for τ ≥ t."""
+        t = torch.arange(h.shape[1], device=h.device, dtype=h.dtype)
+        age = t[:, None] - 1 - t
+        return (self.rate * self.decay ** age.clamp(min=0) * (age >= 0))[:, None]
+
+    def _options(self) -> dict[str, Any]:
+        """The recurrence's options, as `ops.fast_weight_rnn` names them."""
+        norm, preliminary = self.norm, self.preliminary_norm
+        return {
+            "decay": self.decay,
+            "rate": self.rate,
+            "norm_weight": None if norm is None else norm.weight,
+            "norm_bias": None if norm is None else norm.bias,
+            "preliminary_norm_weight": None if preliminary is None else preliminary.weight,
+            "preliminary_norm_bias": None if preliminary is None else preliminary.bias,
+            "inner_steps": self.inner_steps,
+            "nonlinearity": self.nonlinearity,
+            "form": self.form,
+            "norm_eps": NORM_EPS,
+        }
+
+    def _full(self, x: Tensor) -> Tensor:
+        """Take x out of autocast: the memory is written and carried in the parameters' dtype."""
+        return x.to(self.anchor.dtype) if x.is_floating_point() else x
 
     def extra_repr(self) -> str:
         try:

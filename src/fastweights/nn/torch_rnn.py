@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from fastweights.nn.base import Backbone, Input
+from fastweights.nn.base import Backbone, Input, StepInput
 from fastweights.ops import padding
+
+PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
 class TorchRNN(Backbone):
@@ -38,6 +41,16 @@ class TorchRNN(Backbone):
         if mask is not None:
             return self._run_padded(x, state, mask)
         return self._call(x, state)
+
+    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
+        state = self.initial_state(x.shape[0]) if state is None else state
+        weights = [self.parameter(name) for name in PARAMETERS]
+        if isinstance(self.rnn, nn.LSTM):
+            after = torch.lstm_cell(x, tuple(state), *weights)
+        else:
+            cell = torch.rnn_relu_cell if self.rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
+            after = (cell(x, state.hidden, *weights),)
+        return after[0], self.state_type(*after)
 
     def _run_padded(
         self, x: Input, state: Any, mask: Bool[Tensor, "batch time"]
