@@ -37,9 +37,9 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval (Ba et al. 2016): c9k8j3f1??c → 9."),
-    "test": Entry("test:Test", "Ask a run: answers, probabilities and attention for typed sequences, or a test set."),
-    "plot": Entry("plot:Plot", "Draw a run: training curves, slots, memory, hidden state, attention; several runs: comparison."),
+    "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval: c9k8j3f1??c → 9 (Ba et al. 2016)."),
+    "test": Entry("test:Test", "Ask a run: answers, probabilities and attention for typed sequences."),
+    "plot": Entry("plot:Plot", "Draw a run: curves, slots, memory, hidden state, attention; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
     "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),
     "gradcheck": Entry("gradcheck:Gradcheck", "Check the hand-derived gradients by finite differences."),

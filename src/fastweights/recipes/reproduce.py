@@ -130,6 +130,8 @@ def _run(job: Job) -> dict[str, Any] | None:
     recipe = dataclasses.replace(job.cell.recipe.resolve(), seed=job.seed)
     trained = train(recipe, job.folder, resume=True, stop=lambda: time.time() >= job.deadline)
     if trained.interrupted:
+        if time.time() < job.deadline:
+            raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
         return None
     result = trained.result
     tested = result
