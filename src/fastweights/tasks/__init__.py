@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from fastweights.errors import unknown
 from fastweights.tasks.retrieval import Retrieval
 
+__all__ = ["Retrieval", "build", "describe", "names"]
+
 _TASKS = {"retrieval": Retrieval}
 
 
 def names() -> tuple[str, ...]:
-    """List the tasks."""
+    """List the tasks.
+
+    Example:
+        >>> names()
+        ('retrieval',)
+    """
     return tuple(_TASKS)
 
 
@@ -21,11 +29,23 @@ def describe() -> dict[str, str]:
 
 
 def build(name: str, **options: Any) -> Retrieval:
-    """Build a task by name with its options.
+    """Build a task by name.
+
+    Args:
+        name: one of `names()`.
+        options: of the task's class.
 
     Raises:
-        UserError: for an unknown name.
+        UserError: for an unknown name or option, or a value that the task refuses.
+
+    Example:
+        >>> build("retrieval", pairs=8).length
+        19
     """
     if name not in _TASKS:
         raise unknown("task", name, _TASKS)
+    accepted = inspect.signature(_TASKS[name]).parameters
+    for option in options:
+        if option not in accepted:
+            raise unknown(f"option of the task {name}", option, accepted)
     return _TASKS[name](**options)

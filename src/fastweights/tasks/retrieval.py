@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from fractions import Fraction
-from math import factorial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-DIGITS = "0123456789"
-SYMBOLS = LETTERS + DIGITS + "?"
-QUESTION = SYMBOLS.index("?")
-FORMS = ("paper", "trailing-read")
+from fastweights.tasks import ceilings, symbols
+from fastweights.tasks.symbols import DIGITS, ENDINGS, LETTERS, QUESTION, SYMBOLS
 
 
 class Batch(NamedTuple):
@@ -26,7 +19,7 @@ class Batch(NamedTuple):
 
     Attributes:
         tokens: [count, length], indices into the 37 symbols a-z, 0-9, ?.
-        answer: [count], the digit asked for.
+        answer: [count], the digit asked for, 0 to 9.
         slot: [count], which pair was asked for; 0 is the oldest.
     """
 
@@ -38,11 +31,20 @@ class Batch(NamedTuple):
 class Retrieval:
     """`c9k8j3f1??c → 9`: after n letter-digit pairs and `??` comes one of the letters; its digit is the answer.
 
+    Keys are n of the 26 letters in random order, digits are drawn independently, and every pair is asked for equally
+    often.
+
     Args:
         pairs: n, 1 to 26.
-        form: "paper" asks at the key; "trailing-read" adds a last `?` after it and asks there.
-        repeat_keys: draw the letters with repetition; the pair asked for is drawn first, so that a repeated letter
-            can stand for more than one digit and nothing tells which is meant.
+        form: "paper" asks at the key (length 2n + 3); "trailing-read" adds a last `?` after it and asks there
+            (2n + 4).
+        repeat_keys: draw the letters with repetition. The pair asked for is still drawn uniformly and its digit is
+            the answer, so where its letter stands in several pairs nothing tells which is meant; `best_possible`
+            says what that costs.
+
+    Attributes:
+        vocabulary: 37 symbols.
+        classes: 10 digits.
 
     Raises:
         UserError: for pairs out of range or an unknown form.
@@ -53,8 +55,10 @@ class Retrieval:
         >>> task = Retrieval(4)
         >>> task.decode(task.encode("c9k8j3f1??c"))
         'c9k8j3f1??c'
-        >>> round(task.no_binding_ceiling, 4)
-        0.3835
+        >>> task.sample(128, torch.Generator().manual_seed(0)).tokens.shape
+        torch.Size([128, 11])
+        >>> round(task.no_binding_ceiling, 4), task.best_possible
+        (0.3835, 1.0)
     """
 
     vocabulary = len(SYMBOLS)
@@ -71,17 +75,33 @@ class Retrieval:
             raise UserError(
                 f"pairs must be 1 to {len(LETTERS)} (there are 26 letters), not {pairs}"
             )
-        if form not in FORMS:
-            raise unknown("form", form, FORMS)
+        if form not in ENDINGS:
+            raise unknown("form", form, ENDINGS)
         self.pairs, self.form, self.repeat_keys = pairs, form, repeat_keys
+
+    def __repr__(self) -> str:
+        return f"Retrieval({self.pairs}, form={self.form!r}, repeat_keys={self.repeat_keys})"
 
     @property
     def length(self) -> int:
         """Symbols in a sequence."""
-        return 2 * self.pairs + 3 + (self.form == "trailing-read")
+        return 2 * self.pairs + len(ENDINGS[self.form])
 
     def sample(self, count: int, generator: torch.Generator) -> Batch:
-        """Draw `count` sequences, all at once."""
+        """Draw sequences, all at once.
+
+        Args:
+            count: how many.
+            generator: on the CPU; the same state gives the same sequences.
+
+        Returns:
+            a `Batch` on the CPU.
+
+        Raises:
+            UserError: for a negative count.
+        """
+        if count < 0:
+            raise UserError(f"the number of sequences must be at least 0, not {count}")
         shape = (count, self.pairs)
         if self.repeat_keys:
             keys = torch.randint(len(LETTERS), shape, generator=generator)
@@ -95,8 +115,29 @@ class Retrieval:
         tokens[:, 2 * self.pairs + 2] = keys.gather(1, slot[:, None])[:, 0]
         return Batch(tokens, values.gather(1, slot[:, None])[:, 0], slot)
 
-    def metrics(self, logits: Float[Tensor, "count classes"], batch: Batch) -> dict[str, Any]:
-        """Score logits: accuracy, cross-entropy in nats, and accuracy by the slot asked for, oldest first."""
+    def metrics(
+        self, logits: Float[Tensor, "count classes"], batch: Batch
+    ) -> dict[str, float | list[float]]:
+        """Score logits.
+
+        Args:
+            logits: [count, 10], in the order of the batch.
+            batch: the sequences.
+
+        Returns:
+            `accuracy`, 0 to 1; `cross_entropy` in nats; `per_slot_accuracy` by the pair asked for, oldest first (0
+            for one that the batch never asks for).
+
+        Raises:
+            UserError: if there are no sequences, or the logits are not theirs.
+        """
+        count = len(batch.answer)
+        if not count or logits.shape != (count, self.classes):
+            raise UserError(
+                f"logits of {count} sequences have shape [{count}, {self.classes}], not {list(logits.shape)}"
+                if count
+                else "there are no sequences to score"
+            )
         right = (logits.argmax(1) == batch.answer).double()
         asked = torch.bincount(batch.slot, minlength=self.pairs)
         hits = torch.bincount(batch.slot, weights=right, minlength=self.pairs)
@@ -107,66 +148,26 @@ class Retrieval:
         }
 
     def encode(self, sequence: str) -> Int[Tensor, " length"]:
-        """Turn a typed sequence, of any number of pairs, into tokens.
+        """Turn a typed sequence into tokens; the number of its pairs is its own, 1 to 26.
 
         Raises:
             UserError: naming the first thing that is wrong with it.
         """
-        given = sequence.strip().lower()
-        ending = "??q?" if self.form == "trailing-read" else "??q"
-        example = "c9k8" + ending.replace("q", "c")
-        for place, symbol in enumerate(given, start=1):
-            if symbol not in SYMBOLS:
-                raise UserError(
-                    f"{sequence!r}: symbol {place} is {symbol!r}; accepted: a-z, 0-9 and ?"
-                )
-        pairs, tail = given[: -len(ending)], given[-len(ending) :]
-        if (
-            len(tail) < len(ending)
-            or tail[:2] != "??"
-            or tail[2] not in LETTERS
-            or tail[3:] not in ("", "?")
-        ):
-            raise UserError(
-                f"{sequence!r} must end in ?? and a letter, as in {example}"
-                if self.form == "paper"
-                else f"{sequence!r} must end in ??, a letter and ?, as in {example}"
-            )
-        keys, values = pairs[0::2], pairs[1::2]
-        if (
-            not pairs
-            or len(pairs) % 2
-            or any(k not in LETTERS for k in keys)
-            or any(v not in DIGITS for v in values)
-        ):
-            raise UserError(
-                f"{sequence!r} must begin with pairs of a letter and a digit, as in {example}"
-            )
-        if len(keys) > len(LETTERS):
-            raise UserError(
-                f"{sequence!r} has {len(keys)} pairs; at most {len(LETTERS)} are accepted"
-            )
-        if tail[2] not in keys:
-            raise UserError(
-                f"{sequence!r} asks for {tail[2]!r}, which never occurred: its keys are {', '.join(keys)}"
-            )
-        return torch.tensor([SYMBOLS.index(symbol) for symbol in given])
+        return symbols.encode(sequence, self.form)
 
     def decode(self, tokens: Int[Tensor, " length"]) -> str:
         """Turn tokens back into the typed sequence."""
-        return "".join(SYMBOLS[token] for token in tokens.tolist())
+        return symbols.decode(tokens)
 
     @property
     def no_binding_ceiling(self) -> float:
         """Best accuracy of a model that knows which digits occurred but not which belongs to which key."""
-        return float(_expected_maximum(self.pairs, len(DIGITS)) / self.pairs)
+        return float(ceilings.no_binding(self.pairs))
 
     @property
     def best_possible(self) -> float:
         """Best accuracy of any model; below 1 only where a repeated key may mean several digits."""
-        if not self.repeat_keys:
-            return 1.0
-        return float(_best_with_repeats(self.pairs))
+        return float(ceilings.best_with_repeats(self.pairs)) if self.repeat_keys else 1.0
 
 
 def _distinct(
@@ -175,41 +176,13 @@ def _distinct(
     """Draw rows of distinct integers below `kinds`, every ordered choice equally likely.
 
     The i-th draw is a rank among the kinds - i not yet taken (a Lehmer code); decoding it from the back makes room
-    for each earlier choice. Thirty times faster than sorting random numbers.
+    for each earlier choice. Far cheaper than sorting random numbers; bytes, since this is bound by memory.
     """
-    columns = [torch.randint(kinds - i, (count,), generator=generator) for i in range(chosen)]
+    columns = [
+        torch.randint(kinds - i, (count,), generator=generator, dtype=torch.uint8)
+        for i in range(chosen)
+    ]
     for i in reversed(range(chosen)):
         for later in range(i + 1, chosen):
             columns[later] += columns[later] >= columns[i]
-    return torch.stack(columns, 1)
-
-
-@functools.cache
-def _expected_maximum(draws: int, kinds: int) -> Fraction:
-    """E[max count] of `draws` uniform draws from `kinds`: Σ_m P(max > m), by exact counting."""
-    total = Fraction(0)
-    for most in range(draws):
-        # Words with no letter used more than `most` times, by exponential generating functions.
-        ways = [Fraction(1)] + [Fraction(0)] * draws
-        for _ in range(kinds):
-            ways = [
-                sum(
-                    (ways[n - used] / factorial(used) for used in range(min(n, most) + 1)),
-                    Fraction(0),
-                )
-                for n in range(draws + 1)
-            ]
-        total += 1 - ways[draws] * factorial(draws) / Fraction(kinds) ** draws
-    return total
-
-
-@functools.cache
-def _best_with_repeats(pairs: int) -> Fraction:
-    """Guess the commonest digit among the pairs of the asked letter: E[max count / count] over how often it occurs."""
-    others, letters = pairs - 1, len(LETTERS)
-    total = Fraction(0)
-    for again in range(others + 1):
-        ways = factorial(others) // (factorial(again) * factorial(others - again))
-        chance = Fraction(ways * (letters - 1) ** (others - again), letters**others)
-        total += chance * _expected_maximum(again + 1, len(DIGITS)) / (again + 1)
-    return total
+    return torch.stack(columns, 1).long()
