@@ -46,7 +46,8 @@ def put_back(
     full["state"] = {}
     for name, tensor in part(tensors, "optimiser").items():
         index, _, rest = name.partition(".")
-        full["state"].setdefault(int(index), {})[rest] = tensor
+        # A copy: the optimiser writes into its state, and what was read lies in the file's buffer.
+        full["state"].setdefault(int(index), {})[rest] = tensor.clone()
     optimiser.load_state_dict(full)
     torch.set_rng_state(tensors["random.cpu"])
     if device.type == "cuda" and "random.cuda" in tensors:
