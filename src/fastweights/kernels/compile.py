@@ -1,0 +1,179 @@
+"""How kernels are compiled: one decorator, a cache that notices every edit, and a clock.
+
+Numba's own cache looks at the file of the function alone and would serve stale machine code after an edit of a helper
+in another file; it also refuses to import where no folder is writable. Here the cache carries a hash of all kernel
+sources, and where it cannot be written kernels are compiled once per process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching
+
+logger = logging.getLogger("fastweights.kernels")
+
+OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Mark a function that kernels call; it is compiled with them, never on its own."""
+    return numba.njit(**OPTIONS)(inspect.unwrap(function))  # runtime shape checks wrap functions
+
+
+class CompileError(RuntimeError):
+    """A kernel does not compile on this machine."""
+
+
+_seconds = 0.0
+_seconds_lock = threading.Lock()
+
+
+def compile_seconds() -> float:
+    """Return the seconds that this process has spent compiling kernels or loading them from the cache."""
+    return _seconds
+
+
+@cache
+def source_stamp(folders: tuple[Path, ...]) -> str:
+    """Return a hash of every Python source in the folders: machine code of other sources is stale."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def cache_folder(source: Path) -> Path | None:
+    """Return the first writable folder for machine code, or None.
+
+    In order: NUMBA_CACHE_DIR, `__pycache__` beside the source, the user's cache folder.
+    """
+    if not source.is_file():
+        return None
+    candidates = [source.parent / "__pycache__"]
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]) / "fastweights")
+    user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    candidates.append(Path(user) / "fastweights" / "kernels")
+    for folder in candidates:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+class _Locator(caching._CacheLocator):
+    """Where a kernel's machine code lies, and the stamp that says whether it is fresh."""
+
+    def __init__(self, folder: Path, source: Path, name: str) -> None:
+        self._folder = folder
+        self._source = source
+        self._name = name
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return source_stamp((Path(__file__).parent, self._source.parent))
+
+    def get_disambiguator(self) -> str:
+        return hashlib.sha256(f"{self._source}:{self._name}".encode()).hexdigest()[:10]
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
+        source = Path(py_file)
+        folder = cache_folder(source)
+        return None if folder is None else cls(folder, source, py_func.__qualname__)
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012  (the base class declares it so)
+
+
+class _Cache(caching.FunctionCache):
+    _impl_class = _CacheImpl
+
+    @contextlib.contextmanager
+    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
+        """A cache that cannot be read or written (a full disk, a race) costs a compilation, never a failure."""
+        with contextlib.suppress(OSError):
+            yield
+
+
+class Kernel:
+    """A compiled entry point; see `kernel`."""
+
+    def __init__(self, function: Callable[..., Any], *, parallel: bool) -> None:
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        function = inspect.unwrap(function)
+        self._dispatcher = numba.njit(parallel=parallel, **OPTIONS)(function)
+        self._ready: set[Any] = set()
+        self._lock = threading.RLock()
+        if cache_folder(Path(inspect.getfile(function))) is not None:
+            self._dispatcher._cache = _Cache(function)
+
+    def __call__(self, *args: Any) -> Any:
+        """Run the kernel; its first call with new types compiles it or loads it from the cache.
+
+        Raises:
+            CompileError: if it does not compile.
+        """
+        key = tuple(map(type, args))
+        if key not in self._ready:
+            self._prepare(key, args)
+        return self._dispatcher(*args)
+
+    def _prepare(self, key: tuple[type, ...], args: tuple[Any, ...]) -> None:
+        global _seconds
+        with self._lock:
+            if key in self._ready:
+                return
+            logger.info("compiling %s (once; later runs load it from the cache)", self.__name__)
+            start = time.perf_counter()
+            try:
+                self._dispatcher.compile(tuple(numba.typeof(a) for a in args))
+            except Exception as error:
+                message = str(error).strip().splitlines()
+                raise CompileError(
+                    f"{self.__name__}: {message[0] if message else error!r}"
+                ) from error
+            finally:
+                with _seconds_lock:
+                    _seconds += time.perf_counter() - start
+            self._ready.add(key)
+
+
+def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+    """Compile a function into an entry point that Python calls: cached, timed, without the GIL.
+
+    Args:
+        function: written in Numba's subset of Python; may call functions marked `helper`.
+        parallel: whether it uses `numba.prange`.
+
+    Example:
+        >>> @kernel
+        ... def double(x):
+        ...     return x + x
+        >>> double(1.5)
+        3.0
+    """
+    if function is None:
+        return lambda decorated: Kernel(decorated, parallel=parallel)
+    return Kernel(function, parallel=parallel)

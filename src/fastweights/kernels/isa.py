@@ -1,0 +1,53 @@
+"""Vector width and register blocks by instruction set, in one table.
+
+A block of rows must leave registers free for the operands: vectors wider than the machine's, or blocks taller than its
+register file, spill and run several times slower.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+
+class Isa(NamedTuple):
+    """What fused kernels need to know of an instruction set.
+
+    Attributes:
+        name: for reports.
+        vector_bytes: bytes in a vector register.
+        rows: rows of the output held in registers by a matrix product, one vector each.
+        tile: side of the square tile of accumulators of an outer product.
+    """
+
+    name: str
+    vector_bytes: int
+    rows: int
+    tile: int
+
+
+AVX512 = Isa("avx512", 64, 8, 5)
+AVX2 = Isa("avx2", 32, 8, 3)
+NEON = Isa("neon", 16, 8, 5)
+GENERIC = Isa("generic", 16, 4, 2)
+
+
+@cache
+def host() -> Isa:
+    """Return the table's row for this machine, as the compiler sees it (so a feature masked off does not count)."""
+    import llvmlite.binding as llvm
+    from numba.core import config
+
+    features = llvm.get_host_cpu_features()
+    if config.CPU_FEATURES is not None:
+        features = {
+            part[1:]: part[0] == "+" for part in config.CPU_FEATURES.split(",") if len(part) > 1
+        }
+    if features.get("avx512f"):
+        return AVX512
+    if features.get("avx2") and features.get("fma"):
+        return AVX2
+    architecture = llvm.get_process_triple().split("-")[0]
+    if architecture in ("aarch64", "arm64"):
+        return NEON
+    return GENERIC

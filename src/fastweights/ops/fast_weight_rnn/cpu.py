@@ -1,0 +1,87 @@
+"""The fused backend on the CPU: the whole sequence in one operator, forward and backward written by hand.
+
+Batch rows are the vector lanes; the recurrence runs in attention form within a chunk of time, and A is made at chunk
+borders alone. See `cpu_forward` and `cpu_backward` for the equations.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fastweights.ops.fast_weight_rnn.cpu_ops import forward_op
+
+DTYPES = (torch.float32, torch.float64)
+
+
+@cache
+def available() -> str | None:
+    """Say in a line why kernels cannot be compiled here; None if they can."""
+    try:
+        from fastweights.kernels.probe import probe
+
+        probe()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None
+
+
+def supports(drive: Tensor, **facts: object) -> str | None:
+    """Say in a line why the kernels cannot run data like this; None if they can."""
+    if drive.device.type != "cpu":
+        return f"the tensors are on {drive.device}"
+    if drive.dtype not in DTYPES:
+        return f"the tensors are {drive.dtype}; accepted: torch.float32, torch.float64"
+    return None
+
+
+def pick_chunk(time: int, hidden: int) -> int:
+    """Return the steps between makings of A: one chunk while that is cheaper than carrying A."""
+    return time if time <= max(64, hidden) else 32
+
+
+def run(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    decay: float | Float[Tensor, ""],
+    rate: float | Float[Tensor, ""],
+    norm_weight: Float[Tensor, " hidden"] | None = None,
+    norm_bias: Float[Tensor, " hidden"] | None = None,
+    preliminary_norm_weight: Float[Tensor, " hidden"] | None = None,
+    preliminary_norm_bias: Float[Tensor, " hidden"] | None = None,
+    hidden: Float[Tensor, "batch hidden"] | None = None,
+    memory: Float[Tensor, "batch hidden hidden"] | None = None,
+    inner_steps: int = 1,
+    nonlinearity: str = "relu",
+    form: str = "inner",
+    norm_eps: float = 1e-5,
+    chunk: int | None = None,
+) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them."""
+    time, size = drive.shape[1:]
+    decay_tensor, decay_value = (decay, 0.0) if isinstance(decay, Tensor) else (None, float(decay))
+    rate_tensor, rate_value = (rate, 0.0) if isinstance(rate, Tensor) else (None, float(rate))
+    outputs, _ = forward_op(
+        drive,
+        recurrent_weight,
+        norm_weight,
+        norm_bias,
+        preliminary_norm_weight,
+        preliminary_norm_bias,
+        hidden,
+        memory,
+        decay_tensor,
+        rate_tensor,
+        decay_value,
+        rate_value,
+        inner_steps,
+        nonlinearity == "tanh",
+        form == "flat",
+        norm_eps,
+        pick_chunk(time, size) if chunk is None else chunk,
+    )
+    return outputs

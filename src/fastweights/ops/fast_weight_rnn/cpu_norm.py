@@ -1,0 +1,209 @@
+"""Layer normalisation and nonlinearity of a state of lines, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastweights.kernels.compile import helper
+from fastweights.kernels.simd import (
+    at,
+    fma,
+    lane_count,
+    load,
+    one,
+    relu,
+    root,
+    scalar,
+    splat,
+    store,
+    tanh,
+    where_positive,
+    zeros,
+)
+
+
+@helper
+def power(base: Any, exponent: int) -> Any:
+    """base ** exponent in the type of `base`, exponent >= 0."""
+    result = scalar(base, 1)
+    while exponent > 0:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+@helper
+def add_lines(y: Any, x: Any, scale: Any, size: int) -> None:
+    """y += scale x."""
+    lanes = lane_count(y)
+    for k in range(0, size * lanes, lanes):
+        store(y, k, fma(load(x, k), scale, load(y, k)))
+
+
+@helper
+def copy_lines(y: Any, x: Any, size: int) -> None:
+    """y = x."""
+    lanes = lane_count(y)
+    for k in range(0, size * lanes, lanes):
+        store(y, k, load(x, k))
+
+
+@helper
+def clear(y: Any, size: int) -> None:
+    """y = 0."""
+    lanes = lane_count(y)
+    zero = zeros(y, 1)[0]
+    for k in range(0, size * lanes, lanes):
+        store(y, k, zero)
+
+
+@helper
+def dot_lines(x: Any, y: Any, zero: Any, size: int) -> Any:
+    """⟨x, y⟩ in every lane, in four chains."""
+    lanes = lane_count(x)
+    a, b, c, d = zero, zero, zero, zero
+    k = 0
+    last = size * lanes
+    while k + 4 * lanes <= last:
+        a = fma(load(x, k), load(y, k), a)
+        b = fma(load(x, k + lanes), load(y, k + lanes), b)
+        c = fma(load(x, k + 2 * lanes), load(y, k + 2 * lanes), c)
+        d = fma(load(x, k + 3 * lanes), load(y, k + 3 * lanes), d)
+        k += 4 * lanes
+    while k < last:
+        a = fma(load(x, k), load(y, k), a)
+        k += lanes
+    return (a + b) + (c + d)
+
+
+@helper
+def _mean(y: Any, zero: Any, inverse: Any, size: int) -> Any:
+    lanes = lane_count(y)
+    a, b, c, d = zero, zero, zero, zero
+    k = 0
+    last = size * lanes
+    while k + 4 * lanes <= last:
+        a = a + load(y, k)
+        b = b + load(y, k + lanes)
+        c = c + load(y, k + 2 * lanes)
+        d = d + load(y, k + 3 * lanes)
+        k += 4 * lanes
+    while k < last:
+        a = a + load(y, k)
+        k += lanes
+    return ((a + b) + (c + d)) * inverse
+
+
+@helper
+def _variance(y: Any, mean: Any, zero: Any, inverse: Any, size: int) -> Any:
+    lanes = lane_count(y)
+    a, b, c, d = zero, zero, zero, zero
+    k = 0
+    last = size * lanes
+    while k + 4 * lanes <= last:
+        p = load(y, k) - mean
+        q = load(y, k + lanes) - mean
+        r = load(y, k + 2 * lanes) - mean
+        s = load(y, k + 3 * lanes) - mean
+        a = fma(p, p, a)
+        b = fma(q, q, b)
+        c = fma(r, r, c)
+        d = fma(s, s, d)
+        k += 4 * lanes
+    while k < last:
+        p = load(y, k) - mean
+        a = fma(p, p, a)
+        k += lanes
+    return ((a + b) + (c + d)) * inverse
+
+
+@helper
+def activate(y: Any, out: Any, use_tanh: bool, size: int) -> None:
+    """out = f(y)."""
+    lanes = lane_count(y)
+    if use_tanh:
+        for k in range(0, size * lanes, lanes):
+            store(out, k, tanh(load(y, k)))
+    else:
+        for k in range(0, size * lanes, lanes):
+            store(out, k, relu(load(y, k)))
+
+
+@helper
+def normalise(
+    y: Any,
+    weight: Any,
+    bias: Any,
+    eps: Any,
+    inverse: Any,
+    use_tanh: bool,
+    standard: Any,
+    scale: Any,
+    out: Any,
+    size: int,
+) -> None:
+    """out = f(LN(y)); keeps x̂ = (y - mean) / σ in `standard` and 1/σ in `scale`; `inverse` is 1 / size."""
+    lanes = lane_count(y)
+    zero = zeros(y, 1)[0]
+    mean = _mean(y, zero, splat(inverse), size)
+    variance = _variance(y, mean, zero, splat(inverse), size)
+    sigma = one(y) / root(variance + splat(eps))
+    store(scale, 0, sigma)
+    if use_tanh:
+        for k in range(size):
+            x = (load(y, k * lanes) - mean) * sigma
+            store(standard, k * lanes, x)
+            store(out, k * lanes, tanh(fma(x, splat(at(weight, k)), splat(at(bias, k)))))
+    else:
+        for k in range(size):
+            x = (load(y, k * lanes) - mean) * sigma
+            store(standard, k * lanes, x)
+            store(out, k * lanes, relu(fma(x, splat(at(weight, k)), splat(at(bias, k)))))
+
+
+@helper
+def activate_backward(gradient: Any, out: Any, use_tanh: bool, result: Any, size: int) -> None:
+    """result = f'(…) gradient, with the slope taken from the activation f(…) itself."""
+    lanes = lane_count(out)
+    if use_tanh:
+        for k in range(0, size * lanes, lanes):
+            h = load(out, k)
+            store(result, k, load(gradient, k) * (one(out) - h * h))
+    else:
+        for k in range(0, size * lanes, lanes):
+            store(result, k, where_positive(load(out, k), load(gradient, k)))
+
+
+@helper
+def normalise_backward(
+    gradient: Any,
+    weight: Any,
+    inverse: Any,
+    standard: Any,
+    scale: Any,
+    weight_gradient: Any,
+    bias_gradient: Any,
+    size: int,
+) -> None:
+    """Turn the gradient by LN(y), in place, into the gradient by y; add to the gradients of gain and bias."""
+    lanes = lane_count(gradient)
+    zero = zeros(gradient, 1)[0]
+    mean, slope = zero, zero
+    for k in range(size):
+        g = load(gradient, k * lanes)
+        x = load(standard, k * lanes)
+        store(weight_gradient, k * lanes, fma(g, x, load(weight_gradient, k * lanes)))
+        store(bias_gradient, k * lanes, g + load(bias_gradient, k * lanes))
+        g = g * splat(at(weight, k))
+        store(gradient, k * lanes, g)
+        mean = mean + g
+        slope = fma(g, x, slope)
+    sigma = load(scale, 0)
+    mean = mean * splat(inverse) * sigma
+    slope = slope * splat(inverse) * sigma
+    for k in range(size):
+        g = fma(load(gradient, k * lanes), sigma, zero - mean)
+        x = load(standard, k * lanes)
+        store(gradient, k * lanes, fma(x, zero - slope, g))

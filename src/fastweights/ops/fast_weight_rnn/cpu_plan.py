@@ -1,0 +1,222 @@
+"""Sizes, flags and memory layout of one fused call, known before any kernel runs.
+
+Offsets and strides count scalars. A line is one vector: one scalar of every batch row of a row block.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Plan(NamedTuple):
+    """Everything integral that the kernels are told; a tuple, so that it crosses into them cheaply.
+
+    Attributes:
+        batch, time, hidden, steps: sizes; `steps` is the number of inner steps S (1 for the flat form).
+        lanes, blocks, chunk, chunks: vector lanes, row blocks, steps in a chunk, chunks in the sequence.
+        flat, use_tanh, norm, preliminary, has_hidden, has_memory: 0 or 1.
+        saved_stride: scalars of `saved` for one row block, in which start at:
+        history: h(0) … h(T), one state each.
+        queries: h_0 … h_{S-1} of every step (inner form).
+        standard, scale: x̂ and 1/σ of every layer normalisation.
+        preliminary_standard, preliminary_scale: the same of the preliminary one.
+        scores: ⟨h(τ), h_s(t)⟩ for τ < t in the chunk, S n (n-1) / 2 lines before step n of a chunk.
+        scores_stride: scalars of scores for one chunk.
+        borders, border_stride: the symmetric part of A at the start of chunks 1, 2, …
+        initial: A(0), row by row.
+    """
+
+    batch: int
+    time: int
+    hidden: int
+    steps: int
+    lanes: int
+    blocks: int
+    chunk: int
+    chunks: int
+    flat: int
+    use_tanh: int
+    norm: int
+    preliminary: int
+    has_hidden: int
+    has_memory: int
+    saved_stride: int
+    history: int
+    queries: int
+    standard: int
+    scale: int
+    preliminary_standard: int
+    preliminary_scale: int
+    scores: int
+    scores_stride: int
+    borders: int
+    border_stride: int
+    initial: int
+
+
+def triangle_lines(hidden: int, rows: int) -> int:
+    """Return the lines of a symmetric matrix kept as panels of `rows` rows, then 4, 2 and 1."""
+    lines = row = 0
+    while row < hidden:
+        left = hidden - row
+        height = rows if left >= rows else 4 if left >= 4 else 2 if left >= 2 else 1
+        row += height
+        lines += height * row
+    return lines
+
+
+def _pairs(steps: int) -> int:
+    return steps * (steps - 1) // 2
+
+
+@lru_cache(maxsize=256)
+def make_plan(
+    batch: int,
+    time: int,
+    hidden: int,
+    *,
+    steps: int,
+    lanes: int,
+    rows: int,
+    chunk: int,
+    flat: bool,
+    use_tanh: bool,
+    norm: bool,
+    preliminary: bool,
+    has_hidden: bool,
+    has_memory: bool,
+) -> Plan:
+    """Lay out one call; see `Plan`."""
+    steps = 1 if flat else steps
+    chunks = -(-time // chunk)
+    rest = time - (chunks - 1) * chunk
+    state = hidden * lanes
+    sizes = {
+        "history": (time + 1) * state,
+        "queries": 0 if flat else time * steps * state,
+        "standard": time * steps * state if norm else 0,
+        "scale": time * steps * lanes if norm else 0,
+        "preliminary_standard": time * state if preliminary else 0,
+        "preliminary_scale": time * lanes if preliminary else 0,
+        "scores": ((chunks - 1) * _pairs(chunk) + _pairs(rest)) * steps * lanes,
+        "borders": (chunks - 1) * triangle_lines(hidden, rows) * lanes,
+        "initial": hidden * state if has_memory else 0,
+    }
+    offsets, end = _offsets(sizes)
+    return Plan(
+        batch=batch,
+        time=time,
+        hidden=hidden,
+        steps=steps,
+        lanes=lanes,
+        blocks=-(-batch // lanes),
+        chunk=chunk,
+        chunks=chunks,
+        flat=int(flat),
+        use_tanh=int(use_tanh),
+        norm=int(norm),
+        preliminary=int(preliminary),
+        has_hidden=int(has_hidden),
+        has_memory=int(has_memory),
+        saved_stride=end,
+        scores_stride=steps * _pairs(chunk) * lanes,
+        border_stride=triangle_lines(hidden, rows) * lanes,
+        **offsets,
+    )
+
+
+def forward_scratch(plan: Plan) -> tuple[int, int]:
+    """Return the scalars of scratch shared by the forward's workers, and of each worker."""
+    state = plan.hidden * plan.lanes
+    shared = -(-plan.hidden * plan.hidden // plan.lanes) * plan.lanes
+    return shared, 2 * plan.lanes + 3 * state + plan.chunk * plan.lanes
+
+
+class BackwardPlan(NamedTuple):
+    """The layout of the backward's scratch; see `Plan`.
+
+    Attributes:
+        wants_scalars: whether the gradients of λ and η are made.
+        blocks, block_stride: where the part of the first row block begins, and the size of a part, in which start at:
+        dz: the gradient by z(t), a state for each step.
+        gains: the gradients of gain, bias, preliminary gain and bias, summed over time, then those of λ and η.
+        gain_lines: how many lines those are.
+        scalars: where λ's and η's begin.
+        workers, worker_stride: the same for each worker:
+        dh, owed, product: a state each.
+        kept: dy of every read of the chunk (of the sequence, where ∂A(0) is wanted).
+        debts: what each state of the chunk owes through later chunks.
+        by_gradient, by_query: c q and c p, for every state of the chunk and every read.
+        products: ⟨h(τ), dy⟩ of one read.
+        symmetric: G.
+        whole: ∂A(0).
+    """
+
+    wants_scalars: int
+    blocks: int
+    block_stride: int
+    dz: int
+    gains: int
+    gain_lines: int
+    scalars: int
+    workers: int
+    worker_stride: int
+    dh: int
+    owed: int
+    product: int
+    kept: int
+    debts: int
+    by_gradient: int
+    by_query: int
+    products: int
+    symmetric: int
+    whole: int
+
+
+def _offsets(sizes: dict[str, int], start: int = 0) -> tuple[dict[str, int], int]:
+    """Lay out regions one after the other: where each begins, and where the last ends."""
+    offsets = {}
+    for name, size in sizes.items():
+        offsets[name] = start
+        start += size
+    return offsets, start
+
+
+@lru_cache(maxsize=256)
+def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[BackwardPlan, int]:
+    """Lay out the scratch of a backward; returns the layout and the scalars in all."""
+    lanes = plan.lanes
+    state = plan.hidden * lanes
+    reads = plan.chunk * plan.steps
+    block, block_stride = _offsets(
+        {"dz": plan.time * state, "gains": 4 * state, "scalars": 2 * lanes}
+    )
+    worker, worker_stride = _offsets(
+        {
+            "dh": state,
+            "owed": state,
+            "product": state,
+            "kept": (plan.time * plan.steps if plan.has_memory else reads) * state,
+            "debts": plan.chunk * state if plan.chunks > 1 else 0,
+            "by_gradient": plan.chunk * reads * lanes,
+            "by_query": plan.chunk * reads * lanes,
+            "products": plan.chunk * lanes,
+            "symmetric": plan.border_stride if plan.chunks > 1 else 0,
+            "whole": plan.hidden * state if plan.has_memory else 0,
+        },
+        2 * lanes,
+    )
+    blocks = -(-plan.hidden * plan.hidden // lanes) * lanes
+    first_worker = blocks + plan.blocks * block_stride
+    layout = BackwardPlan(
+        wants_scalars=int(wants_scalars),
+        blocks=blocks,
+        block_stride=block_stride,
+        gain_lines=4 * plan.hidden + 2,
+        workers=first_worker,
+        worker_stride=worker_stride,
+        **block,
+        **worker,
+    )
+    return layout, first_worker + workers * worker_stride
