@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -68,7 +68,7 @@ class Retrieval:
         self,
         pairs: int = 4,
         *,
-        form: Literal["paper", "trailing-read"] = "paper",
+        form: str = "paper",
         repeat_keys: bool = False,
     ) -> None:
         if not 1 <= pairs <= len(LETTERS):
