@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval: c9k8j3f1??c → 9 (Ba et al. 2016)."),
+    "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval: c9k8j3f1??c → 9."),
     "test": Entry("test:Test", "Ask a run: answers, probabilities and attention for typed sequences."),
     "plot": Entry("plot:Plot", "Draw a run: curves, slots, memory, hidden state, attention; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
