@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,10 @@ NAMES = ("auto", *PREFERENCE)
 
 class BackendWarning(UserWarning):
     """A fused backend that should have run cannot, and a slower one runs instead."""
+
+
+class Unavailable(RuntimeError):
+    """A backend found, when it ran, that it cannot run on this machine; the message says why."""
 
 
 def _always() -> None:
@@ -62,6 +66,11 @@ def register(op: str, name: str, backend: Backend) -> None:
     if name not in PREFERENCE:
         raise unknown("backend", name, PREFERENCE)
     _table.setdefault(op, {})[name] = backend
+
+
+def withdraw(op: str, name: str, reason: str) -> None:
+    """Note that a backend turned out not to run here: "auto" passes it over from now on."""
+    _table[op][name] = replace(_table[op][name], available=lambda: reason)
 
 
 def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:

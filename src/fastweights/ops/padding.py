@@ -1,8 +1,8 @@
 """Padding: which steps of each row are real, and rows moved so that their real steps come first.
 
 Masks are [batch, time] bool, True = real. The real steps of a row are one run at its front (suffix padding) or at its
-end (prefix padding). Causal layers take suffix padding as it is: what follows the last real step changes nothing before it.
-So prefix padding is turned into suffix padding, and back.
+end (prefix padding). Causal layers take suffix padding as it is, since what follows the last real step changes nothing
+before it. So prefix padding is turned into suffix padding, and back.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def last_real(
 
 
 def _roll(x: Tensor, shift: Tensor) -> Tensor:
-    batch, time, features = x.shape
+    time = x.shape[1]
     if time == 0:
         return x
     source = (torch.arange(time, device=x.device) + shift[:, None]) % time
-    return x.gather(1, source[:, :, None].expand(-1, -1, features))
+    return x.gather(1, source[:, :, None].expand_as(x))

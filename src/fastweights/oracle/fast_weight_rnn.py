@@ -103,10 +103,8 @@ class FastWeightRNN:
         outputs, steps = np.zeros_like(drive), []
         for t in range(time):
             step = Step(h, A, drive[:, t] + h @ self.recurrent_weight.T, [], [])
-            if self.form == "flat":
-                h_s = h
-            else:
-                h_s = self._f(preliminary.forward(step.slow) if preliminary else step.slow)
+            first = preliminary.forward(step.slow) if preliminary else step.slow
+            h_s = h if self.form == "flat" else self._f(first)
             step.settled.append(h_s)
             for _ in range(self.inner_steps):
                 z = step.slow + matvec(A, h_s)
@@ -186,14 +184,24 @@ class FastWeightRNN:
             }
         return gradients
 
-    def kink_distance(self, outcome: Outcome) -> float:
-        """The least distance of any argument of f from 0, where ReLU has its kink."""
+    def clearance(self, outcome: Outcome) -> tuple[float, float]:
+        """Return how far the run stayed from where it is not smooth.
+
+        Returns:
+            The least distance of any argument of f from 0 (infinite for tanh, which has no kink), and the least standard
+            deviation that an LN divided by (infinite without LN).
+        """
         norm, preliminary = self._norms()
-        arguments = [norm.forward(z) if norm else z for step in outcome.steps for z in step.inputs]
+        reads = [(norm, z) for step in outcome.steps for z in step.inputs]
         if self.form == "inner":
-            slow = [step.slow for step in outcome.steps]
-            arguments += [preliminary.forward(z) if preliminary else z for z in slow]
-        return min(float(np.abs(z).min()) for z in arguments)
+            reads += [(preliminary, step.slow) for step in outcome.steps]
+        kink = deviation = np.inf
+        for its_norm, z in reads:
+            if self.nonlinearity == "relu":
+                kink = min(kink, float(np.abs(its_norm.forward(z) if its_norm else z).min()))
+            if its_norm:
+                deviation = min(deviation, float(z.std(-1).min()))
+        return kink, deviation
 
     def _norms(self) -> tuple[Norm | None, Norm | None]:
         return (

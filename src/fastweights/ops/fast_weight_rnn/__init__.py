@@ -58,7 +58,8 @@ def fast_weight_rnn(
         decay: λ, a number or a 0-d tensor, which then has a gradient.
         rate: η, likewise.
         norm_weight, norm_bias: gain and bias [hidden] of LN, shared by the inner steps; both None: no LN.
-        preliminary_norm_weight, preliminary_norm_bias: gain and bias of an LN on h_0's argument; both None: none (the paper).
+        preliminary_norm_weight, preliminary_norm_bias: gain and bias of an LN on h_0's argument; both None: none, as in
+            the paper.
         hidden: h(0) [batch, hidden]; None means zeros.
         memory: A(0) [batch, hidden, hidden]; None means zeros. It need not be symmetric.
         inner_steps: S ≥ 1.
@@ -73,12 +74,12 @@ def fast_weight_rnn(
     Returns:
         outputs [batch, time, hidden], exactly 0 at padded steps; h [batch, hidden] and A [batch, hidden, hidden]
         after each row's last real step (rows without one keep their state), both None without `need_state`.
-        The computation runs in float32 or wider. Under autocast the outputs have the autocast type; the state has the type
-        of `recurrent_weight`.
+        The computation runs in float32 or wider. Under autocast the outputs have the autocast type; the state has the
+        type of `recurrent_weight`.
 
     Raises:
-        UserError: for arguments that do not fit each other, unknown names, padding between real steps, or a backend that
-            cannot run.
+        UserError: for arguments that do not fit each other, unknown names, padding between real steps, or a backend
+            that cannot run.
 
     Source: Ba, Hinton, Mnih, Leibo & Ionescu, "Using Fast Weights to Attend to the Recent Past", NIPS 2016, eq. 1–4
         (eq. 4 is the attention form).
@@ -104,15 +105,14 @@ def fast_weight_rnn(
         "chunk": chunk,
     }
     arguments.check(drive, recurrent_weight, mask=mask, **options)
-    name = backends.resolve(
-        OP, backend, drive, inner_steps=inner_steps, nonlinearity=nonlinearity, form=form
-    )
-    device = drive.device.type
-    if not torch.is_autocast_enabled(device):
-        return _run(name, drive, recurrent_weight, options, mask, need_state, drive.dtype)
-    with torch.autocast(device, enabled=False):
-        kept = torch.get_autocast_dtype(device)
-        return _run(name, drive, recurrent_weight, options, mask, need_state, kept)
+    facts = {"inner_steps": inner_steps, "nonlinearity": nonlinearity, "form": form}
+    name = backends.resolve(OP, backend, drive, **facts)
+    try:
+        return _run(name, drive, recurrent_weight, options, mask, need_state)
+    except backends.Unavailable as error:
+        backends.withdraw(OP, name, str(error))
+        name = backends.resolve(OP, backend, drive, **facts)
+    return _run(name, drive, recurrent_weight, options, mask, need_state)
 
 
 RUNNERS: dict[str, Callable[..., Tensor]] = {
@@ -129,49 +129,68 @@ def _run(
     options: dict[str, Any],
     mask: Tensor | None,
     need_state: bool,
-    output_type: torch.dtype,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    state_type = recurrent_weight.dtype
+    """Run a backend in a wide enough type, outside autocast, and bring outputs and state into theirs."""
+    device, output_type, state_type = drive.device.type, drive.dtype, recurrent_weight.dtype
     compute = torch.promote_types(torch.promote_types(drive.dtype, state_type), torch.float32)
-    if compute == torch.float64:
-        output_type = compute
     if drive.dtype != compute or state_type != compute:
         drive, recurrent_weight = drive.to(compute), recurrent_weight.to(compute)
     options = {k: v.to(compute) if isinstance(v, Tensor) else v for k, v in options.items()}
-
-    lengths = shift = None
-    if mask is not None:
-        lengths, shift = padding.lengths_and_shift(mask)
-        drive = padding.to_front(drive, shift)
-        real = torch.arange(mask.shape[1], device=mask.device) < lengths[:, None]
-        padded = ~real.unsqueeze(2)
-        drive = drive.masked_fill(padded, _quiet(options))
+    if torch.is_autocast_enabled(device):
+        if compute == torch.float32:
+            output_type = torch.get_autocast_dtype(device)
+        with torch.autocast(device, enabled=False):
+            outputs, state = _run_padded(name, drive, recurrent_weight, options, mask, need_state)
     else:
-        padded = None
+        outputs, state = _run_padded(name, drive, recurrent_weight, options, mask, need_state)
+    if state is None:
+        return outputs.to(output_type), None, None
+    hidden, memory = state
+    return outputs.to(output_type), hidden.to(state_type), memory.to(state_type)
 
-    batch, time, size = drive.shape
+
+def _run_padded(
+    name: str,
+    drive: Tensor,
+    recurrent_weight: Tensor,
+    options: dict[str, Any],
+    mask: Tensor | None,
+    need_state: bool,
+) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    """Bring the real steps of every row to the front, where what follows them changes nothing, and back."""
+    if mask is None:
+        outputs = _run_backend(name, drive, recurrent_weight, options)
+        return outputs, _final_state(outputs, options, None) if need_state else None
+    lengths, shift = padding.lengths_and_shift(mask)
+    steps = torch.arange(mask.shape[1], device=mask.device)
+    padded = (steps >= lengths[:, None]).unsqueeze(2)
+    drive = padding.to_front(drive, shift).masked_fill(padded, _quiet(options))
+    outputs = _run_backend(name, drive, recurrent_weight, options).masked_fill(padded, 0)
+    state = _final_state(outputs, options, lengths) if need_state else None
+    return padding.to_back(outputs, shift), state
+
+
+def _run_backend(
+    name: str, drive: Tensor, recurrent_weight: Tensor, options: dict[str, Any]
+) -> Tensor:
+    batch, time, _ = drive.shape
     if time == 0:
-        outputs = drive
-    elif batch == 0:
-        outputs = reference.run(drive, recurrent_weight, **options)
-    else:
-        outputs = RUNNERS[name](drive, recurrent_weight, **options)
-    if padded is not None:
-        outputs = outputs.masked_fill(padded, 0)
+        return drive
+    return RUNNERS[name if batch else "reference"](drive, recurrent_weight, **options)
 
-    hidden = memory = None
-    if need_state:
-        decay, rate = options["decay"], options["rate"]
-        memory = final_memory(outputs, options["memory"], decay, rate, lengths).to(state_type)
-        if lengths is not None or time == 0:
-            ends = drive.new_zeros(batch, dtype=torch.long) if lengths is None else lengths
-            hidden = padding.last_real(outputs, ends, options["hidden"])
-        else:
-            hidden = outputs[:, -1]
-        hidden = hidden.to(state_type)
-    if shift is not None:
-        outputs = padding.to_back(outputs, shift)
-    return outputs.to(output_type), hidden, memory
+
+def _final_state(
+    outputs: Tensor, options: dict[str, Any], lengths: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """h and A after the last step, or after each row's last real one."""
+    if lengths is None and outputs.shape[1]:
+        hidden = outputs[:, -1]
+    else:
+        ends = outputs.new_zeros(len(outputs), dtype=torch.long) if lengths is None else lengths
+        hidden = padding.last_real(outputs, ends, options["hidden"])
+    return hidden, final_memory(
+        outputs, options["memory"], options["decay"], options["rate"], lengths
+    )
 
 
 def _quiet(options: dict[str, Any]) -> float:

@@ -32,7 +32,7 @@ def check(
     mask: Tensor | None,
     chunk: int | None,
 ) -> None:
-    """Raise `UserError` unless the arguments fit each other. Looks at shapes and types only, never at numbers in tensors."""
+    """Raise `UserError` unless the arguments fit each other; looks at shapes and types, never at numbers in tensors."""
     if drive.dim() != 3:
         raise UserError(f"drive has shape {list(drive.shape)}; accepted: [batch, time, hidden]")
     batch, time, size = drive.shape

@@ -43,7 +43,8 @@ def steps(
     """Yield h_0(t) … h_S(t), each [batch, hidden], for every step t."""
     f, size = NONLINEARITIES[nonlinearity], drive.shape[-1:]
     W = recurrent_weight.t()
-    h, A = hidden, memory
+    # A row vector h reads A h as h Aᵀ, so Aᵀ is what is kept; writes are symmetric.
+    h, A_transposed = hidden, None if memory is None else memory.mT
     for drive_t in drive.unbind(1):
         slow = drive_t if h is None else torch.addmm(drive_t, h, W)
         if form == "flat":
@@ -56,23 +57,23 @@ def steps(
             )
         settled = [h_s]
         for _ in range(inner_steps):
-            z = slow if A is None else read(slow, A, h_s)
+            z = slow if A_transposed is None else read(slow, A_transposed, h_s)
             h_s = f(
                 z if norm_weight is None else layer_norm(z, size, norm_weight, norm_bias, norm_eps)
             )
             settled.append(h_s)
         yield settled
         h = h_s
-        A = write(A, h, decay, rate)
+        A_transposed = write(A_transposed, h, decay, rate)
 
 
 def read(
     slow: Float[Tensor, "batch hidden"],
-    A: Float[Tensor, "batch hidden hidden"],
+    A_transposed: Float[Tensor, "batch hidden hidden"],
     h: Float[Tensor, "batch hidden"],
 ) -> Float[Tensor, "batch hidden"]:
-    """slow + A h."""
-    return torch.baddbmm(slow.unsqueeze(2), A, h.unsqueeze(2)).squeeze(2)
+    """Return slow + A h."""
+    return torch.baddbmm(slow.unsqueeze(1), h.unsqueeze(1), A_transposed).squeeze(1)
 
 
 def write(
@@ -81,7 +82,7 @@ def write(
     decay: float | Tensor,
     rate: float | Tensor,
 ) -> Float[Tensor, "batch hidden hidden"]:
-    """λ A + η h hᵀ, where A None is zero."""
+    """Return λ A + η h hᵀ, where A None is zero."""
     column, row = h.unsqueeze(2), h.unsqueeze(1)
     if A is None:
         return (rate * column) * row
