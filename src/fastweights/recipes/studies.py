@@ -36,7 +36,7 @@ PAPER = {
 }
 """Test error in percent by model and hidden units R (Ba et al. 2016, table 1; from a secondary source)."""
 
-GRID = (3e-2, 1e-2, 3e-3, 1e-3)
+GRID = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3)
 """Learning rates tried for every model and size, 3,000 steps each (study ba2016-table1-tuning)."""
 
 CHOSEN = {
