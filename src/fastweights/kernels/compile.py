@@ -47,12 +47,19 @@ def compile_seconds() -> float:
 
 
 @cache
-def source_stamp(folders: tuple[Path, ...]) -> str:
-    """Return a hash of every Python source in the folders: machine code of other sources is stale."""
+def source_stamp(source: Path) -> str:
+    """Return a hash of all that a kernel may be made of: machine code of other sources is stale.
+
+    That is this package, and the family of the file that defines it: those beside it whose names begin alike, up to an
+    underscore (`cpu_forward.py`, `cpu_plan.py`).
+    """
+    family = source.stem.split("_")[0]
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in [
+        *sorted(Path(__file__).parent.glob("*.py")),
+        *sorted(source.parent.glob(f"{family}*.py")),
+    ]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -90,7 +97,7 @@ class _Locator(caching._CacheLocator):
         return str(self._folder)
 
     def get_source_stamp(self) -> str:
-        return source_stamp((Path(__file__).parent, self._source.parent))
+        return source_stamp(self._source)
 
     def get_disambiguator(self) -> str:
         return hashlib.sha256(f"{self._source}:{self._name}".encode()).hexdigest()[:10]
@@ -123,11 +130,11 @@ class Kernel:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         function = inspect.unwrap(function)
-        self._dispatcher = numba.njit(parallel=parallel, **OPTIONS)(function)
+        self.dispatcher = numba.njit(parallel=parallel, **OPTIONS)(function)
         self._ready: set[Any] = set()
         self._lock = threading.RLock()
         if cache_folder(Path(inspect.getfile(function))) is not None:
-            self._dispatcher._cache = _Cache(function)
+            self.dispatcher._cache = _Cache(function)
 
     def __call__(self, *args: Any) -> Any:
         """Run the kernel; its first call with new types compiles it or loads it from the cache.
@@ -138,7 +145,7 @@ class Kernel:
         key = tuple(map(type, args))
         if key not in self._ready:
             self._prepare(key, args)
-        return self._dispatcher(*args)
+        return self.dispatcher(*args)
 
     def _prepare(self, key: tuple[type, ...], args: tuple[Any, ...]) -> None:
         global _seconds
@@ -148,7 +155,7 @@ class Kernel:
             logger.info("compiling %s (once; later runs load it from the cache)", self.__name__)
             start = time.perf_counter()
             try:
-                self._dispatcher.compile(tuple(numba.typeof(a) for a in args))
+                self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
             except Exception as error:
                 message = str(error).strip().splitlines()
                 raise CompileError(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numba
 
+from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import (
     lane_count,
@@ -25,20 +26,26 @@ from fastweights.kernels.simd import (
     splat,
     store,
     total,
-    zeros,
 )
 from fastweights.ops.fast_weight_rnn.cpu_contract import (
     add_outer_products,
     dense,
     mix,
     pack,
-    panel_height,
     score,
     strips,
     symmetric,
+    triangle_dot,
     weight_gradient_strip,
 )
-from fastweights.ops.fast_weight_rnn.cpu_layout import from_lines, row_start, to_lines
+from fastweights.ops.fast_weight_rnn.cpu_layout import (
+    from_lines,
+    read_addresses,
+    read_layout,
+    read_plan,
+    row_start,
+    to_lines,
+)
 from fastweights.ops.fast_weight_rnn.cpu_norm import (
     activate_backward,
     add_lines,
@@ -47,7 +54,6 @@ from fastweights.ops.fast_weight_rnn.cpu_norm import (
     normalise_backward,
     power,
 )
-from fastweights.ops.fast_weight_rnn.cpu_plan import BackwardPlan, Plan
 
 
 @helper
@@ -59,7 +65,7 @@ def _add(lines: Any, index: int, x: Any, weight: Any) -> None:
 
 @helper
 def _debt_of_later_chunks(
-    plan: Plan, layout: BackwardPlan, saved: Any, block: Any, work: Any, chunk: int,
+    plan: Any, layout: Any, saved: Any, block: Any, work: Any, chunk: int,
     decay: Any, rate: Any,
 ) -> None:  # fmt: skip
     """What the states of a chunk owe through the memory at its end: η λ^(C-n) G h; and ∂λ, ∂η of that memory."""
@@ -67,16 +73,15 @@ def _debt_of_later_chunks(
     state = size * lanes
     symmetric_gradient = offset(work, layout.symmetric)
     scalars = offset(block, layout.scalars)
-    zero = zeros(saved, 1)[0]
     half = scalar(decay, 1) / scalar(decay, 2)
     weight, slope = scalar(decay, 1), scalar(decay, 0)
     for n in range(plan.chunk - 1, -1, -1):
         h = offset(saved, plan.history + (chunk * plan.chunk + 1 + n) * state)
         debt = offset(work, layout.debts + n * state)
         clear(debt, size)
-        symmetric(symmetric_gradient, h, splat(scalar(decay, 1)), debt, size)
+        symmetric(symmetric_gradient, h, debt, size)
         if layout.wants_scalars:
-            product = dot_lines(debt, h, zero, size)
+            product = dot_lines(debt, h, size)
             _add(scalars, 0, product, half * rate * slope)
             _add(scalars, 1, product, half * weight)
         for k in range(0, state, lanes):
@@ -90,25 +95,8 @@ def _debt_of_later_chunks(
 
 
 @helper
-def triangle_dot(x: Any, y: Any, size: int) -> Any:
-    """Σ_ij x_ij y_ij of two symmetric matrices kept as panels."""
-    lanes = lane_count(x)
-    zero = zeros(x, 1)[0]
-    inside, outside = zero, zero
-    row = place = 0
-    while row < size:
-        height = panel_height(size - row)
-        outside = outside + dot_lines(offset(x, place), offset(y, place), zero, height * row)
-        place += height * row * lanes
-        inside = inside + dot_lines(offset(x, place), offset(y, place), zero, height * height)
-        place += height * height * lanes
-        row += height
-    return outside + outside + inside
-
-
-@helper
 def _read_backward(
-    plan: Plan, layout: BackwardPlan, saved: Any, block: Any, work: Any, t: int, s: int, dy: Any,
+    plan: Any, layout: Any, saved: Any, block: Any, work: Any, t: int, s: int, dy: Any,
     query: Any, dh: Any, decay: Any, rate: Any,
 ) -> None:  # fmt: skip
     """dh = A(t-1) dy; keeps the coefficients of what this read owes earlier states."""
@@ -146,34 +134,34 @@ def _read_backward(
     mix(history, state, n, products, dh, dh, size)
     if chunk > 0:
         border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
-        _border_backward(plan, layout, scalars, border, True, n, dy, query, work, dh, decay)
+        _border_backward(plan, layout, scalars, border, 1, n, dy, query, work, dh, decay)
     if plan.has_memory:
         border = offset(saved, plan.initial)
-        _border_backward(plan, layout, scalars, border, False, t, dy, query, work, dh, decay)
+        _border_backward(plan, layout, scalars, border, 0, t, dy, query, work, dh, decay)
 
 
 @helper
 def _border_backward(
-    plan: Plan, layout: BackwardPlan, scalars: Any, memory: Any, triangle: bool, age: int, dy: Any,
+    plan: Any, layout: Any, scalars: Any, memory: Any, triangle: int, age: int, dy: Any,
     query: Any, work: Any, dh: Any, decay: Any,
 ) -> None:  # fmt: skip
     """dh += λ^age Mᵀ dy for a memory M; ∂λ too."""
     product = offset(work, layout.product)
     clear(product, plan.hidden)
     if triangle:
-        symmetric(memory, dy, splat(scalar(decay, 1)), product, plan.hidden)
+        symmetric(memory, dy, product, plan.hidden)
     else:
         state = plan.hidden * plan.lanes
         mix(memory, state, plan.hidden, dy, product, product, plan.hidden)
     add_lines(dh, product, splat(power(decay, age)), plan.hidden)
     if layout.wants_scalars and age > 0:
-        dot = dot_lines(product, query, zeros(dy, 1)[0], plan.hidden)
+        dot = dot_lines(product, query, plan.hidden)
         _add(scalars, 0, dot, scalar(decay, age) * power(decay, age - 1))
 
 
 @helper
 def _open_chunk(
-    plan: Plan, layout: BackwardPlan, saved: Any, work: Any, chunk: int, length: int, last: bool,
+    plan: Any, layout: Any, saved: Any, work: Any, chunk: int, length: int, last: bool,
     decay: Any,
 ) -> None:  # fmt: skip
     """G at the start of a chunk: λ^C G + Σ λ^n (dy h_sᵀ + h_s dyᵀ)."""
@@ -187,12 +175,12 @@ def _open_chunk(
         step = plan.steps * state
         one = scalar(decay, 1)
         add_outer_products(gradient, True, dy, step, query, step, length, one, decay, keep, size)
-        add_outer_products(gradient, True, query, step, dy, step, length, one, decay, one, size)
+        add_outer_products(gradient, 1, query, step, dy, step, length, one, decay, one, size)
         keep = one
 
 
 @helper
-def _query(plan: Plan, saved: Any, t: int, s: int) -> Any:
+def _query(plan: Any, saved: Any, t: int, s: int) -> Any:
     """Where h_s(t) lies: the argument of read s of step t."""
     state = plan.hidden * plan.lanes
     if plan.flat:
@@ -201,191 +189,204 @@ def _query(plan: Plan, saved: Any, t: int, s: int) -> Any:
 
 
 @helper
-def _kept(plan: Plan, layout: BackwardPlan, work: Any, t: int, s: int) -> Any:
+def _kept(plan: Any, layout: Any, work: Any, t: int, s: int) -> Any:
     """Where dy of read s of step t is kept: for the chunk, or for the sequence if ∂A(0) needs it."""
     step = t if plan.has_memory else t % plan.chunk
     return offset(work, layout.kept + (step * plan.steps + s) * plan.hidden * plan.lanes)
 
 
-@helper
-def backward_block(
-    plan: Plan, layout: BackwardPlan, tensors: Any, number: int, worker: int, decay: Any,
-    rate: Any, inverse: Any,
+@kernel
+def backward(
+    plan_address: int, layout_address: int, address_address: int, worker: int, workers: int,
+    decay: Any, rate: Any, inverse: Any,
 ) -> None:  # fmt: skip
-    """Run the whole sequence of one row block."""
-    saved, weight, first_weight, gradient, drive_gradient, initial_gradient, memory_gradient = (
-        tensors[1:8]
-    )
-    packed = tensors[8]
+    """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H and sets the type with the others."""
+    plan = read_plan(plan_address)
+    layout = read_layout(layout_address)
+    tensors = read_addresses(address_address)
+    scratch = pointer(tensors.scratch, inverse)
+    work = offset(scratch, layout.workers + worker * layout.worker_stride)
+    packed = offset(work, layout.packed)
+    pack(pointer(tensors.recurrent_weight, inverse), packed, plan.hidden, 1)
+    clear(work, 1)
+    for number in range(worker, plan.blocks, workers):
+        block = offset(scratch, number * layout.block_stride)
+        saved = offset(pointer(tensors.saved, inverse), number * plan.saved_stride)
+        clear(offset(block, layout.gains), layout.gain_lines)
+        for t in range(plan.time - 1, -1, -1):
+            chunk = t // plan.chunk
+            length = min(plan.chunk, plan.time - chunk * plan.chunk)
+            last = chunk == plan.chunks - 1
+            if t % plan.chunk == length - 1 and not last:
+                _debt_of_later_chunks(plan, layout, saved, block, work, chunk, decay, rate)
+            _gather(plan, layout, tensors, saved, block, work, number, t, length, inverse)
+            _step(plan, layout, tensors, saved, block, work, number, t, decay, rate, inverse)
+            if t % plan.chunk == 0 and chunk > 0:
+                _open_chunk(plan, layout, saved, work, chunk, length, last, decay)
+        if plan.has_hidden:
+            _hidden_gradient(plan, layout, tensors, block, work, number, inverse)
+        if plan.has_memory:
+            _memory_gradient(plan, layout, tensors, saved, work, number, decay)
+
+
+@helper
+def _gather(
+    plan: Any, layout: Any, tensors: Any, saved: Any, block: Any, work: Any, number: int, t: int,
+    length: int, like: Any,
+) -> None:  # fmt: skip
+    """dh(t): the gradient from outside, and what the later steps owe."""
     size, lanes, time = plan.hidden, plan.lanes, plan.time
     state = size * lanes
-    count = min(lanes, plan.batch - number * lanes)
-    use_tanh = plan.use_tanh != 0
-    gradient = row_start(gradient, number, time * size)
-    drive_gradient = row_start(drive_gradient, number, time * size)
-    saved = offset(saved, number * plan.saved_stride)
-    block = offset(packed, layout.blocks + number * layout.block_stride)
-    work = offset(packed, layout.workers + worker * layout.worker_stride)
-    spare = work
-    dump = offset(work, lanes)
+    n = t % plan.chunk
     dh = offset(work, layout.dh)
-    owed = offset(work, layout.owed)
-    clear(spare, 1)
-    clear(offset(block, layout.gains), layout.gain_lines)
-    for t in range(time - 1, -1, -1):
-        chunk, n = divmod(t, plan.chunk)
-        length = min(plan.chunk, time - chunk * plan.chunk)
-        if n == length - 1 and chunk < plan.chunks - 1:
-            _debt_of_later_chunks(plan, layout, saved, block, work, chunk, decay, rate)
-        to_lines(offset(gradient, t * size), time * size, count, spare, dh, size)
-        dz = offset(block, layout.dz + t * state)
-        if t < time - 1:
-            dense(packed, offset(dz, state), dh, size)
-            if plan.flat:
-                add_lines(dh, owed, splat(scalar(decay, 1)), size)
-            later = (n + 1) * plan.steps
-            reads = (length - 1 - n) * plan.steps
-            row = (n * plan.chunk * plan.steps + later) * lanes
-            by_gradient = offset(work, layout.by_gradient + row)
-            by_query = offset(work, layout.by_query + row)
-            if reads > 0:
-                dy = _kept(plan, layout, work, t + 1, 0)
-                mix(dy, state, reads, by_gradient, dh, dh, size)
-                mix(_query(plan, saved, t + 1, 0), state, reads, by_query, dh, dh, size)
-            if chunk < plan.chunks - 1:
-                one = splat(scalar(decay, 1))
-                add_lines(dh, offset(work, layout.debts + n * state), one, size)
-        clear(dz, size)
-        for s in range(plan.steps - 1, -1, -1):
-            dy = _kept(plan, layout, work, t, s)
+    gradient = offset(row_start(pointer(tensors.gradient, like), number, time * size), t * size)
+    count = min(lanes, plan.batch - number * lanes)
+    to_lines(gradient, time * size, count, work, dh, size)
+    if t == time - 1:
+        return
+    dense(offset(work, layout.packed), offset(block, layout.dz + (t + 1) * state), dh, size)
+    if plan.flat:
+        add_lines(dh, offset(work, layout.owed), splat(scalar(like, 1)), size)
+    reads = (length - 1 - n) * plan.steps
+    if reads > 0:
+        row = (n * plan.chunk + n + 1) * plan.steps * lanes
+        by_gradient = offset(work, layout.by_gradient + row)
+        by_query = offset(work, layout.by_query + row)
+        mix(_kept(plan, layout, work, t + 1, 0), state, reads, by_gradient, dh, dh, size)
+        mix(_query(plan, saved, t + 1, 0), state, reads, by_query, dh, dh, size)
+    if t // plan.chunk < plan.chunks - 1:
+        add_lines(dh, offset(work, layout.debts + n * state), splat(scalar(like, 1)), size)
+
+
+@helper
+def _step(
+    plan: Any, layout: Any, tensors: Any, saved: Any, block: Any, work: Any, number: int, t: int,
+    decay: Any, rate: Any, inverse: Any,
+) -> None:  # fmt: skip
+    """From dh(t) through the inner steps to dz(t), which is ∂drive(t)."""
+    size, lanes, time = plan.hidden, plan.lanes, plan.time
+    state = size * lanes
+    dh = offset(work, layout.dh)
+    dz = offset(block, layout.dz + t * state)
+    clear(dz, size)
+    for s in range(plan.steps - 1, -1, -1):
+        dy = _kept(plan, layout, work, t, s)
+        query = _query(plan, saved, t, s)
+        after = offset(query, state)
+        if s == plan.steps - 1:
             after = offset(saved, plan.history + (t + 1) * state)
-            if s < plan.steps - 1:
-                after = _query(plan, saved, t, s + 1)
-            activate_backward(dh, after, use_tanh, dy, size)
-            if plan.norm:
-                read = t * plan.steps + s
-                normalise_backward(
-                    dy, weight, inverse, offset(saved, plan.standard + read * state),
-                    offset(saved, plan.scale + read * lanes), offset(block, layout.gains),
-                    offset(block, layout.gains + state), size,
-                )  # fmt: skip
-            add_lines(dz, dy, splat(scalar(decay, 1)), size)
-            query = _query(plan, saved, t, s)
-            _read_backward(plan, layout, saved, block, work, t, s, dy, query, dh, decay, rate)
-        if plan.flat:
-            for k in range(0, state, lanes):
-                store(owed, k, load(dh, k))
-        else:
-            activate_backward(dh, _query(plan, saved, t, 0), use_tanh, dh, size)
-            if plan.preliminary:
-                normalise_backward(
-                    dh, first_weight, inverse,
-                    offset(saved, plan.preliminary_standard + t * state),
-                    offset(saved, plan.preliminary_scale + t * lanes),
-                    offset(block, layout.gains + 2 * state),
-                    offset(block, layout.gains + 3 * state), size,
-                )  # fmt: skip
-            add_lines(dz, dh, splat(scalar(decay, 1)), size)
-        from_lines(dz, offset(drive_gradient, t * size), time * size, count, dump, size)
-        if n == 0 and chunk > 0:
-            last = chunk == plan.chunks - 1
-            _open_chunk(plan, layout, saved, work, chunk, length, last, decay)
-    if plan.has_hidden:
-        clear(dh, size)
-        dense(packed, offset(block, layout.dz), dh, size)
-        if plan.flat:
-            add_lines(dh, owed, splat(scalar(decay, 1)), size)
-        from_lines(dh, row_start(initial_gradient, number, size), size, count, dump, size)
-    if plan.has_memory:
-        _memory_gradient(plan, layout, saved, work, memory_gradient, number, count, dump, decay)
+        activate_backward(dh, after, plan.use_tanh, dy, size)
+        if plan.norm:
+            read = t * plan.steps + s
+            normalise_backward(
+                dy, pointer(tensors.norm_weight, inverse), inverse,
+                offset(saved, plan.standard + read * state),
+                offset(saved, plan.scale + read * lanes), offset(block, layout.gains),
+                offset(block, layout.gains + state), size,
+            )  # fmt: skip
+        add_lines(dz, dy, splat(scalar(decay, 1)), size)
+        _read_backward(plan, layout, saved, block, work, t, s, dy, query, dh, decay, rate)
+    if plan.flat:
+        owed = offset(work, layout.owed)
+        clear(owed, size)
+        add_lines(owed, dh, splat(scalar(decay, 1)), size)
+    else:
+        activate_backward(dh, _query(plan, saved, t, 0), plan.use_tanh, dh, size)
+        if plan.preliminary:
+            normalise_backward(
+                dh, pointer(tensors.preliminary_norm_weight, inverse), inverse,
+                offset(saved, plan.preliminary_standard + t * state),
+                offset(saved, plan.preliminary_scale + t * lanes),
+                offset(block, layout.gains + 2 * state),
+                offset(block, layout.gains + 3 * state), size,
+            )  # fmt: skip
+        add_lines(dz, dh, splat(scalar(decay, 1)), size)
+    out = offset(row_start(pointer(tensors.drive_gradient, inverse), number, time * size), t * size)
+    count = min(lanes, plan.batch - number * lanes)
+    from_lines(dz, out, time * size, count, offset(work, lanes), size)
+
+
+@helper
+def _hidden_gradient(
+    plan: Any, layout: Any, tensors: Any, block: Any, work: Any, number: int, like: Any
+) -> None:
+    """∂h(0) = Wᵀ dz(1), and in the flat form what its read owes."""
+    size, lanes = plan.hidden, plan.lanes
+    dh = offset(work, layout.dh)
+    clear(dh, size)
+    dense(offset(work, layout.packed), offset(block, layout.dz), dh, size)
+    if plan.flat:
+        add_lines(dh, offset(work, layout.owed), splat(scalar(like, 1)), size)
+    out = row_start(pointer(tensors.hidden_gradient, like), number, size)
+    count = min(lanes, plan.batch - number * lanes)
+    from_lines(dh, out, size, count, offset(work, lanes), size)
 
 
 @helper
 def _memory_gradient(
-    plan: Plan, layout: BackwardPlan, saved: Any, work: Any, out: Any, number: int, count: int,
-    dump: Any, decay: Any,
-) -> None:  # fmt: skip
+    plan: Any, layout: Any, tensors: Any, saved: Any, work: Any, number: int, decay: Any
+) -> None:
     """∂A(0) = Σ λ^t dy h_sᵀ."""
-    size = plan.hidden
-    step = plan.steps * size * plan.lanes
+    size, lanes = plan.hidden, plan.lanes
+    step = plan.steps * size * lanes
     whole = offset(work, layout.whole)
     keep = scalar(decay, 0)
+    one = scalar(decay, 1)
     for s in range(plan.steps):
         dy = _kept(plan, layout, work, 0, s)
         query = _query(plan, saved, 0, s)
-        add_outer_products(
-            whole, False, dy, step, query, step, plan.time, scalar(decay, 1), decay, keep, size
-        )
-        keep = scalar(decay, 1)
+        add_outer_products(whole, 0, dy, step, query, step, plan.time, one, decay, keep, size)
+        keep = one
     area = size * size
-    from_lines(whole, row_start(out, number, area), area, count, dump, area)
+    out = row_start(pointer(tensors.memory_gradient, decay), number, area)
+    count = min(lanes, plan.batch - number * lanes)
+    from_lines(whole, out, area, count, offset(work, lanes), area)
 
 
-@helper
-def _typed(addresses: Any, like: Any) -> Any:
-    """Turn the eleven addresses of the backward into pointers."""
-    return (
-        pointer(addresses[0], like), pointer(addresses[1], like), pointer(addresses[2], like),
-        pointer(addresses[3], like), pointer(addresses[4], like), pointer(addresses[5], like),
-        pointer(addresses[6], like), pointer(addresses[7], like), pointer(addresses[8], like),
-        pointer(addresses[9], like), pointer(addresses[10], like),
-    )  # fmt: skip
+@kernel
+def reduce(
+    plan_address: int, layout_address: int, address_address: int, worker: int, workers: int,
+    like: Any,
+) -> None:  # fmt: skip
+    """The gradients that all row blocks share, in an order that does not depend on the workers.
 
-
-@helper
-def _weight_strip(plan: Plan, layout: BackwardPlan, tensors: Any, strip: int) -> None:
-    """Some rows of ∂W = Σ dz(t) h(t-1)ᵀ, over all row blocks in order."""
-    dz = offset(tensors[8], layout.blocks + layout.dz)
-    history = offset(tensors[1], plan.history)
-    skip = 0 if plan.has_hidden else 1  # h(0) is zero
-    weight_gradient_strip(
-        dz, history, plan.time, skip, plan.blocks, layout.block_stride, plan.saved_stride,
-        tensors[9], plan.hidden, strip,
-    )  # fmt: skip
-
-
-@helper
-def _sum_gains(plan: Plan, layout: BackwardPlan, tensors: Any) -> None:
-    """The gradients of gains, biases, λ and η: over row blocks in order, then over lanes."""
-    gains = offset(tensors[8], layout.blocks + layout.gains)
+    ∂W = Σ dz(t) h(t-1)ᵀ, some rows for each worker; the first adds up those of gains, biases, λ and η too.
+    """
+    plan = read_plan(plan_address)
+    layout = read_layout(layout_address)
+    tensors = read_addresses(address_address)
+    scratch = pointer(tensors.scratch, like)
+    dz = offset(scratch, layout.dz)
+    history = offset(pointer(tensors.saved, like), plan.history)
+    skip = 1 - plan.has_hidden  # h(0) is zero
+    for strip in range(worker, strips(plan.hidden), workers):
+        weight_gradient_strip(
+            dz, history, skip, plan.time, plan.blocks, layout.block_stride, plan.saved_stride,
+            pointer(tensors.weight_gradient, like), plan.hidden, strip,
+        )  # fmt: skip
+    if worker > 0:
+        return
+    gains = offset(scratch, layout.gains)
     for k in range(layout.gain_lines):
         line = zeros(gains, 1)[0]
         for block in range(plan.blocks):
             line = line + load(gains, block * layout.block_stride + k * plan.lanes)
-        put(tensors[10], k, total(line))
-
-
-@kernel
-def backward(
-    values: Any, layout_values: Any, addresses: Any, workers: int, decay: Any, rate: Any,
-    inverse: Any,
-) -> None:  # fmt: skip
-    """Run the backward on this thread."""
-    plan = Plan(*values)
-    layout = BackwardPlan(*layout_values)
-    tensors = _typed(addresses, decay)
-    pack(tensors[0], tensors[8], plan.hidden, True)
-    for block in range(plan.blocks):
-        backward_block(plan, layout, tensors, block, 0, decay, rate, inverse)
-    for strip in range(strips(plan.hidden)):
-        _weight_strip(plan, layout, tensors, strip)
-    _sum_gains(plan, layout, tensors)
+        put(pointer(tensors.parameter_gradients, like), k, total(line))
 
 
 @kernel(parallel=True)
 def backward_parallel(
-    values: Any, layout_values: Any, addresses: Any, workers: int, decay: Any, rate: Any,
-    inverse: Any,
+    plan_address: int, layout_address: int, address_address: int, workers: int, decay: Any,
+    rate: Any, inverse: Any,
 ) -> None:  # fmt: skip
-    """Run the backward on `workers` threads; the result has the same bits as on one."""
-    plan = Plan(*values)
-    layout = BackwardPlan(*layout_values)
-    tensors = _typed(addresses, decay)
-    pack(tensors[0], tensors[8], plan.hidden, True)
+    """Run the backward on `workers` threads."""
     for worker in numba.prange(workers):
-        for block in range(worker, plan.blocks, workers):
-            backward_block(plan, layout, tensors, block, worker, decay, rate, inverse)
+        run_backward(
+            plan_address, layout_address, address_address, worker, workers, decay, rate, inverse
+        )
     for worker in numba.prange(workers):
-        for strip in range(worker, strips(plan.hidden), workers):
-            _weight_strip(plan, layout, tensors, strip)
-    _sum_gains(plan, layout, tensors)
+        run_reduce(plan_address, layout_address, address_address, worker, workers, inverse)
+
+
+run_backward = backward.dispatcher
+run_reduce = reduce.dispatcher

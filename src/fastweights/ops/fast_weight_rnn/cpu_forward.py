@@ -22,14 +22,19 @@ from fastweights.ops.fast_weight_rnn.cpu_contract import (
     score,
     symmetric,
 )
-from fastweights.ops.fast_weight_rnn.cpu_layout import from_lines, row_start, to_lines
+from fastweights.ops.fast_weight_rnn.cpu_layout import (
+    from_lines,
+    read_addresses,
+    read_plan,
+    row_start,
+    to_lines,
+)
 from fastweights.ops.fast_weight_rnn.cpu_norm import activate, add_lines, clear, normalise, power
-from fastweights.ops.fast_weight_rnn.cpu_plan import Plan
 
 
 @helper
 def _read(
-    plan: Plan,
+    plan: Any,
     saved: Any,
     scratch: Any,
     t: int,
@@ -57,17 +62,19 @@ def _read(
         store(scratch, k * lanes, load(scores, k * lanes) * splat(weight))
         weight *= decay
     mix(history, state, n, scratch, z, y, plan.hidden)
+    product = offset(scratch, plan.chunk * lanes)
     if chunk > 0:
         border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
-        symmetric(border, query, splat(power(decay, n)), y, plan.hidden)
+        clear(product, plan.hidden)
+        symmetric(border, query, product, plan.hidden)
+        add_lines(y, product, splat(power(decay, n)), plan.hidden)
     if plan.has_memory:
-        product = offset(scratch, plan.chunk * lanes)
         score(offset(saved, plan.initial), state, plan.hidden, query, product, plan.hidden)
         add_lines(y, product, splat(power(decay, t)), plan.hidden)
 
 
 @helper
-def _close_chunk(plan: Plan, saved: Any, chunk: int, decay: Any, rate: Any) -> None:
+def _close_chunk(plan: Any, saved: Any, chunk: int, decay: Any, rate: Any) -> None:
     """The symmetric part of A at the end of a chunk: λ^C Aᶜ + η Σ λ^(C-n) h hᵀ."""
     state = plan.hidden * plan.lanes
     last = offset(saved, plan.history + (chunk + 1) * plan.chunk * state)
@@ -79,132 +86,102 @@ def _close_chunk(plan: Plan, saved: Any, chunk: int, decay: Any, rate: Any) -> N
         for k in range(0, plan.border_stride, plan.lanes):
             store(border, k, load(old, k))
     add_outer_products(
-        border, True, last, -state, last, -state, plan.chunk, rate, decay, keep, plan.hidden
+        border, 1, last, -state, last, -state, plan.chunk, rate, decay, keep, plan.hidden
     )
-
-
-@helper
-def forward_block(
-    plan: Plan,
-    addresses: Any,
-    block: int,
-    worker: int,
-    strides: Any,
-    decay: Any,
-    rate: Any,
-    eps: Any,
-    inverse: Any,
-) -> None:
-    """Run the whole sequence of one row block."""
-    drive, _, weight, bias, first_weight, first_bias, initial, memory, outputs, saved, scratch = (
-        addresses
-    )
-    size, lanes, time = plan.hidden, plan.lanes, plan.time
-    state = size * lanes
-    count = min(lanes, plan.batch - block * lanes)
-    drive = row_start(drive, block, time * size)
-    outputs = row_start(outputs, block, time * size)
-    saved = offset(saved, block * plan.saved_stride)
-    packed = scratch
-    spare = offset(scratch, strides[0] + worker * strides[1])
-    dump = offset(spare, lanes)
-    z = offset(dump, lanes)
-    y = offset(z, state)
-    work = offset(y, state)
-    clear(spare, 1)
-    if plan.has_hidden:
-        to_lines(
-            row_start(initial, block, size), size, count, spare, offset(saved, plan.history), size
-        )
-    else:
-        clear(offset(saved, plan.history), size)
-    if plan.has_memory:
-        whole = size * size
-        to_lines(
-            row_start(memory, block, whole), whole, count, spare, offset(saved, plan.initial), whole
-        )
-    for t in range(time):
-        if t > 0 and t % plan.chunk == 0:
-            _close_chunk(plan, saved, t // plan.chunk - 1, decay, rate)
-        previous = offset(saved, plan.history + t * state)
-        to_lines(offset(drive, t * size), time * size, count, spare, z, size)
-        if t > 0 or plan.has_hidden:
-            dense(packed, previous, z, size)
-        query = previous
-        if not plan.flat:
-            query = offset(saved, plan.queries + t * plan.steps * state)
-            if plan.preliminary:
-                standard = offset(saved, plan.preliminary_standard + t * state)
-                scale = offset(saved, plan.preliminary_scale + t * lanes)
-                normalise(
-                    z, first_weight, first_bias, eps, inverse, plan.use_tanh != 0, standard, scale,
-                    query, size,
-                )  # fmt: skip
-            else:
-                activate(z, query, plan.use_tanh != 0, size)
-        for s in range(plan.steps):
-            _read(plan, saved, work, t, s, query, z, y, decay, rate)
-            query = offset(query, state)
-            if s == plan.steps - 1:
-                query = offset(previous, state)
-            if plan.norm:
-                standard = offset(saved, plan.standard + (t * plan.steps + s) * state)
-                scale = offset(saved, plan.scale + (t * plan.steps + s) * lanes)
-                normalise(
-                    y, weight, bias, eps, inverse, plan.use_tanh != 0, standard, scale, query, size
-                )
-            else:
-                activate(y, query, plan.use_tanh != 0, size)
-        from_lines(
-            offset(previous, state), offset(outputs, t * size), time * size, count, dump, size
-        )
-
-
-@helper
-def typed(addresses: Any, like: Any) -> Any:
-    """Turn the eleven addresses of the forward into pointers."""
-    return (
-        pointer(addresses[0], like), pointer(addresses[1], like), pointer(addresses[2], like),
-        pointer(addresses[3], like), pointer(addresses[4], like), pointer(addresses[5], like),
-        pointer(addresses[6], like), pointer(addresses[7], like), pointer(addresses[8], like),
-        pointer(addresses[9], like), pointer(addresses[10], like),
-    )  # fmt: skip
 
 
 @kernel
 def forward(
-    values: Any,
-    addresses: Any,
+    plan_address: int,
+    address_address: int,
+    worker: int,
     workers: int,
-    strides: Any,
     decay: Any,
     rate: Any,
     eps: Any,
     inverse: Any,
 ) -> None:
-    """Run the forward on this thread."""
-    plan = Plan(*values)
-    tensors = typed(addresses, eps)
-    pack(tensors[1], tensors[10], plan.hidden, False)
-    for block in range(plan.blocks):
-        forward_block(plan, tensors, block, 0, strides, decay, rate, eps, inverse)
+    """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H and sets the type with the others."""
+    plan = read_plan(plan_address)
+    tensors = read_addresses(address_address)
+    size, lanes, time = plan.hidden, plan.lanes, plan.time
+    state = size * lanes
+    weight, bias = pointer(tensors.norm_weight, eps), pointer(tensors.norm_bias, eps)
+    scratch = offset(pointer(tensors.scratch, eps), worker * plan.forward_stride)
+    spare, dump = scratch, offset(scratch, lanes)
+    z = offset(scratch, 2 * lanes)
+    y = offset(z, state)
+    work = offset(y, state)
+    packed = offset(work, state + plan.chunk * lanes)
+    pack(pointer(tensors.recurrent_weight, eps), packed, size, 0)
+    clear(spare, 1)
+    for block in range(worker, plan.blocks, workers):
+        count = min(lanes, plan.batch - block * lanes)
+        drive = row_start(pointer(tensors.drive, eps), block, time * size)
+        outputs = row_start(pointer(tensors.outputs, eps), block, time * size)
+        saved = offset(pointer(tensors.saved, eps), block * plan.saved_stride)
+        history = offset(saved, plan.history)
+        if plan.has_hidden:
+            hidden = row_start(pointer(tensors.hidden, eps), block, size)
+            to_lines(hidden, size, count, spare, history, size)
+        else:
+            clear(history, size)
+        if plan.has_memory:
+            area = size * size
+            memory = row_start(pointer(tensors.memory, eps), block, area)
+            to_lines(memory, area, count, spare, offset(saved, plan.initial), area)
+        for t in range(time):
+            if t > 0 and t % plan.chunk == 0:
+                _close_chunk(plan, saved, t // plan.chunk - 1, decay, rate)
+            previous = offset(history, t * state)
+            to_lines(offset(drive, t * size), time * size, count, spare, z, size)
+            if t > 0 or plan.has_hidden:
+                dense(packed, previous, z, size)
+            query = previous
+            if not plan.flat:
+                query = offset(saved, plan.queries + t * plan.steps * state)
+                if plan.preliminary:
+                    first_weight = pointer(tensors.preliminary_norm_weight, eps)
+                    first_bias = pointer(tensors.preliminary_norm_bias, eps)
+                    standard = offset(saved, plan.preliminary_standard + t * state)
+                    scale = offset(saved, plan.preliminary_scale + t * lanes)
+                    normalise(
+                        z, first_weight, first_bias, eps, inverse, plan.use_tanh, standard, scale,
+                        query, size,
+                    )  # fmt: skip
+                else:
+                    activate(z, query, plan.use_tanh, size)
+            for s in range(plan.steps):
+                _read(plan, saved, work, t, s, query, z, y, decay, rate)
+                query = offset(query, state)
+                if s == plan.steps - 1:
+                    query = offset(previous, state)
+                if plan.norm:
+                    place = t * plan.steps + s
+                    standard = offset(saved, plan.standard + place * state)
+                    scale = offset(saved, plan.scale + place * lanes)
+                    normalise(
+                        y, weight, bias, eps, inverse, plan.use_tanh, standard, scale, query, size
+                    )
+                else:
+                    activate(y, query, plan.use_tanh, size)
+            new = offset(previous, state)
+            from_lines(new, offset(outputs, t * size), time * size, count, dump, size)
 
 
 @kernel(parallel=True)
 def forward_parallel(
-    values: Any,
-    addresses: Any,
+    plan_address: int,
+    address_address: int,
     workers: int,
-    strides: Any,
     decay: Any,
     rate: Any,
     eps: Any,
     inverse: Any,
 ) -> None:
-    """Run the forward on `workers` threads, each taking every workers-th row block."""
-    plan = Plan(*values)
-    tensors = typed(addresses, eps)
-    pack(tensors[1], tensors[10], plan.hidden, False)
+    """Run the forward on `workers` threads."""
     for worker in numba.prange(workers):
-        for block in range(worker, plan.blocks, workers):
-            forward_block(plan, tensors, block, worker, strides, decay, rate, eps, inverse)
+        run_forward(plan_address, address_address, worker, workers, decay, rate, eps, inverse)
+
+
+run_forward = forward.dispatcher

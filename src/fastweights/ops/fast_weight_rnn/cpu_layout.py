@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.record import reader
 from fastweights.kernels.simd import (
     at,
     lane_count,
     offset,
     put,
     store,
-    transpose_back,
-    transpose_tile,
-    zeros,
 )
+from fastweights.kernels.transpose import transpose_back, transpose_tile
+from fastweights.ops.fast_weight_rnn.cpu_plan import Addresses, BackwardPlan, Plan
+
+read_plan = reader(Plan._fields)
+read_layout = reader(BackwardPlan._fields)
+read_addresses = reader(Addresses._fields)
 
 
 @helper

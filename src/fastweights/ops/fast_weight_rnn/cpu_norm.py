@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.elementary import tanh
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -16,9 +18,7 @@ from fastweights.kernels.simd import (
     scalar,
     splat,
     store,
-    tanh,
     where_positive,
-    zeros,
 )
 
 
@@ -60,9 +60,10 @@ def clear(y: Any, size: int) -> None:
 
 
 @helper
-def dot_lines(x: Any, y: Any, zero: Any, size: int) -> Any:
+def dot_lines(x: Any, y: Any, size: int) -> Any:
     """⟨x, y⟩ in every lane, in four chains."""
     lanes = lane_count(x)
+    zero = zeros(x, 1)[0]
     a, b, c, d = zero, zero, zero, zero
     k = 0
     last = size * lanes
@@ -120,7 +121,7 @@ def _variance(y: Any, mean: Any, zero: Any, inverse: Any, size: int) -> Any:
 
 
 @helper
-def activate(y: Any, out: Any, use_tanh: bool, size: int) -> None:
+def activate(y: Any, out: Any, use_tanh: int, size: int) -> None:
     """out = f(y)."""
     lanes = lane_count(y)
     if use_tanh:
@@ -138,7 +139,7 @@ def normalise(
     bias: Any,
     eps: Any,
     inverse: Any,
-    use_tanh: bool,
+    use_tanh: int,
     standard: Any,
     scale: Any,
     out: Any,
@@ -164,7 +165,7 @@ def normalise(
 
 
 @helper
-def activate_backward(gradient: Any, out: Any, use_tanh: bool, result: Any, size: int) -> None:
+def activate_backward(gradient: Any, out: Any, use_tanh: int, result: Any, size: int) -> None:
     """result = f'(…) gradient, with the slope taken from the activation f(…) itself."""
     lanes = lane_count(out)
     if use_tanh:

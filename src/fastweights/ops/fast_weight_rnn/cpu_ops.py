@@ -17,8 +17,8 @@ from torch import Tensor
 
 from fastweights.kernels import threads
 from fastweights.ops.fast_weight_rnn.cpu_plan import (
+    Addresses,
     Plan,
-    forward_scratch,
     make_backward_plan,
     make_plan,
 )
@@ -102,6 +102,7 @@ def forward_op(
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
     """Run the forward; λ and η come as a tensor or, where that is None, as a number."""
+    from fastweights.kernels.record import pack_integers
     from fastweights.ops.fast_weight_rnn import cpu_forward
 
     drive = drive.contiguous()
@@ -122,38 +123,35 @@ def forward_op(
     )
     outputs = torch.empty_like(drive)
     saved = drive.new_empty(plan.blocks * plan.saved_stride)
-    shared, each = forward_scratch(plan)
     workers = threads.count(plan.blocks)
-    scratch = _scratch(shared + workers * each, drive)
-    addresses = (
-        drive.data_ptr(),
-        recurrent_weight.data_ptr(),
-        _address(norm_weight),
-        _address(norm_bias),
-        _address(first_weight),
-        _address(first_bias),
-        _address(hidden),
-        _address(memory),
-        outputs.data_ptr(),
-        saved.data_ptr(),
-        scratch.data_ptr(),
+    scratch = _scratch(workers * plan.forward_stride, drive)
+    addresses = Addresses(
+        recurrent_weight=recurrent_weight.data_ptr(),
+        norm_weight=_address(norm_weight),
+        norm_bias=_address(norm_bias),
+        preliminary_norm_weight=_address(first_weight),
+        preliminary_norm_bias=_address(first_bias),
+        hidden=_address(hidden),
+        memory=_address(memory),
+        saved=saved.data_ptr(),
+        scratch=scratch.data_ptr(),
+        drive=drive.data_ptr(),
+        outputs=outputs.data_ptr(),
     )
+    integers, starts = pack_integers(plan, addresses)
     real = _real(drive)
-    arguments = (
-        tuple(plan),
-        addresses,
-        workers,
-        (shared, each),
+    numbers = (
         real(_number(decay, decay_value)),
         real(_number(rate, rate_value)),
         real(norm_eps),
         real(1 / plan.hidden),
     )
     if workers == 1:
-        cpu_forward.forward(*arguments)
+        cpu_forward.forward(*starts, 0, 1, *numbers)
     else:
         with threads.parallel(workers):
-            cpu_forward.forward_parallel(*arguments)
+            cpu_forward.forward_parallel(*starts, workers, *numbers)
+    del integers
     return outputs, saved
 
 
@@ -183,6 +181,7 @@ def backward_op(
     wants_scalars: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Run the backward; gradients of what was not given are empty."""
+    from fastweights.kernels.record import pack_integers
     from fastweights.ops.fast_weight_rnn import cpu_backward
 
     gradient = gradient.contiguous()
@@ -205,34 +204,34 @@ def backward_op(
     scratch = _scratch(size, gradient)
     results = _empty_gradients(gradient, has_hidden, has_memory)
     drive_gradient, weight_gradient, parameters, hidden_gradient, memory_gradient = results
-    addresses = (
-        recurrent_weight.data_ptr(),
-        saved.data_ptr(),
-        _address(norm_weight),
-        _address(first_weight),
-        gradient.data_ptr(),
-        drive_gradient.data_ptr(),
-        hidden_gradient.data_ptr(),
-        memory_gradient.data_ptr(),
-        scratch.data_ptr(),
-        weight_gradient.data_ptr(),
-        parameters.data_ptr(),
+    addresses = Addresses(
+        recurrent_weight=recurrent_weight.data_ptr(),
+        norm_weight=_address(norm_weight),
+        norm_bias=0,
+        preliminary_norm_weight=_address(first_weight),
+        preliminary_norm_bias=0,
+        hidden=0,
+        memory=0,
+        saved=saved.data_ptr(),
+        scratch=scratch.data_ptr(),
+        gradient=gradient.data_ptr(),
+        drive_gradient=drive_gradient.data_ptr(),
+        weight_gradient=weight_gradient.data_ptr(),
+        parameter_gradients=parameters.data_ptr(),
+        hidden_gradient=hidden_gradient.data_ptr(),
+        memory_gradient=memory_gradient.data_ptr(),
     )
+    integers, starts = pack_integers(plan, layout, addresses)
     real = _real(gradient)
-    arguments = (
-        tuple(plan),
-        tuple(layout),
-        addresses,
-        workers,
-        real(_number(decay, decay_value)),
-        real(_number(rate, rate_value)),
-        real(1 / plan.hidden),
-    )
+    inverse = real(1 / plan.hidden)
+    numbers = (real(_number(decay, decay_value)), real(_number(rate, rate_value)), inverse)
     if workers == 1:
-        cpu_backward.backward(*arguments)
+        cpu_backward.backward(*starts, 0, 1, *numbers)
+        cpu_backward.reduce(*starts, 0, 1, inverse)
     else:
         with threads.parallel(workers):
-            cpu_backward.backward_parallel(*arguments)
+            cpu_backward.backward_parallel(*starts, workers, *numbers)
+    del integers
     return results
 
 

@@ -25,6 +25,7 @@ class Plan(NamedTuple):
         scores_stride: scalars of scores for one chunk.
         borders, border_stride: the symmetric part of A at the start of chunks 1, 2, …
         initial: A(0), row by row.
+        forward_stride: scalars of scratch for each worker of the forward.
     """
 
     batch: int
@@ -53,14 +54,37 @@ class Plan(NamedTuple):
     borders: int
     border_stride: int
     initial: int
+    forward_stride: int
+
+
+class Addresses(NamedTuple):
+    """Where the tensors of a call lie, forward and backward; 0 where there is none."""
+
+    recurrent_weight: int
+    norm_weight: int
+    norm_bias: int
+    preliminary_norm_weight: int
+    preliminary_norm_bias: int
+    hidden: int
+    memory: int
+    saved: int
+    scratch: int
+    drive: int = 0
+    outputs: int = 0
+    gradient: int = 0
+    drive_gradient: int = 0
+    weight_gradient: int = 0
+    parameter_gradients: int = 0
+    hidden_gradient: int = 0
+    memory_gradient: int = 0
 
 
 def triangle_lines(hidden: int, rows: int) -> int:
-    """Return the lines of a symmetric matrix kept as panels of `rows` rows, then 4, 2 and 1."""
+    """Return the lines of a symmetric matrix kept as panels of `rows` rows, then single rows."""
     lines = row = 0
     while row < hidden:
         left = hidden - row
-        height = rows if left >= rows else 4 if left >= 4 else 2 if left >= 2 else 1
+        height = rows if left >= rows else 1
         row += height
         lines += height * row
     return lines
@@ -122,15 +146,13 @@ def make_plan(
         saved_stride=end,
         scores_stride=steps * _pairs(chunk) * lanes,
         border_stride=triangle_lines(hidden, rows) * lanes,
+        forward_stride=(2 + 3 * hidden + chunk) * lanes + _round_up(hidden * hidden, lanes),
         **offsets,
     )
 
 
-def forward_scratch(plan: Plan) -> tuple[int, int]:
-    """Return the scalars of scratch shared by the forward's workers, and of each worker."""
-    state = plan.hidden * plan.lanes
-    shared = -(-plan.hidden * plan.hidden // plan.lanes) * plan.lanes
-    return shared, 2 * plan.lanes + 3 * state + plan.chunk * plan.lanes
+def _round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
 
 
 class BackwardPlan(NamedTuple):
@@ -138,7 +160,7 @@ class BackwardPlan(NamedTuple):
 
     Attributes:
         wants_scalars: whether the gradients of λ and η are made.
-        blocks, block_stride: where the part of the first row block begins, and the size of a part, in which start at:
+        block_stride: scalars for each row block, in which start at:
         dz: the gradient by z(t), a state for each step.
         gains: the gradients of gain, bias, preliminary gain and bias, summed over time, then those of λ and η.
         gain_lines: how many lines those are.
@@ -151,10 +173,10 @@ class BackwardPlan(NamedTuple):
         products: ⟨h(τ), dy⟩ of one read.
         symmetric: G.
         whole: ∂A(0).
+        packed: Wᵀ, in panels.
     """
 
     wants_scalars: int
-    blocks: int
     block_stride: int
     dz: int
     gains: int
@@ -172,6 +194,7 @@ class BackwardPlan(NamedTuple):
     products: int
     symmetric: int
     whole: int
+    packed: int
 
 
 def _offsets(sizes: dict[str, int], start: int = 0) -> tuple[dict[str, int], int]:
@@ -204,14 +227,13 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
             "products": plan.chunk * lanes,
             "symmetric": plan.border_stride if plan.chunks > 1 else 0,
             "whole": plan.hidden * state if plan.has_memory else 0,
+            "packed": _round_up(plan.hidden * plan.hidden, lanes),
         },
         2 * lanes,
     )
-    blocks = -(-plan.hidden * plan.hidden // lanes) * lanes
-    first_worker = blocks + plan.blocks * block_stride
+    first_worker = plan.blocks * block_stride
     layout = BackwardPlan(
         wants_scalars=int(wants_scalars),
-        blocks=blocks,
         block_stride=block_stride,
         gain_lines=4 * plan.hidden + 2,
         workers=first_worker,

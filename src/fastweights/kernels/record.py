@@ -1,0 +1,74 @@
+"""Named integers in memory, for kernels that need many: one argument instead of forty.
+
+A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `address` lays it out as 64-bit integers,
+and `reader(Class)` makes the function that kernels call to see them as attributes again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic, models, register_model
+
+
+class Record(types.Type):
+    """The Numba type of a pointer to the integers of a `NamedTuple` class."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self.fields = fields
+        super().__init__(name=f"Record({', '.join(fields)})")
+
+
+@register_model(Record)
+class RecordModel(models.PrimitiveModel):
+    """A `Record` is a pointer to 64-bit integers."""
+
+    def __init__(self, manager: Any, fe_type: Record) -> None:
+        super().__init__(manager, fe_type, ir.IntType(64).as_pointer())
+
+
+@infer_getattr
+class RecordAttribute(AttributeTemplate):
+    """Every field is an integer."""
+
+    key = Record
+
+    def generic_resolve(self, record: Record, name: str) -> Any:
+        return types.int64 if name in record.fields else None
+
+
+@lower_getattr_generic(Record)
+def _load_field(context: Any, builder: Any, kind: Record, record: Any, name: str) -> Any:
+    place = builder.gep(record, [ir.IntType(64)(kind.fields.index(name))])
+    return builder.load(place)
+
+
+def reader(fields: tuple[str, ...]) -> Callable[[int], Any]:
+    """Make the function by which kernels read a record of these fields at an address."""
+    kind = Record(fields)
+
+    @intrinsic
+    def read(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+
+        return kind(types.int64), codegen
+
+    return read
+
+
+def pack_integers(*records: tuple[int, ...]) -> tuple[array[int], list[int]]:
+    """Lay records out as 64-bit integers: the memory, to be kept until the kernel returns, and each one's address."""
+    memory = array("q")
+    starts = []
+    for record in records:
+        starts.append(8 * len(memory))
+        memory.extend(record)
+    base = memory.buffer_info()[0]
+    return memory, [base + start for start in starts]
