@@ -1,0 +1,35 @@
+"""Figures: a run's numbers or a trace in, a matplotlib figure or an animated GIF out.
+
+Nothing here trains, shows a window or touches pyplot's global state; `save` writes a figure to disk.
+"""
+
+from fastweights.errors import UserError
+
+try:
+    import matplotlib as _matplotlib  # noqa: F401
+except ImportError as _missing:
+    raise UserError('figures need matplotlib: pip install "fastweights[viz]"') from _missing
+
+from fastweights.figures.animation import animate
+from fastweights.figures.attention import attention
+from fastweights.figures.comparison import comparison
+from fastweights.figures.curves import training_curves
+from fastweights.figures.files import save
+from fastweights.figures.hidden import hidden_trace
+from fastweights.figures.memory import memory_evolution
+from fastweights.figures.saturation import saturation
+from fastweights.figures.slots import slot_accuracy
+from fastweights.figures.table import error_table
+
+__all__ = [
+    "animate",
+    "attention",
+    "comparison",
+    "error_table",
+    "hidden_trace",
+    "memory_evolution",
+    "saturation",
+    "save",
+    "slot_accuracy",
+    "training_curves",
+]

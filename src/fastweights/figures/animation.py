@@ -1,0 +1,184 @@
+"""An animated picture of a memory at work: A and h, symbol by symbol, up to the answer."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.image import AxesImage
+from PIL import Image
+
+from fastweights.errors import UserError, unknown
+from fastweights.figures import inside, style
+from fastweights.figures.files import write
+from fastweights.nn.base import Trace
+
+SECONDS_A_STEP, SECONDS_AT_THE_END = 0.6, 2.4
+COLOURS = 96
+
+
+@style.styled
+def animate(
+    trace: Trace,
+    symbols: str,
+    path: str | os.PathLike[str],
+    *,
+    answer: str | None = None,
+    row: int = 0,
+    dpi: int = 110,
+) -> Path:
+    """Write a GIF that loops for ever: the symbol read, the fast weights A(t), the hidden state h(t), the attention.
+
+    Args:
+        trace: of a backbone with a fast memory, its memory kept at every step.
+        symbols: the sequence, one symbol a step.
+        path: where to, ending in .gif; a file there is replaced in one move.
+        answer: shown with the last step, such as "9 (99.8 %)".
+        row: of the batch.
+        dpi: dots per inch of the 6 × 3 inches.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: if the trace lacks the memory at some step, symbols or row do not fit it, or the file cannot be
+            written.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from fastweights import FastWeightRNN
+        >>> from fastweights.figures import animate
+        >>> trace = FastWeightRNN(3, 8).trace(torch.eye(3)[None])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     animate(trace, "a1?", f"{folder}/memory.gif", answer="1", dpi=40).name
+        'memory.gif'
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".gif":
+        raise unknown("kind of animation", target.suffix.removeprefix(".") or target.name, ["gif"])
+    stage = _Stage(trace, symbols, row, answer, dpi)
+    pictures = [stage.picture(step) for step in range(len(symbols))]
+    # One palette for all: colours do not flicker, and unchanged parts cost nothing.
+    palette = _palette(pictures)
+    reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    content = io.BytesIO()
+    reduced[0].save(
+        content,
+        format="GIF",
+        save_all=True,
+        append_images=reduced[1:],
+        duration=_durations(len(symbols)),
+        loop=0,
+        optimize=True,
+    )
+    return write(target, content.getvalue())
+
+
+def _durations(steps: int) -> list[int]:
+    """Milliseconds that each frame stays; long sequences go faster."""
+    each = SECONDS_A_STEP * min(1.0, 20 / steps)
+    return [round(1000 * each)] * (steps - 1) + [round(1000 * SECONDS_AT_THE_END)]
+
+
+class _Stage:
+    """A figure drawn once, whose contents change from step to step."""
+
+    def __init__(self, trace: Trace, symbols: str, row: int, answer: str | None, dpi: int) -> None:
+        inside.check(trace, symbols, row)
+        self.memory = inside.memory(trace, row)
+        if trace.memory_steps != tuple(range(len(symbols))):
+            raise UserError(
+                "an animation needs the memory of every step: trace with memory_steps=None"
+            )
+        self.hidden = inside.hidden(trace, row)
+        self.shares = None
+        if trace.read_weights is not None:
+            self.shares = inside.shares(trace, row, -1)
+        self.symbols, self.answer = symbols, answer
+        self.figure = style.figure(6.0, 3.1)
+        self.figure.set_dpi(dpi)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self._build()
+
+    def _build(self) -> None:
+        mosaic = self.figure.subplot_mosaic(
+            [["sequence", "sequence"], ["memory", "hidden"]],
+            height_ratios=(1, 2.8),
+            width_ratios=(1, 1.25),
+        )
+        self._build_sequence(mosaic["sequence"])
+        self._build_memory(mosaic["memory"])
+        self._build_hidden(mosaic["hidden"])
+        self.canvas.draw()
+        # Laid out once: later steps must not make the panels jump.
+        self.figure.set_layout_engine("none")
+
+    def _build_sequence(self, axes: Axes) -> None:
+        steps = len(self.symbols)
+        self.texts = [
+            axes.text(place, -0.1, symbol, ha="center", va="top", fontsize=13 if steps <= 30 else 7)
+            for place, symbol in enumerate(self.symbols)
+        ]
+        self.bars = axes.bar(range(steps), [0.0] * steps, width=0.6, color=style.BLUE)
+        self.reply = axes.text(
+            steps + 0.1, -0.1, "", ha="left", va="top", fontsize=11, color=style.VERMILLION
+        )
+        room = 0 if self.answer is None else 0.04 * steps + 0.3 * (len(self.answer) + 2)
+        axes.set(xlim=(-0.7, steps - 0.3 + room), ylim=(-0.75, 1.05))
+        axes.set_axis_off()
+        name = "what this step attends to" if self.shares is not None else ""
+        axes.set_title(name, loc="left", fontsize=8, color=style.BLUE)
+
+    def _build_memory(self, axes: Axes) -> None:
+        cmap, norm = style.colours(self.memory)
+        self.matrix = axes.imshow(self.memory[-1], cmap=cmap, norm=norm, aspect="auto")
+        axes.set(title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i")
+        self._bar(self.matrix, axes)
+
+    def _build_hidden(self, axes: Axes) -> None:
+        cmap, norm = style.colours(self.hidden)
+        self.columns = axes.imshow(self.hidden.T, cmap=cmap, norm=norm, aspect="auto")
+        axes.set(title="hidden state h(t)", xlabel="symbol read at step t", ylabel="hidden unit i")
+        style.symbol_ticks(axes, self.symbols)
+        self._bar(self.columns, axes)
+
+    def _bar(self, image: AxesImage, axes: Axes) -> None:
+        axes.spines[:].set_visible(False)
+        bar = self.figure.colorbar(image, ax=axes, pad=0.02, aspect=20)
+        bar.outline.set_visible(False)
+
+    def picture(self, step: int) -> Image.Image:
+        """Draw one step."""
+        for place, text in enumerate(self.texts):
+            colour = style.BLACK if place < step else "#BBBBBB"
+            text.set_color(style.VERMILLION if place == step else colour)
+            text.set_fontweight("bold" if place == step else "normal")
+        heights = np.zeros(len(self.symbols)) if self.shares is None else abs(self.shares[step])
+        for bar, height in zip(self.bars, heights, strict=True):
+            bar.set_height(height)
+        last = step == len(self.symbols) - 1
+        self.reply.set_text(f"→ {self.answer}" if last and self.answer is not None else "")
+        self.matrix.set_data(self.memory[step])
+        self.columns.set_data(_up_to(self.hidden, step).T)
+        self.canvas.draw()
+        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
+
+
+def _up_to(hidden: Float[np.ndarray, "time hidden"], step: int) -> np.ma.MaskedArray:
+    """Leave blank what has not happened yet."""
+    later = np.arange(len(hidden))[:, None] > step
+    return np.ma.masked_array(hidden, np.broadcast_to(later, hidden.shape))
+
+
+def _palette(pictures: list[Image.Image]) -> Image.Image:
+    """Choose the colours that serve all pictures best."""
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (width, height * len(pictures)))
+    for index, picture in enumerate(pictures):
+        sheet.paste(picture, (0, index * height))
+    return sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)

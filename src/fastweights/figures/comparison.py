@@ -1,0 +1,93 @@
+"""Several runs side by side: accuracy and loss by model, with the spread of their seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from fastweights.errors import UserError
+from fastweights.figures import style
+from fastweights.figures.curves import accuracy_axis
+from fastweights.figures.rows import Rows, series
+
+
+@style.styled
+def comparison(
+    runs: Mapping[str, Sequence[Rows]],
+    *,
+    no_binding_ceiling: float | None = None,
+    best_possible: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw the evaluations of several models: the mean over a model's seeds, ± one standard deviation shaded.
+
+    Args:
+        runs: for each name in the legend, the metrics of its seeds (see `training_curves`): `step` with `accuracy`
+            (0 to 1) and `cross_entropy` (nats). Seeds are averaged at the steps that all of them have.
+        no_binding_ceiling: accuracy, 0 to 1, of a model that binds nothing.
+        best_possible: accuracy, 0 to 1, of a perfect model.
+        title: above the panels.
+
+    Raises:
+        UserError: if there is no run, more than seven names, a run without evaluations, or seeds without a common
+            step.
+
+    Example:
+        >>> from fastweights.figures import comparison
+        >>> seeds = [[{"step": s, "accuracy": a} for s, a in enumerate(row)] for row in ([0.1, 0.9], [0.2, 1.0])]
+        >>> figure = comparison({"fast weights": seeds})
+        >>> [round(float(y)) for y in figure.axes[0].lines[0].get_ydata()]
+        [15, 95]
+    """
+    if not 1 <= len(runs) <= len(style.PALETTE):
+        raise UserError(f"a comparison takes 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    panels = [key for key in ("accuracy", "cross_entropy") if _all_have(runs, key)]
+    if not panels:
+        raise UserError("the runs share no accuracy or cross_entropy to compare")
+    figure = style.figure(style.PAGE if len(panels) == 2 else style.COLUMN, 2.5)
+    columns = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, key in zip(columns, panels, strict=True):
+        looks = zip(style.PALETTE, style.DASHES, strict=True)
+        for (name, seeds), (colour, dashes) in zip(runs.items(), looks, strict=False):
+            steps, values = gather(name, seeds, key)
+            values = values * (100 if key == "accuracy" else 1)
+            count = len(values)
+            label = name if count == 1 else f"{name} ({count} seeds)"
+            mean = values.mean(0)
+            axes.plot(steps, mean, color=colour, linestyle=dashes, label=label, zorder=3)
+            if count > 1:
+                sd = values.std(0, ddof=1)
+                axes.fill_between(
+                    steps, mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0, zorder=2
+                )
+        axes.set_xlabel("training step")
+    if panels[0] == "accuracy":
+        accuracy_axis(columns[0], no_binding_ceiling, best_possible)
+    if panels[-1] == "cross_entropy":
+        columns[-1].set(ylabel="cross-entropy (nats)", yscale="log")
+    handles, labels = columns[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def gather(
+    name: str, seeds: Sequence[Rows], key: str
+) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, "seeds steps"]]:
+    """Stack a series over seeds, at the steps that all of them have."""
+    found = [dict(zip(*series(rows, key), strict=True)) for rows in seeds]
+    shared = sorted(set(found[0]).intersection(*found[1:]))
+    if not shared:
+        raise UserError(f"the runs of {name!r} have no step of {key} in common")
+    return np.array(shared), np.array([[one[step] for step in shared] for one in found])
+
+
+def _all_have(runs: Mapping[str, Sequence[Rows]], key: str) -> bool:
+    return all(
+        len(seeds) > 0 and all(len(series(rows, key)[0]) for rows in seeds)
+        for seeds in runs.values()
+    )

@@ -1,0 +1,97 @@
+"""Training curves of one run: loss, accuracy between its ceilings, gradient norms."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fastweights.errors import UserError, unknown
+from fastweights.figures import style
+from fastweights.figures.rows import Rows, series
+
+SCALES = ("log", "linear")
+
+
+@style.styled
+def training_curves(
+    rows: Rows,
+    *,
+    no_binding_ceiling: float | None = None,
+    best_possible: float | None = None,
+    loss_scale: str = "log",
+    title: str = "",
+) -> Figure:
+    """Draw one run's training.
+
+    Args:
+        rows: the run's metrics, in order. Of each row `step` and, as far as there: `train_loss` and `cross_entropy`
+            (nats), `train_accuracy` and `accuracy` (0 to 1), `train_gradient_norm` (of all weights),
+            `fast_gradient_norm` and `slow_gradient_norm`. A panel whose keys no row has is left out.
+        no_binding_ceiling: accuracy, 0 to 1, of a model that binds nothing; drawn as a line.
+        best_possible: accuracy, 0 to 1, of a perfect model; drawn as a line.
+        loss_scale: "log" or "linear".
+        title: above the panels.
+
+    Raises:
+        UserError: if no row has anything to draw, or for an unknown scale.
+
+    Example:
+        >>> from fastweights.figures import training_curves
+        >>> rows = [{"step": s, "train_loss": 2 / (s + 1), "accuracy": 1 - 1 / (s + 1)} for s in range(9)]
+        >>> [axes.get_ylabel() for axes in training_curves(rows, no_binding_ceiling=0.38).axes]
+        ['cross-entropy (nats)', 'accuracy (%)']
+    """
+    if loss_scale not in SCALES:
+        raise unknown("scale of the loss", loss_scale, SCALES)
+    panels = [panel for panel in (LOSS, ACCURACY, GRADIENTS) if _any(rows, panel)]
+    if not panels:
+        raise UserError("the metrics hold no loss, accuracy or gradient norm to draw")
+    figure = style.figure(max(style.COLUMN, style.PAGE * len(panels) / 3), 2.1)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _draw(axes, rows, panel, scale=100 if panel is ACCURACY else 1)
+        if panel is LOSS:
+            axes.set(ylabel="cross-entropy (nats)", yscale=loss_scale)
+        elif panel is ACCURACY:
+            accuracy_axis(axes, no_binding_ceiling, best_possible)
+        else:
+            axes.set(ylabel="gradient norm", yscale="log")
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+LOSS = {"train_loss": "training", "cross_entropy": "evaluation"}
+ACCURACY = {"train_accuracy": "training", "accuracy": "evaluation"}
+GRADIENTS = {
+    "fast_gradient_norm": "fast weights A(t)",
+    "slow_gradient_norm": "slow weights W",
+    "train_gradient_norm": "all weights, training",
+}
+"""The series of each panel: key of the metrics, and what it is called."""
+
+
+def accuracy_axis(
+    axes: Axes, no_binding_ceiling: float | None, best_possible: float | None
+) -> None:
+    """Scale the y axis in percent and draw the lines of reference (given as 0 to 1)."""
+    axes.set(ylabel="accuracy (%)", ylim=(0, 112), yticks=range(0, 101, 20))
+    if no_binding_ceiling is not None:
+        height = 100 * no_binding_ceiling
+        style.level(axes, height, f"no binding {height:.1f} %")
+    if best_possible is not None:
+        height = 100 * best_possible
+        style.level(axes, height, f"best possible {height:.4g} %", side="left")
+
+
+def _any(rows: Rows, panel: dict[str, str]) -> bool:
+    return any(len(series(rows, key)[0]) for key in panel)
+
+
+def _draw(axes: Axes, rows: Rows, panel: dict[str, str], scale: float) -> None:
+    look = zip(style.PALETTE, style.DASHES, strict=True)
+    for (key, label), (colour, dashes) in zip(panel.items(), look, strict=False):
+        steps, values = series(rows, key)
+        if len(steps):
+            axes.plot(steps, scale * values, label=label, color=colour, linestyle=dashes, zorder=2)
+    axes.set_xlabel("training step")
+    axes.legend(loc="center right" if panel is ACCURACY else "best")

@@ -1,0 +1,79 @@
+"""Figures on disk: whole or not at all, and the same bytes for the same picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from fastweights.errors import UserError, unknown
+from fastweights.figures.style import styled
+
+# Dates would make every copy of a figure differ.
+_DATELESS: dict[str, dict[str, None] | None] = {
+    "png": None,
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+
+
+@styled
+def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
+    """Write a figure as png, pdf or svg, by the ending of its name.
+
+    Args:
+        figure: as the functions of this room return it.
+        path: where to; folders are made as needed. A file there is replaced in one move.
+        dpi: dots per inch of a png, and of images inside a pdf or svg.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: for another ending, or if the file cannot be written.
+
+    Example:
+        >>> from fastweights.figures import save, slot_accuracy
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(slot_accuracy([0.9, 1.0]), f"{folder}/slots.svg").name
+        'slots.svg'
+    """
+    target = Path(path)
+    kind = target.suffix.lower().removeprefix(".")
+    if kind not in _DATELESS:
+        raise unknown("kind of picture", kind or target.name, _DATELESS)
+    if figure.canvas is None or not isinstance(figure.canvas, FigureCanvasAgg):
+        FigureCanvasAgg(figure)
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=dpi, metadata=_DATELESS[kind])
+    return write(target, content.getvalue())
+
+
+def write(target: Path, content: bytes) -> Path:
+    """Write a file under a temporary name and move it into place.
+
+    Raises:
+        UserError: if it cannot be written; nothing half-written stays.
+    """
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except OSError as error:
+        if temporary is not None:
+            with suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+    return target

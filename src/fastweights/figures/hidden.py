@@ -1,0 +1,50 @@
+"""The hidden state, step by step, and how long the vector is."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fastweights.figures import inside, style
+from fastweights.nn.base import Trace
+
+
+@style.styled
+def hidden_trace(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -> Figure:
+    """Draw the hidden state as a heat map, a column a step, over its Euclidean norm.
+
+    Args:
+        trace: of any backbone.
+        symbols: the sequence, one symbol a step.
+        row: of the batch.
+        title: above the panels.
+
+    Raises:
+        UserError: if symbols or row do not fit the trace.
+
+    Example:
+        >>> import torch
+        >>> from fastweights import FastWeightRNN
+        >>> from fastweights.figures import hidden_trace
+        >>> trace = FastWeightRNN(3, 8).trace(torch.eye(3)[None])
+        >>> len(hidden_trace(trace, "a1?").axes[1].patches)
+        3
+    """
+    inside.check(trace, symbols, row)
+    h = inside.hidden(trace, row)
+    cmap, norm = style.colours(h)
+    figure = style.figure(style.COLUMN if len(symbols) <= 16 else style.PAGE, 3.0)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+    image = above.imshow(h.T, cmap=cmap, norm=norm, aspect="auto")
+    above.set_ylabel("hidden unit i")
+    above.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=above, pad=0.02, aspect=18)
+    bar.set_label(r"hidden state $h_i(t)$")
+    bar.outline.set_visible(False)
+    below.bar(range(len(symbols)), np.linalg.norm(h, axis=1), width=0.7, color=style.BLUE)
+    below.set(ylabel=r"norm $\|h(t)\|$", xlabel="symbol read at step t")
+    style.symbol_ticks(below, symbols)
+    above.tick_params(axis="x", length=0, labelbottom=False)
+    if title:
+        figure.suptitle(title)
+    return figure
