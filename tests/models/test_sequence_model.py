@@ -133,9 +133,13 @@ def test_features_need_no_tokens():
         ({"classes": 0}, "classes"),
         ({"embedding": 0}, "embedding"),
         ({"readout": -2}, "readout"),
+        ({"name": 3}, "unknown model .3."),
+        ({"options": 3}, "mapping"),
+        ({"options": {"decay": None}}, "decay"),
         ({"embeding": 3}, "did you mean 'embedding'"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_slips_in_a_configuration(change, word):
     with pytest.raises(UserError, match=word):
         models.from_config({**config(), **change})

@@ -71,6 +71,9 @@ def test_sizes(name, size):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"decay": "a lot"}, ("decay", "a lot", "0 to 1")),
+        ({"input_std": -1.0}, ("input_std", "-1")),
+        ({"norm_gain": float("nan")}, ("norm_gain", "nan")),
         ({"decay": 1.01}, ("decay", "1.01", "0 to 1")),
         ({"decay": float("nan")}, ("decay", "nan")),
         ({"rate": -0.1}, ("rate", "-0.1")),

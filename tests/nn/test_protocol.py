@@ -91,7 +91,7 @@ def test_padding_is_as_if_it_were_not_there(backbone, x, lengths, front, carried
     mask = torch.stack(
         [steps >= 9 - n if prefix else steps < n for n, prefix in zip(lengths, front, strict=True)]
     )
-    spoiled = torch.where(mask[:, :, None], x, 1e6)
+    spoiled = torch.where(mask[:, :, None], x, torch.nan)
     y, end = backbone(spoiled, state if carried else None, mask=mask)
     assert (y[~mask] == 0).all()
     for row, length in enumerate(lengths):
@@ -106,12 +106,13 @@ def test_padding_is_as_if_it_were_not_there(backbone, x, lengths, front, carried
 
 
 def test_padding_carries_no_gradient(backbone, x):
-    mask = torch.tensor([[False] * 2 + [True] * 7, [True] * 9, [True] * 4 + [False] * 5])
-    spoiled = torch.where(mask[:, :, None], x, 1e6).requires_grad_()
-    y, _ = backbone(spoiled, mask=mask)
-    y.square().sum().backward()
-    assert (spoiled.grad[~mask] == 0).all()
-    assert torch.isfinite(spoiled.grad).all() and (spoiled.grad[mask] != 0).any()
+    mask = torch.tensor([[False] * 2 + [True] * 7, [False] * 9, [True] * 4 + [False] * 5])
+    spoiled = torch.where(mask[:, :, None], x, torch.nan).requires_grad_()
+    y, state = backbone(spoiled, mask=mask)
+    (y.square().sum() + sum(tensor.sum() for tensor in states.tensors(state))).backward()
+    assert (spoiled.grad[~mask] == 0).all() and (spoiled.grad[mask] != 0).any()
+    given = [spoiled, *backbone.parameters()]
+    assert all(torch.isfinite(tensor.grad).all() for tensor in given)
 
 
 def test_unbatched(backbone, x):
@@ -123,6 +124,16 @@ def test_unbatched(backbone, x):
     y, end = backbone(x[0], mask=mask)
     short, end_short = backbone(x[0, :4])
     close((y[:4], end), (short, end_short))
+
+
+def test_padding_may_hold_no_class(backbone):
+    if not backbone.takes_classes:
+        pytest.skip("takes vectors only")
+    tokens = torch.tensor([[0, 4, 2, -1], [99, 3, 0, 4]])
+    mask = torch.tensor([[True, True, True, False], [False, True, True, True]])
+    y, _ = backbone(tokens, mask=mask)
+    close(y[:1, :3], backbone(tokens[:1, :3])[0])
+    close(y[1:, 1:], backbone(tokens[1:, 1:])[0])
 
 
 def test_without_the_state_the_outputs_are_the_same(backbone, x):

@@ -38,12 +38,15 @@ def model_config(
         options: the backbone's options.
 
     Raises:
-        UserError: for an unknown name, or a size that is not a positive integer.
+        UserError: for an unknown name, a size that is not a positive integer, or options that are
+            no mapping.
 
     Example:
         >>> model_config("LSTM", input=37, hidden=50, classes=10)["name"]
         'lstm'
     """
+    if not isinstance(options, Mapping | None):
+        raise UserError(f"options is {options!r}; accepted: a mapping of names to values")
     check_sizes(input=input, hidden=hidden, classes=classes)
     optional = {"embedding": embedding, "readout": readout}
     check_sizes(**{kind: size for kind, size in optional.items() if size is not None})

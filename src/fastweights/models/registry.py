@@ -84,7 +84,7 @@ def describe() -> dict[str, str]: ...
 @overload
 def describe(name: str) -> Entry: ...
 def describe(name: str | None = None) -> dict[str, str] | Entry:
-    """Look a backbone up by its name or an alias, in any case; without a name, list their summaries.
+    """Look a backbone up by its name or an alias, in any case; without a name, list all summaries.
 
     Raises:
         UserError: for an unknown name; it says the nearest one and those accepted.
@@ -97,9 +97,9 @@ def describe(name: str | None = None) -> dict[str, str] | Entry:
     """
     if name is None:
         return {entry.name: entry.summary for entry in _entries.values()}
-    known = _names.get(name.lower())
+    known = _names.get(str(name).lower())
     if known is None:
-        raise unknown("model", name, _names)
+        raise unknown("model", str(name), _names)
     return _entries[known]
 
 
@@ -112,9 +112,8 @@ def options(name: str) -> dict[str, Any]:
     """
     entry = describe(name)
     parameters = inspect.signature(entry.builder).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | dict(
-        entry.defaults
-    )
+    own = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {**own, **entry.defaults}
 
 
 def build(name: str, input_size: int, hidden_size: int, **given: Any) -> Backbone:

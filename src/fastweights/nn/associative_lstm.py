@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.nn.base import Input, Trace, project
-from fastweights.nn.checks import check_sizes
+from fastweights.nn.checks import check_range, check_sizes
 from fastweights.nn.unrolled import Unrolled
 
 
@@ -68,6 +68,7 @@ class AssociativeLSTM(Unrolled):
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, copies=copies)
+        check_range("forget_bias", forget_bias)
         if hidden_size % 2:
             raise UserError(f"hidden_size is {hidden_size}; accepted: an even number")
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size

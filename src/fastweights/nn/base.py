@@ -106,8 +106,8 @@ class Backbone(nn.Module, ABC):
             x: [batch, time, input], or [time, input] for one row (the state keeps a batch of 1);
                 integer classes [batch, time] or [time] if the layer takes them.
             state: as an earlier call returned it; None means zeros.
-            mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: its
-                outputs are 0 and it leaves the state alone.
+            mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: what
+                it holds, NaN even, is not looked at, its outputs are 0, and the state stays.
             need_state: False returns None for the state, which some layers then need not build.
 
         Returns:
@@ -124,6 +124,7 @@ class Backbone(nn.Module, ABC):
         checks.check_input(self, x, "batch, time")
         if mask is not None:
             checks.check_mask(mask, x)
+            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
         if state is not None:
             self.check_state(state, x.shape[0])
         y, state = self.run(x, state, mask, need_state)

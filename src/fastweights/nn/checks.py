@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,11 @@ def check_sizes(**sizes: int) -> None:
             raise UserError(f"{name} is {size!r}; accepted: a positive integer")
 
 
-def check_range(name: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raise `UserError` unless low ≤ value ≤ high and the value is finite."""
-    if not low <= value <= high or value == float("inf"):
-        top = "" if high == float("inf") else f" to {high:g}"
-        raise UserError(f"{name} is {value!r}; accepted: {low:g}{top or ' or more'}")
+def check_range(name: str, value: float, low: float = -math.inf, high: float = math.inf) -> None:
+    """Raise `UserError` unless the value is a finite number and low ≤ value ≤ high."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and low <= value <= high):
+        raise UserError(f"{name} is {value!r}; accepted: a number from {low:g} to {high:g}")
 
 
 def check_choice(kind: str, given: str, accepted: Iterable[str]) -> None:

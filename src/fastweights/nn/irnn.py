@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from fastweights.nn.checks import check_sizes
+from fastweights.nn.checks import check_range, check_sizes
 from fastweights.nn.torch_rnn import TorchRNN
 
 
@@ -36,6 +36,8 @@ class IRNN(TorchRNN):
         input_std: float = 0.001,
     ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
+        check_range("recurrent_scale", recurrent_scale)
+        check_range("input_std", input_std, low=0)
         super().__init__(nn.RNN(input_size, hidden_size, nonlinearity="relu", batch_first=True))
         nn.init.eye_(self.parameter("weight_hh_l0")).data.mul_(recurrent_scale)
         nn.init.normal_(self.parameter("weight_ih_l0"), std=input_std)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from fastweights.nn.base import HiddenState, project
-from fastweights.nn.checks import check_choice, check_sizes
+from fastweights.nn.checks import check_choice, check_range, check_sizes
 from fastweights.nn.unrolled import Unrolled
 
 NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
@@ -52,6 +52,9 @@ class LayerNormRNN(Unrolled):
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
+        check_range("recurrent_scale", recurrent_scale)
+        check_range("norm_gain", norm_gain)
+        check_range("input_std", input_std, low=0)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.nonlinearity = nonlinearity
         self.input = nn.Linear(input_size, hidden_size)

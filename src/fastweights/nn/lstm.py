@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.nn.checks import check_sizes
+from fastweights.nn.checks import check_range, check_sizes
 from fastweights.nn.torch_rnn import TorchRNN
 
 
@@ -39,6 +39,7 @@ class LSTM(TorchRNN):
 
     def __init__(self, input_size: int, hidden_size: int, *, forget_bias: float = 0.0) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
+        check_range("forget_bias", forget_bias)
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
         bias = self.parameter("bias_ih_l0")
         with torch.no_grad():
