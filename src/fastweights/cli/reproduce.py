@@ -24,8 +24,8 @@ class Reproduce:
     """Minutes to spend; cut short, the next call goes on [default: until done]."""
     seeds: int | None = None
     """Seeds for every cell [default: each cell's own]."""
-    only: str = ""
-    """Run only the cells whose name contains this."""
+    only: str = "*"
+    """Run only the cells whose name matches this; * stands for anything."""
     jobs: int = 1
     """Processes side by side, one thread each."""
     results: Path = Path("results")

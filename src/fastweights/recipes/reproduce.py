@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ def reproduce(
     runs: Path,
     budget_minutes: float | None = None,
     seeds: int | None = None,
-    only: str = "",
+    only: str = "*",
     jobs: int = 1,
     listener: Callable[[Progress], None] = lambda progress: None,
 ) -> Ledger:
@@ -57,7 +58,7 @@ def reproduce(
         runs: folder of the runs themselves.
         budget_minutes: no longer than this (and the seconds a last test takes); None: until all is done.
         seeds: seeds for every cell instead of the cell's own number.
-        only: run only cells whose name contains this.
+        only: run only cells whose name matches this; `*` stands for anything.
         jobs: processes side by side, one thread each.
         listener: told after each seed.
 
@@ -71,9 +72,9 @@ def reproduce(
     ledger = Ledger(results, study)
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
     todo = list(_todo(study, ledger, runs / study.name, seeds, only, deadline))
-    if not any(only in cell.name for cell in study.cells):
+    if not any(fnmatchcase(cell.name, only) for cell in study.cells):
         names = ", ".join(cell.name for cell in study.cells)
-        raise UserError(f"no cell of {study.name} has {only!r} in its name; there are: {names}")
+        raise UserError(f"no cell of {study.name} matches {only!r}; there are: {names}")
     for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
         if entry is not None:
             context = {"backend": entry.pop("backend"), **_context()}
@@ -85,7 +86,7 @@ def reproduce(
 def _todo(
     study: Study, ledger: Ledger, runs: Path, seeds: int | None, only: str, deadline: float
 ) -> Iterator[Job]:
-    cells = [cell for cell in study.cells if only in cell.name]
+    cells = [cell for cell in study.cells if fnmatchcase(cell.name, only)]
     wanted = {cell.name: seeds or cell.seeds for cell in cells}
     for seed in range(max(wanted.values(), default=0)):
         for cell in cells:

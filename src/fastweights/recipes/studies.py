@@ -40,9 +40,9 @@ GRID = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3)
 """Learning rates tried for every model and size, 3,000 steps each (study ba2016-table1-tuning)."""
 
 CHOSEN = {
-    "irnn": {20: 3e-3, 50: 3e-3, 100: 1e-3},
-    "lstm": {20: 1e-2, 50: 1e-2, 100: 3e-3},
-    "associative-lstm": {20: 1e-2, 50: 1e-2, 100: 3e-3},
+    "irnn": {20: 3e-3, 50: 1e-2, 100: 3e-3},
+    "lstm": {20: 3e-2, 50: 3e-2, 100: 3e-2},
+    "associative-lstm": {20: 3e-2, 50: 3e-2, 100: 3e-2},
     "fast-weights": {20: 1e-2, 50: 1e-2, 100: 3e-3},
 }
 """The learning rate of that grid with the lowest validation error."""
