@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 from typing import Any
 
 from fastweights.runs import environment
@@ -17,12 +18,14 @@ def describe(threads: int = 1) -> dict[str, Any]:
 
     Returns:
         What `runs.environment` says of machine and versions, and `numba`, `isa`, `vector_bytes`, `peak_gflops`
-        (float32, of `threads` cores; one is measured) and `commit`. What needs Numba is None without it.
+        (float32, of `threads` cores; one is measured), `load_average` (processes that ran in the last minute: a
+        measurement beside others says little) and `commit`. What needs Numba is None without it.
     """
     described: dict[str, Any] = {
         **environment.machine(),
         **environment.versions(),
         "commit": environment.commit(),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "numba": None,
         "isa": None,
         "vector_bytes": None,
