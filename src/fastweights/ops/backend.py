@@ -106,7 +106,7 @@ def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
     for name in PREFERENCE:
         if name not in backends or backends[name].device not in (None, tensor.device.type):
             continue
-        reason = _unavailable(op, name)
+        reason = unavailable(op, name)
         if reason is not None:
             _warn_once(op, name, reason)
         elif backends[name].supports(tensor, **facts) is None:
@@ -128,7 +128,7 @@ def describe(op: str | None = None) -> dict[str, str]:
         return {f"{each}/{k}": v for each in sorted(_table) for k, v in describe(each).items()}
     lines = {}
     for name in PREFERENCE:
-        reason = _unavailable(op, name)
+        reason = unavailable(op, name)
         summary = _table[op][name].summary if name in _table[op] else None
         status = "ready" if reason is None else f"not available: {reason}"
         lines[name] = status if summary is None else f"{summary}; {status}"
@@ -136,7 +136,7 @@ def describe(op: str | None = None) -> dict[str, str]:
 
 
 def _obstacle(op: str, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
-    reason = _unavailable(op, name)
+    reason = unavailable(op, name)
     if reason is not None:
         return reason
     backend = _table[op][name]
@@ -146,7 +146,13 @@ def _obstacle(op: str, name: str, tensor: Tensor, facts: dict[str, object]) -> s
 
 
 @torch.compiler.assume_constant_result
-def _unavailable(op: str, name: str) -> str | None:
+def unavailable(op: str, name: str) -> str | None:
+    """Say why a backend of an op cannot run on this machine; None if it can.
+
+    Example:
+        >>> unavailable("fast_weight_rnn", "reference") is None
+        True
+    """
     if name not in _table[op]:
         return f"there is no {name} backend for {op}"
     return _table[op][name].available()

@@ -81,8 +81,8 @@ class FastWeightRNN:
     """
 
     recurrent_weight: Array
-    decay: float
-    rate: float
+    decay: float | Array
+    rate: float | Array
     norm_weight: Array | None = None
     norm_bias: Array | None = None
     preliminary_norm_weight: Array | None = None
@@ -188,8 +188,8 @@ class FastWeightRNN:
         """Return how far the run stayed from where it is not smooth.
 
         Returns:
-            The least distance of any argument of f from 0 (infinite for tanh, which has no kink), and the least standard
-            deviation that an LN divided by (infinite without LN).
+            The least distance of any argument of f from 0 (infinite for tanh, which has no kink), and the least
+            standard deviation that an LN divided by (infinite without LN).
         """
         norm, preliminary = self._norms()
         reads = [(norm, z) for step in outcome.steps for z in step.inputs]

@@ -13,10 +13,8 @@ from fastweights.oracle.fast_weight_rnn import Array, FastWeightRNN, Outcome
 Parameters = dict[str, Array]
 
 STEP = 1e-4
-KINK_MARGIN, DEVIATION_MARGIN = (
-    0.6,
-    8.0,
-)  # divided by how many there are: the more, the nearer the nearest
+LEAST_DEVIATION = 0.25
+KINK_MARGIN = 0.6  # divided by how many there are: the more, the nearer the nearest
 
 
 class Row(TypedDict):
@@ -61,7 +59,7 @@ def differences(
     return gradients
 
 
-def relative_error(a: Array, b: Array) -> float:
+def relative_error(a: Array | float, b: Array | float) -> float:
     """Return ‖a − b‖ / max(‖a‖, ‖b‖), 0 where both are zero.
 
     Example:
@@ -137,8 +135,7 @@ def draw(case: Case, rng: np.random.Generator, *, batch: int, time: int, hidden:
                 point[f"{prefix}_bias"] = 0.2 * rng.standard_normal(hidden)
         network, outcome = run(case, point)
         kink, deviation = network.clearance(outcome)
-        count = outcome.outputs.size
-        if kink > KINK_MARGIN / count and deviation > DEVIATION_MARGIN / count:
+        if kink > KINK_MARGIN / outcome.outputs.size and deviation > LEAST_DEVIATION:
             return point
 
 

@@ -1,0 +1,48 @@
+"""What all tests share: one thread, fixed seeds, the hypothesis profiles, the backends."""
+
+import os
+
+import hypothesis
+import jaxtyping
+import pytest
+import torch
+
+from fastweights.ops import backend
+
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def unchecked():
+    """Run-time shape checks off: the library's own messages are what a user sees."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+WAYS = {
+    "reference": {"backend": "reference"},
+    "chunked": {"backend": "chunked"},
+    "chunked-1": {"backend": "chunked", "chunk": 1},
+    "chunked-3": {"backend": "chunked", "chunk": 3},
+    "cpu": {"backend": "cpu"},
+    "cpu-3": {"backend": "cpu", "chunk": 3},
+}
+
+
+@pytest.fixture(params=WAYS, scope="session")
+def backends(request):
+    """Each way to run the fast-weights recurrence here, as the arguments that ask for it."""
+    way = WAYS[request.param]
+    reason = backend.unavailable("fast_weight_rnn", way["backend"])
+    if reason is not None:
+        pytest.skip(reason)
+    return way
