@@ -30,6 +30,7 @@ class TrainRetrieval(Retrieval):
     """Print the result as one JSON object."""
 
     def run(self) -> int:
+        from fastweights.recipes.drawing import draw
         from fastweights.recipes.run import default_folder, train
 
         names = [field.name for field in dataclasses.fields(Retrieval)]
@@ -41,17 +42,16 @@ class TrainRetrieval(Retrieval):
                 f"stopped at step {outcome.step}; to go on: fastweights train retrieval --resume --out {folder}"
             )
             return 130
-        pictures = self._draw(folder) if self.plot else []
+        pictures = (
+            draw([folder], gif=True, told=lambda name: say(f"drawing {name} …"))
+            if self.plot
+            else []
+        )
         if self.json:
             print_json(outcome.result)
         else:
             _report(outcome.result, outcome.samples, pictures)
         return 0
-
-    def _draw(self, folder: Path) -> list[Path]:
-        from fastweights.cli.plot import draw_run
-
-        return draw_run(folder, gif=True)
 
 
 def _report(result: dict[str, Any], samples: list[dict[str, Any]], pictures: list[Path]) -> None:

@@ -53,6 +53,31 @@ def gradient_norms(
     }
 
 
+def hidden_gradient_norms(
+    model: Any, tokens: Int[Tensor, "batch time"], answer: Int[Tensor, " batch"]
+) -> list[float]:
+    """Measure how much of the loss's gradient reaches the hidden state of each step.
+
+    Args:
+        model: with `step` and `initial_state`, whose state has a field named `hidden`.
+        tokens: the sequences.
+        answer: the class to be given at the last step.
+
+    Returns:
+        ‖∂L/∂h(t)‖ of one sequence's loss for every step t (root mean square over the sequences).
+    """
+    batch, steps = tokens.shape
+    state = model.initial_state(batch)
+    with torch.enable_grad():
+        written: list[Tensor] = []
+        logits = torch.empty(0)
+        for step in range(steps):
+            logits, state = model.step(tokens[:, step], state)
+            written.append(state.hidden)
+        gradients = torch.autograd.grad(F.cross_entropy(logits, answer), written, allow_unused=True)
+    return [math.sqrt(batch) * _norm([gradient]) for gradient in gradients]
+
+
 def memories(state: Any) -> list[Tensor]:
     """List the fast memories of a state: the fields named `memory`, however deeply nested.
 
