@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.image import AxesImage
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from fastweights.errors import UserError, unknown
@@ -19,7 +20,6 @@ from fastweights.figures.files import write
 from fastweights.nn.base import Trace
 
 SECONDS_A_STEP, SECONDS_AT_THE_END = 0.6, 2.4
-COLOURS = 96
 
 
 @style.styled
@@ -64,7 +64,7 @@ def animate(
     stage = _Stage(trace, symbols, row, answer, dpi)
     pictures = [stage.picture(step) for step in range(len(symbols))]
     # One palette for all: colours do not flicker, and unchanged parts cost nothing.
-    palette = _palette(pictures)
+    palette = _palette(stage.maps)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     content = io.BytesIO()
     reduced[0].save(
@@ -96,10 +96,12 @@ class _Stage:
                 "an animation needs the memory of every step: trace with memory_steps=None"
             )
         self.hidden = inside.hidden(trace, row)
-        self.shares = None
+        self.attention = None
         if trace.read_weights is not None:
-            self.shares = inside.shares(trace, row, -1)
+            weights = np.abs(inside.read_weights(trace, row, -1))
+            self.attention = weights / (weights.max() or 1.0)
         self.symbols, self.answer = symbols, answer
+        self.maps: set[str] = set()
         self.figure = style.figure(6.0, 3.1)
         self.figure.set_dpi(dpi)
         self.canvas = FigureCanvasAgg(self.figure)
@@ -125,32 +127,28 @@ class _Stage:
             for place, symbol in enumerate(self.symbols)
         ]
         self.bars = axes.bar(range(steps), [0.0] * steps, width=0.6, color=style.BLUE)
-        self.reply = axes.text(
-            steps + 0.1, -0.1, "", ha="left", va="top", fontsize=11, color=style.VERMILLION
-        )
-        room = 0 if self.answer is None else 0.04 * steps + 0.3 * (len(self.answer) + 2)
-        axes.set(xlim=(-0.7, steps - 0.3 + room), ylim=(-0.75, 1.05))
+        self.reply = axes.set_title("", loc="right", fontsize=11, color=style.VERMILLION)
+        axes.set(xlim=(-0.7, steps - 0.3), ylim=(-0.75, 1.05))
         axes.set_axis_off()
-        name = "what this step attends to" if self.shares is not None else ""
+        name = "" if self.attention is None else "what this step reads (relative read weight)"
         axes.set_title(name, loc="left", fontsize=8, color=style.BLUE)
 
     def _build_memory(self, axes: Axes) -> None:
-        cmap, norm = style.colours(self.memory)
-        self.matrix = axes.imshow(self.memory[-1], cmap=cmap, norm=norm, aspect="auto")
+        name, norm, extend = style.colours(self.memory, percentile=99.8)
+        self.maps.add(name)
+        self.matrix = axes.imshow(self.memory[-1], cmap=name, norm=norm, aspect="auto")
         axes.set(title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i")
-        self._bar(self.matrix, axes)
+        axes.spines[:].set_visible(False)
+        style.colour_bar(self.matrix, axes, "", extend=extend)
 
     def _build_hidden(self, axes: Axes) -> None:
-        cmap, norm = style.colours(self.hidden)
-        self.columns = axes.imshow(self.hidden.T, cmap=cmap, norm=norm, aspect="auto")
+        name, norm, _ = style.colours(self.hidden)
+        self.maps.add(name)
+        self.columns = axes.imshow(self.hidden.T, cmap=name, norm=norm, aspect="auto")
         axes.set(title="hidden state h(t)", xlabel="symbol read at step t", ylabel="hidden unit i")
         style.symbol_ticks(axes, self.symbols)
-        self._bar(self.columns, axes)
-
-    def _bar(self, image: AxesImage, axes: Axes) -> None:
         axes.spines[:].set_visible(False)
-        bar = self.figure.colorbar(image, ax=axes, pad=0.02, aspect=20)
-        bar.outline.set_visible(False)
+        style.colour_bar(self.columns, axes, "")
 
     def picture(self, step: int) -> Image.Image:
         """Draw one step."""
@@ -158,7 +156,7 @@ class _Stage:
             colour = style.BLACK if place < step else "#BBBBBB"
             text.set_color(style.VERMILLION if place == step else colour)
             text.set_fontweight("bold" if place == step else "normal")
-        heights = np.zeros(len(self.symbols)) if self.shares is None else abs(self.shares[step])
+        heights = np.zeros(len(self.symbols)) if self.attention is None else self.attention[step]
         for bar, height in zip(self.bars, heights, strict=True):
             bar.set_height(height)
         last = step == len(self.symbols) - 1
@@ -175,10 +173,12 @@ def _up_to(hidden: Float[np.ndarray, "time hidden"], step: int) -> np.ma.MaskedA
     return np.ma.masked_array(hidden, np.broadcast_to(later, hidden.shape))
 
 
-def _palette(pictures: list[Image.Image]) -> Image.Image:
-    """Choose the colours that serve all pictures best."""
-    width, height = pictures[0].size
-    sheet = Image.new("RGB", (width, height * len(pictures)))
-    for index, picture in enumerate(pictures):
-        sheet.paste(picture, (0, index * height))
-    return sheet.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+def _palette(maps: set[str]) -> Image.Image:
+    """Hold the colours that are drawn: the colour maps, and tints of the text's and bars' colours down to white."""
+    tints = np.linspace(0, 1, 13)[:, None]
+    inks = [style.BLACK, style.BLUE, style.VERMILLION]
+    chosen = [tints * np.array(to_rgb(ink)) + (1 - tints) for ink in inks]
+    chosen += [colormaps[name](np.linspace(0, 1, 64))[:, :3] for name in sorted(maps)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((255 * np.concatenate(chosen)).round().astype(np.uint8).tobytes())
+    return palette

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,10 +15,10 @@ from fastweights.nn.base import Trace
 def attention(
     trace: Trace, symbols: str, *, row: int = 0, read: int = -1, title: str = ""
 ) -> Figure:
-    """Draw the read weights as a grid, a line for each reading step, over bars of the last step's.
+    """Draw the read weights as a grid, a line for each reading step, over the shares of the last read.
 
-    Each line is divided by the sum of its magnitudes: shares of the read, in percent, with the sign of the weight.
-    Cells of steps that a read cannot see are left white.
+    The grid holds the weights themselves, η λ^(t-1-τ) ⟨h(τ), h_s(t)⟩ for the fast-weights RNN; what a read cannot see
+    is white. The bars are the last line over the sum of its magnitudes, in percent.
 
     Args:
         trace: of a backbone that attends to its past.
@@ -39,16 +40,16 @@ def attention(
         100
     """
     inside.check(trace, symbols, row)
-    percent = 100 * inside.shares(trace, row, read)
+    weights = inside.read_weights(trace, row, read)
     steps = len(symbols)
     narrow = steps <= 16
     figure = style.figure(style.COLUMN if narrow else style.PAGE, 4.0 if narrow else 7.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3 if narrow else 4.5, 1))
-    grid(above, percent, symbols)
-    heights = percent[-1]
+    _grid(above, weights, symbols)
+    heights = 100 * weights[-1] / (np.abs(weights[-1]).sum() or 1.0)
     below.bar(range(steps), heights, width=0.7, color=style.BLUE)
     below.axhline(0, color=style.BLACK, linewidth=0.6)
-    below.set(ylabel=f"read by last\n{symbols[-1]!r} (%)", xlabel="symbol that wrote, at step τ")
+    below.set(ylabel="share of the\nlast read (%)", xlabel="symbol that wrote, at step τ")
     below.set_ylim(min(0.0, 1.15 * heights.min()), max(1.0, 1.15 * heights.max()))
     style.symbol_ticks(below, symbols)
     above.tick_params(axis="x", length=0, labelbottom=False)
@@ -57,19 +58,15 @@ def attention(
     return figure
 
 
-def grid(axes: Axes, percent: np.ndarray, symbols: str) -> None:
-    """Draw shares [time, past] in percent as an image with a colour bar."""
+def _grid(axes: Axes, weights: Float[np.ndarray, "time past"], symbols: str) -> None:
     steps = len(symbols)
     # A memory that is written before it is read shows a step to itself.
-    own = 0 if np.diagonal(percent).any() else -1
+    own = 0 if np.diagonal(weights).any() else -1
     seen = np.tril(np.ones((steps, steps), dtype=bool), own)
-    cmap, norm = style.colours(percent)
-    image = axes.imshow(np.ma.masked_array(percent, ~seen), cmap=cmap, norm=norm, aspect="auto")
+    cmap, norm, _ = style.colours(weights)
+    image = axes.imshow(np.ma.masked_array(weights, ~seen), cmap=cmap, norm=norm, aspect="auto")
     axes.set_yticks(range(steps), list(symbols))
     axes.tick_params(axis="y", length=0, labelsize=7 if steps <= 30 else 5.5)
     axes.set_ylabel("symbol that reads, at step t")
     axes.spines[:].set_visible(False)
-    assert axes.figure is not None
-    bar = axes.figure.colorbar(image, ax=axes, pad=0.02, aspect=25)
-    bar.set_label("share of the read (%)")
-    bar.outline.set_visible(False)
+    style.colour_bar(image, axes, "read weight (dimensionless)")

@@ -24,6 +24,8 @@ def comparison(
 ) -> Figure:
     """Draw the evaluations of several models: the mean over a model's seeds, ± one standard deviation shaded.
 
+    The shade of a loss ends at the lowest seed, since on a logarithmic axis mean - sd may not exist.
+
     Args:
         runs: for each name in the legend, the metrics of its seeds (see `training_curves`): `step` with `accuracy`
             (0 to 1) and `cross_entropy` (nats). Seeds are averaged at the steps that all of them have.
@@ -55,19 +57,23 @@ def comparison(
             steps, values = gather(name, seeds, key)
             values = values * (100 if key == "accuracy" else 1)
             count = len(values)
-            label = name if count == 1 else f"{name} ({count} seeds)"
+            label = name if count == 1 else f"{name} ({count} seeds, ± sd)"
             mean = values.mean(0)
             axes.plot(steps, mean, color=colour, linestyle=dashes, label=label, zorder=3)
             if count > 1:
                 sd = values.std(0, ddof=1)
+                low = mean - sd
+                if key == "cross_entropy":
+                    low = np.maximum(low, values.min(0))
                 axes.fill_between(
-                    steps, mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0, zorder=2
+                    steps, low, mean + sd, color=colour, alpha=0.2, linewidth=0, zorder=2
                 )
         axes.set_xlabel("training step")
     if panels[0] == "accuracy":
         accuracy_axis(columns[0], no_binding_ceiling, best_possible)
     if panels[-1] == "cross_entropy":
-        columns[-1].set(ylabel="cross-entropy (nats)", yscale="log")
+        columns[-1].set_ylabel("cross-entropy (nats)")
+        style.positive_scale(columns[-1])
     handles, labels = columns[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4)
     if title:

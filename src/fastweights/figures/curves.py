@@ -9,7 +9,7 @@ from fastweights.errors import UserError, unknown
 from fastweights.figures import style
 from fastweights.figures.rows import Rows, series
 
-SCALES = ("log", "linear")
+SCALES = ("auto", "log", "linear")
 
 
 @style.styled
@@ -18,7 +18,7 @@ def training_curves(
     *,
     no_binding_ceiling: float | None = None,
     best_possible: float | None = None,
-    loss_scale: str = "log",
+    loss_scale: str = "auto",
     title: str = "",
 ) -> Figure:
     """Draw one run's training.
@@ -29,7 +29,7 @@ def training_curves(
             `fast_gradient_norm` and `slow_gradient_norm`. A panel whose keys no row has is left out.
         no_binding_ceiling: accuracy, 0 to 1, of a model that binds nothing; drawn as a line.
         best_possible: accuracy, 0 to 1, of a perfect model; drawn as a line.
-        loss_scale: "log" or "linear".
+        loss_scale: "log", "linear", or "auto": logarithmic if the losses span more than a factor of ten.
         title: above the panels.
 
     Raises:
@@ -46,15 +46,17 @@ def training_curves(
     panels = [panel for panel in (LOSS, ACCURACY, GRADIENTS) if _any(rows, panel)]
     if not panels:
         raise UserError("the metrics hold no loss, accuracy or gradient norm to draw")
-    figure = style.figure(max(style.COLUMN, style.PAGE * len(panels) / 3), 2.1)
+    figure = style.figure(max(style.COLUMN, style.PAGE * len(panels) / 3), 2.3)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _draw(axes, rows, panel, scale=100 if panel is ACCURACY else 1)
         if panel is LOSS:
-            axes.set(ylabel="cross-entropy (nats)", yscale=loss_scale)
+            axes.set_ylabel("cross-entropy (nats)")
+            style.positive_scale(axes) if loss_scale == "auto" else axes.set_yscale(loss_scale)
         elif panel is ACCURACY:
             accuracy_axis(axes, no_binding_ceiling, best_possible)
         else:
-            axes.set(ylabel="gradient norm", yscale="log")
+            axes.set_ylabel("gradient norm")
+            style.positive_scale(axes)
     if title:
         figure.suptitle(title)
     return figure
@@ -63,9 +65,9 @@ def training_curves(
 LOSS = {"train_loss": "training", "cross_entropy": "evaluation"}
 ACCURACY = {"train_accuracy": "training", "accuracy": "evaluation"}
 GRADIENTS = {
-    "fast_gradient_norm": "fast weights A(t)",
-    "slow_gradient_norm": "slow weights W",
-    "train_gradient_norm": "all weights, training",
+    "fast_gradient_norm": "fast, A(t)",
+    "slow_gradient_norm": "slow, W",
+    "train_gradient_norm": "all weights",
 }
 """The series of each panel: key of the metrics, and what it is called."""
 
@@ -74,13 +76,13 @@ def accuracy_axis(
     axes: Axes, no_binding_ceiling: float | None, best_possible: float | None
 ) -> None:
     """Scale the y axis in percent and draw the lines of reference (given as 0 to 1)."""
-    axes.set(ylabel="accuracy (%)", ylim=(0, 112), yticks=range(0, 101, 20))
+    axes.set(ylabel="accuracy (%)", ylim=(0, 105), yticks=range(0, 101, 20))
     if no_binding_ceiling is not None:
         height = 100 * no_binding_ceiling
-        style.level(axes, height, f"no binding {height:.1f} %")
+        style.level(axes, height, f"no binding\n{height:.4g} %")
     if best_possible is not None:
         height = 100 * best_possible
-        style.level(axes, height, f"best possible {height:.4g} %", side="left")
+        style.level(axes, height, f"best possible\n{height:.4g} %")
 
 
 def _any(rows: Rows, panel: dict[str, str]) -> bool:
@@ -94,4 +96,4 @@ def _draw(axes: Axes, rows: Rows, panel: dict[str, str], scale: float) -> None:
         if len(steps):
             axes.plot(steps, scale * values, label=label, color=colour, linestyle=dashes, zorder=2)
     axes.set_xlabel("training step")
-    axes.legend(loc="center right" if panel is ACCURACY else "best")
+    style.legend_above(axes, columns=2)

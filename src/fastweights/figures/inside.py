@@ -42,8 +42,8 @@ def memory(trace: Trace, row: int) -> Float[np.ndarray, "steps out in"]:
     return kept.reshape(len(kept), -1, kept.shape[-1])
 
 
-def shares(trace: Trace, row: int, read: int) -> Float[np.ndarray, "time past"]:
-    """Take how one read of each step divides over the past: signed, magnitudes adding up to 1 (0 if all are 0).
+def read_weights(trace: Trace, row: int, read: int) -> Float[np.ndarray, "time past"]:
+    """Take how much one read of each step takes from what each step wrote.
 
     Raises:
         UserError: if the backbone does not attend to its past, or has no such read.
@@ -53,9 +53,7 @@ def shares(trace: Trace, row: int, read: int) -> Float[np.ndarray, "time past"]:
     reads = trace.read_weights.shape[2]
     if not -reads <= read < reads:
         raise UserError(f"a step of this model has {reads} reads, not one of number {read}")
-    weights = array(trace.read_weights[row, :, read])
-    total = np.abs(weights).sum(1, keepdims=True)
-    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    return array(trace.read_weights[row, :, read])
 
 
 def array(tensor: Tensor) -> Float[np.ndarray, ...]:

@@ -15,6 +15,8 @@ MOST = 24
 def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -> Figure:
     """Draw the fast memory after each traced step as small multiples on one colour scale.
 
+    The scale ends where 99.8 % of the magnitudes do.
+
     Args:
         trace: of a backbone with a fast memory. Of more than 24 traced steps, 24 are drawn, evenly spaced, the last
             among them.
@@ -39,7 +41,7 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
     drawn = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
     columns = len(drawn) if len(drawn) <= 6 else min(8, -(-len(drawn) // 2))
     lines = -(-len(drawn) // columns)
-    cmap, norm = style.colours(matrices)
+    cmap, norm, extend = style.colours(matrices, percentile=99.8)
     side = (style.PAGE - 0.9) / columns
     figure = style.figure(style.PAGE, lines * (min(side, 1.5) + 0.18) + 0.45 + 0.2 * bool(title))
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
@@ -60,9 +62,13 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
     figure.supxlabel("hidden unit read, j", fontsize=8)
     figure.supylabel("hidden unit written, i", fontsize=8)
     assert image is not None
-    bar = figure.colorbar(image, ax=panels.ravel().tolist(), shrink=0.9, pad=0.01, aspect=25)
-    bar.set_label(r"fast weight $A_{ij}(t)$ (dimensionless)")
-    bar.outline.set_visible(False)
+    style.colour_bar(
+        image,
+        list(panels.flat[: len(drawn)]),
+        r"fast weight $A_{ij}(t)$ (dimensionless)",
+        shrink=0.9,
+        extend=extend,
+    )
     if title:
         figure.suptitle(title)
     return figure

@@ -79,15 +79,16 @@ def saturation(
         _gradient(gradient, places, np.asarray(gradients[name], dtype=float), look)
     width = next(iter(traces.values())).hidden.shape[-1]
     if nonlinearity == "tanh":
-        style.level(norm, width**0.5, f"√H = {width**0.5:.1f}: every unit at ±1", side="left")
+        style.level(norm, width**0.5, f"√H = {width**0.5:.1f}\n(all at ±1)")
         norm.set_ylim(0, 1.15 * max(width**0.5, norm.get_ylim()[1] / 1.05))
         stuck.set_ylabel(f"units at |h| ≥ {NEAR_ONE} (%)")
     else:
-        norm.set_yscale("log")
+        style.positive_scale(norm)
         stuck.set_ylabel("units at h = 0 (%)")
     norm.set_ylabel("mean ‖h(t)‖")
     stuck.set_ylim(-3, 103)
-    gradient.set(ylabel="‖∂L/∂h(t)‖", yscale="log")
+    gradient.set_ylabel("‖∂L/∂h(t)‖")
+    style.positive_scale(gradient)
     for axes in (norm, stuck, gradient):
         axes.set_xlabel("symbol read at step t" if symbols else "step t")
         if symbols:

@@ -58,6 +58,7 @@ def slot_accuracy(
             ]
             axes.bar_label(drawn, texts, color="white", fontsize=6.5, padding=-9)
     accuracy_axis(axes, no_binding_ceiling, best_possible)
+    axes.set_xlim(-0.6, slots - 0.4)
     axes.set_xticks(places, [str(slot + 1) for slot in places])
     axes.set_xlabel("pair asked for (1 = oldest)")
     if len(models) > 1:

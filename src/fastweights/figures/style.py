@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize, TwoSlopeNorm
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import NullFormatter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,37 +72,80 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def colours(values: Float[np.ndarray, ...]) -> tuple[str, Normalize]:
+def colours(
+    values: Float[np.ndarray, ...], percentile: float = 100.0
+) -> tuple[str, Normalize, str]:
     """Choose a map and a scale: diverging about 0 where values have both signs, else light to dark from 0.
 
+    Args:
+        values: what will be shown.
+        percentile: of their magnitudes, where the scale ends; below 100, a few outliers do not pale all the rest.
+
+    Returns:
+        the map's name, the scale, and which ends of the colour bar stand for more than they say ("neither", "max",
+        "both").
+
     Example:
-        >>> cmap, norm = colours(np.array([-1.0, 3.0]))
+        >>> cmap, norm, _ = colours(np.array([-1.0, 3.0]))
         >>> cmap, norm.vmin, norm.vmax
         ('RdBu_r', -3.0, 3.0)
         >>> colours(np.array([0.5, 3.0]))[1].vmin
         0.0
     """
-    largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    if values.min(initial=0.0) < 0:
-        return "RdBu_r", TwoSlopeNorm(0.0, -largest, largest)
-    return "magma_r", Normalize(0.0, largest)
+    magnitudes = np.abs(values)
+    end = float(np.percentile(magnitudes, percentile)) or float(magnitudes.max()) or 1.0
+    beyond = bool(magnitudes.max() > end)
+    if values.min() < 0:
+        return "RdBu_r", Normalize(-end, end), "both" if beyond else "neither"
+    return "magma_r", Normalize(0.0, end), "max" if beyond else "neither"
 
 
-def level(
-    axes: Axes, height: float, label: str, *, side: str = "right", colour: str = GREY
-) -> None:
-    """Draw a horizontal line of reference, named where it ends."""
-    axes.axhline(height, color=colour, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+def colour_bar(image: AxesImage, axes: Axes | Sequence[Axes], label: str, **options: Any) -> None:
+    """Put a colour bar beside the axes."""
+    figure = image.figure
+    assert figure is not None
+    bar = figure.colorbar(image, ax=axes, **{"pad": 0.02, "aspect": 22, **options})
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def level(axes: Axes, height: float, label: str) -> None:
+    """Draw a horizontal line of reference, named in the right margin."""
+    axes.axhline(height, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)
     axes.annotate(
         label,
-        xy=(1.0 if side == "right" else 0.0, height),
+        xy=(1.0, height),
         xycoords=("axes fraction", "data"),
-        xytext=(-2 if side == "right" else 2, 2),
+        xytext=(2, 0),
         textcoords="offset points",
-        ha=side,
-        va="bottom",
+        ha="left",
+        va="center",
         fontsize=6.5,
-        color=colour,
+        color=GREY,
+    )
+
+
+def positive_scale(axes: Axes) -> None:
+    """Make the y axis of positive quantities logarithmic, unless they span less than a factor of ten."""
+    low, high = axes.dataLim.minposy, axes.dataLim.y1
+    if not 10 * low < high < np.inf:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if high < 100 * low:  # at least two ticks with a number
+        axes.set_ylim(10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high)))
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """Put the legend above the axes, where it hides nothing."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        ncols=columns,
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.0,
     )
 
 

@@ -65,13 +65,16 @@ def error_table(
                 if (model, size) in cells:
                     shift = 0.8 * ((index + 0.5) / len(models) - 0.5)
                     _mark(axes, place + shift, cells[model, size], index)
-        _axis(axes, sizes, no_binding_error)
+        _axis(axes, sizes)
+        if no_binding_error is not None:
+            label = f"no binding\n{no_binding_error:.4g} %"
+            style.level(axes, no_binding_error, label if axes in panels[:, -1] else "")
         axes.set_title(name)
     for axes in panels.flat[count:]:
         axes.remove()
     for axes in panels[:, 0]:
         axes.set_ylabel("test error (%)")
-    figure.legend(handles=_legend(models), loc="outside upper center", ncols=4)
+    figure.legend(handles=_legend(models), loc="outside upper center", ncols=3 if count == 1 else 9)
     if title:
         figure.suptitle(title)
     return figure
@@ -91,7 +94,7 @@ def _mark(axes: Axes, x: float, row: Row, index: int) -> None:
     colour, marker = style.PALETTE[index], style.MARKERS[index]
     seeds = [entry["value"] for entry in (row.get("by_seed") or {}).values()]
     if len(seeds) > 1:
-        axes.plot([x] * len(seeds), np.maximum(seeds, FLOOR), "_", color=colour, markersize=6)
+        axes.plot([x] * len(seeds), np.maximum(seeds, FLOOR), "_", color=colour, markersize=11)
     middle = row.get("median", row["value"])
     axes.plot(x, max(middle, FLOOR), marker, color=colour, markersize=5, zorder=3)
     if row.get("paper") is not None:
@@ -106,7 +109,7 @@ def _mark(axes: Axes, x: float, row: Row, index: int) -> None:
         )
 
 
-def _axis(axes: Axes, sizes: Sequence[int], no_binding_error: float | None) -> None:
+def _axis(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set(yscale="log", ylim=(FLOOR / 1.6, 160), xlim=(-0.5, len(sizes) - 0.5))
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.tick_params(axis="x", length=0, labelbottom=True)
@@ -116,8 +119,6 @@ def _axis(axes: Axes, sizes: Sequence[int], no_binding_error: float | None) -> N
     for border in np.arange(len(sizes) - 1) + 0.5:
         axes.axvline(border, color="#DDDDDD", linewidth=0.6, zorder=0)
     axes.set_xlabel("hidden units R")
-    if no_binding_error is not None:
-        style.level(axes, no_binding_error, f"no binding {no_binding_error:.1f} %")
 
 
 def _legend(models: Sequence[str]) -> list[Line2D]:
