@@ -1,0 +1,111 @@
+"""Compilation: cached where possible, never stale, timed, and its failure a clear error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fastweights.kernels import compile as compiling
+from fastweights.kernels.compile import CompileError, helper, kernel
+
+KERNEL = """
+from fastweights.kernels.compile import kernel
+from demo_part import twice
+
+@kernel
+def run(x):
+    return twice(x) + 1
+
+if __name__ == "__main__":
+    answer = run(3)
+    stats = run.dispatcher.stats
+    print(answer, sum(stats.cache_hits.values()))
+"""
+PART = """
+from fastweights.kernels.compile import helper
+
+@helper
+def twice(x):
+    return {factor} * x
+"""
+
+
+def _run(folder: Path, **environment: str) -> tuple[int, int]:
+    """Run the kernel in a process of its own; returns its answer and how often the cache served it."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(folder / "demo_kernel.py")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    answer, hits = result.stdout.split()
+    return int(answer), int(hits)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    (tmp_path / "demo_kernel.py").write_text(KERNEL)
+    (tmp_path / "demo_part.py").write_text(PART.format(factor=2))
+    return tmp_path
+
+
+def test_the_cache_serves_the_next_process_until_a_helper_elsewhere_is_edited(sources):
+    assert _run(sources) == (7, 0)
+    assert _run(sources) == (7, 1)
+    (sources / "demo_part.py").write_text(PART.format(factor=5))
+    assert _run(sources) == (16, 0)
+    assert _run(sources) == (16, 1)
+
+
+def test_nowhere_to_write_means_compiling_in_every_process(sources):
+    nowhere = "/proc/nowhere"
+    (sources / "__pycache__").write_text("a file, so no folder")
+    places = dict.fromkeys(("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME"), nowhere)
+    for _ in range(2):
+        assert _run(sources, **places, PYTHONDONTWRITEBYTECODE="1") == (7, 0)
+
+
+def test_the_users_cache_folder_serves_where_the_package_cannot_be_written(sources, tmp_path):
+    (sources / "__pycache__").write_text("a file, so no folder")
+    places = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert _run(sources, **places) == (7, 0)
+    assert _run(sources, **places) == (7, 1)
+
+
+@helper
+def _half(x):
+    return x / 2
+
+
+@kernel
+def _quarter(x):
+    """A quarter."""
+    return _half(_half(x))
+
+
+def test_compilation_is_timed_and_announced_once(caplog):
+    before = compiling.compile_seconds()
+    with caplog.at_level(logging.INFO, logger="fastweights.kernels"):
+        assert [_quarter(8.0), _quarter(4.0)] == [2, 1]
+    assert compiling.compile_seconds() > before
+    assert [record.getMessage().split()[:2] for record in caplog.records] == [
+        ["compiling", "_quarter"]
+    ]
+
+
+@kernel
+def _broken(x):
+    return x.no_such_thing
+
+
+def test_a_kernel_that_does_not_compile_says_so_in_a_line():
+    with pytest.raises(CompileError, match=r"_broken.*no_such_thing") as caught:
+        _broken(1.0)
+    assert "\n" not in str(caught.value)
