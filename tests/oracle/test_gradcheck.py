@@ -39,7 +39,8 @@ def test_a_wrong_gradient_is_seen(name, monkeypatch):
 def test_two_steps_by_hand():
     """One unit, ReLU, no LN, λ = .9, η = .5, W = .5, drive 1, 1.
 
-    t = 1: z = 1, A = 0, h = 1, then A = .5.  t = 2: z = 1.5, h_0 = 1.5, h = 1.5 + .5 · 1.5 = 2.25, A = .45 + .5 · 2.25².
+    t = 1: z = 1, A = 0, h = 1, then A = .5.
+    t = 2: z = 1.5, h_0 = 1.5, h = 1.5 + .5 · 1.5 = 2.25, then A = .45 + .5 · 2.25².
     """
     outcome = FastWeightRNN(np.array([[0.5]]), decay=0.9, rate=0.5).forward(np.ones((1, 2, 1)))
     assert outcome.outputs.flatten().tolist() == pytest.approx([1.0, 2.25])

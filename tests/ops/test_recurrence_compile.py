@@ -1,0 +1,54 @@
+"""`torch.compile` takes the recurrence as one graph; the fused operators keep torch's rules for operators."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from fastweights.ops import backend
+
+
+@pytest.mark.slow
+def test_one_graph(request):
+    script = request.path.parent / "compiled_recurrence.py"
+    command = [sys.executable, "-W", "error", str(script)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = [
+        f"{way} {mask}" for way in ("reference", "chunked", "auto") for mask in ("whole", "padded")
+    ]
+    assert run.stdout.splitlines() == [*done, "flat", "autocast"], run.stderr
+
+
+OPTIONAL = ("gain", "bias", "first_gain", "first_bias", "hidden", "memory", "decay", "rate")
+GIVEN = {
+    "nothing": (),
+    "norm and start": ("gain", "bias", "hidden", "memory"),
+    "everything": OPTIONAL,
+}
+
+
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize(
+    "steps, tanh, flat, chunk", [(1, False, False, 5), (2, True, False, 2), (1, True, True, 5)]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_operators_keep_the_rules(given, steps, tanh, flat, chunk, dtype):
+    """Schema, fake tensors, autograd registration, and ahead-of-time dispatch with fixed and dynamic shapes."""
+    reason = backend.unavailable("fast_weight_rnn", "cpu")
+    if reason is not None:
+        pytest.skip(reason)
+    if flat and "first_gain" in given:
+        pytest.skip("the flat form has no preliminary norm")
+    batch, time, size = 3, 5, 4
+    shapes = {"gain": (size,), "bias": (size,), "first_gain": (size,), "first_bias": (size,)}
+    shapes |= {"hidden": (batch, size), "memory": (batch, size, size), "decay": (), "rate": ()}
+
+    def leaf(*shape):
+        return torch.rand(shape, dtype=dtype).requires_grad_()
+
+    arguments = [leaf(batch, time, size), leaf(size, size)]
+    arguments += [leaf(*shapes[name]) if name in given else None for name in OPTIONAL]
+    numbers = (0.9, 0.3, steps, tanh, flat, 1e-5, chunk)
+    operator = torch.ops.fastweights.fast_weight_rnn_forward.default
+    torch.library.opcheck(operator, (*arguments, *numbers))
