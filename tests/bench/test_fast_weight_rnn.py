@@ -36,9 +36,15 @@ def test_rows_are_whole_and_consistent() -> None:
     for name, minimum in row["minimum"].items():
         assert 0 < minimum <= row["milliseconds"][name]
     assert row["gflops"] == pytest.approx(row["flops"] / (fused * 1e-3) / 1e9)
-    assert row["peak_share"] == pytest.approx(row["gflops"] / row["machine"]["peak_gflops"])
     assert row["machine"]["threads"] == 1
     json.dumps(row, allow_nan=False)
+
+
+@pytest.mark.parametrize(("peak", "share"), [(None, lambda gflops: None), (50.0, lambda g: g / 50)])
+def test_share_is_of_the_measured_peak(peak, share) -> None:
+    same = results(1.0)
+    row = bench.measure(TINY, {"fused": same, "explicit": same}, {}, {"peak_gflops": peak}, 1)
+    assert row["gflops"] > 0 and row["peak_share"] == share(row["gflops"])
 
 
 @pytest.mark.parametrize("name", ["fused", "attention"])
