@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.ops.fast_weight_rnn.cpu_ops import forward_op
+from fastweights.ops.fast_weight_rnn.cpu_ops import recurrence
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -65,7 +65,7 @@ def run(
     time, size = drive.shape[1:]
     decay_tensor, decay_value = (decay, 0.0) if isinstance(decay, Tensor) else (None, float(decay))
     rate_tensor, rate_value = (rate, 0.0) if isinstance(rate, Tensor) else (None, float(rate))
-    outputs, _ = forward_op(
+    return recurrence(
         drive,
         recurrent_weight,
         norm_weight,
@@ -84,4 +84,3 @@ def run(
         norm_eps,
         pick_chunk(time, size) if chunk is None else chunk,
     )
-    return outputs

@@ -20,6 +20,7 @@ from fastweights.kernels.simd import (
     lane_count,
     load,
     offset,
+    one,
     pointer,
     put,
     scalar,
@@ -28,10 +29,12 @@ from fastweights.kernels.simd import (
     total,
 )
 from fastweights.ops.fast_weight_rnn.cpu_contract import (
+    PULL_ROWS,
     add_outer_products,
     dense,
     mix,
     pack,
+    pull,
     score,
     strips,
     symmetric,
@@ -54,6 +57,7 @@ from fastweights.ops.fast_weight_rnn.cpu_norm import (
     normalise_backward,
     power,
 )
+from fastweights.ops.fast_weight_rnn.cpu_plan import PULL
 
 
 @helper
@@ -168,15 +172,20 @@ def _open_chunk(
     size = plan.hidden
     state = size * plan.lanes
     gradient = offset(work, layout.symmetric)
+    panel = offset(work, layout.panel)
     keep = scalar(decay, 0) if last else power(decay, plan.chunk)
     for s in range(plan.steps):
         dy = _kept(plan, layout, work, chunk * plan.chunk, s)
         query = _query(plan, saved, chunk * plan.chunk, s)
         step = plan.steps * state
-        one = scalar(decay, 1)
-        add_outer_products(gradient, True, dy, step, query, step, length, one, decay, keep, size)
-        add_outer_products(gradient, 1, query, step, dy, step, length, one, decay, one, size)
-        keep = one
+        unit = scalar(decay, 1)
+        add_outer_products(
+            gradient, gradient, 1, dy, step, query, step, length, unit, decay, keep, size, panel
+        )
+        add_outer_products(
+            gradient, gradient, 1, query, step, dy, step, length, unit, decay, unit, size, panel
+        )
+        keep = unit
 
 
 @helper
@@ -246,16 +255,47 @@ def _gather(
         return
     dense(offset(work, layout.packed), offset(block, layout.dz + (t + 1) * state), dh, size)
     if plan.flat:
-        add_lines(dh, offset(work, layout.owed), splat(scalar(like, 1)), size)
-    reads = (length - 1 - n) * plan.steps
-    if reads > 0:
-        row = (n * plan.chunk + n + 1) * plan.steps * lanes
+        add_lines(dh, offset(work, layout.owed), one(dh), size)
+    _pull(plan, layout, saved, work, dh, t, length)
+    if t // plan.chunk < plan.chunks - 1:
+        add_lines(dh, offset(work, layout.debts + n * state), one(dh), size)
+
+
+@helper
+def _pull(
+    plan: Any, layout: Any, saved: Any, work: Any, dh: Any, t: int, length: int
+) -> None:  # fmt: skip
+    """dh(t) += Σ over later reads of the chunk, c (q dy + p h_s).
+
+    The reads after a group of PULL states are taken for the whole group at once, when its last state is due.
+    """
+    size, lanes, steps = plan.hidden, plan.lanes, plan.steps
+    state = size * lanes
+    n = t % plan.chunk
+    start = t - n
+    width = plan.chunk * steps * lanes  # from one state's coefficients to the next's
+    first = n - n % PULL
+    end = min(first + PULL, length)
+    grouped = size >= PULL_ROWS
+    pulled = offset(work, layout.pulled)
+    if not grouped:
+        end = length
+    elif end < length:
+        if n == end - 1:
+            row = first * width + end * steps * lanes
+            pull(
+                _kept(plan, layout, work, start + end, 0), _query(plan, saved, start + end, 0),
+                state, (length - end) * steps, offset(work, layout.by_gradient + row),
+                offset(work, layout.by_query + row), width, pulled, size,
+            )  # fmt: skip
+        add_lines(dh, offset(pulled, (n - first) * state), one(dh), size)
+    if n + 1 < end:
+        row = n * width + (n + 1) * steps * lanes
+        reads = (end - n - 1) * steps
         by_gradient = offset(work, layout.by_gradient + row)
         by_query = offset(work, layout.by_query + row)
         mix(_kept(plan, layout, work, t + 1, 0), state, reads, by_gradient, dh, dh, size)
         mix(_query(plan, saved, t + 1, 0), state, reads, by_query, dh, dh, size)
-    if t // plan.chunk < plan.chunks - 1:
-        add_lines(dh, offset(work, layout.debts + n * state), splat(scalar(like, 1)), size)
 
 
 @helper
@@ -284,12 +324,12 @@ def _step(
                 offset(saved, plan.scale + read * lanes), offset(block, layout.gains),
                 offset(block, layout.gains + state), size,
             )  # fmt: skip
-        add_lines(dz, dy, splat(scalar(decay, 1)), size)
+        add_lines(dz, dy, one(dh), size)
         _read_backward(plan, layout, saved, block, work, t, s, dy, query, dh, decay, rate)
     if plan.flat:
         owed = offset(work, layout.owed)
         clear(owed, size)
-        add_lines(owed, dh, splat(scalar(decay, 1)), size)
+        add_lines(owed, dh, one(dh), size)
     else:
         activate_backward(dh, _query(plan, saved, t, 0), plan.use_tanh, dh, size)
         if plan.preliminary:
@@ -300,7 +340,7 @@ def _step(
                 offset(block, layout.gains + 2 * state),
                 offset(block, layout.gains + 3 * state), size,
             )  # fmt: skip
-        add_lines(dz, dh, splat(scalar(decay, 1)), size)
+        add_lines(dz, dh, one(dh), size)
     out = offset(row_start(pointer(tensors.drive_gradient, inverse), number, time * size), t * size)
     count = min(lanes, plan.batch - number * lanes)
     from_lines(dz, out, time * size, count, offset(work, lanes), size)
@@ -316,7 +356,7 @@ def _hidden_gradient(
     clear(dh, size)
     dense(offset(work, layout.packed), offset(block, layout.dz), dh, size)
     if plan.flat:
-        add_lines(dh, offset(work, layout.owed), splat(scalar(like, 1)), size)
+        add_lines(dh, offset(work, layout.owed), one(dh), size)
     out = row_start(pointer(tensors.hidden_gradient, like), number, size)
     count = min(lanes, plan.batch - number * lanes)
     from_lines(dh, out, size, count, offset(work, lanes), size)
@@ -330,13 +370,16 @@ def _memory_gradient(
     size, lanes = plan.hidden, plan.lanes
     step = plan.steps * size * lanes
     whole = offset(work, layout.whole)
+    panel = offset(work, layout.panel)
     keep = scalar(decay, 0)
-    one = scalar(decay, 1)
+    unit = scalar(decay, 1)
     for s in range(plan.steps):
         dy = _kept(plan, layout, work, 0, s)
         query = _query(plan, saved, 0, s)
-        add_outer_products(whole, 0, dy, step, query, step, plan.time, one, decay, keep, size)
-        keep = one
+        add_outer_products(
+            whole, whole, 0, dy, step, query, step, plan.time, unit, decay, keep, size, panel
+        )
+        keep = unit
     area = size * size
     out = row_start(pointer(tensors.memory_gradient, decay), number, area)
     count = min(lanes, plan.batch - number * lanes)
@@ -367,11 +410,26 @@ def reduce(
     if worker > 0:
         return
     gains = offset(scratch, layout.gains)
-    for k in range(layout.gain_lines):
-        line = zeros(gains, 1)[0]
-        for block in range(plan.blocks):
-            line = line + load(gains, block * layout.block_stride + k * plan.lanes)
-        put(pointer(tensors.parameter_gradients, like), k, total(line))
+    state = plan.hidden * plan.lanes
+    _sum_lines(plan, layout, gains, tensors.gain_gradient, plan.hidden, like)
+    _sum_lines(plan, layout, offset(gains, state), tensors.bias_gradient, plan.hidden, like)
+    first = offset(gains, 2 * state)
+    _sum_lines(plan, layout, first, tensors.first_gain_gradient, plan.hidden, like)
+    first = offset(gains, 3 * state)
+    _sum_lines(plan, layout, first, tensors.first_bias_gradient, plan.hidden, like)
+    count = 2 * layout.wants_scalars
+    _sum_lines(plan, layout, offset(scratch, layout.scalars), tensors.scalar_gradient, count, like)
+
+
+@helper
+def _sum_lines(plan: Any, layout: Any, lines: Any, out: int, count: int, like: Any) -> None:
+    """out[k] = line k, summed over row blocks in order, then over lanes; nothing where `out` is 0."""
+    if out != 0:
+        for k in range(count):
+            line = zeros(lines, 1)[0]
+            for block in range(plan.blocks):
+                line = line + load(lines, block * layout.block_stride + k * plan.lanes)
+            put(pointer(out, like), k, total(line))
 
 
 @kernel(parallel=True)

@@ -29,6 +29,7 @@ from fastweights.ops.fast_weight_rnn.cpu_norm import dot_lines
 ROWS = host().rows
 TILE = host().tile
 TILE_AREA = TILE * TILE
+PULL_ROWS = ROWS // 2  # four such blocks are held at once
 
 
 @helper
@@ -126,6 +127,38 @@ def mix(lines: Any, stride: int, count: int, scores: Any, start: Any, y: Any, si
 
 
 @helper
+def pull(
+    xs: Any, ys: Any, stride: int, count: int, by_x: Any, by_y: Any, width: int, out: Any, size: int
+) -> None:  # fmt: skip
+    """out[g] = Σ_n by_x[g, n] x_n + by_y[g, n] y_n for four g: states x_n and y_n are fetched once for the four.
+
+    Coefficients of one g lie `width` scalars after those of the last. The last rows overlap where need be.
+    """
+    lanes = lane_count(out)
+    state = size * lanes
+    for block in range(0, size, PULL_ROWS):
+        row = min(block, size - PULL_ROWS) * lanes
+        a = zeros(out, PULL_ROWS)
+        b, c, d = a, a, a
+        place = row
+        for n in range(count):
+            k = n * lanes
+            a = add_scaled_rows(a, xs, place, lanes, load(by_x, k))
+            b = add_scaled_rows(b, xs, place, lanes, load(by_x, k + width))
+            c = add_scaled_rows(c, xs, place, lanes, load(by_x, k + 2 * width))
+            d = add_scaled_rows(d, xs, place, lanes, load(by_x, k + 3 * width))
+            a = add_scaled_rows(a, ys, place, lanes, load(by_y, k))
+            b = add_scaled_rows(b, ys, place, lanes, load(by_y, k + width))
+            c = add_scaled_rows(c, ys, place, lanes, load(by_y, k + 2 * width))
+            d = add_scaled_rows(d, ys, place, lanes, load(by_y, k + 3 * width))
+            place += stride
+        store_rows(a, out, row, lanes)
+        store_rows(b, out, row + state, lanes)
+        store_rows(c, out, row + 2 * state, lanes)
+        store_rows(d, out, row + 3 * state, lanes)
+
+
+@helper
 def symmetric(matrix: Any, x: Any, y: Any, size: int) -> None:
     """y += A x for a symmetric A, of which each entry is read once and used twice.
 
@@ -180,6 +213,7 @@ def triangle_dot(x: Any, y: Any, size: int) -> Any:
 @helper
 def add_outer_products(
     matrix: Any,
+    old: Any,
     triangle: int,
     x: Any,
     x_stride: int,
@@ -190,10 +224,12 @@ def add_outer_products(
     ratio: Any,
     keep: Any,
     size: int,
+    panel: Any,
 ) -> None:
-    """A = keep A + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
+    """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
 
-    With keep 0 the matrix is not read, so it may be fresh memory.
+    With keep 0 the old A is not read, so it may be fresh memory; it may be A itself. `panel` is scratch for ROWS lines of every x_n: they are
+    read for every column, and would throw each other out of the cache from where they are.
     """
     lanes = lane_count(x)
     row = 0
@@ -203,32 +239,41 @@ def add_outer_products(
         row_step, column_step, columns = size * lanes, lanes, size
         if triangle:
             row_step, column_step, columns = lanes, height * lanes, row + height
-        for j in range(columns):
+        w = weight
+        for n in range(count):
+            for r in range(height):
+                line = load(x, n * x_stride + (row + r) * lanes) * splat(w)
+                store(panel, (n * height + r) * lanes, line)
+            w *= ratio
+        j = 0
+        while j < columns:
             here = place + j * column_step
-            xn = row * lanes
-            yn = j * lanes
-            w = weight
-            if height == ROWS:
-                rows = zeros(x, ROWS)
+            there = here + column_step
+            if height == ROWS and j + 2 <= columns:
+                left = zeros(x, ROWS)
+                right = zeros(x, ROWS)
                 if keep != 0:
-                    rows = scale_rows(load_rows(rows, matrix, here, row_step), splat(keep))
-                for _ in range(count):
-                    xs = load_rows(rows, x, xn, lanes)
-                    rows = fma_rows(rows, xs, load(y, yn) * splat(w))
-                    xn += x_stride
+                    left = scale_rows(load_rows(left, old, here, row_step), splat(keep))
+                    right = scale_rows(load_rows(left, old, there, row_step), splat(keep))
+                yn = j * lanes
+                for n in range(count):
+                    xs = load_rows(left, panel, n * ROWS * lanes, lanes)
+                    left = fma_rows(left, xs, load(y, yn))
+                    right = fma_rows(right, xs, load(y, yn + lanes))
                     yn += y_stride
-                    w *= ratio
-                store_rows(rows, matrix, here, row_step)
+                store_rows(left, matrix, here, row_step)
+                store_rows(right, matrix, there, row_step)
+                j += 2
             else:
-                line = zeros(x, 1)[0]
-                if keep != 0:
-                    line = load(matrix, here) * splat(keep)
-                for _ in range(count):
-                    line = fma(load(x, xn), load(y, yn) * splat(w), line)
-                    xn += x_stride
-                    yn += y_stride
-                    w *= ratio
-                store(matrix, here, line)
+                for r in range(height):
+                    line = zeros(x, 1)[0]
+                    if keep != 0:
+                        line = load(old, here + r * row_step) * splat(keep)
+                    for n in range(count):
+                        xn = load(panel, (n * height + r) * lanes)
+                        line = fma(xn, load(y, n * y_stride + j * lanes), line)
+                    store(matrix, here + r * row_step, line)
+                j += 1
         place += columns * height * lanes
         row += height
 

@@ -13,7 +13,7 @@ from typing import Any
 import numba
 
 from fastweights.kernels.compile import helper, kernel
-from fastweights.kernels.simd import load, offset, pointer, splat, store
+from fastweights.kernels.simd import load, offset, pointer, scalar, splat, store
 from fastweights.ops.fast_weight_rnn.cpu_contract import (
     add_outer_products,
     dense,
@@ -74,19 +74,27 @@ def _read(
 
 
 @helper
-def _close_chunk(plan: Any, saved: Any, chunk: int, decay: Any, rate: Any) -> None:
+def _close_chunk(plan: Any, saved: Any, chunk: int, decay: Any, rate: Any, panel: Any) -> None:
     """The symmetric part of A at the end of a chunk: λ^C Aᶜ + η Σ λ^(C-n) h hᵀ."""
     state = plan.hidden * plan.lanes
     last = offset(saved, plan.history + (chunk + 1) * plan.chunk * state)
     border = offset(saved, plan.borders + chunk * plan.border_stride)
-    keep = decay - decay
-    if chunk > 0:
-        keep = power(decay, plan.chunk)
-        old = offset(border, -plan.border_stride)
-        for k in range(0, plan.border_stride, plan.lanes):
-            store(border, k, load(old, k))
+    old = offset(border, -plan.border_stride)
+    keep = power(decay, plan.chunk) if chunk > 0 else scalar(decay, 0)
     add_outer_products(
-        border, 1, last, -state, last, -state, plan.chunk, rate, decay, keep, plan.hidden
+        border,
+        old,
+        1,
+        last,
+        -state,
+        last,
+        -state,
+        plan.chunk,
+        rate,
+        decay,
+        keep,
+        plan.hidden,
+        panel,
     )
 
 
@@ -113,6 +121,7 @@ def forward(
     y = offset(z, state)
     work = offset(y, state)
     packed = offset(work, state + plan.chunk * lanes)
+    panel = offset(scratch, plan.forward_panel)
     pack(pointer(tensors.recurrent_weight, eps), packed, size, 0)
     clear(spare, 1)
     for block in range(worker, plan.blocks, workers):
@@ -132,7 +141,7 @@ def forward(
             to_lines(memory, area, count, spare, offset(saved, plan.initial), area)
         for t in range(time):
             if t > 0 and t % plan.chunk == 0:
-                _close_chunk(plan, saved, t // plan.chunk - 1, decay, rate)
+                _close_chunk(plan, saved, t // plan.chunk - 1, decay, rate, panel)
             previous = offset(history, t * state)
             to_lines(offset(drive, t * size), time * size, count, spare, z, size)
             if t > 0 or plan.has_hidden:

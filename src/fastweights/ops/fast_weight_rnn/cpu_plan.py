@@ -8,13 +8,17 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+PULL = (
+    4  # states whose debts are added up together, so that each later read is fetched once for all
+)
+
 
 class Plan(NamedTuple):
     """Everything integral that the kernels are told; a tuple, so that it crosses into them cheaply.
 
     Attributes:
         batch, time, hidden, steps: sizes; `steps` is the number of inner steps S (1 for the flat form).
-        lanes, blocks, chunk, chunks: vector lanes, row blocks, steps in a chunk, chunks in the sequence.
+        lanes, rows, blocks, chunk, chunks: vector lanes, rows of a register block, row blocks, steps in a chunk, chunks in the sequence.
         flat, use_tanh, norm, preliminary, has_hidden, has_memory: 0 or 1.
         saved_stride: scalars of `saved` for one row block, in which start at:
         history: h(0) … h(T), one state each.
@@ -25,6 +29,7 @@ class Plan(NamedTuple):
         scores_stride: scalars of scores for one chunk.
         borders, border_stride: the symmetric part of A at the start of chunks 1, 2, …
         initial: A(0), row by row.
+        forward_panel: where the forward's scratch has room for ROWS lines of every state of a chunk.
         forward_stride: scalars of scratch for each worker of the forward.
     """
 
@@ -33,6 +38,7 @@ class Plan(NamedTuple):
     hidden: int
     steps: int
     lanes: int
+    rows: int
     blocks: int
     chunk: int
     chunks: int
@@ -54,6 +60,7 @@ class Plan(NamedTuple):
     borders: int
     border_stride: int
     initial: int
+    forward_panel: int
     forward_stride: int
 
 
@@ -74,9 +81,13 @@ class Addresses(NamedTuple):
     gradient: int = 0
     drive_gradient: int = 0
     weight_gradient: int = 0
-    parameter_gradients: int = 0
+    gain_gradient: int = 0
+    bias_gradient: int = 0
+    first_gain_gradient: int = 0
+    first_bias_gradient: int = 0
     hidden_gradient: int = 0
     memory_gradient: int = 0
+    scalar_gradient: int = 0
 
 
 def triangle_lines(hidden: int, rows: int) -> int:
@@ -128,12 +139,14 @@ def make_plan(
         "initial": hidden * state if has_memory else 0,
     }
     offsets, end = _offsets(sizes)
+    panel = (2 + 3 * hidden + chunk) * lanes + _round_up(hidden * hidden, lanes)
     return Plan(
         batch=batch,
         time=time,
         hidden=hidden,
         steps=steps,
         lanes=lanes,
+        rows=rows,
         blocks=-(-batch // lanes),
         chunk=chunk,
         chunks=chunks,
@@ -146,7 +159,8 @@ def make_plan(
         saved_stride=end,
         scores_stride=steps * _pairs(chunk) * lanes,
         border_stride=triangle_lines(hidden, rows) * lanes,
-        forward_stride=(2 + 3 * hidden + chunk) * lanes + _round_up(hidden * hidden, lanes),
+        forward_panel=panel,
+        forward_stride=panel + (rows * chunk * lanes if chunks > 1 else 0),
         **offsets,
     )
 
@@ -167,12 +181,14 @@ class BackwardPlan(NamedTuple):
         scalars: where λ's and η's begin.
         workers, worker_stride: the same for each worker:
         dh, owed, product: a state each.
+        pulled: what PULL neighbouring states owe reads of the chunk after them.
         kept: dy of every read of the chunk (of the sequence, where ∂A(0) is wanted).
         debts: what each state of the chunk owes through later chunks.
         by_gradient, by_query: c q and c p, for every state of the chunk and every read.
         products: ⟨h(τ), dy⟩ of one read.
         symmetric: G.
         whole: ∂A(0).
+        panel: ROWS lines of every state kept.
         packed: Wᵀ, in panels.
     """
 
@@ -185,6 +201,7 @@ class BackwardPlan(NamedTuple):
     workers: int
     worker_stride: int
     dh: int
+    pulled: int
     owed: int
     product: int
     kept: int
@@ -194,6 +211,7 @@ class BackwardPlan(NamedTuple):
     products: int
     symmetric: int
     whole: int
+    panel: int
     packed: int
 
 
@@ -215,12 +233,15 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
     block, block_stride = _offsets(
         {"dz": plan.time * state, "gains": 4 * state, "scalars": 2 * lanes}
     )
+    kept = plan.time if plan.has_memory else plan.chunk
     worker, worker_stride = _offsets(
         {
             "dh": state,
+            "pulled": PULL * state,
             "owed": state,
             "product": state,
-            "kept": (plan.time * plan.steps if plan.has_memory else reads) * state,
+            "kept": kept * plan.steps * state,
+            "panel": plan.rows * kept * lanes if plan.chunks > 1 or plan.has_memory else 0,
             "debts": plan.chunk * state if plan.chunks > 1 else 0,
             "by_gradient": plan.chunk * reads * lanes,
             "by_query": plan.chunk * reads * lanes,

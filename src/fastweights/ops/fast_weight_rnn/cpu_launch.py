@@ -1,0 +1,238 @@
+"""How the kernels are started: memory laid out, addresses collected, threads counted."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastweights.kernels import threads
+from fastweights.ops.fast_weight_rnn.cpu_plan import (
+    Addresses,
+    Plan,
+    make_backward_plan,
+    make_plan,
+)
+
+_local = threading.local()
+REALS = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+def plan_of(
+    drive: Tensor,
+    norm: bool,
+    preliminary: bool,
+    hidden: bool,
+    memory: bool,
+    steps: int,
+    use_tanh: bool,
+    flat: bool,
+    chunk: int,
+) -> Plan:
+    """Lay out a call; see `Plan`."""
+    from fastweights.kernels.isa import host
+
+    isa = host()
+    batch, time, size = drive.shape
+    return make_plan(
+        batch,
+        time,
+        size,
+        steps=steps,
+        lanes=isa.vector_bytes // drive.element_size(),
+        rows=isa.rows,
+        chunk=min(chunk, time),
+        flat=flat,
+        use_tanh=use_tanh,
+        norm=norm,
+        preliminary=preliminary,
+        has_hidden=hidden,
+        has_memory=memory,
+    )
+
+
+def _scratch(size: int, like: Tensor) -> Tensor:
+    """Return this thread's scratch memory: never handed out, so every call finds it free."""
+    name = str(like.dtype)
+    buffer = getattr(_local, name, None)
+    if buffer is None or buffer.numel() < size:
+        buffer = like.new_empty(size)
+        setattr(_local, name, buffer)
+    return buffer
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def _packed(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()
+
+
+def _number(tensor: Tensor | None, value: float) -> float:
+    return value if tensor is None else tensor.item()
+
+
+def run_forward(
+    drive: Tensor,
+    recurrent_weight: Tensor,
+    norm_weight: Tensor | None,
+    norm_bias: Tensor | None,
+    preliminary_norm_weight: Tensor | None,
+    preliminary_norm_bias: Tensor | None,
+    hidden: Tensor | None,
+    memory: Tensor | None,
+    decay: Tensor | None,
+    rate: Tensor | None,
+    decay_value: float,
+    rate_value: float,
+    steps: int,
+    use_tanh: bool,
+    flat: bool,
+    norm_eps: float,
+    chunk: int,
+) -> tuple[Tensor, Tensor]:
+    """Return (outputs, saved). λ and η come as a tensor or, where that is None, as a number."""
+    from fastweights.kernels.record import pack_integers
+    from fastweights.ops.fast_weight_rnn import cpu_forward
+
+    drive = drive.contiguous()
+    recurrent_weight = recurrent_weight.contiguous()
+    norm_weight, norm_bias = _packed(norm_weight), _packed(norm_bias)
+    first_weight, first_bias = _packed(preliminary_norm_weight), _packed(preliminary_norm_bias)
+    hidden, memory = _packed(hidden), _packed(memory)
+    given = [x is not None for x in (norm_weight, first_weight, hidden, memory)]
+    plan = plan_of(drive, *given, steps, use_tanh, flat, chunk)
+    outputs = torch.empty_like(drive)
+    saved = drive.new_empty(plan.blocks * plan.saved_stride)
+    workers = threads.count(plan.blocks)
+    scratch = _scratch(workers * plan.forward_stride, drive)
+    addresses = Addresses(
+        recurrent_weight=recurrent_weight.data_ptr(),
+        norm_weight=_address(norm_weight),
+        norm_bias=_address(norm_bias),
+        preliminary_norm_weight=_address(first_weight),
+        preliminary_norm_bias=_address(first_bias),
+        hidden=_address(hidden),
+        memory=_address(memory),
+        saved=saved.data_ptr(),
+        scratch=scratch.data_ptr(),
+        drive=drive.data_ptr(),
+        outputs=outputs.data_ptr(),
+    )
+    integers, starts = pack_integers(plan, addresses)
+    real = REALS[drive.dtype]
+    numbers = (
+        real(_number(decay, decay_value)),
+        real(_number(rate, rate_value)),
+        real(norm_eps),
+        real(1 / plan.hidden),
+    )
+    if workers == 1:
+        cpu_forward.forward(*starts, 0, 1, *numbers)
+    else:
+        with threads.parallel(workers):
+            cpu_forward.forward_parallel(*starts, workers, *numbers)
+    del integers
+    return outputs, saved
+
+
+def run_backward(
+    gradient: Tensor,
+    saved: Tensor,
+    recurrent_weight: Tensor,
+    norm_weight: Tensor | None,
+    preliminary_norm_weight: Tensor | None,
+    decay: Tensor | None,
+    rate: Tensor | None,
+    decay_value: float,
+    rate_value: float,
+    steps: int,
+    use_tanh: bool,
+    flat: bool,
+    chunk: int,
+    has_hidden: bool,
+    has_memory: bool,
+    wants_scalars: bool,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients in the order of `empty_gradients`, None for what was not given."""
+    from fastweights.kernels.record import pack_integers
+    from fastweights.ops.fast_weight_rnn import cpu_backward
+
+    gradient = gradient.contiguous()
+    recurrent_weight = recurrent_weight.contiguous()
+    norm_weight, first_weight = _packed(norm_weight), _packed(preliminary_norm_weight)
+    norm, preliminary = norm_weight is not None, first_weight is not None
+    plan = plan_of(
+        gradient, norm, preliminary, has_hidden, has_memory, steps, use_tanh, flat, chunk
+    )
+    workers = threads.count(plan.blocks)
+    layout, size = make_backward_plan(plan, wants_scalars, workers)
+    scratch = _scratch(size, gradient)
+    results = empty_gradients(gradient, norm, preliminary, has_hidden, has_memory, wants_scalars)
+    addresses = Addresses(
+        recurrent_weight=recurrent_weight.data_ptr(),
+        norm_weight=_address(norm_weight),
+        norm_bias=0,
+        preliminary_norm_weight=_address(first_weight),
+        preliminary_norm_bias=0,
+        hidden=0,
+        memory=0,
+        saved=saved.data_ptr(),
+        scratch=scratch.data_ptr(),
+        drive=0,
+        outputs=0,
+        gradient=gradient.data_ptr(),
+        **{f"{name}_gradient": _address(results[k]) for k, name in enumerate(GRADIENTS)},
+    )
+    integers, starts = pack_integers(plan, layout, addresses)
+    real = REALS[gradient.dtype]
+    inverse = real(1 / plan.hidden)
+    numbers = (real(_number(decay, decay_value)), real(_number(rate, rate_value)), inverse)
+    if workers == 1:
+        cpu_backward.backward(*starts, 0, 1, *numbers)
+        cpu_backward.reduce(*starts, 0, 1, inverse)
+    else:
+        with threads.parallel(workers):
+            cpu_backward.backward_parallel(*starts, workers, *numbers)
+    del integers
+    return results
+
+
+GRADIENTS = (
+    "drive",
+    "weight",
+    "gain",
+    "bias",
+    "first_gain",
+    "first_bias",
+    "hidden",
+    "memory",
+    "scalar",
+)
+
+
+def empty_gradients(
+    gradient: Tensor,
+    norm: bool,
+    preliminary: bool,
+    has_hidden: bool,
+    has_memory: bool,
+    wants_scalars: bool,
+) -> tuple[Tensor | None, ...]:
+    """Allocate the gradients of drive, W, gain, bias, those of the preliminary norm, h(0), A(0), and (λ, η)."""
+    batch, _, size = gradient.shape
+    new = gradient.new_empty
+    return (
+        new(gradient.shape),
+        new(size, size),
+        new(size) if norm else None,
+        new(size) if norm else None,
+        new(size) if preliminary else None,
+        new(size) if preliminary else None,
+        new(batch, size) if has_hidden else None,
+        new(batch, size, size) if has_memory else None,
+        new(2) if wants_scalars else None,
+    )
