@@ -15,7 +15,8 @@ def lines(axes):
     return {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
 
 
-def test_training_curves_show_the_metrics(rows):
+def test_training_curves_show_the_metrics():
+    rows = make_rows()
     loss, accuracy, gradient = training_curves(rows, no_binding_ceiling=0.3835).axes
     assert all(axes.get_xlabel() == "training step" for axes in (loss, accuracy, gradient))
     trained = lines(loss)["training"]
@@ -29,7 +30,8 @@ def test_training_curves_show_the_metrics(rows):
 
 
 @pytest.mark.parametrize(("ceiling", "best"), [(0.3835, 1.0), (0.55, None), (None, 0.9495)])
-def test_lines_of_reference_are_drawn_and_named(rows, ceiling, best):
+def test_lines_of_reference_are_drawn_and_named(ceiling, best):
+    rows = make_rows()
     axes = training_curves(rows, no_binding_ceiling=ceiling, best_possible=best).axes[1]
     heights = [line.get_ydata()[0] for line in axes.lines if line.get_label().startswith("_")]
     expected = [100 * value for value in (ceiling, best) if value is not None]

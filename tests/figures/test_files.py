@@ -7,7 +7,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
-from made import SYMBOLS, make_trace
+from made import SYMBOLS, make_rows, make_trace
 from PIL import Image
 
 from fastweights.errors import UserError
@@ -17,10 +17,10 @@ STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_saved_by_ending_and_the_same_again(tmp_path, rows, kind):
+def test_saved_by_ending_and_the_same_again(tmp_path, kind):
     first, again = (
         save(
-            training_curves(rows, no_binding_ceiling=0.38),
+            training_curves(make_rows(), no_binding_ceiling=0.38),
             tmp_path / name / f"curves.{kind}",
             dpi=60,
         )
@@ -119,10 +119,10 @@ def test_animation_without_attention_and_of_steps_left_out(tmp_path):
 
 
 def test_long_sequences_go_faster(tmp_path):
-    symbols = "a1" * 20
+    symbols = "a1b2c" * 5
     path = animate(make_trace(symbols, hidden=4), symbols, tmp_path / "long.gif", dpi=30)
     with Image.open(path) as film:
-        assert film.info["duration"] == 300 and film.n_frames == 40
+        assert film.info["duration"] == 480 and film.n_frames == 25
 
 
 def test_rooms_rules(tmp_path):
@@ -147,5 +147,5 @@ def test_rooms_rules(tmp_path):
     assert said.stdout.strip() == 'figures need matplotlib: pip install "fastweights[viz]"'
 
 
-def test_title_is_drawn(trace):
-    assert memory_evolution(trace, SYMBOLS, title="A run").get_suptitle() == "A run"
+def test_title_is_drawn():
+    assert memory_evolution(make_trace(), SYMBOLS, title="A run").get_suptitle() == "A run"

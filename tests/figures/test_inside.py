@@ -100,7 +100,8 @@ def test_attention_of_a_read_that_took_nothing():
     assert heights == [0] * 7
 
 
-def test_traces_that_do_not_fit(trace):
+def test_traces_that_do_not_fit():
+    trace = make_trace()
     for draw in (memory_evolution, hidden_trace, attention):
         with pytest.raises(UserError, match="7 steps, but 'a1' is 2 symbols"):
             draw(trace, "a1")
