@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NOTED = "notes' ms (another machine): "
+LEGEND = "times in ms; [in brackets]: the kernel notes' figures, of another machine; ≥: the ratio to reach"
 
 
 def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
@@ -16,7 +16,7 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
 
     Returns:
         column names, and for each row as many strings; "–" where there is nothing to say, "refused" for a variant whose
-        results were wrong.
+        results were wrong. `LEGEND` explains the signs.
 
     Example:
         >>> to_table([{"benchmark": "import", "torch_seconds": 1.5, "added_seconds": 0.1, "limit_seconds": 0.3}])
@@ -32,14 +32,12 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
 def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     timed = _names(rows, "milliseconds", "refused")
     compared = [name for name in timed if name != "fused"]
-    noted = _names(rows, "notes_milliseconds")
     columns = [
         "shape",
         *(f"{name} ms" for name in timed),
         *(f"{name} ÷ fused" for name in compared),
         "GFLOP/s",
         "of FMA peak",
-        *(f"{NOTED}{name}" for name in noted),
     ]
     table = [
         [
@@ -48,7 +46,6 @@ def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list
             *(_speedup(row, name) for name in compared),
             _optional(row["gflops"], "{:.0f}"),
             _optional(row["peak_share"], "{:.0%}"),
-            *(_optional(row["notes_milliseconds"].get(name), "{:.3g}") for name in noted),
         ]
         for row in rows
     ]
@@ -62,15 +59,20 @@ def _names(rows: Sequence[Mapping[str, Any]], *keys: str) -> list[str]:
 
 
 def _milliseconds(row: Mapping[str, Any], name: str) -> str:
-    if name in row["refused"]:
-        return "refused"
-    return _optional(row["milliseconds"].get(name), "{:.3g}")
+    found = "refused" if name in row["refused"] else _figure(row["milliseconds"].get(name))
+    note = row["notes_milliseconds"].get(name)
+    return found if note is None else f"{found} [{_figure(note)}]"
+
+
+def _figure(value: float | None) -> str:
+    """Write three significant digits, or whole numbers where there are more."""
+    return _optional(value, "{:.0f}" if value is not None and value >= 100 else "{:.3g}")
 
 
 def _speedup(row: Mapping[str, Any], name: str) -> str:
     found = _optional(row["speedup"].get(name), "{:.1f}×")
     goal = row["goals"].get(name)
-    return found if goal is None else f"{found} (≥ {goal:g})"
+    return found if goal is None else f"{found} ≥ {goal:g}"
 
 
 def _optional(value: float | None, form: str) -> str:
