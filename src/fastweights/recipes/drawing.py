@@ -120,10 +120,7 @@ def _several(runs: list[Drawable]) -> Figures:
     metrics = {name: [run.metrics for run in seeds] for name, seeds in groups.items()}
     yield "comparison", lambda: figures.comparison(metrics, **first.reference, title=title)
     if all(run.result for run in runs):
-        slots = {
-            name: _mean([run.result["per_slot_accuracy"] for run in seeds if run.result])
-            for name, seeds in groups.items()
-        }
+        slots = {name: _mean_slots(seeds) for name, seeds in groups.items()}
         yield "slots", lambda: figures.slot_accuracy(slots, **first.reference, title=title)
     normed = {bool(run.config["model"]["options"].get("layer_norm", False)) for run in runs}
     if len(normed) == 2 and all(_has_memory(run) for run in runs):
