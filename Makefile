@@ -14,8 +14,7 @@ help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 demo: $(VENV)/.ready-viz ## train the default network and draw what it does
-	$(BIN)/fastweights train retrieval --out runs/demo --overwrite
-	$(BIN)/fastweights plot runs/demo --gif
+	$(BIN)/fastweights train retrieval --out runs/demo --overwrite --plot
 
 test: $(VENV)/.ready-dev ## run the tests; PYTEST=… adds arguments
 	$(BIN)/python -m pytest $(PYTEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ HEAD = """# Results
 Made by `fastweights reproduce` from the rows in this folder; do not edit. Each row is mean ± standard deviation over
 its seeds. `reach` is the number the recipe was to meet, `paper` the published figure. What was missed says so.
 """
+PICTURE = "table.png"
 COLUMNS = (
     "model",
     "condition",
@@ -36,7 +38,7 @@ def write(results: Path) -> Path:
     for path in sorted(results.glob("*/cells.jsonl")):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         if rows:
-            parts.append(_section(path.parent.name, rows))
+            parts.append(_section(path.parent, rows))
     for path in sorted(results.glob("*/*.md")):
         parts.append(f"- [{path.parent.name}: {path.stem}]({path.relative_to(results)})\n")
     target = results / "README.md"
@@ -49,17 +51,34 @@ def cells(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     return [_cells(row) for row in rows]
 
 
-def _section(name: str, rows: list[dict[str, Any]]) -> str:
+def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
+    name = folder.name
     known = studies.STUDIES.get(name)
     study = known() if known else None
-    lines = [f"## {study.title if study else name}\n"]
+    title = study.title if study else name
+    if study and study.no_binding_error is not None:
+        _draw(rows, study.no_binding_error, title, folder / PICTURE)
+    lines = [f"## {title}\n"]
     lines += [f"{note}\n" for note in (study.notes if study else ())]
     lines.append("| " + " | ".join(COLUMNS) + " |")
     lines.append("|" + "---|" * len(COLUMNS))
     lines += ["| " + " | ".join(row) + " |" for row in cells(rows)]
     machines = sorted({row["machine"] for row in rows})
+    if (folder / PICTURE).exists():
+        lines.append(f"\n![{title}, every seed]({folder.name}/{PICTURE})")
     lines.append(f"\nMachine: {'; '.join(machines)}. Command: `fastweights reproduce {name}`.\n")
     return "\n".join(lines)
+
+
+def _draw(rows: list[dict[str, Any]], no_binding_error: float, title: str, path: Path) -> None:
+    """Draw the table where matplotlib is installed; a report does without it elsewhere."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    from fastweights import figures
+
+    figures.save(
+        figures.error_table(rows, no_binding_error=no_binding_error, title=title), path, dpi=150
+    )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -70,12 +70,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """A named set of cells with the sentences that a reader of its table needs."""
+    """A named set of cells with the sentences that a reader of its table needs.
+
+    A study with a `no_binding_error` (in percent) is a table of errors by model and size, and is drawn as one.
+    """
 
     name: str
     title: str
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = field(default=())
+    no_binding_error: float | None = None
 
 
 class Ledger:
