@@ -115,6 +115,8 @@ def test_slots_of_one_model():
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "3"]
     assert axes.get_xlabel() and "%" in axes.get_ylabel()
     assert axes.lines[0].get_ydata()[0] == 40
+    numbers = {text.get_text() for text in axes.texts if text.get_text().isdigit()}
+    assert numbers == {"25", "50", "100"}
 
 
 def test_slots_of_several_models_stand_side_by_side():

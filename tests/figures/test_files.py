@@ -8,10 +8,12 @@ import matplotlib
 import numpy as np
 import pytest
 from made import SYMBOLS, make_rows, make_trace
+from matplotlib.text import Text
 from PIL import Image
 
+from fastweights import figures
 from fastweights.errors import UserError
-from fastweights.figures import animate, memory_evolution, save, slot_accuracy, training_curves
+from fastweights.figures import animate, save, slot_accuracy, training_curves
 
 STARTS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
@@ -147,5 +149,33 @@ def test_rooms_rules(tmp_path):
     assert said.stdout.strip() == 'figures need matplotlib: pip install "fastweights[viz]"'
 
 
-def test_title_is_drawn():
-    assert memory_evolution(make_trace(), SYMBOLS, title="A run").get_suptitle() == "A run"
+def drawings():
+    rows, trace = make_rows(), make_trace()
+    cell = {"model": "lstm", "hidden": 20, "value": 1.0, "mode": "R=20, fresh"}
+    norms = {"LN": [1.0] * len(SYMBOLS)}
+    yield figures.training_curves(rows, title="A run")
+    yield figures.comparison({"a": [rows], "b": [rows]}, title="A run")
+    yield figures.slot_accuracy([0.5, 0.6], title="A run")
+    long = {f"fast-weights, layer norm {n}": [0.5] for n in (True, False)}
+    yield figures.slot_accuracy(long, title="A run")
+    yield figures.memory_evolution(trace, SYMBOLS, title="A run")
+    yield figures.hidden_trace(trace, SYMBOLS, title="A run")
+    yield figures.attention(trace, SYMBOLS, title="A run")
+    yield figures.saturation({"LN": trace}, norms, title="A run")
+    yield figures.error_table([cell], title="A run")
+
+
+def test_titles_are_drawn_once_and_hide_nothing():
+    for figure in drawings():
+        figure.draw_without_rendering()
+        legends = [*figure.legends, *(a.get_legend() for a in figure.axes if a.get_legend())]
+        entries = [text for legend in legends for text in legend.get_texts()]
+        titles = [text for text in figure.findobj(Text) if text.get_text() == "A run"]
+        assert len(titles) == 1
+        area = titles[0].get_window_extent()
+        panels = [axes.bbox for axes in figure.axes]
+        others = [text.get_window_extent() for text in entries] + panels
+        assert not any(area.overlaps(other) for other in others)
+        for text in [*entries, titles[0]]:
+            whole = text.get_window_extent()
+            assert figure.bbox.x0 <= whole.x0 and whole.x1 <= figure.bbox.x1

@@ -74,10 +74,7 @@ def comparison(
     if panels[-1] == "cross_entropy":
         columns[-1].set_ylabel("cross-entropy (nats)")
         style.positive_scale(columns[-1])
-    handles, labels = columns[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4)
-    if title:
-        figure.suptitle(title)
+    style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
     return figure
 
 

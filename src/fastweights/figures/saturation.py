@@ -93,9 +93,7 @@ def saturation(
         axes.set_xlabel("symbol read at step t" if symbols else "step t")
         if symbols:
             style.symbol_ticks(axes, symbols)
-    figure.legend(*norm.get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    if title:
-        figure.suptitle(title)
+    style.shared_legend(figure, norm.get_legend_handles_labels()[0], title)
     return figure
 
 

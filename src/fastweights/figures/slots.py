@@ -52,7 +52,7 @@ def slot_accuracy(
         percent = 100 * np.asarray(values, dtype=float)
         shift = (index - (len(models) - 1) / 2) * width
         drawn = axes.bar(places + shift, percent, width, color=style.PALETTE[index], label=name)
-        if bars <= 8:
+        if len(models) == 1 and slots <= 6:  # where they fit into a bar
             texts = [
                 f"{value:.2f}".rstrip("0").rstrip(".") if value > 12 else "" for value in percent
             ]
@@ -62,7 +62,7 @@ def slot_accuracy(
     axes.set_xticks(places, [str(slot + 1) for slot in places])
     axes.set_xlabel("pair asked for (1 = oldest)")
     if len(models) > 1:
-        figure.legend(loc="outside upper center", ncols=4)
-    if title:
+        style.shared_legend(figure, axes.get_legend_handles_labels()[0], title)
+    elif title:
         axes.set_title(title)
     return figure

@@ -9,8 +9,10 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib
 import numpy as np
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
@@ -31,6 +33,8 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)
 RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
+    "figure.titlesize": 9,
+    "legend.title_fontsize": 9,
     "axes.labelsize": 8,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
@@ -134,6 +138,13 @@ def positive_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     if high < 100 * low:  # at least two ticks with a number
         axes.set_ylim(10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high)))
+
+
+def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: str = "") -> None:
+    """Put one legend above all panels, as many columns as fit, and the figure's title above that."""
+    inches = 0.5 + 0.055 * max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / inches)))
+    figure.legend(handles=handles, title=title or None, loc="outside upper center", ncols=columns)
 
 
 def legend_above(axes: Axes, columns: int) -> None:

@@ -15,8 +15,8 @@ from fastweights.errors import UserError
 from fastweights.figures import style
 
 Row = Mapping[str, Any]
-FLOOR = 0.005
-"""Half an error in 10,000, in percent: where an error of 0 is drawn on the logarithmic axis."""
+FLOOR = 0.002
+"""In percent, less than one error in 20,000: where an error of 0 is drawn on the logarithmic axis."""
 
 
 @style.styled
@@ -74,9 +74,7 @@ def error_table(
         axes.remove()
     for axes in panels[:, 0]:
         axes.set_ylabel("test error (%)")
-    figure.legend(handles=_legend(models), loc="outside upper center", ncols=3 if count == 1 else 9)
-    if title:
-        figure.suptitle(title)
+    style.shared_legend(figure, _legend(models), title)
     return figure
 
 
