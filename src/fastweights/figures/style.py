@@ -142,8 +142,9 @@ def positive_scale(axes: Axes) -> None:
 
 def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: str = "") -> None:
     """Put one legend above all panels, as many columns as fit, and the figure's title above that."""
-    inches = 0.5 + 0.055 * max(len(str(handle.get_label())) for handle in handles)
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / inches)))
+    inches = [0.5 + 0.055 * len(str(handle.get_label())) for handle in handles]
+    room = figure.get_figwidth()
+    columns = len(handles) if sum(inches) <= room else max(1, int(room / max(inches)))
     figure.legend(handles=handles, title=title or None, loc="outside upper center", ncols=columns)
 
 
