@@ -30,7 +30,10 @@ from fastweights.kernels.simd import (
 )
 from fastweights.ops.fast_weight_rnn.cpu_contract import (
     PULL_ROWS,
+    TILE,
     add_outer_products,
+    add_small_weight_gradient,
+    add_weight_gradient,
     dense,
     mix,
     pack,
@@ -39,7 +42,6 @@ from fastweights.ops.fast_weight_rnn.cpu_contract import (
     strips,
     symmetric,
     triangle_dot,
-    weight_gradient_strip,
 )
 from fastweights.ops.fast_weight_rnn.cpu_layout import (
     from_lines,
@@ -386,6 +388,40 @@ def _memory_gradient(
     from_lines(whole, out, area, count, offset(work, lanes), area)
 
 
+@helper
+def _weight_gradient(
+    plan: Any, layout: Any, tensors: Any, worker: int, workers: int, like: Any
+) -> None:
+    """Every workers-th strip of ∂W, by segments of the batch and of time that stay in the cache for all strips."""
+    size, time = plan.hidden, plan.time
+    first = 1 - plan.has_hidden  # h(0) is zero
+    work = offset(pointer(tensors.scratch, like), layout.workers + worker * layout.worker_stride)
+    totals, panel = work, offset(work, layout.strip)
+    dz = offset(pointer(tensors.scratch, like), layout.dz)
+    history = offset(pointer(tensors.saved, like), plan.history)
+    out = pointer(tensors.weight_gradient, like)
+    for strip in range(worker, strips(size), workers):
+        for k in range(strip * TILE * size, min((strip + 1) * TILE, size) * size):
+            put(out, k, scalar(like, 0))
+    groups = max(1, layout.segment // time)
+    for start in range(0, plan.blocks, groups):
+        x = offset(dz, start * layout.block_stride)
+        y = offset(history, start * plan.saved_stride)
+        count = min(groups, plan.blocks - start)
+        for begin in range(first, time, layout.segment):
+            end = min(begin + layout.segment, time)
+            for strip in range(worker, strips(size), workers):
+                if size >= TILE:
+                    add_weight_gradient(
+                        x, y, begin, end, count, layout.block_stride, plan.saved_stride, out, size, strip,
+                        totals, panel,
+                    )  # fmt: skip
+                else:
+                    add_small_weight_gradient(
+                        x, y, begin, end, count, layout.block_stride, plan.saved_stride, out, size
+                    )
+
+
 @kernel
 def reduce(
     plan_address: int, layout_address: int, address_address: int, worker: int, workers: int,
@@ -399,14 +435,7 @@ def reduce(
     layout = read_layout(layout_address)
     tensors = read_addresses(address_address)
     scratch = pointer(tensors.scratch, like)
-    dz = offset(scratch, layout.dz)
-    history = offset(pointer(tensors.saved, like), plan.history)
-    skip = 1 - plan.has_hidden  # h(0) is zero
-    for strip in range(worker, strips(plan.hidden), workers):
-        weight_gradient_strip(
-            dz, history, skip, plan.time, plan.blocks, layout.block_stride, plan.saved_stride,
-            pointer(tensors.weight_gradient, like), plan.hidden, strip,
-        )  # fmt: skip
+    _weight_gradient(plan, layout, tensors, worker, workers, like)
     if worker > 0:
         return
     gains = offset(scratch, layout.gains)

@@ -23,7 +23,7 @@ from fastweights.kernels.blocks import (
 )
 from fastweights.kernels.compile import helper
 from fastweights.kernels.isa import host
-from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store
+from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store, total
 from fastweights.ops.fast_weight_rnn.cpu_norm import dot_lines
 
 ROWS = host().rows
@@ -228,8 +228,8 @@ def add_outer_products(
 ) -> None:
     """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
 
-    With keep 0 the old A is not read, so it may be fresh memory; it may be A itself. `panel` is scratch for ROWS lines of every x_n: they are
-    read for every column, and would throw each other out of the cache from where they are.
+    With keep 0 the old A is not read, so it may be fresh memory; or it is A. `panel` is scratch for ROWS lines of
+    every x_n: they are read for every column, and would throw each other out of the cache from where they are.
     """
     lanes = lane_count(x)
     row = 0
@@ -280,48 +280,73 @@ def add_outer_products(
 
 @helper
 def strips(size: int) -> int:
-    """Return the number of strips of rows that `weight_gradient_strip` makes."""
-    return size if size < TILE else (size + TILE - 1) // TILE
+    """Return the number of strips of TILE rows that `add_weight_gradient` makes."""
+    return (size + TILE - 1) // TILE
 
 
 @helper
-def weight_gradient_strip(
+def add_weight_gradient(
     x: Any,
     y: Any,
-    skip: int,
-    count: int,
+    first: int,
+    last: int,
     groups: int,
     x_group: int,
     y_group: int,
     out: Any,
     size: int,
     strip: int,
+    totals: Any,
+    panel: Any,
 ) -> None:
-    """out[i, j] = Σ over groups, states n >= skip and lanes of x_n[i] y_n[j], for the TILE rows i of one strip.
+    """out[i, j] += Σ over groups, states first <= n < last and lanes of x_n[i] y_n[j], for the rows i of one strip.
 
-    The last tile of a row or column overlaps its neighbour where TILE does not divide the size.
+    The last tile of a row or column overlaps its neighbour where TILE does not divide the size; what they share is
+    added once. `totals` and `panel` are scratch: a tile of scalars, TILE lines of
+    every state.
     """
     lanes = lane_count(x)
     stride = size * lanes
-    step = TILE if size >= TILE else 1
-    i = min(strip * step, size - step)
-    for column in range(0, size, step):
-        j = min(column, size - step)
+    top = strip * TILE
+    i = min(top, size - TILE)
+    k = 0
+    for group in range(groups):
+        for n in range(first, last):
+            xs = load_rows(zeros(x, TILE), x, group * x_group + n * stride + i * lanes, lanes)
+            store_rows(xs, panel, k, lanes)
+            k += TILE * lanes
+    for column in range(strips(size)):
+        left = column * TILE
+        j = min(left, size - TILE)
         tile = zeros(x, TILE_AREA)
-        single = zeros(x, 1)
+        k = 0
         for group in range(groups):
-            xn = group * x_group + i * lanes + skip * stride
-            yn = group * y_group + j * lanes + skip * stride
-            for _ in range(skip, count):
-                if step == TILE:
-                    xs = load_rows(zeros(x, TILE), x, xn, lanes)
-                    tile = add_products(tile, xs, load_rows(zeros(x, TILE), y, yn, lanes))
-                else:
-                    xs1 = load_rows(single, x, xn, lanes)
-                    single = add_products(single, xs1, load_rows(single, y, yn, lanes))
-                xn += stride
+            yn = group * y_group + first * stride + j * lanes
+            for _ in range(first, last):
+                xs = load_rows(zeros(x, TILE), panel, k, lanes)
+                tile = add_products(tile, xs, load_rows(zeros(x, TILE), y, yn, lanes))
+                k += TILE * lanes
                 yn += stride
-        if step == TILE:
-            put_totals(tile, zeros(x, TILE), out, i * size + j, size)
-        else:
-            put_totals(single, single, out, i * size + j, size)
+        put_totals(tile, zeros(x, TILE), totals, 0, TILE)
+        for r in range(top - i, TILE):
+            for c in range(left - j, TILE):
+                place = (i + r) * size + j + c
+                put(out, place, at(out, place) + at(totals, r * TILE + c))
+
+
+@helper
+def add_small_weight_gradient(
+    x: Any, y: Any, first: int, last: int, groups: int, x_group: int, y_group: int, out: Any, size: int
+) -> None:  # fmt: skip
+    """`add_weight_gradient` for sizes below TILE."""
+    lanes = lane_count(x)
+    stride = size * lanes
+    for i in range(size):
+        for j in range(size):
+            line = zeros(x, 1)[0]
+            for group in range(groups):
+                xn = group * x_group + i * lanes
+                yn = group * y_group + j * lanes
+                for n in range(first, last):
+                    line = fma(load(x, xn + n * stride), load(y, yn + n * stride), line)
+            put(out, i * size + j, at(out, i * size + j) + total(line))

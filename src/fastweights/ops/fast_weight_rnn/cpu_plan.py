@@ -12,13 +12,16 @@ PULL = (
     4  # states whose debts are added up together, so that each later read is fetched once for all
 )
 
+SEGMENT_BYTES = 400_000  # of states; two such, and ∂W, fit a second-level cache of 1 MiB
+
 
 class Plan(NamedTuple):
     """Everything integral that the kernels are told; a tuple, so that it crosses into them cheaply.
 
     Attributes:
         batch, time, hidden, steps: sizes; `steps` is the number of inner steps S (1 for the flat form).
-        lanes, rows, blocks, chunk, chunks: vector lanes, rows of a register block, row blocks, steps in a chunk, chunks in the sequence.
+        lanes, rows: of a vector, of a register block.
+        blocks, chunk, chunks: row blocks, steps in a chunk, chunks in the sequence.
         flat, use_tanh, norm, preliminary, has_hidden, has_memory: 0 or 1.
         saved_stride: scalars of `saved` for one row block, in which start at:
         history: h(0) … h(T), one state each.
@@ -174,6 +177,7 @@ class BackwardPlan(NamedTuple):
 
     Attributes:
         wants_scalars: whether the gradients of λ and η are made.
+        segment: steps of row blocks that ∂W takes at a time.
         block_stride: scalars for each row block, in which start at:
         dz: the gradient by z(t), a state for each step.
         gains: the gradients of gain, bias, preliminary gain and bias, summed over time, then those of λ and η.
@@ -189,10 +193,12 @@ class BackwardPlan(NamedTuple):
         symmetric: G.
         whole: ∂A(0).
         panel: ROWS lines of every state kept.
+        strip: ROWS lines of every state of a segment.
         packed: Wᵀ, in panels.
     """
 
     wants_scalars: int
+    segment: int
     block_stride: int
     dz: int
     gains: int
@@ -212,6 +218,7 @@ class BackwardPlan(NamedTuple):
     symmetric: int
     whole: int
     panel: int
+    strip: int
     packed: int
 
 
@@ -230,6 +237,7 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
     lanes = plan.lanes
     state = plan.hidden * lanes
     reads = plan.chunk * plan.steps
+    segment = max(16, SEGMENT_BYTES // (64 * plan.hidden))
     block, block_stride = _offsets(
         {"dz": plan.time * state, "gains": 4 * state, "scalars": 2 * lanes}
     )
@@ -248,13 +256,15 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
             "products": plan.chunk * lanes,
             "symmetric": plan.border_stride if plan.chunks > 1 else 0,
             "whole": plan.hidden * state if plan.has_memory else 0,
+            "strip": plan.rows * lanes * min(segment, plan.blocks * plan.time),
             "packed": _round_up(plan.hidden * plan.hidden, lanes),
         },
-        2 * lanes,
+        4 * lanes + 64,
     )
     first_worker = plan.blocks * block_stride
     layout = BackwardPlan(
         wants_scalars=int(wants_scalars),
+        segment=segment,
         block_stride=block_stride,
         gain_lines=4 * plan.hidden + 2,
         workers=first_worker,
