@@ -21,19 +21,14 @@ def test_one_graph(request):
 
 
 OPTIONAL = ("gain", "bias", "first_gain", "first_bias", "hidden", "memory", "decay", "rate")
-GIVEN = {
-    "nothing": (),
-    "norm and start": ("gain", "bias", "hidden", "memory"),
-    "everything": OPTIONAL,
-}
+GIVEN = {"nothing": (), "everything": OPTIONAL}
 
 
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 @pytest.mark.parametrize(
     "steps, tanh, flat, chunk", [(1, False, False, 5), (2, True, False, 2), (1, True, True, 5)]
 )
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_operators_keep_the_rules(given, steps, tanh, flat, chunk, dtype):
+def test_operators_keep_the_rules(given, steps, tanh, flat, chunk):
     """Schema, fake tensors, autograd registration, and ahead-of-time dispatch with fixed and dynamic shapes."""
     reason = backend.unavailable("fast_weight_rnn", "cpu")
     if reason is not None:
@@ -45,7 +40,7 @@ def test_operators_keep_the_rules(given, steps, tanh, flat, chunk, dtype):
     shapes |= {"hidden": (batch, size), "memory": (batch, size, size), "decay": (), "rate": ()}
 
     def leaf(*shape):
-        return torch.rand(shape, dtype=dtype).requires_grad_()
+        return torch.rand(shape).requires_grad_()
 
     arguments = [leaf(batch, time, size), leaf(size, size)]
     arguments += [leaf(*shapes[name]) if name in given else None for name in OPTIONAL]

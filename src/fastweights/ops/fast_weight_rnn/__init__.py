@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -205,14 +204,13 @@ backends.register(OP, "reference", backends.Backend("step by step, A written out
 backends.register(
     OP, "chunked", backends.Backend("attention form in chunks of time, plain PyTorch")
 )
-if importlib.util.find_spec("fastweights.ops.fast_weight_rnn.cpu"):
-    backends.register(
-        OP,
-        "cpu",
-        backends.Backend(
-            "fused kernels, hand-written backward, Numba",
-            device="cpu",
-            available=fused.available,
-            supports=fused.supports,
-        ),
-    )
+backends.register(
+    OP,
+    "cpu",
+    backends.Backend(
+        "fused kernels, hand-written backward, Numba",
+        device="cpu",
+        available=fused.available,
+        supports=fused.supports,
+    ),
+)
