@@ -130,7 +130,9 @@ class Kernel:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         function = inspect.unwrap(function)
-        self.dispatcher = numba.njit(parallel=parallel, **OPTIONS)(function)
+        # Unfused: Numba sees no dependency through raw pointers and would run two loops that follow each other as one.
+        loops = {"fusion": False} if parallel else False
+        self.dispatcher = numba.njit(parallel=loops, **OPTIONS)(function)
         self._ready: set[Any] = set()
         self._lock = threading.RLock()
         if cache_folder(Path(inspect.getfile(function))) is not None:
