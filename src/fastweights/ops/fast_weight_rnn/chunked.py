@@ -9,12 +9,13 @@ so a read costs O(t H) instead of O(H²) and no step writes H² numbers. The chu
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import layer_norm
 
-from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
+from fastweights.ops.fast_weight_rnn.cell import Cell
 from fastweights.ops.fast_weight_rnn.memory import final_memory, powers
 
 
@@ -27,7 +28,7 @@ def run(
     hidden: Float[Tensor, "batch hidden"] | None,
     memory: Float[Tensor, "batch hidden hidden"] | None,
     chunk: int | None,
-    **options,
+    **options: Any,
 ) -> Float[Tensor, "batch time hidden"]:
     """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them."""
     time = drive.shape[1]
@@ -63,47 +64,27 @@ def _attend(
     *,
     decay: float | Tensor,
     rate: float | Tensor,
-    norm_weight: Float[Tensor, " hidden"] | None,
-    norm_bias: Float[Tensor, " hidden"] | None,
-    preliminary_norm_weight: Float[Tensor, " hidden"] | None,
-    preliminary_norm_bias: Float[Tensor, " hidden"] | None,
     hidden: Float[Tensor, "batch hidden"] | None,
     memory: Float[Tensor, "batch hidden hidden"] | None,
     inner_steps: int,
-    nonlinearity: str,
-    form: str,
-    norm_eps: float,
+    **options: Any,
 ) -> Float[Tensor, "batch time hidden"]:
     """One chunk of any length in attention form."""
-    f, size, time = NONLINEARITIES[nonlinearity], drive.shape[-1:], drive.shape[1]
-    W = recurrent_weight.t()
+    cell, time = Cell(recurrent_weight, **options), drive.shape[1]
     fading = powers(decay, time, drive)
     written = rate * fading.flip(0)  # η λ^(time-1-τ): its last t entries weigh t past writes
     A_transposed = None if memory is None else memory.mT
-    h, past = hidden, None
+    h, past = hidden, drive[:, :0]
     for t, drive_t in enumerate(drive.unbind(1)):
-        slow = drive_t if h is None else torch.addmm(drive_t, h, W)
-        if form == "flat":
-            h_s = torch.zeros_like(drive_t) if h is None else h
-        elif preliminary_norm_weight is None:
-            h_s = f(slow)
-        else:
-            h_s = f(
-                layer_norm(slow, size, preliminary_norm_weight, preliminary_norm_bias, norm_eps)
-            )
+        slow, h = cell.start(drive_t, h)
         for _ in range(inner_steps):
             z = slow
             if A_transposed is not None:
-                faded = (fading[t] * h_s).unsqueeze(1)
+                faded = (fading[t] * h).unsqueeze(1)
                 z = torch.baddbmm(z.unsqueeze(1), faded, A_transposed).squeeze(1)
-            if past is not None:
-                attention = torch.linalg.vecdot(past, h_s.unsqueeze(1)) * written[time - t :]
+            if t > 0:
+                attention = torch.linalg.vecdot(past, h.unsqueeze(1)) * written[time - t :]
                 z = torch.baddbmm(z.unsqueeze(1), attention.unsqueeze(1), past).squeeze(1)
-            h_s = f(
-                z if norm_weight is None else layer_norm(z, size, norm_weight, norm_bias, norm_eps)
-            )
-        h = h_s
-        newest = h.unsqueeze(1)
-        past = newest if past is None else torch.cat((past, newest), 1)
-    assert past is not None
+            h = cell.settle(z)
+        past = torch.cat((past, h.unsqueeze(1)), 1) if t > 0 else h.unsqueeze(1)
     return past

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import layer_norm
 
-from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
+from fastweights.ops.fast_weight_rnn.cell import Cell
 
 
 def run(
@@ -17,7 +17,7 @@ def run(
     recurrent_weight: Float[Tensor, "hidden hidden"],
     *,
     chunk: int | None = None,
-    **options,
+    **options: Any,
 ) -> Float[Tensor, "batch time hidden"]:
     """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them. `chunk` means nothing here."""
     return torch.stack([settled[-1] for settled in steps(drive, recurrent_weight, **options)], 1)
@@ -29,38 +29,20 @@ def steps(
     *,
     decay: float | Tensor,
     rate: float | Tensor,
-    norm_weight: Float[Tensor, " hidden"] | None,
-    norm_bias: Float[Tensor, " hidden"] | None,
-    preliminary_norm_weight: Float[Tensor, " hidden"] | None,
-    preliminary_norm_bias: Float[Tensor, " hidden"] | None,
     hidden: Float[Tensor, "batch hidden"] | None,
     memory: Float[Tensor, "batch hidden hidden"] | None,
     inner_steps: int,
-    nonlinearity: str,
-    form: str,
-    norm_eps: float,
+    **options: Any,
 ) -> Iterator[list[Tensor]]:
     """Yield h_0(t) … h_S(t), each [batch, hidden], for every step t."""
-    f, size = NONLINEARITIES[nonlinearity], drive.shape[-1:]
-    W = recurrent_weight.t()
+    cell = Cell(recurrent_weight, **options)
     # A row vector h reads A h as h Aᵀ, so Aᵀ is what is kept; writes are symmetric.
     h, A_transposed = hidden, None if memory is None else memory.mT
     for drive_t in drive.unbind(1):
-        slow = drive_t if h is None else torch.addmm(drive_t, h, W)
-        if form == "flat":
-            h_s = torch.zeros_like(drive_t) if h is None else h
-        elif preliminary_norm_weight is None:
-            h_s = f(slow)
-        else:
-            h_s = f(
-                layer_norm(slow, size, preliminary_norm_weight, preliminary_norm_bias, norm_eps)
-            )
+        slow, h_s = cell.start(drive_t, h)
         settled = [h_s]
         for _ in range(inner_steps):
-            z = slow if A_transposed is None else read(slow, A_transposed, h_s)
-            h_s = f(
-                z if norm_weight is None else layer_norm(z, size, norm_weight, norm_bias, norm_eps)
-            )
+            h_s = cell.settle(slow if A_transposed is None else read(slow, A_transposed, h_s))
             settled.append(h_s)
         yield settled
         h = h_s
