@@ -109,3 +109,4 @@ def test_a_kernel_that_does_not_compile_says_so_in_a_line():
     with pytest.raises(CompileError, match=r"_broken.*no_such_thing") as caught:
         _broken(1.0)
     assert "\n" not in str(caught.value)
+    assert compiling.failures.pop() == str(caught.value)

@@ -6,14 +6,13 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS
+from fastweights.kernels.emit import FLAGS, operation
 from fastweights.kernels.simd import block, vec_of
 
 
-@intrinsic
+@operation
 def zeros(typingctx: Any, base: Any, count: Any) -> Any:
     """zeros(p, n): a block of n zero vectors of the type of p's scalars; n is a constant."""
     if not isinstance(count, types.IntegerLiteral):
@@ -29,7 +28,7 @@ def zeros(typingctx: Any, base: Any, count: Any) -> Any:
     return kind(base, count), codegen
 
 
-@intrinsic
+@operation
 def load_rows(typingctx: Any, like: Any, base: Any, index: Any, stride: Any) -> Any:
     """load_rows(like, p, i, s): a block as tall as `like`, row r from p[i + r s]."""
 
@@ -45,7 +44,7 @@ def load_rows(typingctx: Any, like: Any, base: Any, index: Any, stride: Any) -> 
     return like(like, base, types.intp, types.intp), codegen
 
 
-@intrinsic
+@operation
 def store_rows(typingctx: Any, rows: Any, base: Any, index: Any, stride: Any) -> Any:
     """store_rows(rows, p, i, s): row r to p[i + r s]."""
 
@@ -58,7 +57,7 @@ def store_rows(typingctx: Any, rows: Any, base: Any, index: Any, stride: Any) ->
     return types.void(rows, base, types.intp, types.intp), codegen
 
 
-@intrinsic
+@operation
 def add_scaled_rows(typingctx: Any, rows: Any, base: Any, index: Any, stride: Any, x: Any) -> Any:
     """add_scaled_rows(rows, p, i, s, x): rows[r] + x (vector at p[i + r s])."""
 
@@ -73,7 +72,7 @@ def add_scaled_rows(typingctx: Any, rows: Any, base: Any, index: Any, stride: An
     return rows(rows, base, types.intp, types.intp, rows.dtype), codegen
 
 
-@intrinsic
+@operation
 def add_outer(typingctx: Any, rows: Any, base: Any, index: Any, x: Any) -> Any:
     """add_outer(rows, p, i, x): rows[r] + p[i + r] x, one scalar of memory for each row."""
 
@@ -89,7 +88,7 @@ def add_outer(typingctx: Any, rows: Any, base: Any, index: Any, x: Any) -> Any:
     return rows(rows, base, types.intp, rows.dtype), codegen
 
 
-@intrinsic
+@operation
 def add_products(typingctx: Any, tile: Any, xs: Any, ys: Any) -> Any:
     """add_products(tile, xs, ys): tile[i, j] + xs[i] ys[j], the tile row by row in one block."""
 
@@ -105,7 +104,7 @@ def add_products(typingctx: Any, tile: Any, xs: Any, ys: Any) -> Any:
     return tile(tile, xs, ys), codegen
 
 
-@intrinsic
+@operation
 def fma_rows(typingctx: Any, rows: Any, xs: Any, y: Any) -> Any:
     """fma_rows(rows, xs, y): rows[r] + xs[r] y for a block xs and one vector y."""
 
@@ -117,7 +116,7 @@ def fma_rows(typingctx: Any, rows: Any, xs: Any, y: Any) -> Any:
     return rows(rows, rows, rows.dtype), codegen
 
 
-@intrinsic
+@operation
 def scale_rows(typingctx: Any, rows: Any, x: Any) -> Any:
     """scale_rows(rows, x): rows[r] x."""
 
@@ -129,7 +128,7 @@ def scale_rows(typingctx: Any, rows: Any, x: Any) -> Any:
     return rows(rows, rows.dtype), codegen
 
 
-@intrinsic
+@operation
 def dot_rows(typingctx: Any, xs: Any, ys: Any, start: Any) -> Any:
     """dot_rows(xs, ys, start): start + Σ_r xs[r] ys[r], in two chains."""
 
@@ -143,7 +142,7 @@ def dot_rows(typingctx: Any, xs: Any, ys: Any, start: Any) -> Any:
     return xs.dtype(xs, xs, xs.dtype), codegen
 
 
-@intrinsic
+@operation
 def put_totals(typingctx: Any, tile: Any, like: Any, base: Any, index: Any, stride: Any) -> Any:
     """put_totals(tile, like, p, i, s): p[i + r s + c] = sum of the lanes of tile[r, c]; rows as long as `like`."""
 

@@ -21,16 +21,29 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba import types
 from numba.core import caching
 
 logger = logging.getLogger("fastweights.kernels")
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+_jit: Any = numba.njit
+_Base: Any = caching._CacheLocator  # Numba's hook for where code is kept, untyped
+
+failures: list[str] = []  # kernels of this process that did not compile, and why
 
 
 def helper(function: Callable[..., Any]) -> Any:
     """Mark a function that kernels call; it is compiled with them, never on its own."""
-    return numba.njit(**OPTIONS)(inspect.unwrap(function))  # runtime shape checks wrap functions
+    dispatcher = _jit(**OPTIONS)(inspect.unwrap(function))  # runtime shape checks wrap functions
+    template = dispatcher.get_call_template
+
+    def without_literals(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        """One compilation for every value of a constant argument."""
+        return template(tuple(map(types.unliteral, args)), kws)
+
+    dispatcher.get_call_template = without_literals
+    return dispatcher
 
 
 class CompileError(RuntimeError):
@@ -85,7 +98,7 @@ def cache_folder(source: Path) -> Path | None:
     return None
 
 
-class _Locator(caching._CacheLocator):
+class _Locator(_Base):
     """Where a kernel's machine code lies, and the stamp that says whether it is fresh."""
 
     def __init__(self, folder: Path, source: Path, name: str) -> None:
@@ -123,6 +136,14 @@ class _Cache(caching.FunctionCache):
             yield
 
 
+def _reason(error: Exception) -> str:
+    """Return the line of a compiler's report that says what is wrong."""
+    for line in str(error).splitlines():
+        if line.strip() and not line.startswith(("Failed in", "During:")):
+            return line.strip()
+    return repr(error)
+
+
 class Kernel:
     """A compiled entry point; see `kernel`."""
 
@@ -132,7 +153,7 @@ class Kernel:
         function = inspect.unwrap(function)
         # Unfused: Numba sees no dependency through raw pointers and would run two loops that follow each other as one.
         loops = {"fusion": False} if parallel else False
-        self.dispatcher = numba.njit(parallel=loops, **OPTIONS)(function)
+        self.dispatcher = _jit(parallel=loops, **OPTIONS)(function)
         self._ready: set[Any] = set()
         self._lock = threading.RLock()
         if cache_folder(Path(inspect.getfile(function))) is not None:
@@ -144,13 +165,18 @@ class Kernel:
         Raises:
             CompileError: if it does not compile.
         """
-        key = tuple(map(type, args))
-        if key not in self._ready:
-            self._prepare(key, args)
+        if tuple(map(type, args)) not in self._ready:
+            self.prepare(*args)
         return self.dispatcher(*args)
 
-    def _prepare(self, key: tuple[type, ...], args: tuple[Any, ...]) -> None:
+    def prepare(self, *args: Any) -> None:
+        """Compile the kernel for arguments of these types, or load it from the cache, without running it.
+
+        Raises:
+            CompileError: if it does not compile.
+        """
         global _seconds
+        key = tuple(map(type, args))
         with self._lock:
             if key in self._ready:
                 return
@@ -159,10 +185,8 @@ class Kernel:
             try:
                 self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
             except Exception as error:
-                message = str(error).strip().splitlines()
-                raise CompileError(
-                    f"{self.__name__}: {message[0] if message else error!r}"
-                ) from error
+                failures.append(f"{self.__name__} does not compile: {_reason(error)}")
+                raise CompileError(failures[-1]) from error
             finally:
                 with _seconds_lock:
                     _seconds += time.perf_counter() - start

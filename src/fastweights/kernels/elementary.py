@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.extending import intrinsic
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS
+from fastweights.kernels.emit import FLAGS, operation
 
 
-@intrinsic
+@operation
 def tanh(typingctx: Any, x: Any) -> Any:
     """tanh(x): to a few units in the last place, from t = exp(-2|x|) - 1 as -t / (2 + t)."""
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from numba.extending import intrinsic
 
 FLAGS = ("contract", "nsz")  # products and sums fuse; NaN and infinities survive
+
+
+def operation(typing: Callable[..., Any]) -> Any:
+    """Make an operation that kernels call: from a function of argument types to its signature and what it emits."""
+    return intrinsic(typing)
 
 
 def address(builder: Any, base: Any, index: Any) -> Any:

@@ -7,7 +7,7 @@ register file, spill and run several times slower.
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Isa(NamedTuple):
@@ -38,11 +38,11 @@ def host() -> Isa:
     import llvmlite.binding as llvm
     from numba.core import config
 
-    features = llvm.get_host_cpu_features()
-    if config.CPU_FEATURES is not None:
-        features = {
-            part[1:]: part[0] == "+" for part in config.CPU_FEATURES.split(",") if len(part) > 1
-        }
+    settings: Any = config
+    features = dict(llvm.get_host_cpu_features())
+    if settings.CPU_FEATURES is not None:
+        masked = settings.CPU_FEATURES.split(",")
+        features = {part[1:]: part[0] == "+" for part in masked if part}
     if features.get("avx512f"):
         return AVX512
     if features.get("avx2") and features.get("fma"):

@@ -14,7 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+from fastweights.kernels.emit import operation
 
 
 class Record(types.Type):
@@ -53,7 +55,7 @@ def reader(fields: tuple[str, ...]) -> Callable[[int], Any]:
     """Make the function by which kernels read a record of these fields at an address."""
     kind = Record(fields)
 
-    @intrinsic
+    @operation
     def read(typingctx: Any, address: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return builder.inttoptr(args[0], ir.IntType(64).as_pointer())

@@ -17,10 +17,10 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, overload, register_model
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS
+from fastweights.kernels.emit import FLAGS, operation
 from fastweights.kernels.isa import host
 
 
@@ -57,7 +57,7 @@ def vec_of(base: types.CPointer) -> Vec:
     return Vec(base.dtype)
 
 
-@intrinsic
+@operation
 def pointer(typingctx: Any, address: Any, like: Any) -> Any:
     """pointer(address, like): a pointer to scalars of the type of `like` at an integer address."""
     kind = types.CPointer(like)
@@ -68,7 +68,7 @@ def pointer(typingctx: Any, address: Any, like: Any) -> Any:
     return kind(address, like), codegen
 
 
-@intrinsic
+@operation
 def offset(typingctx: Any, base: Any, index: Any) -> Any:
     """offset(p, i): the pointer i scalars further on."""
 
@@ -78,7 +78,7 @@ def offset(typingctx: Any, base: Any, index: Any) -> Any:
     return base(base, types.intp), codegen
 
 
-@intrinsic
+@operation
 def at(typingctx: Any, base: Any, index: Any) -> Any:
     """at(p, i): the scalar p[i]."""
 
@@ -88,7 +88,7 @@ def at(typingctx: Any, base: Any, index: Any) -> Any:
     return base.dtype(base, types.intp), codegen
 
 
-@intrinsic
+@operation
 def put(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
     """put(p, i, x): p[i] = x for a scalar x."""
 
@@ -99,7 +99,7 @@ def put(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
     return types.void(base, types.intp, base.dtype), codegen
 
 
-@intrinsic
+@operation
 def load(typingctx: Any, base: Any, index: Any) -> Any:
     """load(p, i): the vector at p[i]."""
     vec = vec_of(base)
@@ -110,7 +110,7 @@ def load(typingctx: Any, base: Any, index: Any) -> Any:
     return vec(base, types.intp), codegen
 
 
-@intrinsic
+@operation
 def store(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
     """store(p, i, v): write a vector at p[i]."""
 
@@ -121,7 +121,7 @@ def store(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
     return types.void(base, types.intp, value), codegen
 
 
-@intrinsic
+@operation
 def splat(typingctx: Any, scalar: Any) -> Any:
     """splat(x): the scalar in every lane."""
     vec = Vec(scalar)
@@ -132,7 +132,7 @@ def splat(typingctx: Any, scalar: Any) -> Any:
     return vec(scalar), codegen
 
 
-@intrinsic
+@operation
 def scalar(typingctx: Any, like: Any, value: Any) -> Any:
     """scalar(like, n): the integer n in the type of the scalar `like`."""
 
@@ -142,7 +142,7 @@ def scalar(typingctx: Any, like: Any, value: Any) -> Any:
     return like(like, types.intp), codegen
 
 
-@intrinsic
+@operation
 def one(typingctx: Any, base: Any) -> Any:
     """one(p): 1 in every lane of a vector of p's scalars."""
     vec = vec_of(base)
@@ -153,7 +153,7 @@ def one(typingctx: Any, base: Any) -> Any:
     return vec(base), codegen
 
 
-@intrinsic
+@operation
 def lane_count(typingctx: Any, base: Any) -> Any:
     """lane_count(p): how many scalars of p's type a vector holds, as a constant."""
     count = lanes(base.dtype)
@@ -168,20 +168,20 @@ def _elementwise(build: Callable[..., Any], arity: int) -> Any:
     """Make an intrinsic of `arity` vectors from a function of the IR builder."""
     if arity == 1:
 
-        @intrinsic
+        @operation
         def unary(typingctx: Any, x: Any) -> Any:
             return x(x), lambda context, builder, signature, args: build(builder, *args)
 
         return unary
     if arity == 2:
 
-        @intrinsic
+        @operation
         def binary(typingctx: Any, x: Any, y: Any) -> Any:
             return x(x, x), lambda context, builder, signature, args: build(builder, *args)
 
         return binary
 
-    @intrinsic
+    @operation
     def ternary(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
         return x(x, x, x), lambda context, builder, signature, args: build(builder, *args)
 
@@ -225,7 +225,7 @@ for _function, _implementation in (
     _overload_operator(_function, _implementation)
 
 
-@intrinsic
+@operation
 def root(typingctx: Any, x: Any) -> Any:
     """root(x): the square root of every lane."""
 
@@ -239,7 +239,7 @@ def root(typingctx: Any, x: Any) -> Any:
     return x(x), codegen
 
 
-@intrinsic
+@operation
 def total(typingctx: Any, x: Any) -> Any:
     """total(x): the sum of the lanes, added in a fixed order."""
 

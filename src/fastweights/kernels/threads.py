@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -16,9 +17,10 @@ def count(tasks: int) -> int:
     wanted = min(torch.get_num_threads(), tasks)
     if wanted <= 1:
         return 1
-    from numba import config
+    from numba.core import config
 
-    return min(wanted, config.NUMBA_NUM_THREADS)
+    settings: Any = config
+    return min(wanted, settings.NUMBA_NUM_THREADS)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from numba import types
-from numba.extending import intrinsic
 
 from fastweights.kernels import emit
+from fastweights.kernels.emit import operation
 from fastweights.kernels.simd import vec_of
 
 
-@intrinsic
+@operation
 def transpose_tile(
     typingctx: Any,
     source: Any,
@@ -47,7 +47,7 @@ def transpose_tile(
     return signature, codegen
 
 
-@intrinsic
+@operation
 def transpose_back(
     typingctx: Any,
     source: Any,

@@ -12,19 +12,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fastweights.kernels import threads
 from fastweights.ops.fast_weight_rnn.cpu_ops import recurrence
 
 DTYPES = (torch.float32, torch.float64)
 
 
-@cache
 def available() -> str | None:
-    """Say in a line why kernels cannot be compiled here; None if they can."""
+    """Say in a line why kernels cannot be compiled here, or which one did not compile; None if they can."""
+    reason = _probe()
+    if reason is None:
+        from fastweights.kernels.compile import failures
+
+        reason = next(iter(failures), None)
+    return reason
+
+
+@cache
+def _probe() -> str | None:
     try:
         from fastweights.kernels.probe import probe
 
         probe()
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # a compiler breaks in many ways, and without it the library still works
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
 
@@ -38,8 +50,32 @@ def supports(drive: Tensor, **facts: object) -> str | None:
     return None
 
 
+def warmup(dtype: torch.dtype = torch.float32) -> None:
+    """Compile the kernels ahead, forward and backward, for torch's present number of threads.
+
+    Raises:
+        CompileError: if one does not compile.
+    """
+    _compile(dtype, threads.count(2) > 1)
+
+
+@cache
+def _compile(dtype: torch.dtype, parallel: bool) -> None:
+    from fastweights.ops.fast_weight_rnn import cpu_backward, cpu_forward
+    from fastweights.ops.fast_weight_rnn.cpu_launch import REALS
+
+    x = REALS[dtype](0)
+    if parallel:
+        cpu_forward.forward_parallel.prepare(0, 0, 0, x, x, x, x)
+        cpu_backward.backward_parallel.prepare(0, 0, 0, 0, x, x, x)
+    else:
+        cpu_forward.forward.prepare(0, 0, 0, 0, x, x, x, x)
+        cpu_backward.backward.prepare(0, 0, 0, 0, 0, x, x, x)
+        cpu_backward.reduce.prepare(0, 0, 0, 0, 0, x)
+
+
 def pick_chunk(time: int, hidden: int) -> int:
-    """Return the steps between makings of A: one chunk while that is cheaper than carrying A."""
+    """Return the steps between makings of A: one chunk while its history is cheaper to read than A, else 32."""
     return time if time <= max(64, hidden) else 32
 
 
@@ -61,7 +97,18 @@ def run(
     norm_eps: float = 1e-5,
     chunk: int | None = None,
 ) -> Float[Tensor, "batch time hidden"]:
-    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them."""
+    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them.
+
+    Raises:
+        CompileError: at the first call, if a kernel does not compile on this machine.
+        RuntimeError: from autograd, if a second derivative is asked for.
+
+    Example:
+        >>> run(torch.ones(2, 5, 3), torch.eye(3), decay=0.95, rate=0.5).shape
+        torch.Size([2, 5, 3])
+    """
+    if not torch.compiler.is_compiling():
+        warmup(drive.dtype)
     time, size = drive.shape[1:]
     decay_tensor, decay_value = (decay, 0.0) if isinstance(decay, Tensor) else (None, float(decay))
     rate_tensor, rate_value = (rate, 0.0) if isinstance(rate, Tensor) else (None, float(rate))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fastweights.kernels import memory as memory_pool
 from fastweights.kernels import threads
 from fastweights.ops.fast_weight_rnn.cpu_plan import (
     Addresses,
@@ -16,27 +17,26 @@ from fastweights.ops.fast_weight_rnn.cpu_plan import (
     make_plan,
 )
 
-_local = threading.local()
+Given = tuple[bool, bool, bool, bool]  # norm, preliminary norm, h(0), A(0)
 REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def plan_of(
     drive: Tensor,
-    norm: bool,
-    preliminary: bool,
-    hidden: bool,
-    memory: bool,
+    given: Given,
     steps: int,
     use_tanh: bool,
     flat: bool,
     chunk: int,
+    make: Callable[..., Plan] = make_plan,
 ) -> Plan:
-    """Lay out a call; see `Plan`."""
+    """Lay out a call; see `Plan`. Symbolic sizes need a `make` that does not remember its results."""
     from fastweights.kernels.isa import host
 
     isa = host()
+    norm, preliminary, has_hidden, has_memory = given
     batch, time, size = drive.shape
-    return make_plan(
+    return make(
         batch,
         time,
         size,
@@ -48,19 +48,9 @@ def plan_of(
         use_tanh=use_tanh,
         norm=norm,
         preliminary=preliminary,
-        has_hidden=hidden,
-        has_memory=memory,
+        has_hidden=has_hidden,
+        has_memory=has_memory,
     )
-
-
-def _scratch(size: int, like: Tensor) -> Tensor:
-    """Return this thread's scratch memory: never handed out, so every call finds it free."""
-    name = str(like.dtype)
-    buffer = getattr(_local, name, None)
-    if buffer is None or buffer.numel() < size:
-        buffer = like.new_empty(size)
-        setattr(_local, name, buffer)
-    return buffer
 
 
 def _address(tensor: Tensor | None) -> int:
@@ -103,12 +93,17 @@ def run_forward(
     norm_weight, norm_bias = _packed(norm_weight), _packed(norm_bias)
     first_weight, first_bias = _packed(preliminary_norm_weight), _packed(preliminary_norm_bias)
     hidden, memory = _packed(hidden), _packed(memory)
-    given = [x is not None for x in (norm_weight, first_weight, hidden, memory)]
-    plan = plan_of(drive, *given, steps, use_tanh, flat, chunk)
+    given = (
+        norm_weight is not None,
+        first_weight is not None,
+        hidden is not None,
+        memory is not None,
+    )
+    plan = plan_of(drive, given, steps, use_tanh, flat, chunk)
     outputs = torch.empty_like(drive)
-    saved = drive.new_empty(plan.blocks * plan.saved_stride)
+    saved = memory_pool.take(plan.blocks * plan.saved_stride, drive)
     workers = threads.count(plan.blocks)
-    scratch = _scratch(workers * plan.forward_stride, drive)
+    scratch = memory_pool.take(workers * plan.forward_stride, drive)
     addresses = Addresses(
         recurrent_weight=recurrent_weight.data_ptr(),
         norm_weight=_address(norm_weight),
@@ -164,14 +159,12 @@ def run_backward(
     gradient = gradient.contiguous()
     recurrent_weight = recurrent_weight.contiguous()
     norm_weight, first_weight = _packed(norm_weight), _packed(preliminary_norm_weight)
-    norm, preliminary = norm_weight is not None, first_weight is not None
-    plan = plan_of(
-        gradient, norm, preliminary, has_hidden, has_memory, steps, use_tanh, flat, chunk
-    )
+    given = (norm_weight is not None, first_weight is not None, has_hidden, has_memory)
+    plan = plan_of(gradient, given, steps, use_tanh, flat, chunk)
     workers = threads.count(plan.blocks)
     layout, size = make_backward_plan(plan, wants_scalars, workers)
-    scratch = _scratch(size, gradient)
-    results = empty_gradients(gradient, norm, preliminary, has_hidden, has_memory, wants_scalars)
+    scratch = memory_pool.take(size, gradient)
+    results = empty_gradients(gradient, given, wants_scalars)
     addresses = Addresses(
         recurrent_weight=recurrent_weight.data_ptr(),
         norm_weight=_address(norm_weight),
@@ -216,13 +209,11 @@ GRADIENTS = (
 
 def empty_gradients(
     gradient: Tensor,
-    norm: bool,
-    preliminary: bool,
-    has_hidden: bool,
-    has_memory: bool,
+    given: Given,
     wants_scalars: bool,
 ) -> tuple[Tensor | None, ...]:
     """Allocate the gradients of drive, W, gain, bias, those of the preliminary norm, h(0), A(0), and (λ, η)."""
+    norm, preliminary, has_hidden, has_memory = given
     batch, _, size = gradient.shape
     new = gradient.new_empty
     return (

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from fastweights.ops.fast_weight_rnn.cpu_launch import (
     run_backward,
     run_forward,
 )
+from fastweights.ops.fast_weight_rnn.cpu_plan import lay_out
 
 _SCALARS = "Tensor? decay, Tensor? rate, float decay_value, float rate_value"
 _FORWARD = (
@@ -59,18 +61,16 @@ backward_op = torch.library.custom_op(
 @forward_op.register_fake
 def _(drive: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
     _, gain, _, first_gain, _, hidden, memory, *_, steps, use_tanh, flat, _, chunk = arguments
-    given = [x is not None for x in (gain, first_gain, hidden, memory)]
-    plan = plan_of(drive, *given, steps, use_tanh, flat, chunk)
+    given = (gain is not None, first_gain is not None, hidden is not None, memory is not None)
+    plan = plan_of(drive, given, steps, use_tanh, flat, chunk, lay_out)
     return drive.new_empty(drive.shape), drive.new_empty(plan.blocks * plan.saved_stride)
 
 
 @backward_op.register_fake
 def _(gradient: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
     _, _, gain, first_gain, *_, has_hidden, has_memory, wants_scalars = arguments
-    norms = (gain is not None, first_gain is not None)
-    return _whole(
-        gradient, empty_gradients(gradient, *norms, has_hidden, has_memory, wants_scalars)
-    )
+    given = (gain is not None, first_gain is not None, has_hidden, has_memory)
+    return _whole(gradient, empty_gradients(gradient, given, wants_scalars))
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -83,21 +83,20 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
     ctx.given = (hidden is not None, memory is not None)
 
 
-def _differentiate(ctx: Any, gradient: Tensor | None, _saved: None) -> tuple[Any, ...]:
+def _differentiate(
+    ctx: Any, gradient: Tensor | None, _saved: None, run: Callable[..., Any] = backward_op
+) -> tuple[Any, ...]:
     wants = ctx.needs_input_grad
     if gradient is None:
         return (None,) * len(wants)
-    traced = torch.is_grad_enabled() or torch.compiler.is_compiling()
-    results = (backward_op if traced else run_backward)(
-        gradient, *ctx.saved_tensors, *ctx.options, *ctx.given, wants[8] or wants[9]
-    )
-    *gradients, scalars = (
-        x if w else None for x, w in zip(results, (*wants[:8], True), strict=True)
-    )
+    wants_scalars = wants[8] or wants[9]
+    results = run(gradient, *ctx.saved_tensors, *ctx.options, *ctx.given, wants_scalars)
+    *gradients, scalars = results
+    decay_gradient, rate_gradient = scalars.unbind() if wants_scalars else (None, None)
     return (
-        *gradients,
-        scalars[0] if wants[8] else None,
-        scalars[1] if wants[9] else None,
+        *(x if wanted else None for x, wanted in zip(gradients, wants[:8], strict=True)),
+        decay_gradient if wants[8] else None,
+        rate_gradient if wants[9] else None,
         *(None,) * (len(wants) - 10),
     )
 
@@ -122,18 +121,15 @@ class Recurrence(torch.autograd.Function):
         return results
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor | None, _saved: None) -> tuple[Any, ...]:
-        return _differentiate(ctx, gradient, _saved)
+    def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
+        run = backward_op if torch.is_grad_enabled() else run_backward
+        return _differentiate(ctx, gradients[0], None, run)
 
 
 def recurrence(*arguments: Any) -> Tensor:
-    """Run the forward with autograd: as an operator where something traces or transforms it, directly otherwise."""
-    if torch.compiler.is_compiling() or _transformed():
+    """Run the forward with autograd: as an operator where something traces it, directly otherwise."""
+    if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
         return forward_op(*arguments)[0]
     if not torch.is_grad_enabled():
         return run_forward(*arguments)[0]
     return Recurrence.apply(*arguments)[0]
-
-
-def _transformed() -> bool:
-    return _get_current_dispatch_mode() is not None or torch._C._are_functorch_transforms_active()

@@ -6,12 +6,13 @@ Offsets and strides count scalars. A line is one vector: one scalar of every bat
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PULL = (
     4  # states whose debts are added up together, so that each later read is fetched once for all
 )
 
+Size = Any  # an int, or a symbolic one while torch traces with unknown sizes
 SEGMENT_BYTES = 400_000  # of states; two such, and ∂W, fit a second-level cache of 1 MiB
 
 
@@ -93,7 +94,7 @@ class Addresses(NamedTuple):
     scalar_gradient: int = 0
 
 
-def triangle_lines(hidden: int, rows: int) -> int:
+def triangle_lines(hidden: Size, rows: Size) -> Size:
     """Return the lines of a symmetric matrix kept as panels of `rows` rows, then single rows."""
     lines = row = 0
     while row < hidden:
@@ -104,20 +105,19 @@ def triangle_lines(hidden: int, rows: int) -> int:
     return lines
 
 
-def _pairs(steps: int) -> int:
+def _pairs(steps: Size) -> Size:
     return steps * (steps - 1) // 2
 
 
-@lru_cache(maxsize=256)
-def make_plan(
-    batch: int,
-    time: int,
-    hidden: int,
+def lay_out(
+    batch: Size,
+    time: Size,
+    hidden: Size,
     *,
     steps: int,
     lanes: int,
     rows: int,
-    chunk: int,
+    chunk: Size,
     flat: bool,
     use_tanh: bool,
     norm: bool,
@@ -168,7 +168,10 @@ def make_plan(
     )
 
 
-def _round_up(size: int, multiple: int) -> int:
+make_plan = lru_cache(maxsize=256)(lay_out)
+
+
+def _round_up(size: Size, multiple: Size) -> Size:
     return -(-size // multiple) * multiple
 
 
@@ -222,7 +225,7 @@ class BackwardPlan(NamedTuple):
     packed: int
 
 
-def _offsets(sizes: dict[str, int], start: int = 0) -> tuple[dict[str, int], int]:
+def _offsets(sizes: dict[str, Size], start: int = 0) -> tuple[dict[str, Size], Size]:
     """Lay out regions one after the other: where each begins, and where the last ends."""
     offsets = {}
     for name, size in sizes.items():
