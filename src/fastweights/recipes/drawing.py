@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import torch
 
@@ -16,6 +16,13 @@ from fastweights.runs import Run
 
 SHOWN = "c9k8j3f1??c"
 """The sequence of the paper, drawn where a run has its length and form."""
+
+
+class Reference(TypedDict):
+    """Accuracies to compare with, 0 to 1."""
+
+    no_binding_ceiling: float
+    best_possible: float
 
 
 class Drawable(NamedTuple):
@@ -29,12 +36,10 @@ class Drawable(NamedTuple):
     result: dict[str, Any] | None
 
     @property
-    def reference(self) -> dict[str, float]:
+    def reference(self) -> Reference:
         """The lines drawn beside every accuracy."""
-        return {
-            "no_binding_ceiling": self.task.no_binding_ceiling,
-            "best_possible": self.task.best_possible,
-        }
+        task = self.task
+        return {"no_binding_ceiling": task.no_binding_ceiling, "best_possible": task.best_possible}
 
 
 def draw(
@@ -154,9 +159,15 @@ def _group(runs: list[Drawable]) -> dict[str, list[Drawable]]:
     for recipe, seeds in zip(recipes, alike.values(), strict=True):
         same = [other for other in recipes if other["model"] == recipe["model"]]
         apart = [key for key in recipe if any(other[key] != recipe[key] for other in same)]
-        words = [f"{key.replace('_', ' ')} {recipe[key]}" for key in apart]
+        words = [_in_words(key, recipe[key]) for key in apart]
         named[", ".join([recipe["model"], *words])] = seeds
     return named
+
+
+def _in_words(option: str, value: Any) -> str:
+    if option == "layer_norm":
+        return "with LN" if value else "without LN"
+    return f"{option.replace('_', ' ')} {value}"
 
 
 def _shown(run: Drawable, sequence: str | None) -> tuple[torch.Tensor, str]:

@@ -87,7 +87,7 @@ class Retrieval:
     backend: Literal["auto", "reference", "chunked", "cpu", "cuda"] = "auto"
     """Which implementation of the recurrence runs."""
 
-    def resolve(self) -> Retrieval:
+    def resolve(self) -> Resolved:
         """Return the recipe with every None filled in, checked.
 
         Raises:
@@ -98,35 +98,50 @@ class Retrieval:
         model = models.describe(self.model).name
         if not 1 <= self.pairs <= 26:
             raise UserError(f"pairs must be 1 to 26 (there are 26 letters), not {self.pairs}")
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Retrieval)}
+        chosen = settings(model, self)
         if not has_fast_weights(model):
-            given = [name for name in FAST_WEIGHT_OPTIONS if getattr(self, name) is not None]
-            if given:
+            foreign = [name for name in FAST_WEIGHT_OPTIONS if given[name] is not None]
+            if foreign:
                 raise UserError(
-                    f"model {model!r} has no {', '.join(given)}: only fast-weights models have"
+                    f"model {model!r} has no {', '.join(foreign)}: only fast-weights models have"
                 )
-        filled = {
-            name: value
-            for name, value in settings(model, self).items()
-            if getattr(self, name) is None
-            and (name not in FAST_WEIGHT_OPTIONS or has_fast_weights(model))
-        }
-        resolved = dataclasses.replace(self, model=model, **filled)
-        resolved._check()
+            chosen = {name: chosen[name] for name in chosen if name not in FAST_WEIGHT_OPTIONS}
+        filled = {name: value for name, value in chosen.items() if given[name] is None}
+        resolved = Resolved(**{**given, **filled, "model": model})
+        resolved.check()
         return resolved
 
-    def _check(self) -> None:
-        positive = ("hidden", "steps", "batch", "evaluation_interval", "test_samples")
-        not_negative = ("embedding", "readout", "warmup", "clip", "seed", "norm_gain", "input_std")
-        for name in positive:
+
+@dataclass(frozen=True)
+class Resolved(Retrieval):
+    """A recipe with nothing left to choose; only the fast weights' own options are None in other models."""
+
+    hidden: int = 50
+    embedding: int = 0
+    readout: int = 0
+    steps: int = 1
+    batch: int = 1
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = 1e-3
+    beta2: float = 0.999
+    warmup: int = 0
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip: float = 0.0
+    evaluation_interval: int = 1
+
+    def check(self) -> None:
+        """Refuse values out of range; what a model or the engine checks for itself is left to them.
+
+        Raises:
+            UserError: naming the first.
+        """
+        for name in ("hidden", "steps", "batch", "evaluation_interval", "test_samples"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in not_negative:
+        for name in ("embedding", "readout", "seed", "norm_gain", "input_std"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative: {getattr(self, name)} was given")
-        if not (self.learning_rate or 0) > 0:
-            raise UserError(f"learning_rate must be positive, not {self.learning_rate}")
-        if not 0 <= (self.beta2 or 0) < 1:
-            raise UserError(f"beta2 must be in [0, 1), not {self.beta2}")
         _check_device(self.device)
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):

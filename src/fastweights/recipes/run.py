@@ -12,7 +12,7 @@ import torch
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.recipes.retrieval import Retrieval
+from fastweights.recipes.retrieval import Resolved, Retrieval
 from fastweights.runs import Run
 from fastweights.tasks.retrieval import Retrieval as Task
 from fastweights.training import (
@@ -37,7 +37,7 @@ class Trained(NamedTuple):
     interrupted: bool
 
 
-def default_folder(recipe: Retrieval) -> Path:
+def default_folder(recipe: Resolved) -> Path:
     """Name a run after what sets it apart."""
     form = "" if recipe.form == "paper" else f"-{recipe.form}"
     size = f"n{recipe.pairs}-h{recipe.hidden}-s{recipe.seed}"
@@ -70,37 +70,37 @@ def train(
         raise UserError("--resume and --overwrite exclude each other")
     if resume and (folder / "config.json").exists():
         run = Run.open(folder)
-        recipe = _recorded(recipe, run).resolve()
+        chosen = _recorded(recipe, run).resolve()
     else:
-        recipe, run = recipe.resolve(), None
+        chosen, run = recipe.resolve(), None
     # The model comes before the folder: a setting that it refuses must leave nothing behind.
-    torch.manual_seed(recipe.seed)
-    model = models.from_config(recipe.model_config())
-    settings = engine_settings(recipe)
-    run = run or _begin(recipe, folder, overwrite)
+    torch.manual_seed(chosen.seed)
+    model = models.from_config(chosen.model_config())
+    settings = engine_settings(chosen)
+    run = run or _begin(chosen, folder, overwrite)
     recorded = run.result()
     if resume and recorded is not None:
         return Trained(recorded, [], recorded["steps"], False)
-    task = recipe.task()
+    task = chosen.task()
     if progress:
-        _say(_opening(recipe, model))
+        _say(_opening(chosen, model))
     outcome = fit(
         model,
-        source(recipe),
+        source(chosen),
         settings,
         run,
-        progress=TerminalProgress(f"{recipe.model}, {recipe.pairs} pairs", task.no_binding_ceiling)
+        progress=TerminalProgress(f"{chosen.model}, {chosen.pairs} pairs", task.no_binding_ceiling)
         if progress
         else None,
         stop=stop,
     )
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)
-    tested, samples = examine(model, task, recipe.test_samples, TEST_SEED + recipe.seed)
+    tested, samples = examine(model, task, chosen.test_samples, TEST_SEED + chosen.seed)
     result = {
-        "model": recipe.model,
-        "pairs": recipe.pairs,
-        "form": recipe.form,
+        "model": chosen.model,
+        "pairs": chosen.pairs,
+        "form": chosen.form,
         **tested,
         "validation_error_percent": 100 * (1 - outcome.metrics["accuracy"]),
         "steps": outcome.steps,
@@ -109,14 +109,14 @@ def train(
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "backend": backend_of(model),
         "threads": torch.get_num_threads(),
-        "seed": recipe.seed,
+        "seed": chosen.seed,
         "out": str(folder),
     }
     run.write_result(result)
     return Trained(result, samples, outcome.steps, False)
 
 
-def source(recipe: Retrieval) -> Supervised:
+def source(recipe: Resolved) -> Supervised:
     """Make the recipe's batches: fresh or fixed data, in stages if there is a curriculum."""
     stages = recipe.curriculum or (recipe.pairs,)
     share = recipe.steps / len(stages)
@@ -129,7 +129,7 @@ def source(recipe: Retrieval) -> Supervised:
     )
 
 
-def engine_settings(recipe: Retrieval) -> Settings:
+def engine_settings(recipe: Resolved) -> Settings:
     """Translate a resolved recipe into the engine's settings."""
     return Settings(
         steps=recipe.steps,
@@ -157,9 +157,11 @@ def examine(
         ]
     )
     figures = task.metrics(logits, batch)
+    accuracy = figures["accuracy"]
+    assert isinstance(accuracy, float)
     tested = {
-        "test_accuracy": figures["accuracy"],
-        "test_error_percent": 100 * (1 - figures["accuracy"]),
+        "test_accuracy": accuracy,
+        "test_error_percent": 100 * (1 - accuracy),
         "test_samples": samples,
         "per_slot_accuracy": figures["per_slot_accuracy"],
         "no_binding_ceiling": task.no_binding_ceiling,
@@ -184,7 +186,7 @@ def backend_of(model: models.SequenceModel) -> str:
     return getattr(model.backbone, "backend_in_use", "torch")
 
 
-def _begin(recipe: Retrieval, folder: Path, overwrite: bool) -> Run:
+def _begin(recipe: Resolved, folder: Path, overwrite: bool) -> Run:
     config = {
         "recipe": dataclasses.asdict(recipe),
         "model": recipe.model_config(),
@@ -223,7 +225,7 @@ def _recorded(given: Retrieval, run: Run) -> Retrieval:
     return Retrieval(**{**record, "device": given.device, "backend": given.backend})
 
 
-def _opening(recipe: Retrieval, model: models.SequenceModel) -> str:
+def _opening(recipe: Resolved, model: models.SequenceModel) -> str:
     weights = sum(weight.numel() for weight in model.parameters())
     return (
         f"{recipe.model}: {recipe.hidden} hidden units, {weights:,} weights, backend {backend_of(model)};"
