@@ -14,14 +14,7 @@ import numba
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import load, offset, pointer, scalar, splat, store
-from fastweights.ops.fast_weight_rnn.cpu_contract import (
-    add_outer_products,
-    dense,
-    mix,
-    pack,
-    score,
-    symmetric,
-)
+from fastweights.ops.fast_weight_rnn.cpu_contract import dense, mix, pack, score
 from fastweights.ops.fast_weight_rnn.cpu_layout import (
     from_lines,
     read_addresses,
@@ -29,6 +22,7 @@ from fastweights.ops.fast_weight_rnn.cpu_layout import (
     row_start,
     to_lines,
 )
+from fastweights.ops.fast_weight_rnn.cpu_matrix import add_outer_products, symmetric
 from fastweights.ops.fast_weight_rnn.cpu_norm import activate, add_lines, clear, normalise, power
 
 

@@ -154,7 +154,7 @@ def run_backward(
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients in the order of `empty_gradients`, None for what was not given."""
     from fastweights.kernels.record import pack_integers
-    from fastweights.ops.fast_weight_rnn import cpu_backward
+    from fastweights.ops.fast_weight_rnn import cpu_backward, cpu_reduce
 
     gradient = gradient.contiguous()
     recurrent_weight = recurrent_weight.contiguous()
@@ -186,7 +186,7 @@ def run_backward(
     numbers = (real(_number(decay, decay_value)), real(_number(rate, rate_value)), inverse)
     if workers == 1:
         cpu_backward.backward(*starts, 0, 1, *numbers)
-        cpu_backward.reduce(*starts, 0, 1, inverse)
+        cpu_reduce.reduce(*starts, 0, 1, inverse)
     else:
         with threads.parallel(workers):
             cpu_backward.backward_parallel(*starts, workers, *numbers)
