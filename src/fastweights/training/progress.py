@@ -8,6 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 
 @runtime_checkable
+WIDE = 110
+"""Columns from which a bar has room for a title and the pace too."""
+
+
 class Progress(Protocol):
     """A listener to a training run."""
 
@@ -73,16 +77,16 @@ class TerminalProgress:
             TimeRemainingColumn,
         )
 
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
+        console = Console(stderr=True)
+        columns = [
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TextColumn("{task.fields[readings]}"),
-            TextColumn("{task.fields[pace]}"),
             TimeRemainingColumn(compact=True),
-            console=Console(stderr=True),
-            expand=True,
-        )
+        ]
+        if console.width >= WIDE:
+            columns = [TextColumn("{task.description}"), *columns, TextColumn("{task.fields[pace]}")]
+        self._bar = Progress(*columns, console=console)
         self._task = self._bar.add_task(
             self.title, total=steps, completed=step, readings="", pace=""
         )
