@@ -27,7 +27,8 @@ def test_register_blocks_fit_the_register_file():
     for row, registers in ((isa.AVX512, 32), (isa.AVX2, 16), (isa.NEON, 32), (isa.GENERIC, 16)):
         assert row.rows + 2 <= registers
         assert row.tile**2 + row.tile + 1 <= registers
-        assert 4 * (row.rows // 2) <= registers
+        assert 2 * row.pair + 2 <= registers
+        assert 4 * row.quad + 2 <= registers
 
 
 def test_the_peak_is_what_a_core_can_do():

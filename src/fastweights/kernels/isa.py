@@ -17,19 +17,23 @@ class Isa(NamedTuple):
         name: for reports.
         vector_bytes: bytes in a vector register.
         rows: rows of the output held in registers by a matrix product, one vector each.
+        pair: the same of a kernel that holds two such blocks.
+        quad: of one that holds four.
         tile: side of the square tile of accumulators of an outer product.
     """
 
     name: str
     vector_bytes: int
     rows: int
+    pair: int
+    quad: int
     tile: int
 
 
-AVX512 = Isa("avx512", 64, 8, 5)
-AVX2 = Isa("avx2", 32, 8, 3)
-NEON = Isa("neon", 16, 8, 5)
-GENERIC = Isa("generic", 16, 4, 2)
+AVX512 = Isa("avx512", 64, 8, 8, 4, 5)
+AVX2 = Isa("avx2", 32, 8, 4, 2, 3)
+NEON = Isa("neon", 16, 8, 8, 4, 5)
+GENERIC = Isa("generic", 16, 4, 4, 2, 2)
 
 
 @cache

@@ -22,9 +22,7 @@ from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, spl
 from fastweights.ops.fast_weight_rnn.cpu_norm import dot_lines
 
 ROWS = host().rows
-TILE = host().tile
-TILE_AREA = TILE * TILE
-PULL_ROWS = ROWS // 2  # four such blocks are held at once
+PULL_ROWS = host().quad
 
 
 @helper

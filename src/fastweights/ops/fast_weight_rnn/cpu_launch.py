@@ -42,7 +42,7 @@ def plan_of(
         size,
         steps=steps,
         lanes=isa.vector_bytes // drive.element_size(),
-        rows=isa.rows,
+        rows=isa.pair,
         chunk=min(chunk, time),
         flat=flat,
         use_tanh=use_tanh,

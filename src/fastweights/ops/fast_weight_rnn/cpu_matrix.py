@@ -1,6 +1,6 @@
 """Matrices whose entries are lines: the memory A of every batch row, and the gradient of W summed over all of them.
 
-A symmetric one is kept as panels of ROWS rows and then single rows, column by column, cut off right of the
+A symmetric one is kept as panels of PANEL rows and then single rows, column by column, cut off right of the
 diagonal block.
 """
 
@@ -20,33 +20,37 @@ from fastweights.kernels.blocks import (
     zeros,
 )
 from fastweights.kernels.compile import helper
+from fastweights.kernels.isa import host
 from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store, total
-from fastweights.ops.fast_weight_rnn.cpu_contract import ROWS, TILE, TILE_AREA
 from fastweights.ops.fast_weight_rnn.cpu_norm import dot_lines
+
+PANEL = host().pair
+TILE = host().tile
+TILE_AREA = TILE * TILE
 
 
 @helper
 def symmetric(matrix: Any, x: Any, y: Any, size: int) -> None:
     """y += A x for a symmetric A, of which each entry is read once and used twice.
 
-    A is kept as panels of ROWS rows and then single rows, cut off right of the diagonal block; an entry is a line.
+    A is kept as panels of PANEL rows and then single rows, cut off right of the diagonal block; an entry is a line.
     """
     lanes = lane_count(x)
     row = 0
     place = 0
-    while row + ROWS <= size:
-        sums = load_rows(zeros(x, ROWS), y, row * lanes, lanes)
-        own = load_rows(zeros(x, ROWS), x, row * lanes, lanes)
+    while row + PANEL <= size:
+        sums = load_rows(zeros(x, PANEL), y, row * lanes, lanes)
+        own = load_rows(zeros(x, PANEL), x, row * lanes, lanes)
         for j in range(row):
-            panel = load_rows(zeros(x, ROWS), matrix, place, lanes)
+            panel = load_rows(zeros(x, PANEL), matrix, place, lanes)
             sums = fma_rows(sums, panel, load(x, j * lanes))
             store(y, j * lanes, dot_rows(panel, own, load(y, j * lanes)))
-            place += ROWS * lanes
-        for j in range(row, row + ROWS):
+            place += PANEL * lanes
+        for j in range(row, row + PANEL):
             sums = add_scaled_rows(sums, matrix, place, lanes, load(x, j * lanes))
-            place += ROWS * lanes
+            place += PANEL * lanes
         store_rows(sums, y, row * lanes, lanes)
-        row += ROWS
+        row += PANEL
     while row < size:
         line = load(y, row * lanes)
         mine = load(x, row * lanes)
@@ -68,7 +72,7 @@ def triangle_dot(x: Any, y: Any, size: int) -> Any:
     outside = inside
     row = place = 0
     while row < size:
-        height = ROWS if row + ROWS <= size else 1
+        height = PANEL if row + PANEL <= size else 1
         outside = outside + dot_lines(offset(x, place), offset(y, place), height * row)
         place += height * row * lanes
         inside = inside + dot_lines(offset(x, place), offset(y, place), height * height)
@@ -95,14 +99,14 @@ def add_outer_products(
 ) -> None:
     """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
 
-    With keep 0 the old A is not read, so it may be fresh memory; or it is A. `panel` is scratch for ROWS lines of
+    With keep 0 the old A is not read, so it may be fresh memory; or it is A. `panel` is scratch for PANEL lines of
     every x_n: they are read for every column, and would throw each other out of the cache from where they are.
     """
     lanes = lane_count(x)
     row = 0
     place = 0
     while row < size:
-        height = ROWS if row + ROWS <= size else 1
+        height = PANEL if row + PANEL <= size else 1
         row_step, column_step, columns = size * lanes, lanes, size
         if triangle:
             row_step, column_step, columns = lanes, height * lanes, row + height
@@ -116,15 +120,15 @@ def add_outer_products(
         while j < columns:
             here = place + j * column_step
             there = here + column_step
-            if height == ROWS and j + 2 <= columns:
-                left = zeros(x, ROWS)
-                right = zeros(x, ROWS)
+            if height == PANEL and j + 2 <= columns:
+                left = zeros(x, PANEL)
+                right = zeros(x, PANEL)
                 if keep != 0:
                     left = scale_rows(load_rows(left, old, here, row_step), splat(keep))
                     right = scale_rows(load_rows(left, old, there, row_step), splat(keep))
                 yn = j * lanes
                 for n in range(count):
-                    xs = load_rows(left, panel, n * ROWS * lanes, lanes)
+                    xs = load_rows(left, panel, n * PANEL * lanes, lanes)
                     left = fma_rows(left, xs, load(y, yn))
                     right = fma_rows(right, xs, load(y, yn + lanes))
                     yn += y_stride

@@ -13,6 +13,7 @@ PULL = (
 )
 
 Size = Any  # an int, or a symbolic one while torch traces with unknown sizes
+STRIP = 8  # lines in a strip of ∂W at most
 SEGMENT_BYTES = 400_000  # of states; two such, and ∂W, fit a second-level cache of 1 MiB
 
 
@@ -21,7 +22,7 @@ class Plan(NamedTuple):
 
     Attributes:
         batch, time, hidden, steps: sizes; `steps` is the number of inner steps S (1 for the flat form).
-        lanes, rows: of a vector, of a register block.
+        lanes, rows: of a vector, of a panel of a symmetric matrix.
         blocks, chunk, chunks: row blocks, steps in a chunk, chunks in the sequence.
         flat, use_tanh, norm, preliminary, has_hidden, has_memory: 0 or 1.
         saved_stride: scalars of `saved` for one row block, in which start at:
@@ -33,7 +34,7 @@ class Plan(NamedTuple):
         scores_stride: scalars of scores for one chunk.
         borders, border_stride: the symmetric part of A at the start of chunks 1, 2, …
         initial: A(0), row by row.
-        forward_panel: where the forward's scratch has room for ROWS lines of every state of a chunk.
+        forward_panel: where the forward's scratch has room for a panel's lines of every state of a chunk.
         forward_stride: scalars of scratch for each worker of the forward.
     """
 
@@ -195,8 +196,8 @@ class BackwardPlan(NamedTuple):
         products: ⟨h(τ), dy⟩ of one read.
         symmetric: G.
         whole: ∂A(0).
-        panel: ROWS lines of every state kept.
-        strip: ROWS lines of every state of a segment.
+        panel: a panel's lines of every state kept.
+        strip: TILE lines of every state of a segment.
         packed: Wᵀ, in panels.
     """
 
@@ -259,7 +260,7 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
             "products": plan.chunk * lanes,
             "symmetric": plan.border_stride if plan.chunks > 1 else 0,
             "whole": plan.hidden * state if plan.has_memory else 0,
-            "strip": plan.rows * lanes * min(segment, plan.blocks * plan.time),
+            "strip": STRIP * lanes * min(segment, plan.blocks * plan.time),
             "packed": _round_up(plan.hidden * plan.hidden, lanes),
         },
         4 * lanes + 64,

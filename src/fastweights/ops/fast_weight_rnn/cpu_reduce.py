@@ -7,9 +7,9 @@ from typing import Any
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import load, offset, pointer, put, scalar, total
-from fastweights.ops.fast_weight_rnn.cpu_contract import TILE
 from fastweights.ops.fast_weight_rnn.cpu_layout import read_addresses, read_layout, read_plan
 from fastweights.ops.fast_weight_rnn.cpu_matrix import (
+    TILE,
     add_small_weight_gradient,
     add_weight_gradient,
     strips,
