@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 
-@runtime_checkable
 WIDE = 110
 """Columns from which a bar has room for a title and the pace too."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """A listener to a training run."""
 
@@ -85,7 +85,11 @@ class TerminalProgress:
             TimeRemainingColumn(compact=True),
         ]
         if console.width >= WIDE:
-            columns = [TextColumn("{task.description}"), *columns, TextColumn("{task.fields[pace]}")]
+            columns = [
+                TextColumn("{task.description}"),
+                *columns,
+                TextColumn("{task.fields[pace]}"),
+            ]
         self._bar = Progress(*columns, console=console)
         self._task = self._bar.add_task(
             self.title, total=steps, completed=step, readings="", pace=""
