@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-
 WIDE = 110
 """Columns from which a bar has room for a title and the pace too."""
 
