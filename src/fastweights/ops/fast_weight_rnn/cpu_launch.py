@@ -166,19 +166,19 @@ def run_backward(
     scratch = memory_pool.take(size, gradient)
     results = empty_gradients(gradient, given, wants_scalars)
     addresses = Addresses(
-        recurrent_weight=recurrent_weight.data_ptr(),
-        norm_weight=_address(norm_weight),
-        norm_bias=0,
-        preliminary_norm_weight=_address(first_weight),
-        preliminary_norm_bias=0,
-        hidden=0,
-        memory=0,
-        saved=saved.data_ptr(),
-        scratch=scratch.data_ptr(),
-        drive=0,
-        outputs=0,
-        gradient=gradient.data_ptr(),
-        **{f"{name}_gradient": _address(results[k]) for k, name in enumerate(GRADIENTS)},
+        recurrent_weight.data_ptr(),
+        _address(norm_weight),
+        0,
+        _address(first_weight),
+        0,
+        0,
+        0,
+        saved.data_ptr(),
+        scratch.data_ptr(),
+        0,
+        0,
+        gradient.data_ptr(),
+        *map(_address, results),
     )
     integers, starts = pack_integers(plan, layout, addresses)
     real = REALS[gradient.dtype]
@@ -194,25 +194,15 @@ def run_backward(
     return results
 
 
-GRADIENTS = (
-    "drive",
-    "weight",
-    "gain",
-    "bias",
-    "first_gain",
-    "first_bias",
-    "hidden",
-    "memory",
-    "scalar",
-)
-
-
 def empty_gradients(
     gradient: Tensor,
     given: Given,
     wants_scalars: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Allocate the gradients of drive, W, gain, bias, those of the preliminary norm, h(0), A(0), and (λ, η)."""
+    """Allocate the gradients of drive, W, gain, bias, preliminary gain and bias, h(0), A(0) and (λ, η), in this order.
+
+    `Addresses` ends with the same.
+    """
     norm, preliminary, has_hidden, has_memory = given
     batch, _, size = gradient.shape
     new = gradient.new_empty

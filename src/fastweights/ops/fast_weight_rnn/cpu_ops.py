@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from fastweights.ops.fast_weight_rnn.cpu_launch import (
-    GRADIENTS,
     empty_gradients,
     plan_of,
     run_backward,
@@ -33,7 +32,7 @@ _FORWARD = (
 _BACKWARD = (
     "(Tensor gradient, Tensor saved, Tensor recurrent_weight, Tensor? norm_weight, "
     f"Tensor? preliminary_norm_weight, {_SCALARS}, int steps, bool use_tanh, bool flat, int chunk, "
-    f"bool has_hidden, bool has_memory, bool wants_scalars) -> ({', '.join(['Tensor'] * len(GRADIENTS))})"
+    f"bool has_hidden, bool has_memory, bool wants_scalars) -> ({', '.join(['Tensor'] * 9)})"
 )
 
 
