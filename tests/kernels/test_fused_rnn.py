@@ -111,13 +111,14 @@ def test_only_what_requires_a_gradient_gets_one():
     assert not cpu.run(**(tensors | frozen), **options).requires_grad
 
 
-def test_the_same_bits_every_time_and_with_any_number_of_threads():
-    tensors, options = arguments(70, 12, 23, state=True, dtype=torch.float32)
-    direction = torch.randn(70, 12, 23, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize(("batch", "time", "hidden"), [(70, 12, 23), (128, 11, 50)])
+def test_the_same_bits_every_time_and_with_any_number_of_threads(batch, time, hidden):
+    tensors, options = arguments(batch, time, hidden, state=True, dtype=torch.float32)
+    direction = torch.randn(batch, time, hidden, generator=torch.Generator().manual_seed(1))
     threads = torch.get_num_threads()
     results = []
     try:
-        for count in (1, 1, 2):
+        for count in (1, 1, 2, 2, 2, 2):
             torch.set_num_threads(count)
             results.append(differentiate(cpu.run, tensors, direction, **options, chunk=5))
     finally:
