@@ -1,13 +1,14 @@
 """Named integers in memory, for kernels that need many: one argument instead of forty.
 
-A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `address` lays it out as 64-bit integers,
-and `reader(Class)` makes the function that kernels call to see them as attributes again.
+A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `pack_integers` lays it out as 64-bit
+integers, and `reader(Class)` makes the function that kernels call to see them as attributes again.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
@@ -65,12 +66,13 @@ def reader(fields: tuple[str, ...]) -> Callable[[int], Any]:
     return read
 
 
-def pack_integers(*records: tuple[int, ...]) -> tuple[array[int], list[int]]:
-    """Lay records out as 64-bit integers: the memory, to be kept until the kernel returns, and each one's address."""
-    memory = array("q")
-    starts = []
-    for record in records:
-        starts.append(8 * len(memory))
-        memory.extend(record)
-    base = memory.buffer_info()[0]
-    return memory, [base + start for start in starts]
+def pack_integers(record: tuple[int, ...]) -> tuple[array[int], int]:
+    """Lay a record out as 64-bit integers: the memory, to be kept until the kernel returns, and its address."""
+    memory = array("q", record)
+    return memory, memory.buffer_info()[0]
+
+
+@lru_cache(maxsize=512)
+def constant(record: tuple[int, ...]) -> tuple[array[int], int]:
+    """`pack_integers` for a record met again and again; the memory stays while the cache remembers it."""
+    return pack_integers(record)

@@ -61,17 +61,17 @@ def warmup(dtype: torch.dtype = torch.float32) -> None:
 
 @cache
 def _compile(dtype: torch.dtype, parallel: bool) -> None:
-    from fastweights.ops.fast_weight_rnn import cpu_backward, cpu_forward, cpu_reduce
+    from fastweights.ops.fast_weight_rnn import cpu_kernels
     from fastweights.ops.fast_weight_rnn.cpu_launch import REALS
 
     x = REALS[dtype](0)
     if parallel:
-        cpu_forward.forward_parallel.prepare(0, 0, 0, x, x, x, x)
-        cpu_backward.backward_parallel.prepare(0, 0, 0, 0, x, x, x)
+        cpu_kernels.forward_parallel.prepare(0, 0, 0, x, x, x, x)
+        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, x, x, x)
     else:
-        cpu_forward.forward.prepare(0, 0, 0, 0, x, x, x, x)
-        cpu_backward.backward.prepare(0, 0, 0, 0, 0, x, x, x)
-        cpu_reduce.reduce.prepare(0, 0, 0, 0, 0, x)
+        cpu_kernels.forward.prepare(0, 0, 0, 0, x, x, x, x)
+        cpu_kernels.backward.prepare(0, 0, 0, 0, 0, x, x, x)
+        cpu_kernels.reduce.prepare(0, 0, 0, 0, 0, x)
 
 
 def pick_chunk(time: int, hidden: int) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +34,7 @@ def plan_of(
     make: Callable[..., Plan] = make_plan,
 ) -> Plan:
     """Lay out a call; see `Plan`. Symbolic sizes need a `make` that does not remember its results."""
-    from fastweights.kernels.isa import host
-
-    isa = host()
+    isa = _kernels().host()
     norm, preliminary, has_hidden, has_memory = given
     batch, time, size = drive.shape
     return make(
@@ -51,6 +52,12 @@ def plan_of(
         has_hidden=has_hidden,
         has_memory=has_memory,
     )
+
+
+@cache
+def _kernels() -> Any:
+    """Import what needs Numba, once it is needed."""
+    return import_module("fastweights.ops.fast_weight_rnn.cpu_kernels")
 
 
 def _address(tensor: Tensor | None) -> int:
@@ -85,9 +92,7 @@ def run_forward(
     chunk: int,
 ) -> tuple[Tensor, Tensor]:
     """Return (outputs, saved). λ and η come as a tensor or, where that is None, as a number."""
-    from fastweights.kernels.record import pack_integers
-    from fastweights.ops.fast_weight_rnn import cpu_forward
-
+    kernels = _kernels()
     drive = drive.contiguous()
     recurrent_weight = recurrent_weight.contiguous()
     norm_weight, norm_bias = _packed(norm_weight), _packed(norm_bias)
@@ -117,7 +122,8 @@ def run_forward(
         drive=drive.data_ptr(),
         outputs=outputs.data_ptr(),
     )
-    integers, starts = pack_integers(plan, addresses)
+    fixed, plan_at = kernels.constant(plan)
+    integers, addresses_at = kernels.pack_integers(addresses)
     real = REALS[drive.dtype]
     numbers = (
         real(_number(decay, decay_value)),
@@ -126,11 +132,11 @@ def run_forward(
         real(1 / plan.hidden),
     )
     if workers == 1:
-        cpu_forward.forward(*starts, 0, 1, *numbers)
+        kernels.forward(plan_at, addresses_at, 0, 1, *numbers)
     else:
         with threads.parallel(workers):
-            cpu_forward.forward_parallel(*starts, workers, *numbers)
-    del integers
+            kernels.forward_parallel(plan_at, addresses_at, workers, *numbers)
+    del fixed, integers  # kept until here: the kernels read them
     return outputs, saved
 
 
@@ -153,9 +159,7 @@ def run_backward(
     wants_scalars: bool,
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients in the order of `empty_gradients`, None for what was not given."""
-    from fastweights.kernels.record import pack_integers
-    from fastweights.ops.fast_weight_rnn import cpu_backward, cpu_reduce
-
+    kernels = _kernels()
     gradient = gradient.contiguous()
     recurrent_weight = recurrent_weight.contiguous()
     norm_weight, first_weight = _packed(norm_weight), _packed(preliminary_norm_weight)
@@ -180,17 +184,20 @@ def run_backward(
         gradient.data_ptr(),
         *map(_address, results),
     )
-    integers, starts = pack_integers(plan, layout, addresses)
+    fixed, plan_at = kernels.constant(plan)
+    more, layout_at = kernels.constant(layout)
+    integers, addresses_at = kernels.pack_integers(addresses)
+    starts = (plan_at, layout_at, addresses_at)
     real = REALS[gradient.dtype]
     inverse = real(1 / plan.hidden)
     numbers = (real(_number(decay, decay_value)), real(_number(rate, rate_value)), inverse)
     if workers == 1:
-        cpu_backward.backward(*starts, 0, 1, *numbers)
-        cpu_reduce.reduce(*starts, 0, 1, inverse)
+        kernels.backward(*starts, 0, 1, *numbers)
+        kernels.reduce(*starts, 0, 1, inverse)
     else:
         with threads.parallel(workers):
-            cpu_backward.backward_parallel(*starts, workers, *numbers)
-    del integers
+            kernels.backward_parallel(*starts, workers, *numbers)
+    del fixed, more, integers
     return results
 
 

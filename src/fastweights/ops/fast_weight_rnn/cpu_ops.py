@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -82,21 +81,20 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
     ctx.given = (hidden is not None, memory is not None)
 
 
-def _differentiate(
-    ctx: Any, gradient: Tensor | None, _saved: None, run: Callable[..., Any] = backward_op
-) -> tuple[Any, ...]:
+def _differentiate(ctx: Any, gradient: Tensor | None, _saved: None) -> tuple[Any, ...]:
     wants = ctx.needs_input_grad
     if gradient is None:
         return (None,) * len(wants)
     wants_scalars = wants[8] or wants[9]
-    results = run(gradient, *ctx.saved_tensors, *ctx.options, *ctx.given, wants_scalars)
-    *gradients, scalars = results
-    decay_gradient, rate_gradient = scalars.unbind() if wants_scalars else (None, None)
-    return (
-        *(x if wanted else None for x, wanted in zip(gradients, wants[:8], strict=True)),
-        decay_gradient if wants[8] else None,
-        rate_gradient if wants[9] else None,
-        *(None,) * (len(wants) - 10),
+    results = backward_op(gradient, *ctx.saved_tensors, *ctx.options, *ctx.given, wants_scalars)
+    return (*_wanted(results, wants), *(None,) * (len(wants) - 10))
+
+
+def _wanted(results: tuple[Any, ...], wants: tuple[bool, ...]) -> tuple[Any, ...]:
+    """The gradients of the ten tensors of the forward: drive, W, four of norms, h(0), A(0), λ, η."""
+    scalars = results[8] if wants[8] or wants[9] else (None, None)
+    return tuple(
+        x if wanted else None for x, wanted in zip((*results[:8], *scalars), wants, strict=False)
     )
 
 
@@ -114,15 +112,24 @@ class Recurrence(torch.autograd.Function):
     """The operators without the dispatcher, which would take as long as a small batch takes to run."""
 
     @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
-        results = run_forward(*arguments)
-        _keep(ctx, arguments, results)
-        return results
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        *tensors, options = arguments
+        outputs, ctx.workspace = run_forward(*tensors, *options)
+        _, weight, gain, _, first_gain, _, hidden, memory, decay, rate = tensors
+        decay_value, rate_value, steps, use_tanh, flat, _, chunk = options
+        ctx.save_for_backward(weight, gain, first_gain, decay, rate)
+        given = (hidden is not None, memory is not None)
+        ctx.options = (decay_value, rate_value, steps, use_tanh, flat, chunk, *given)
+        return outputs
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
-        run = backward_op if torch.is_grad_enabled() else run_backward
-        return _differentiate(ctx, gradients[0], None, run)
+        run: Any = backward_op if torch.is_grad_enabled() else run_backward
+        wants = ctx.needs_input_grad
+        results = run(
+            gradients[0], ctx.workspace, *ctx.saved_tensors, *ctx.options, wants[8] or wants[9]
+        )
+        return (*_wanted(results, wants[:10]), None)
 
 
 def recurrence(*arguments: Any) -> Tensor:
@@ -131,4 +138,4 @@ def recurrence(*arguments: Any) -> Tensor:
         return forward_op(*arguments)[0]
     if not torch.is_grad_enabled():
         return run_forward(*arguments)[0]
-    return Recurrence.apply(*arguments)[0]
+    return Recurrence.apply(*arguments[:10], arguments[10:])
