@@ -35,7 +35,9 @@ failures: list[str] = []  # kernels of this process that did not compile, and wh
 
 def helper(function: Callable[..., Any]) -> Any:
     """Mark a function that kernels call; it is compiled with them, never on its own."""
-    dispatcher = _jit(**OPTIONS)(inspect.unwrap(function))  # runtime shape checks wrap functions
+    dispatcher = _jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(
+        inspect.unwrap(function)
+    )  # runtime shape checks wrap functions
     template = dispatcher.get_call_template
 
     def without_literals(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:

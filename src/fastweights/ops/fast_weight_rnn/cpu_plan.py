@@ -8,10 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-PULL = (
-    4  # states whose debts are added up together, so that each later read is fetched once for all
-)
-
+# States whose debts are added up together, so that each later read is fetched once for all.
+PULL = 4
 Size = Any  # an int, or a symbolic one while torch traces with unknown sizes
 STRIP = 8  # lines in a strip of ∂W at most
 SEGMENT_BYTES = 400_000  # of states; two such, and ∂W, fit a second-level cache of 1 MiB
