@@ -207,7 +207,7 @@ def trailing_read() -> Study:
     )
     notes = (
         "Test error in percent at 4 pairs; 61.65 % is the error of a model that binds nothing, which is also what the"
-        " flat form was reported to reach. Without layer normalisation ReLU overflows at the first step; tanh saturates.",
+        " flat form was reported to reach. Without layer normalisation ReLU overflows at step 1; tanh saturates.",
     )
     return Study("trailing-read", "Associative retrieval with a trailing read", cells, notes)
 
