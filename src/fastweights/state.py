@@ -54,6 +54,7 @@ def detach(state: S) -> S:
     """Cut a state off its history, as truncated back-propagation through time does between segments.
 
     Example:
+        >>> import torch
         >>> hidden = torch.ones(2, 3, requires_grad=True) * 2
         >>> detach((hidden,))[0].requires_grad
         False
@@ -67,6 +68,7 @@ def reset(state: S, rows: Bool[Tensor, " batch"]) -> S:
     Every backbone starts from zeros, so a row reset is a row started afresh. The state given is not changed.
 
     Example:
+        >>> import torch
         >>> reset((torch.ones(2, 1),), torch.tensor([True, False]))[0].flatten().tolist()
         [0.0, 1.0]
     """
@@ -82,6 +84,7 @@ def select(state: S, rows: Int[Tensor, " chosen"] | Bool[Tensor, " batch"]) -> S
     """Take the given rows of the batch, in the order given (a row may be taken twice, as beam search does).
 
     Example:
+        >>> import torch
         >>> select((torch.arange(3.0)[:, None],), torch.tensor([2, 0]))[0].flatten().tolist()
         [2.0, 0.0]
     """
@@ -92,6 +95,7 @@ def to(state: S, *args: Any, **kwargs: Any) -> S:
     """Move or cast every floating tensor of a state as `torch.Tensor.to` does; counters keep their dtype.
 
     Example:
+        >>> import torch
         >>> to((torch.zeros(1, 2),), torch.float64)[0].dtype
         torch.float64
     """

@@ -33,9 +33,10 @@ def describe(threads: int = 1) -> dict[str, Any]:
     }
     described["threads"] = threads
     if importlib.util.find_spec("numba") is not None:
-        from fastweights.kernels import isa
+        from fastweights.kernels import isa, peak
 
         host = isa.host()
         described["numba"] = importlib.metadata.version("numba")
         described["isa"], described["vector_bytes"] = host.name, host.vector_bytes
+        described["peak_gflops"] = threads * peak.measure_peak()
     return described
