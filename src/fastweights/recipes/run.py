@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,9 @@ from fastweights.training import (
     TerminalProgress,
     fit,
 )
+
+SMALL = 1500
+"""Hidden units times steps of a sequence, below which one thread is the faster choice."""
 
 TEST_SEED = 2**31
 """Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
@@ -73,6 +77,19 @@ def train(
         chosen = _recorded(recipe, run).resolve()
     else:
         chosen, run = recipe.resolve(), None
+    with _threads(chosen):
+        return _train(chosen, folder, run, resume, overwrite, progress, stop)
+
+
+def _train(
+    chosen: Resolved,
+    folder: Path,
+    run: Run | None,
+    resume: bool,
+    overwrite: bool,
+    progress: bool,
+    stop: Callable[[], bool] | None,
+) -> Trained:
     # The model comes before the folder: a setting that it refuses must leave nothing behind.
     torch.manual_seed(chosen.seed)
     model = models.from_config(chosen.model_config())
@@ -114,6 +131,18 @@ def train(
     }
     run.write_result(result)
     return Trained(result, samples, outcome.steps, False)
+
+
+@contextmanager
+def _threads(recipe: Resolved) -> Iterator[None]:
+    """Train small networks on one thread: waking a second one costs a step more than it saves."""
+    before = torch.get_num_threads()
+    if recipe.hidden * recipe.task().length < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def source(recipe: Resolved) -> Supervised:
