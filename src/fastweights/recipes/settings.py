@@ -41,7 +41,7 @@ def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
         "norm_gain": 0.5,
         "recurrent_scale": 0.05,
         "input_std": 1.0,
-        "steps": 6000,
+        "steps": 5400,
         "batch": 128,
         "optimiser": "adam",
         "learning_rate": 1e-2,
