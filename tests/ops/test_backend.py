@@ -1,6 +1,8 @@
 """How a backend is chosen, refused and given up."""
 
 import importlib.util
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -82,6 +84,22 @@ def test_numba_here_means_the_fused_backend_runs():
         pytest.skip("Numba is not installed")
     assert backend.describe("fast_weight_rnn")["cpu"].endswith("ready")
     assert backend.resolve("fast_weight_rnn", "auto", torch.zeros(1)) == "cpu"
+
+
+def test_marked_constant_as_torch_marks_it():
+    marked = torch.compiler.assume_constant_result(lambda: None)
+    assert vars(marked).items() <= vars(backend.unavailable).items()
+
+
+@pytest.mark.slow
+def test_a_layer_runs_without_importing_the_compiler():
+    script = (
+        "import sys, torch, fastweights;"
+        "fastweights.FastWeightRNN(3, 4, backend='chunked')(torch.ones(1, 2, 3));"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
 
 
 @pytest.fixture

@@ -74,6 +74,25 @@ def test_changed_recipe_voids_its_row(tmp_path: Path, monkeypatch: pytest.Monkey
     assert told == ["one"]
 
 
+def test_a_run_that_diverges_is_an_outcome(tmp_path: Path) -> None:
+    wild = Retrieval(model="irnn", steps=50, hidden=4, batch=4, learning_rate=1e30, test_samples=40)
+    study = Study(
+        "wild",
+        "a study that diverges",
+        (Cell("wild", wild, seeds=2, reach=Reach(100.0, "median")), Cell("tame", TINY, seeds=1)),
+    )
+    folders = {"results": tmp_path / "results", "runs": tmp_path / "runs"}
+    wild_row, tame_row = reproduce(study, **folders).rows.values()
+    assert wild_row["value"] is None and wild_row["met"] is False
+    assert wild_row["diverged"] == wild_row["seeds"] == 2
+    assert all(1 < entry["diverged_at"] <= 50 for entry in wild_row["by_seed"].values())
+    assert tame_row["diverged"] == 0 and tame_row["value"] is not None
+    told: list[object] = []
+    reproduce(study, **folders, listener=told.append)
+    assert told == []
+    assert "| diverged |" in report.write(tmp_path / "results").read_text()
+
+
 @pytest.mark.slow
 def test_processes_side_by_side_give_the_same_numbers(tmp_path: Path) -> None:
     _, alone = run(tmp_path / "alone")

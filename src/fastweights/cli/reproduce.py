@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -42,14 +43,8 @@ class Reproduce:
         study = studies.get(self.study)
 
         def tell(progress: Progress) -> None:
-            outcome = (
-                "cut short by the budget, resumable"
-                if progress.entry is None
-                else f"{progress.entry['value']:.4g} in {progress.entry['seconds']:.1f} s"
-            )
-            say(
-                f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}: {outcome}"
-            )
+            place = f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}"
+            say(f"{place}: {_outcome(progress.entry)}")
 
         ledger = reproduce(
             study,
@@ -73,3 +68,11 @@ class Reproduce:
                 note=f"recorded in {ledger.path} and {written}",
             )
         return 0
+
+
+def _outcome(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "cut short by the budget, resumable"
+    if entry["value"] is None:
+        return f"diverged at step {entry['diverged_at']:,}"
+    return f"{entry['value']:.4g} in {entry['seconds']:.1f} s"

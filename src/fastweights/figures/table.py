@@ -91,10 +91,12 @@ def condition(row: Row) -> str:
 def _mark(axes: Axes, x: float, row: Row, index: int) -> None:
     colour, marker = style.PALETTE[index], style.MARKERS[index]
     seeds = [entry["value"] for entry in (row.get("by_seed") or {}).values()]
+    seeds = [value for value in seeds if value is not None]
     if len(seeds) > 1:
         axes.plot([x] * len(seeds), np.maximum(seeds, FLOOR), "_", color=colour, markersize=11)
     middle = row.get("median", row["value"])
-    axes.plot(x, max(middle, FLOOR), marker, color=colour, markersize=5, zorder=3)
+    if middle is not None:  # None: every seed diverged
+        axes.plot(x, max(middle, FLOOR), marker, color=colour, markersize=5, zorder=3)
     if row.get("paper") is not None:
         axes.plot(
             x,

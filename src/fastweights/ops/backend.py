@@ -14,11 +14,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PREFERENCE = ("cuda", "cpu", "chunked", "reference")
 NAMES = ("auto", *PREFERENCE)
@@ -145,7 +149,13 @@ def _obstacle(op: str, name: str, tensor: Tensor, facts: dict[str, object]) -> s
     return backend.supports(tensor, **facts)
 
 
-@torch.compiler.assume_constant_result
+def _constant(function: Callable[P, R]) -> Callable[P, R]:
+    """Do what `torch.compiler.assume_constant_result` does without importing the compiler, which takes a second."""
+    vars(function)["_dynamo_marked_constant"] = True
+    return function
+
+
+@_constant
 def unavailable(op: str, name: str) -> str | None:
     """Say why a backend of an op cannot run on this machine; None if it can.
 

@@ -82,11 +82,13 @@ def _draw(rows: list[dict[str, Any]], no_binding_error: float, title: str, path:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    value = f"{row['value']:.3f}"
+    value = "diverged" if row["value"] is None else f"{row['value']:.3f}"
     if row["sd"] is not None:
         value += f" ± {row['sd']:.3f}"
-    if row["reach"] and row["reach"].startswith("median"):
+    if row["median"] is not None and (row["reach"] or "").startswith("median"):
         value += f" (median {row['median']:.3f})"
+    if row["value"] is not None and row.get("diverged"):
+        value += f" (diverged: {row['diverged']} of {row['seeds']})"
     met = {True: "yes", False: "**no**", None: ""}[row["met"]]
     paper = "" if row["paper"] is None else f"{row['paper']:g}"
     return (

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
+from fastweights.recipes.retrieval import Resolved
 from fastweights.recipes.study import Cell, Ledger, Study
 
 
@@ -62,8 +63,10 @@ def reproduce(
         jobs: processes side by side, one thread each.
         listener: told after each seed.
 
+    A run that diverges is recorded as such.
+
     Raises:
-        UserError: if nothing matches `only`, a number is out of range, or a run fails.
+        UserError: if nothing matches `only`, a number is out of range, or a run fails otherwise.
     """
     if budget_minutes is not None and not budget_minutes > 0:
         raise UserError(f"the budget must be more than 0 minutes, not {budget_minutes}")
@@ -125,11 +128,15 @@ def _one_thread() -> None:
 def _run(job: Job) -> dict[str, Any] | None:
     from fastweights.recipes import asking
     from fastweights.recipes.run import train
+    from fastweights.training import Diverged
 
     if time.time() >= job.deadline:
         return None
     recipe = dataclasses.replace(job.cell.recipe.resolve(), seed=job.seed)
-    trained = train(recipe, job.folder, resume=True, stop=lambda: time.time() >= job.deadline)
+    try:
+        trained = train(recipe, job.folder, resume=True, stop=lambda: time.time() >= job.deadline)
+    except Diverged as trouble:
+        return _diverged(recipe, job.folder, trouble.step)
     if trained.interrupted:
         if time.time() < job.deadline:
             raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
@@ -143,6 +150,21 @@ def _run(job: Job) -> dict[str, Any] | None:
         "seconds": round(result["train_seconds"], 2),
         "threads": result["threads"],
         "backend": result["backend"],
+    }
+
+
+def _diverged(recipe: Resolved, folder: Path, step: int) -> dict[str, Any]:
+    """What there is to record of a run without a result: an outcome like another, which no repetition changes."""
+    from fastweights import models
+    from fastweights.recipes.run import backend_of
+    from fastweights.runs import Run
+
+    rows = Run.open(folder).metrics()
+    return {
+        "value": None,
+        "diverged_at": step,
+        "seconds": round(rows[-1]["seconds"], 2) if rows else 0.0,
+        "backend": backend_of(models.from_config(recipe.model_config())),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ class Reach:
         return f"{self.of} ≤ {self.limit:g}{time}"
 
     def met(self, values: Sequence[float], seconds: Sequence[float]) -> bool:
-        """Tell whether the seeds' values and training times meet the number."""
+        """Tell whether the seeds' values (infinite where training diverged) and training times meet the number."""
         value = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of](
             values
         )
@@ -154,7 +155,9 @@ def _row(
     study: Study, cell: Cell, by_seed: dict[int, dict[str, Any]], context: dict[str, Any]
 ) -> dict[str, Any]:
     recipe = cell.recipe.resolve()
-    values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
+    all_values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
+    values = [value for value in all_values if value is not None]
+    judged = [math.inf if value is None else value for value in all_values]
     seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
     return {
         "recipe": study.name,
@@ -163,13 +166,14 @@ def _row(
         "model": recipe.model,
         "mode": cell.mode,
         "metric": cell.metric,
-        "value": statistics.fmean(values),
+        "value": statistics.fmean(values) if values else None,
         "sd": statistics.stdev(values) if len(values) > 1 else None,
-        "median": statistics.median(values),
-        "seeds": len(values),
+        "median": statistics.median(values) if values else None,
+        "seeds": len(all_values),
+        "diverged": len(all_values) - len(values),
         "paper": cell.paper,
         "reach": str(cell.reach) if cell.reach else None,
-        "met": cell.reach.met(values, seconds) if cell.reach else None,
+        "met": cell.reach.met(judged, seconds) if cell.reach else None,
         "steps": recipe.steps,
         "seconds": statistics.fmean(seconds),
         "hidden": recipe.hidden,

@@ -1,7 +1,7 @@
 """Training: one engine and small batch sources, each with a loss."""
 
 from fastweights.training.batches import Stage
-from fastweights.training.engine import Outcome, fit
+from fastweights.training.engine import Diverged, Outcome, fit
 from fastweights.training.evaluate import evaluate
 from fastweights.training.optimiser import Optimiser, Schedule
 from fastweights.training.progress import NoProgress, Progress, TerminalProgress
@@ -10,6 +10,7 @@ from fastweights.training.source import Source
 from fastweights.training.supervised import Supervised
 
 __all__ = [
+    "Diverged",
     "NoProgress",
     "Optimiser",
     "Outcome",

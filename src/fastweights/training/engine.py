@@ -73,14 +73,28 @@ def fit(
         the outcome; `interrupted` if it was asked to stop.
 
     Raises:
-        UserError: if a loss or gradient is NaN or infinite (the last good checkpoint stays),
-            another process works on the run, the checkpoints are all damaged or of other settings,
+        Diverged: if a loss or gradient is NaN or infinite; the last good checkpoint stays.
+        UserError: if another process works on the run, the checkpoints are all damaged or of other settings,
             or the disk is full.
     """
     with run.lock, _own_random_numbers(settings), Interrupt(stop) as interrupt:
         return _Training(
             model, source, settings, run, progress or NoProgress(), interrupt
         ).run_all()
+
+
+class Diverged(UserError):
+    """Training was stopped by a loss or gradient that is not finite.
+
+    Attributes:
+        step: the first step (from 1) at which it was not.
+    """
+
+    def __init__(self, trouble: NotFinite, kept: str) -> None:
+        super().__init__(
+            f"training stopped: {trouble}; {kept}; a lower learning rate or a smaller clip may help"
+        )
+        self.step = trouble.step
 
 
 class _Training:
@@ -120,10 +134,7 @@ class _Training:
             kept = "no checkpoint had been written"
             if self.saved is not None:
                 kept = f"the checkpoint of step {self.saved} is kept in {self.run.folder}"
-            raise UserError(
-                f"training stopped: {trouble}; {kept};"
-                " a lower learning rate or a smaller clip may help"
-            ) from trouble
+            raise Diverged(trouble, kept) from trouble
         finally:
             self.progress.stop()
         rows = self.run.metrics()
