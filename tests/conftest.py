@@ -46,3 +46,16 @@ def backends(request):
     if reason is not None:
         pytest.skip(reason)
     return way
+
+
+MEMORY_WAYS = {"reference": {"backend": "reference"}}
+
+
+@pytest.fixture(params=MEMORY_WAYS, scope="session")
+def memory_ways(request):
+    """Each way to run the memories here, as the arguments that ask for it."""
+    way = MEMORY_WAYS[request.param]
+    reason = backend.unavailable("delta_memory", way["backend"])
+    if reason is not None:
+        pytest.skip(reason)
+    return way

@@ -1,0 +1,148 @@
+"""The memory step by step with F written out: the paper's equations, on any device and dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+from fastweights.ops.delta_memory.combine import combined, key_shape
+
+Tensors = tuple[Tensor, ...]
+
+
+class Step(NamedTuple):
+    """What one step did.
+
+    Attributes:
+        memory: F after the step, flat: [batch, key, value].
+        kept: a number for each row, [batch], or None for 1: what the clamp left of F'.
+        asked: the query of each read in its factors, ((n⁰, e¹), (n¹, e²), …), or ((q,),); () if nothing is read.
+        retrieved: [batch, value]; None if nothing is read.
+    """
+
+    memory: Float[Tensor, "batch key value"]
+    kept: Float[Tensor, " batch"] | None
+    asked: tuple[Tensors, ...]
+    retrieved: Float[Tensor, "batch value"] | None
+
+
+def run(
+    keys: Tensors,
+    values: Float[Tensor, "batch time value"],
+    strength: Float[Tensor, "batch time"],
+    *,
+    queries: Tensors | None,
+    memory: Float[Tensor, "batch *keys value"] | None,
+    rule: str,
+    gate: Float[Tensor, "batch time"] | None,
+    clamp: bool,
+    combine: str,
+    read_norm: bool,
+    norm_eps: float,
+    real: Bool[Tensor, "batch time"] | None,
+    read_mask: Bool[Tensor, "batch time"] | None,
+    chunk: int | None,
+) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
+    """Return what is retrieved at every step, and the memory after the last.
+
+    Args:
+        keys, values, strength, queries, memory, rule, combine, read_norm, norm_eps: as `delta_memory` documents them,
+            with one leading dimension; all of `keys`, `values`, `strength` and `queries` are 0 at padded steps.
+        gate: α, 1 at padded steps; None for 1.
+        clamp: whether the norm is held at 1.
+        real: False where a step is padded, which the clamp must know; None: all are real.
+        read_mask: False where nothing is read; None: all are read.
+        chunk: means nothing here.
+    """
+    sizes = tuple(factor.shape[-1] for factor in keys)
+    if memory is None:
+        memory = values.new_zeros(len(values), *key_shape(sizes, combine), values.shape[2])
+    F, retrieved = memory.flatten(1, -2), []
+    for step in steps(
+        keys,
+        values,
+        strength,
+        queries=queries,
+        memory=F,
+        rule=rule,
+        gate=gate,
+        clamp=clamp,
+        combine=combine,
+        read_norm=read_norm,
+        norm_eps=norm_eps,
+        real=real,
+    ):
+        F = step.memory
+        retrieved.append(step.retrieved)
+    F = F.reshape(memory.shape)
+    if queries is None:
+        return None, F
+    outputs = torch.stack(retrieved, 1) if retrieved else torch.zeros_like(values)
+    return outputs if read_mask is None else outputs.masked_fill(~read_mask.unsqueeze(2), 0), F
+
+
+def steps(
+    keys: Tensors,
+    values: Float[Tensor, "batch time value"],
+    strength: Float[Tensor, "batch time"],
+    *,
+    queries: Tensors | None,
+    memory: Float[Tensor, "batch key value"],
+    rule: str,
+    gate: Float[Tensor, "batch time"] | None,
+    clamp: bool,
+    combine: str,
+    read_norm: bool,
+    norm_eps: float,
+    real: Bool[Tensor, "batch time"] | None,
+) -> Iterator[Step]:
+    """Yield every step in turn; arguments as `run`'s, but for the memory, which is flat."""
+    F = memory
+    keys_t, values_t, strength_t = _each(keys), values.unbind(1), strength.unbind(1)
+    queries_t = None if queries is None else _each(queries)
+    for t, k_t in enumerate(keys_t):
+        k, v = combined(k_t, combine), values_t[t]
+        if gate is not None:
+            F = gate[:, t, None, None] * F
+        if rule == "delta":
+            v = v - read(F, k)
+        F = torch.baddbmm(F, k.unsqueeze(2), (strength_t[t].unsqueeze(1) * v).unsqueeze(1))
+        kept = None
+        if clamp:
+            kept = _kept(F, None if real is None else real[:, t])
+            F = kept[:, None, None] * F
+        asked, retrieved = [], None
+        if queries_t is not None:
+            retrieved, *links = queries_t[t]
+            for link in _each(links) if links else ((),):
+                asked.append((retrieved, *link))
+                retrieved = read(F, combined(asked[-1], combine))
+                if read_norm:
+                    retrieved = layer_norm(retrieved, retrieved.shape[-1:], eps=norm_eps)
+        yield Step(F, kept, tuple(asked), retrieved)
+
+
+def read(
+    F: Float[Tensor, "batch key value"], k: Float[Tensor, "batch key"]
+) -> Float[Tensor, "batch value"]:
+    """Return F k."""
+    return torch.bmm(k.unsqueeze(1), F).squeeze(1)
+
+
+def _kept(
+    F: Float[Tensor, "batch key value"], real: Bool[Tensor, " batch"] | None
+) -> Float[Tensor, " batch"]:
+    """1 / max(1, ‖F‖); 1 at padded steps."""
+    norm = torch.linalg.vector_norm(F, dim=(1, 2))
+    over = norm > 1 if real is None else (norm > 1) & real
+    return 1 / torch.where(over, norm, 1)
+
+
+def _each(parts: Sequence[Tensor]) -> list[Tensors]:
+    """What every step, or every read, has of each part."""
+    return list(zip(*(part.unbind(1) for part in parts), strict=True))
