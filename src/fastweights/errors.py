@@ -22,5 +22,5 @@ def unknown(kind: str, given: str, accepted: Iterable[str]) -> UserError:
     """
     names = sorted(accepted)
     near = difflib.get_close_matches(given, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UserError(f"unknown {kind} {given!r}; {hint}Accepted: {', '.join(names)}")
+    hint = f"did you mean {near[0]!r}? Accepted" if near else "accepted"
+    return UserError(f"unknown {kind} {given!r}; {hint}: {', '.join(names)}")

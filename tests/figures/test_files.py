@@ -55,9 +55,9 @@ def test_replaced_in_one_move(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["slots.jpeg", "slots", "slots.gif"])
 def test_other_kinds_are_refused(tmp_path, name):
-    with pytest.raises(UserError, match="Accepted: pdf, png, svg"):
+    with pytest.raises(UserError, match="accepted: pdf, png, svg"):
         save(slot_accuracy([0.5]), tmp_path / name)
-    with pytest.raises(UserError, match="Accepted: gif"):
+    with pytest.raises(UserError, match="accepted: gif"):
         animate(make_trace(), SYMBOLS, tmp_path / "memory.png")
 
 

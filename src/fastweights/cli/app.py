@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -143,9 +144,9 @@ def _parse(name: str, options: list[str]) -> Command:
 
 
 def _sentence(boxed: str) -> str:
-    """Take the message, and the nearest option if one is named, out of tyro's box of several paragraphs."""
-    inside = [line.strip("│| ") for line in boxed.splitlines() if line[:1] in "│|"]
-    lines = [line for line in inside if line.strip("─-")]
+    """Take the first paragraph, and the nearest option if one is named, out of tyro's box of several."""
+    lines = [line.strip("│| ") for line in boxed.splitlines() if line[:1] in "│|"]
     near = next((line.split()[0] for line in lines if line.startswith("--")), None)
-    message = lines[0] if lines else boxed
+    paragraph = itertools.takewhile(lambda line: line.strip("─-"), lines)
+    message = (" ".join(paragraph) or boxed).rstrip(".")
     return f"{message} (perhaps {near}?)" if near and "nrecognized" in message else message
