@@ -5,6 +5,8 @@ import torch
 from torch.nn.functional import layer_norm, normalize, one_hot
 
 from fastweights import ops
+from fastweights.ops.delta_memory.combine import combined
+from fastweights.ops.delta_memory.inside import look_inside
 
 
 def draw(*shape):
@@ -104,3 +106,29 @@ def test_chained_reads_follow_a_chain(memory_ways):
         **memory_ways,
     )
     assert retrieved[0, 1].argmax() == c.argmax()
+
+
+@pytest.mark.parametrize("combine", ["product", "concat"])
+@pytest.mark.parametrize("gate", [None, "tensor", "norm"])
+def test_reads_are_attention_over_past_writes(combine, gate):
+    """Read weights times what was written is what was read, from a memory that starts empty."""
+    keys, values = (draw(2, 3, 6, 4), draw(2, 3, 6, 5)), draw(2, 3, 6, 4)
+    strength = torch.rand(2, 3, 6, dtype=torch.float64)
+    queries = (draw(2, 3, 6, 4), draw(2, 3, 6, 2, 5))
+    options = {"gate": torch.rand_like(strength) if gate == "tensor" else gate, "combine": combine}
+    inside = look_inside(
+        keys, values, strength, queries=queries, memory_steps=range(6), read_norm=False, **options
+    )
+    retrieved, memory = ops.delta_memory(
+        keys, values, strength, queries=queries, read_norm=False, backend="reference", **options
+    )
+    assert torch.equal(inside.retrieved, retrieved) and torch.equal(inside.memory, memory)
+    assert torch.equal(inside.steps[:, :, -1], memory)
+    before = torch.cat((torch.zeros_like(inside.steps[:, :, :1]), inside.steps[:, :, :-1]), 2)
+    old = torch.einsum("bhtkv,bhtk->bhtv", before.flatten(3, -2), combined(keys, combine))
+    if gate == "tensor":
+        old = options["gate"].unsqueeze(3) * old
+    written = strength.unsqueeze(3) * (values - old)
+    assert not inside.read_weights.transpose(2, 3).triu(1).any()
+    read = inside.read_weights[:, :, :, -1] @ written
+    torch.testing.assert_close(read, retrieved, rtol=1e-11, atol=1e-11)

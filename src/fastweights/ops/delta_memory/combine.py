@@ -24,6 +24,25 @@ def combined(
     return (first.unsqueeze(-1) * second.unsqueeze(-2)).flatten(-2)
 
 
+def products(
+    left: tuple[Float[Tensor, "*lead rows _"], ...],
+    right: tuple[Float[Tensor, "*lead columns _"], ...],
+    combine: str,
+) -> Float[Tensor, "*lead rows columns"]:
+    """Return all inner products of two sets of keys from their factors, without making a key.
+
+    Example:
+        >>> a, b = torch.randn(2, 4, 3, dtype=torch.float64), torch.randn(2, 5, 3, dtype=torch.float64)
+        >>> whole = combined(tuple(a), "product") @ combined(tuple(b), "product").T
+        >>> torch.allclose(products(tuple(a), tuple(b), "product"), whole)
+        True
+    """
+    each = [a @ b.mT for a, b in zip(left, right, strict=True)]
+    if len(each) == 1:
+        return each[0]
+    return each[0] + each[1] if combine == "concat" else each[0] * each[1]
+
+
 def key_shape(sizes: tuple[int, ...], combine: str) -> tuple[int, ...]:
     """Return the memory's dimensions that keys of these sizes address.
 
@@ -31,4 +50,17 @@ def key_shape(sizes: tuple[int, ...], combine: str) -> tuple[int, ...]:
         >>> key_shape((3, 4), "product"), key_shape((3, 4), "concat"), key_shape((3,), "product")
         ((3, 4), (7,), (3,))
     """
-    return (sum(sizes),) if combine == "concat" else sizes
+    return (sum(sizes),) if combine == "concat" and len(sizes) == 2 else sizes
+
+
+def start(
+    keys: tuple[Float[Tensor, "batch time _"], ...],
+    values: Float[Tensor, "batch time value"],
+    memory: Float[Tensor, "batch *keys value"] | None,
+    combine: str,
+) -> Float[Tensor, "batch *keys value"]:
+    """Return the memory given, or zeros for None."""
+    if memory is not None:
+        return memory
+    sizes = tuple(factor.shape[-1] for factor in keys)
+    return values.new_zeros(len(values), *key_shape(sizes, combine), values.shape[-1])

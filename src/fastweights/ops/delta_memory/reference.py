@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from fastweights.ops.delta_memory.combine import combined, key_shape
+from fastweights.ops.delta_memory.combine import combined, start
 
 Tensors = tuple[Tensor, ...]
 
@@ -59,9 +59,7 @@ def run(
         read_mask: False where nothing is read; None: all are read.
         chunk: means nothing here.
     """
-    sizes = tuple(factor.shape[-1] for factor in keys)
-    if memory is None:
-        memory = values.new_zeros(len(values), *key_shape(sizes, combine), values.shape[2])
+    memory = start(keys, values, memory, combine)
     F, retrieved = memory.flatten(1, -2), []
     for step in steps(
         keys,

@@ -1,0 +1,114 @@
+"""What a memory did, step by step: how much each read took from each write, and F at chosen steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+from fastweights.ops.delta_memory import arguments, reference
+from fastweights.ops.delta_memory.combine import products, start
+
+Tensors = tuple[Tensor, ...]
+
+
+class Inside(NamedTuple):
+    """A sequence as the memory saw it.
+
+    Attributes:
+        retrieved: [*lead, time, value].
+        read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times what gates and clamps left of write τ ≤ t; 0 above
+            the diagonal. A read is Σ_τ weight · u_τ with u = β (v − α F k) (rule "delta") or β v, besides what it takes
+            from the memory given.
+        steps: F after each of the steps asked for, [*lead, len(memory_steps), *keys, value].
+        memory: F after the last step, [*lead, *keys, value].
+    """
+
+    retrieved: Float[Tensor, "*lead time value"]
+    read_weights: Float[Tensor, "*lead time reads time"]
+    steps: Float[Tensor, "*lead steps *keys value"]
+    memory: Float[Tensor, "*lead *keys value"]
+
+
+def look_inside(
+    keys: tuple[Float[Tensor, "*lead time _"], ...],
+    values: Float[Tensor, "*lead time value"],
+    strength: Float[Tensor, "*lead time"],
+    *,
+    queries: tuple[Float[Tensor, "*lead time *_"], ...],
+    memory: Float[Tensor, "*lead *_ value"] | None = None,
+    rule: str = "delta",
+    gate: Float[Tensor, "*lead time"] | str | None = None,
+    combine: str = "product",
+    read_norm: bool = True,
+    norm_eps: float = 1e-5,
+    memory_steps: Sequence[int] = (),
+) -> Inside:
+    """Run `delta_memory` step by step and keep what it did.
+
+    Args:
+        memory_steps: the steps, 0-based, after which F is kept; the other arguments are `delta_memory`'s.
+
+    Raises:
+        UserError: for arguments that do not fit each other.
+
+    Example:
+        >>> k, v = torch.eye(3).expand(2, 1, 3, 3)
+        >>> inside = look_inside((k,), v, torch.ones(1, 3), queries=(k,), memory_steps=[2])
+        >>> inside.read_weights[0, :, 0].tolist(), inside.steps.shape
+        ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], torch.Size([1, 1, 3, 3]))
+    """
+    options: dict[str, Any] = {"rule": rule, "combine": combine}
+    options |= {"read_norm": read_norm, "norm_eps": norm_eps}
+    arguments.check(
+        keys, values, strength, queries=queries, memory=memory, gate=gate, mask=None, read_mask=None,
+        chunk=None, **options,
+    )  # fmt: skip
+    lead, time = strength.shape[:-1], strength.shape[-1]
+
+    def rows(tensor: Tensor) -> Tensor:
+        return tensor.flatten(0, len(lead) - 1)
+
+    keys, values, strength = tuple(map(rows, keys)), rows(values), rows(strength)
+    alpha = rows(gate) if isinstance(gate, Tensor) else None
+    F = start(keys, values, None if memory is None else rows(memory), combine)
+    shape, F = F.shape[1:], F.flatten(1, -2)
+    each = reference.steps(
+        keys,
+        values,
+        strength,
+        queries=tuple(map(rows, queries)),
+        memory=F,
+        gate=alpha,
+        clamp=gate == "norm",
+        real=None,
+        **options,
+    )
+    left, memories, weights, retrieved = strength[:, :0], {}, [], []
+    for t, step in enumerate(each):
+        F = step.memory
+        kept = torch.ones_like(strength[:, :1]) if step.kept is None else step.kept.unsqueeze(1)
+        left = left * kept if alpha is None else left * kept * alpha[:, t, None]
+        left = torch.cat((left, kept), 1)
+        asked = tuple(torch.stack(parts, 1) for parts in zip(*step.asked, strict=True))
+        inner = products(asked, tuple(factor[:, : t + 1] for factor in keys), combine)
+        weights.append(pad(inner * left.unsqueeze(1), (0, time - t - 1)))
+        retrieved.append(step.retrieved)
+        if t in memory_steps:
+            memories[t] = F
+    reads = queries[1].shape[-2] if len(queries) == 2 else 1
+    found = (
+        _stack(retrieved, values),
+        _stack(weights, values.new_zeros(len(values), 0, reads, 0)),
+        _stack([memories[t] for t in memory_steps], F[:, None][:, :0]).unflatten(2, shape[:-1]),
+        F.reshape(-1, *shape),
+    )
+    return Inside(*(tensor.unflatten(0, lead) for tensor in found))
+
+
+def _stack(parts: list[Tensor], empty: Tensor) -> Tensor:
+    return torch.stack(parts, 1) if parts else empty
