@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -10,13 +10,11 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.bench import agreement, machine, timing
+from fastweights.bench.measure import Note, measure
 from fastweights.errors import UserError
 
 DECAY, RATE = 0.95, 0.5
 FACTS = {"inner_steps": 1, "nonlinearity": "relu", "form": "inner"}
-TOLERANCE = 1e-3
-"""Largest error against the reference, as a share of a tensor's largest entry: float32 over the longest sequence."""
-
 CHECKED = {
     "fused": "ops.fast_weight_rnn, backend cpu",
     "explicit": "A written out, step by step, eager (backend reference)",
@@ -36,12 +34,8 @@ class Shape(NamedTuple):
     time: int
     hidden: int
 
-
-class Note(NamedTuple):
-    """What the kernel notes give for a shape: milliseconds on another machine, and the ratios to reach."""
-
-    milliseconds: dict[str, float]
-    goals: dict[str, float]
+    def __str__(self) -> str:
+        return f"B{self.batch} T{self.time} H{self.hidden}"
 
 
 NOTES = {
@@ -160,7 +154,7 @@ def run(
         progress: called with a line before each shape.
 
     Returns:
-        A row for each shape, as `measure` makes it.
+        A row for each shape: `batch`, `time`, `hidden`, and what `measure` says of it.
 
     Raises:
         UserError: if the fused op cannot run here, or for sizes, threads or repeats below 1.
@@ -175,65 +169,16 @@ def run(
         here = machine.describe(threads)
         for shape in chosen:
             if progress:
-                progress(f"B{shape.batch} T{shape.time} H{shape.hidden}: forward and backward")
-            built = variants(shape, compile=compile)
-            rows.append(measure(shape, built, {"lstm": lstm(shape)}, here, repeats))
+                progress(f"{shape}: forward and backward")
+            row = measure(
+                str(shape),
+                variants(shape, compile=compile),
+                {"lstm": lstm(shape)},
+                here,
+                truth="explicit",
+                flops=flops(shape),
+                note=NOTES.get(shape, Note()),
+                repeats=repeats,
+            )
+            rows.append({"benchmark": "fast-weight-rnn", **shape._asdict(), **row})
     return rows
-
-
-def measure(
-    shape: Shape,
-    checked: Mapping[str, agreement.Variant],
-    others: Mapping[str, agreement.Variant],
-    here: Mapping[str, Any],
-    repeats: int,
-) -> dict[str, Any]:
-    """Hold every variant against the explicit one, then time those that agree, side by side.
-
-    Args:
-        shape: of the data.
-        checked: variants of the recurrence, "explicit" and "fused" among them.
-        others: timed beside them, but another function, so there is nothing to hold it against.
-        here: the machine, with `peak_gflops` (None: unknown).
-        repeats: rounds of measurement.
-
-    Returns:
-        A row: `batch`, `time`, `hidden`, `threads`, `flops`, `errors` (by variant), `refused` (variants whose results
-        are wrong: they have no times and no ratios), `milliseconds`, `minimum` and `spread` (by variant), `speedup`
-        (how many times as long the others take as the fused op), `goals`, `reached`, `gflops` and `peak_share` of the
-        fused op, `notes_milliseconds` (the kernel notes' figures, of another machine), `machine`.
-    """
-    errors = agreement.errors(checked, "explicit")
-    refused = sorted(name for name, found in errors.items() if not found <= TOLERANCE)
-    kept = {name: call for name, call in checked.items() if name not in refused}
-    timings = timing.side_by_side({**kept, **others}, rounds=repeats)
-    milliseconds = {name: 1e3 * found.median for name, found in timings.items()}
-    fused = milliseconds.get("fused")
-    speedup = {} if fused is None else _ratios(milliseconds, fused)
-    note = NOTES.get(shape, Note({}, {}))
-    work = flops(shape)
-    gflops = None if fused is None else work / fused / 1e6
-    peak = here.get("peak_gflops")
-    return {
-        "benchmark": "fast-weight-rnn",
-        **shape._asdict(),
-        "threads": here.get("threads", 1),
-        "flops": work,
-        "errors": {name: found if found < float("inf") else None for name, found in errors.items()},
-        "tolerance": TOLERANCE,
-        "refused": refused,
-        "milliseconds": milliseconds,
-        "minimum": {name: 1e3 * found.minimum for name, found in timings.items()},
-        "spread": {name: found.spread for name, found in timings.items()},
-        "speedup": speedup,
-        "goals": note.goals,
-        "reached": {name: speedup.get(name, 0.0) >= goal for name, goal in note.goals.items()},
-        "gflops": gflops,
-        "peak_share": gflops / peak if gflops and peak else None,
-        "notes_milliseconds": note.milliseconds,
-        "machine": dict(here),
-    }
-
-
-def _ratios(milliseconds: Mapping[str, float], fused: float) -> dict[str, float]:
-    return {name: taken / fused for name, taken in milliseconds.items() if name != "fused"}

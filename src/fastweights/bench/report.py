@@ -22,7 +22,7 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
         >>> to_table([{"benchmark": "import", "torch_seconds": 1.5, "added_seconds": 0.1, "limit_seconds": 0.3}])
         (['import torch, s', 'fastweights adds, s', 'limit, s'], [['1.50', '0.10', '0.30']])
     """
-    if rows and rows[0]["benchmark"] == "import":
+    if rows and rows[0].get("benchmark") == "import":
         keys = ("torch_seconds", "added_seconds", "limit_seconds")
         columns = ["import torch, s", "fastweights adds, s", "limit, s"]
         return columns, [[f"{row[key]:.2f}" for key in keys] for row in rows]
@@ -33,7 +33,7 @@ def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list
     timed = _names(rows, "milliseconds", "refused")
     compared = [name for name in timed if name != "fused"]
     columns = [
-        "shape",
+        "case",
         *(f"{name} ms" for name in timed),
         *(f"{name} ÷ fused" for name in compared),
         "GFLOP/s",
@@ -41,7 +41,7 @@ def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list
     ]
     table = [
         [
-            f"B{row['batch']} T{row['time']} H{row['hidden']}",
+            row["case"],
             *(_milliseconds(row, name) for name in timed),
             *(_speedup(row, name) for name in compared),
             _optional(row["gflops"], "{:.0f}"),
