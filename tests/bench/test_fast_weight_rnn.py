@@ -13,7 +13,8 @@ from fastweights.errors import UserError
 TINY = Shape(3, 4, 5)
 KEYS = {
     "benchmark", "case", "batch", "time", "hidden", "threads", "flops", "errors", "tolerance", "refused",
-    "milliseconds", "minimum", "spread", "speedup", "goals", "reached", "gflops", "peak_share", "notes_milliseconds", "machine",
+    "milliseconds", "minimum", "spread", "speedup", "goals", "reached", "gflops", "peak_share",
+    "notes_milliseconds", "machine",
 }  # fmt: skip
 
 
