@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from fastweights.cli.console import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from fastweights.recipes.study import Study
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,26 @@ class Reproduce:
 
     def run(self) -> int:
         from fastweights.recipes import report, studies
-        from fastweights.recipes.reproduce import Progress, reproduce
+        from fastweights.recipes.demonstration import Demonstration
 
         study = studies.get(self.study)
+        shown = isinstance(study, Demonstration)
+        rows = study.reproduce(self.results, self.seeds) if shown else self._train(study)
+        written = report.write(self.results)
+        if self.json:
+            print_json({"study": study.name, "rows": rows, "report": str(written)})
+        else:
+            folder = self.results / study.name
+            print_table(
+                study.title,
+                report.COLUMNS,
+                report.cells(rows),
+                note=f"recorded in {folder} and {written}",
+            )
+        return 0
+
+    def _train(self, study: Study) -> list[dict[str, Any]]:
+        from fastweights.recipes.reproduce import Progress, reproduce
 
         def tell(progress: Progress) -> None:
             place = f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}"
@@ -56,18 +76,7 @@ class Reproduce:
             jobs=self.jobs,
             listener=tell,
         )
-        rows = list(ledger.rows.values())
-        written = report.write(self.results)
-        if self.json:
-            print_json({"study": study.name, "rows": rows, "report": str(written)})
-        else:
-            print_table(
-                study.title,
-                report.COLUMNS,
-                report.cells(rows),
-                note=f"recorded in {ledger.path} and {written}",
-            )
-        return 0
+        return list(ledger.rows.values())
 
 
 def _outcome(entry: dict[str, Any] | None) -> str:

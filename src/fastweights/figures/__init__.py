@@ -12,6 +12,7 @@ except ImportError as _missing:
 
 from fastweights.figures.animation import animate
 from fastweights.figures.attention import attention
+from fastweights.figures.bindings import bindings
 from fastweights.figures.comparison import comparison
 from fastweights.figures.curves import training_curves
 from fastweights.figures.files import save
@@ -24,6 +25,7 @@ from fastweights.figures.table import error_table
 __all__ = [
     "animate",
     "attention",
+    "bindings",
     "comparison",
     "error_table",
     "hidden_trace",

@@ -56,8 +56,8 @@ def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
     known = studies.STUDIES.get(name)
     study = known() if known else None
     title = study.title if study else name
-    if study and study.no_binding_error is not None:
-        _draw(rows, study.no_binding_error, title, folder / PICTURE)
+    if study and importlib.util.find_spec("matplotlib") is not None:
+        study.draw(rows, folder / PICTURE)
     lines = [f"## {title}\n"]
     lines += [f"{note}\n" for note in (study.notes if study else ())]
     lines.append("| " + " | ".join(COLUMNS) + " |")
@@ -65,20 +65,9 @@ def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
     lines += ["| " + " | ".join(row) + " |" for row in cells(rows)]
     machines = sorted({row["machine"] for row in rows})
     if (folder / PICTURE).exists():
-        lines.append(f"\n![{title}, every seed]({folder.name}/{PICTURE})")
+        lines.append(f"\n![{title}]({folder.name}/{PICTURE})")
     lines.append(f"\nMachine: {'; '.join(machines)}. Command: `fastweights reproduce {name}`.\n")
     return "\n".join(lines)
-
-
-def _draw(rows: list[dict[str, Any]], no_binding_error: float, title: str, path: Path) -> None:
-    """Draw the table where matplotlib is installed; a report does without it elsewhere."""
-    if importlib.util.find_spec("matplotlib") is None:
-        return
-    from fastweights import figures
-
-    figures.save(
-        figures.error_table(rows, no_binding_error=no_binding_error, title=title), path, dpi=150
-    )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

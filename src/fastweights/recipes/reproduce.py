@@ -80,8 +80,8 @@ def reproduce(
         raise UserError(f"no cell of {study.name} matches {only!r}; there are: {names}")
     for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
         if entry is not None:
-            context = {"backend": entry.pop("backend"), **_context()}
-            ledger.add(job.cell, job.seed, entry, context)
+            about = {"backend": entry.pop("backend"), **context()}
+            ledger.add(job.cell, job.seed, entry, about)
         listener(Progress(job.cell.name, job.seed, entry, place, len(todo)))
     return ledger
 
@@ -168,7 +168,8 @@ def _diverged(recipe: Resolved, folder: Path, step: int) -> dict[str, Any]:
     }
 
 
-def _context() -> dict[str, Any]:
+def context() -> dict[str, Any]:
+    """Say where and from which commit a row comes."""
     from fastweights.runs import environment
 
     machine = environment.machine()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from fastweights.errors import unknown
+from fastweights.recipes import bindings
+from fastweights.recipes.demonstration import Demonstration
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
 
 
-def get(name: str) -> Study:
+def get(name: str) -> Study | Demonstration:
     """Return a study by name.
 
     Raises:
@@ -212,9 +214,10 @@ def trailing_read() -> Study:
     return Study("trailing-read", "Associative retrieval with a trailing read", cells, notes)
 
 
-STUDIES = {
+STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
     "retrieval": retrieval,
     "ba2016-table1": ba2016_table1,
     "ba2016-table1-tuning": ba2016_table1_tuning,
     "trailing-read": trailing_read,
+    "fwm-bindings": lambda: bindings.DEMONSTRATION,
 }

@@ -8,7 +8,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,16 @@ class Study:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = field(default=())
     no_binding_error: float | None = None
+
+    def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+        """Draw the table into a file, if it is one that is drawn."""
+        from fastweights import figures
+
+        if self.no_binding_error is not None:
+            figure = figures.error_table(
+                rows, no_binding_error=self.no_binding_error, title=self.title
+            )
+            figures.save(figure, path, dpi=150)
 
 
 class Ledger:

@@ -1,0 +1,57 @@
+"""What a memory keeps of many bindings: product keys beside joined ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from fastweights.figures import style
+
+NAMES = {"product": "k1 ⊗ k2", "concat": "[k1; k2]"}
+
+
+@style.styled
+def bindings(
+    errors: Mapping[str, Float[np.ndarray, "first second"]],
+    counts: Sequence[int],
+    lost: Mapping[str, Sequence[Sequence[float]]],
+) -> Figure:
+    """Show the error of every pair's recall, and the share of bindings lost as more are made.
+
+    Args:
+        errors: by "product" and "concat": ‖F k − v‖ for each pair of symbols.
+        counts: bindings made.
+        lost: by the same names, for each seed the percentage lost at each count.
+
+    Example:
+        >>> grids = {"product": np.zeros((2, 2)), "concat": np.ones((2, 2))}
+        >>> figure = bindings(grids, [1, 4], {name: [[0.0, 50.0]] for name in grids})
+        >>> figure.axes[0].get_title()
+        'k1 ⊗ k2'
+    """
+    figure = style.figure(style.PAGE, 2.3)
+    *grids, curve = figure.subplots(1, len(errors) + 1, width_ratios=[*[1] * len(errors), 1.3])
+    top = max(grid.max() for grid in errors.values())
+    for axes, (name, grid) in zip(grids, errors.items(), strict=True):
+        axes.imshow(grid, vmin=0, vmax=top, cmap="viridis")
+        axes.set_title(NAMES.get(name, name))
+        axes.set_xlabel("symbol in k2")
+        ticks = np.arange(len(grid))
+        axes.set_xticks(ticks)
+        axes.set_yticks(ticks)
+    grids[0].set_ylabel("symbol in k1")
+    figure.colorbar(
+        grids[-1].images[0], ax=grids, label="error of the recall, ‖F k − v‖", shrink=0.8
+    )
+    for index, (name, seeds) in enumerate(lost.items()):
+        colour = style.PALETTE[index]
+        for values in seeds:
+            curve.plot(counts, values, color=colour, alpha=0.3, linewidth=0.7)
+        look = {"color": colour, "linestyle": style.DASHES[index], "marker": style.MARKERS[index]}
+        curve.plot(counts, np.mean(seeds, 0), label=NAMES.get(name, name), markevery=2, **look)
+    curve.set(xlabel="bindings made", ylabel="bindings lost (%)", ylim=(-3, 103))
+    curve.legend()
+    return figure
