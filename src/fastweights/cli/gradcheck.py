@@ -20,17 +20,19 @@ class Gradcheck:
     """Print the rows as one JSON object."""
 
     def run(self) -> int:
-        from fastweights.oracle import gradcheck
+        from fastweights.oracle import delta_memory_gradcheck, gradcheck
 
-        rows = gradcheck.check(seed=self.seed)
+        rows = gradcheck.check(seed=self.seed) + delta_memory_gradcheck.check(seed=self.seed)
         worst = max(row["max_relative_error"] for row in rows)
         if self.json:
             print_json({"rows": rows, "worst": worst, "limit": LIMIT, "passed": worst <= LIMIT})
         else:
-            shown = [(r["case"], r["parameter"], f"{r['max_relative_error']:.1e}") for r in rows]
+            shown = [
+                (r["op"], r["case"], r["parameter"], f"{r['max_relative_error']:.1e}") for r in rows
+            ]
             print_table(
                 "hand-derived gradients against finite differences",
-                ("case", "parameter", "relative error"),
+                ("op", "case", "parameter", "relative error"),
                 shown,
             )
             print(

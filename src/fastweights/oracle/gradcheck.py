@@ -18,8 +18,9 @@ KINK_MARGIN = 0.6  # divided by how many there are: the more, the nearer the nea
 
 
 class Row(TypedDict):
-    """One line of the check: the relative error of one parameter's gradient in one case."""
+    """One line of the check: the relative error of one parameter's gradient in one case of an op."""
 
+    op: str
     case: str
     parameter: str
     max_relative_error: float
@@ -68,6 +69,19 @@ def relative_error(a: Array | float, b: Array | float) -> float:
     """
     scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
     return float(np.linalg.norm(a - b)) / scale if scale else 0.0
+
+
+def compare(op: str, case: str, derived: Parameters, found: Parameters) -> list[Row]:
+    """Return the line of every parameter: its derived gradient against the one found by differences."""
+    return [
+        Row(
+            op=op,
+            case=case,
+            parameter=name,
+            max_relative_error=relative_error(derived[name], gradient),
+        )
+        for name, gradient in found.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -165,8 +179,5 @@ def check(seed: int = 0, *, batch: int = 2, time: int = 4, hidden: int = 4) -> l
             return sum(float((weight * array).sum()) for weight, array in parts)
 
         derived = network.backward(outcome, *given)
-        rows += [
-            Row(case=str(case), parameter=name, max_relative_error=relative_error(derived[name], g))
-            for name, g in differences(loss, point).items()
-        ]
+        rows += compare("fast_weight_rnn", str(case), derived, differences(loss, point))
     return rows

@@ -1,0 +1,218 @@
+"""The memories in NumPy, F written out, with back-propagation through time derived by hand.
+
+This is the truth that every backend is held against, so it is written to be compared with the paper, not to be fast.
+It knows one sequence: rows of a batch never see each other. F is a matrix [key, value], so what a key finds is Fᵀ k.
+
+    F' = α F + β k (v − α Fᵀ k)ᵀ     rule "delta";   F' = α F + β k vᵀ     rule "hebbian"
+    F  = F' / max(1, ‖F'‖)           gate "norm" alone
+    nⁱ = LN(Fᵀ k(nⁱ⁻¹, eⁱ))          i = 1 … R, with k = vec(k1 ⊗ k2) or [k1; k2];   LN(Fᵀ q) with one key factor
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Read(NamedTuple):
+    """One read: its query in factors and combined, and what it found before LN."""
+
+    factors: tuple[Array, ...]
+    query: Array  # [key]
+    found: Array  # [value]
+
+
+class Step(NamedTuple):
+    """What the backward pass needs of one real time step."""
+
+    time: int
+    before: Array  # F(t-1)                          [key, value]
+    key: Array  # k                                  [key]
+    written: Array  # v − α Fᵀ k, or v               [value]
+    unclamped: Array  # F'                           [key, value]
+    memory: Array  # F(t)                            [key, value]
+    reads: list[Read]
+
+
+@dataclass
+class Outcome:
+    """retrieved [time, value], F after the last step in the shape of the memory given, and every real step."""
+
+    retrieved: Array
+    memory: Array
+    steps: list[Step]
+
+
+@dataclass(frozen=True)
+class DeltaMemory:
+    """A memory run over one sequence; options and arguments are `ops.delta_memory`'s without leading dimensions.
+
+    The arguments come by name: "keys[0]" and perhaps "keys[1]", "values", "strength", and perhaps "gate" (an array),
+    "queries[0]", "queries[1]", "memory".
+
+    Example:
+        >>> k, v, beta = np.eye(3), np.ones((3, 2)), np.ones(3)
+        >>> given = {"keys[0]": k, "values": v, "strength": beta, "queries[0]": k}
+        >>> memory = DeltaMemory(read_norm=False)
+        >>> memory.forward(given).retrieved.tolist()
+        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+        >>> memory.backward(given, memory.forward(given), np.ones((3, 2)))["strength"].tolist()
+        [2.0, 2.0, 2.0]
+    """
+
+    rule: str = "delta"
+    clamp: bool = False
+    combine: str = "product"
+    read_norm: bool = True
+    norm_eps: float = 1e-5
+
+    def forward(
+        self,
+        given: dict[str, Array],
+        mask: Flags | None = None,
+        read_mask: Flags | None = None,
+    ) -> Outcome:
+        """Run the sequence; padded steps (mask False) are left out, unread ones (read_mask False) retrieve zeros."""
+        keys, values, strength = factors(given, "keys"), given["values"], given["strength"]
+        time, size = values.shape
+        shape = given["memory"].shape if "memory" in given else (*self._shape(keys), size)
+        F = (
+            given["memory"].reshape(-1, size)
+            if "memory" in given
+            else np.zeros(shape).reshape(-1, size)
+        )
+        retrieved, steps = np.zeros((time, size)), []
+        for t in [t for t in range(time) if mask is None or mask[t]]:
+            k, v = self.combined([factor[t] for factor in keys]), values[t]
+            alpha = given["gate"][t] if "gate" in given else 1.0
+            written = v - alpha * F.T @ k if self.rule == "delta" else v
+            unclamped = alpha * F + strength[t] * np.outer(k, written)
+            norm = np.linalg.norm(unclamped)
+            memory = unclamped / norm if self.clamp and norm > 1 else unclamped
+            reads = []
+            if "queries[0]" in given and (read_mask is None or read_mask[t]):
+                reads, retrieved[t] = self._read(memory, [q[t] for q in factors(given, "queries")])
+            steps.append(Step(t, F, k, written, unclamped, memory, reads))
+            F = memory
+        return Outcome(retrieved, F.reshape(shape), steps)
+
+    def backward(
+        self,
+        given: dict[str, Array],
+        outcome: Outcome,
+        d_retrieved: Array,
+        d_memory: Array | None = None,
+    ) -> dict[str, Array]:
+        """Back-propagate from gradients on what is retrieved and on the final memory (None: zeros).
+
+        Returns:
+            The gradient of every argument given, by name, and of "memory".
+        """
+        keys = factors(given, "keys")
+        d = {name: np.zeros_like(array) for name, array in given.items()}
+        dF: Array = np.zeros_like(outcome.memory) if d_memory is None else d_memory
+        dF = dF.reshape(-1, d_retrieved.shape[1])
+        for step in reversed(outcome.steps):
+            t, k, F, written = step.time, step.key, step.before, step.written
+            alpha = given["gate"][t] if "gate" in given else 1.0
+            beta = given["strength"][t]
+
+            # nⁱ = LN(Fᵀ k(nⁱ⁻¹, eⁱ)), the last read first
+            dn = d_retrieved[t]
+            for number, read in reversed(list(enumerate(step.reads))):
+                dx = self._norm_backward(read.found, dn) if self.read_norm else dn
+                dF = dF + np.outer(read.query, dx)
+                dn, *d_links = self._split(step.memory @ dx, read.factors)
+                for link in d_links:
+                    d["queries[1]"][t, number] = link
+            if step.reads:
+                d["queries[0]"][t] = dn
+
+            # F = F' / ‖F'‖ where ‖F'‖ > 1
+            norm = np.linalg.norm(step.unclamped)
+            if self.clamp and norm > 1:
+                dF = (dF - step.memory * (dF * step.memory).sum()) / norm
+
+            # F' = α F + β k writtenᵀ
+            d["strength"][t] = k @ dF @ written
+            d_alpha = (dF * F).sum()
+            d_written = beta * dF.T @ k
+            dk = beta * dF @ written
+            dF = alpha * dF
+
+            # written = v − α Fᵀ k
+            d["values"][t] = d_written
+            if self.rule == "delta":
+                d_alpha -= d_written @ F.T @ k
+                dk -= alpha * F @ d_written
+                dF = dF - alpha * k[:, None] * d_written
+            if "gate" in given:
+                d["gate"][t] = d_alpha
+            for number, part in enumerate(self._split(dk, [factor[t] for factor in keys])):
+                d[f"keys[{number}]"][t] = part
+        d["memory"] = dF.reshape(outcome.memory.shape)
+        return d
+
+    def clearance(self, outcome: Outcome) -> tuple[float, float]:
+        """Return how far the run stayed from where it is not smooth.
+
+        Returns:
+            The least distance of ‖F'‖ from 1 (infinite without the clamp), and the least standard deviation that an LN
+            divided by (infinite without LN).
+        """
+        kink = deviation = np.inf
+        for step in outcome.steps:
+            if self.clamp:
+                kink = min(kink, abs(float(np.linalg.norm(step.unclamped)) - 1))
+            if self.read_norm:
+                deviation = min([deviation, *(float(read.found.std()) for read in step.reads)])
+        return kink, deviation
+
+    def combined(self, parts: Any) -> Array:
+        """The key itself: the one factor there is, vec(k1 ⊗ k2), or [k1; k2]."""
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts) if self.combine == "concat" else np.outer(*parts).reshape(-1)
+
+    def _shape(self, keys: list[Array]) -> tuple[int, ...]:
+        sizes = tuple(factor.shape[1] for factor in keys)
+        return (sum(sizes),) if self.combine == "concat" else sizes
+
+    def _split(self, d_key: Array, parts: Any) -> tuple[Array, ...]:
+        """The gradient of each factor from that of the key."""
+        if len(parts) == 1:
+            return (d_key,)
+        first, second = parts
+        if self.combine == "concat":
+            return d_key[: len(first)], d_key[len(first) :]
+        d_outer = d_key.reshape(len(first), len(second))
+        return d_outer @ second, d_outer.T @ first
+
+    def _read(self, F: Array, queries: list[Array]) -> tuple[list[Read], Array]:
+        n, *links = queries
+        reads = []
+        for link in [(e,) for e in links[0]] if links else [()]:
+            parts = (n, *link)
+            query = self.combined(parts)
+            found = F.T @ query
+            n = self._norm(found) if self.read_norm else found
+            reads.append(Read(parts, query, found))
+        return reads, n
+
+    def _norm(self, x: Array) -> Array:
+        return (x - x.mean()) / np.sqrt(x.var() + self.norm_eps)
+
+    def _norm_backward(self, x: Array, dy: Array) -> Array:
+        y = self._norm(x)
+        return (dy - dy.mean() - y * (dy * y).mean()) / np.sqrt(x.var() + self.norm_eps)
+
+
+def factors(given: dict[str, Array], name: str) -> list[Array]:
+    """The arrays "name[0]", "name[1]" … that there are."""
+    return [given[f"{name}[{n}]"] for n in range(2) if f"{name}[{n}]" in given]

@@ -1,0 +1,123 @@
+"""The hand-derived gradients of the memories against finite differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastweights.oracle.delta_memory import Array, DeltaMemory, Outcome
+from fastweights.oracle.gradcheck import Parameters, Row, compare, differences
+
+LEAST_DEVIATION = 0.05
+KINK_MARGIN = 0.01
+
+
+@dataclass(frozen=True)
+class Case:
+    """One form of the memory."""
+
+    keys: int = 2
+    reads: int = 1
+    rule: str = "delta"
+    gate: str | None = None
+    combine: str = "product"
+    norm: bool = True
+
+    def __str__(self) -> str:
+        keys = "one key" if self.keys == 1 else f"{self.combine} key"
+        gate = {None: "", "tensor": " gated", "norm": " clamped"}[self.gate]
+        reads = f", {self.reads} read(s)" + " LN" * self.norm if self.reads else ", not read"
+        return f"{self.rule} {keys}{gate}{reads}"
+
+    @property
+    def memory(self) -> DeltaMemory:
+        """The oracle of this form."""
+        return DeltaMemory(self.rule, self.gate == "norm", self.combine, self.norm)
+
+
+CASES = (
+    Case(reads=3, gate="norm"),
+    Case(reads=1, gate="norm", norm=False),
+    Case(reads=2, gate="norm", combine="concat"),
+    Case(reads=2, gate="norm", rule="hebbian"),
+    Case(reads=0, gate="norm"),
+    Case(reads=2),
+    Case(reads=2, gate="tensor"),
+    Case(reads=1, gate="tensor", combine="concat", rule="hebbian"),
+    Case(keys=1),
+    Case(keys=1, gate="tensor"),
+    Case(keys=1, gate="norm", norm=False),
+    Case(keys=1, gate="tensor", rule="hebbian", norm=False),
+)
+"""The forms that are checked."""
+
+
+def draw(
+    case: Case,
+    rng: np.random.Generator,
+    *,
+    time: int,
+    sizes: tuple[int, ...],
+    scale: float = 1.0,
+) -> Parameters:
+    """Draw every array argument of the memory for one sequence, by name.
+
+    Args:
+        case: the form.
+        rng: where the numbers come from.
+        time: steps.
+        sizes: features of each key factor, then of the values.
+        scale: how large values and memory are; the clamp is always, sometimes or never active as it is 10, 1 or 0.01.
+
+    No norm comes near the clamp's kink and no LN divides by next to nothing: finite differences say little there.
+    """
+    *key_sizes, size = sizes
+    shape = [sum(key_sizes)] if case.combine == "concat" and case.keys == 2 else key_sizes
+    while True:
+        point = {
+            f"keys[{n}]": np.tanh(rng.standard_normal((time, k))) for n, k in enumerate(key_sizes)
+        }
+        point["values"] = scale * np.tanh(rng.standard_normal((time, size)))
+        point["strength"] = rng.uniform(0.1, 0.9, time)
+        if case.gate == "tensor":
+            point["gate"] = rng.uniform(0.5, 1.0, time)
+        if case.reads:
+            point["queries[0]"] = rng.standard_normal((time, key_sizes[0]))
+        if case.reads and case.keys == 2:
+            point["queries[1]"] = rng.standard_normal((time, case.reads, key_sizes[1]))
+        point["memory"] = (
+            scale * rng.standard_normal((*shape, size)) / np.sqrt(np.prod(shape) * size)
+        )
+        kink, deviation = case.memory.clearance(case.memory.forward(point))
+        if kink > KINK_MARGIN / time and deviation > LEAST_DEVIATION * min(scale, 1):
+            return point
+
+
+def check(seed: int = 0, *, time: int = 3) -> list[Row]:
+    """Hold the oracle's gradient of every argument against finite differences, in every form.
+
+    The scalar is a random linear function of what is retrieved and of the final memory, the start a random memory.
+
+    Returns:
+        One row per case and parameter with `max_relative_error` as `gradcheck.relative_error` defines it.
+
+    Example:
+        >>> max(row["max_relative_error"] for row in check(time=2)) < 1e-8
+        True
+    """
+    rows: list[Row] = []
+    for number, case in enumerate(CASES):
+        rng = np.random.default_rng([seed, number])
+        sizes = (3, 3) if case.keys == 1 else (3, 2, 3)
+        point = draw(case, rng, time=time, sizes=sizes)
+        outcome = case.memory.forward(point)
+        given = [rng.standard_normal(array.shape) for array in (outcome.retrieved, outcome.memory)]
+
+        def loss(at: Parameters, case: Case = case, given: list[Array] = given) -> float:
+            moved: Outcome = case.memory.forward(at)
+            return float((given[0] * moved.retrieved).sum() + (given[1] * moved.memory).sum())
+
+        derived = case.memory.backward(point, outcome, *given)
+        rows += compare("delta_memory", str(case), derived, differences(loss, point))
+    return rows
