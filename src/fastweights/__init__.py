@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from fastweights import models, nn, ops, runs, state, tasks
     from fastweights.errors import UserError
     from fastweights.models import SequenceModel, build
-    from fastweights.nn import FastWeightRNN
+    from fastweights.nn import FWMLSTM, FastWeightMemory, FastWeightRNN
     from fastweights.runs import load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "FWMLSTM",
+    "FastWeightMemory",
     "FastWeightRNN",
     "SequenceModel",
     "UserError",
@@ -34,6 +36,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "FWMLSTM": "fastweights.nn",
+    "FastWeightMemory": "fastweights.nn",
     "FastWeightRNN": "fastweights.nn",
     "SequenceModel": "fastweights.models",
     "UserError": "fastweights.errors",

@@ -21,7 +21,8 @@ def test_every_public_name_resolves():
     for name in fastweights.__all__:
         assert getattr(fastweights, name) is not None
     assert set(dir(fastweights)) >= set(fastweights.__all__)
-    assert fastweights.FastWeightRNN is fastweights.nn.FastWeightRNN
+    for name in ("FastWeightRNN", "FastWeightMemory", "FWMLSTM"):
+        assert getattr(fastweights, name) is getattr(fastweights.nn, name)
     assert fastweights.UserError is fastweights.errors.UserError
 
 

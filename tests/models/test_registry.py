@@ -10,6 +10,10 @@ from fastweights.models import registry
 NAMES = {
     "fast-weights": nn.FastWeightRNN,
     "fast-weights-flat": nn.FastWeightRNN,
+    "fwm": nn.FWMLSTM,
+    "linear-attention": nn.LinearAttention,
+    "deltanet": nn.DeltaNet,
+    "gated-deltanet": nn.GatedDeltaNet,
     "irnn": nn.IRNN,
     "rnn": nn.ElmanRNN,
     "rnn-ln": nn.LayerNormRNN,
@@ -44,6 +48,11 @@ def test_the_names_are_these_at_least():
         ("A-LSTM", "associative-lstm"),
         ("alstm", "associative-lstm"),
         ("LSTM", "lstm"),
+        ("FWM", "fwm"),
+        ("fwm-lstm", "fwm"),
+        ("Delta-Net", "deltanet"),
+        ("GDN", "gated-deltanet"),
+        ("linear-transformer", "linear-attention"),
     ],
 )
 def test_aliases_in_any_case(alias, name):

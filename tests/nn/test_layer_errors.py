@@ -61,7 +61,7 @@ def test_trace_steps(backbone, x):
     refused(lambda: backbone.trace(x, memory_steps=[-1]), "-1")
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "stack"])
+@pytest.mark.parametrize("name", [n for n in BACKBONES if not n.startswith(("stack", "memory"))])
 @pytest.mark.parametrize("size", [0, -3, 2.0, True])
 def test_sizes(name, size):
     refused(lambda: BACKBONES[name](size, HIDDEN), "input_size", size)
@@ -97,3 +97,25 @@ def test_other_options():
     refused(lambda: nn.AssociativeLSTM(2, 4, copies=0), "copies", "0")
     refused(lambda: nn.Stack([]), "one or more")
     refused(lambda: nn.Stack([nn.LSTM(2, 3), nn.LSTM(4, 3)]), "3", "4")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: nn.FastWeightMemory(5, 0), ("memory_size", "0")),
+        (lambda: nn.FastWeightMemory(5, reads=0), ("reads", "0")),
+        (lambda: nn.FastWeightMemory(5, key_size=-1), ("key_size", "-1")),
+        (lambda: nn.FWMLSTM(5, 6, variant="catbab"), ("catbab", "'catbabi'", "meta_rl")),
+        (lambda: nn.FWMLSTM(5, 6, combine="concatenate"), ("concatenate", "'concat'", "product")),
+        (lambda: nn.FWMLSTM(5, 6, backend="cpus"), ("cpus", "'cpu'")),
+        (lambda: nn.LinearAttention(5, 6, heads=4), ("6", "4 heads", "multiple")),
+        (lambda: nn.LinearAttention(5, 6, heads=0), ("heads", "0")),
+        (lambda: nn.LinearAttention(5, 6, key_size=0), ("key_size", "0")),
+        (lambda: nn.DeltaNet(5, 6, heads=5), ("6", "5 heads")),
+        (lambda: nn.DeltaNet(5, 6, convolution=0), ("convolution", "0")),
+        (lambda: nn.GatedDeltaNet(5, 6, value_size=0), ("value_size", "0")),
+        (lambda: nn.GatedDeltaNet(5, 6, backend="gpu"), ("gpu", "cuda")),
+    ],
+)
+def test_memory_options(call, words):
+    refused(call, *words)

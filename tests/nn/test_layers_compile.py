@@ -7,9 +7,9 @@ import pytest
 
 # In an interpreter of its own: the run-time shape checks of the tests cannot be traced.
 SCRIPT = """
-import torch
+import sys, torch
 from backbones import BACKBONES, HIDDEN, INPUT
-for name in ("fast-weights-chunked", "fast-weights-flat", "gru-ln"):
+for name in sys.argv[1:]:
     torch.manual_seed(0)
     torch.compiler.reset()
     backbone = BACKBONES[name](INPUT, HIDDEN)
@@ -27,13 +27,23 @@ for name in ("fast-weights-chunked", "fast-weights-flat", "gru-ln"):
 """
 
 
+LAYERS = [
+    "fast-weights-chunked",
+    "fast-weights-flat",
+    "gru-ln",
+    "memory",
+    "linear-attention",
+    "gated-deltanet",
+]
+
+
 @pytest.mark.slow
 def test_one_graph(request):
     run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, *LAYERS],
         capture_output=True,
         text=True,
         cwd=request.path.parent,
         check=False,
     )
-    assert run.stdout.split() == ["fast-weights-chunked", "fast-weights-flat", "gru-ln"], run.stderr
+    assert run.stdout.split() == LAYERS, run.stderr

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from fastweights.models.registry import register
 from fastweights.nn import (
+    FWMLSTM,
     IRNN,
     LSTM,
     AssociativeLSTM,
+    DeltaNet,
     ElmanRNN,
     FastWeightRNN,
+    GatedDeltaNet,
     LayerNormGRU,
     LayerNormRNN,
+    LinearAttention,
 )
 
 register(
@@ -24,6 +28,30 @@ register(
     summary="fast weights read through the one nonlinearity of a step, tanh",
     defaults={"form": "flat", "nonlinearity": "tanh"},
 )(FastWeightRNN)
+
+register(
+    "fwm",
+    aliases=("fwm-lstm", "fast-weight-memory"),
+    summary="LSTM with a Fast Weight Memory on top (Schlag et al. 2021)",
+)(FWMLSTM)
+
+register(
+    "linear-attention",
+    aliases=("linear-transformer",),
+    summary="causal linear attention, φ = elu + 1, with its normaliser (Katharopoulos et al. 2020)",
+)(LinearAttention)
+
+register(
+    "deltanet",
+    aliases=("delta-net",),
+    summary="linear attention written by the delta rule (Schlag et al. 2021, Yang et al. 2024)",
+)(DeltaNet)
+
+register(
+    "gated-deltanet",
+    aliases=("gated-delta-net", "gdn"),
+    summary="DeltaNet with a forgetting rate and an output gate (Yang et al. 2025)",
+)(GatedDeltaNet)
 
 register("irnn", summary="ReLU RNN that starts as the identity (Le et al. 2015)")(IRNN)
 

@@ -36,6 +36,8 @@ def register(
 ) -> Callable[[B], B]:
     """Register a backbone class, or a function that builds one, under a name.
 
+    It is called with the input and the hidden size; its other parameters are the model's options.
+
     Args:
         name: the name `build` knows it by, in any case, and what a run records.
         aliases: other names for it.
@@ -107,12 +109,12 @@ def options(name: str) -> dict[str, Any]:
     """List the options of a backbone with their defaults.
 
     Example:
-        >>> options("lstm")
-        {'forget_bias': 0.0}
+        >>> options("irnn")
+        {'recurrent_scale': 1.0, 'input_std': 0.001}
     """
     entry = describe(name)
-    parameters = inspect.signature(entry.builder).parameters.values()
-    own = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    _, _, *parameters = inspect.signature(entry.builder).parameters.values()
+    own = {p.name: p.default for p in parameters}
     return {**own, **entry.defaults}
 
 

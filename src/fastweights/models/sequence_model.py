@@ -47,6 +47,7 @@ class SequenceModel(nn.Module):
         state: Any = None,
         *,
         mask: Bool[Tensor, ...] | None = None,
+        read_mask: Bool[Tensor, ...] | None = None,
         last_only: bool = False,
         need_state: bool = True,
     ) -> tuple[Float[Tensor, "*steps classes"], Any]:
@@ -57,13 +58,17 @@ class SequenceModel(nn.Module):
                 state keeps a batch of 1.
             state: as an earlier call returned it; None means zeros.
             mask: [batch, time], True = a real step.
+            read_mask: [batch, time], True = the memory is read, for backbones with
+                `reads_outside`.
             last_only: apply the head to each row's last real step only.
             need_state: False returns None for the state, which some backbones then need not build.
 
         Returns:
             logits [batch, time, classes] ([batch, classes] if `last_only`) and the state.
         """
-        y, state = self.backbone(self.encoder(x), state, mask=mask, need_state=need_state)
+        y, state = self.backbone(
+            self.encoder(x), state, mask=mask, read_mask=read_mask, need_state=need_state
+        )
         if last_only:
             y = y[..., -1, :] if mask is None else _last_real(y, mask)
         return self.head(y), state

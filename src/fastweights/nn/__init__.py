@@ -2,27 +2,41 @@
 
 from fastweights.nn.associative_lstm import AssociativeLSTM, AssociativeLSTMState
 from fastweights.nn.base import Backbone, HiddenState, Trace
+from fastweights.nn.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.elman_rnn import ElmanRNN
+from fastweights.nn.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.fast_weight_rnn import FastWeightRNN, FastWeightState
+from fastweights.nn.fwm_lstm import FWMLSTM, FWMLSTMState
+from fastweights.nn.gated_delta_net import GatedDeltaNet
 from fastweights.nn.irnn import IRNN
 from fastweights.nn.layer_norm_gru import LayerNormGRU
 from fastweights.nn.layer_norm_rnn import LayerNormRNN
+from fastweights.nn.linear_attention import LinearAttention, LinearAttentionState
 from fastweights.nn.lstm import LSTM, LSTMState
 from fastweights.nn.stack import Stack
 
 __all__ = [
+    "FWMLSTM",
     "IRNN",
     "LSTM",
     "AssociativeLSTM",
     "AssociativeLSTMState",
     "Backbone",
+    "DeltaNet",
+    "DeltaNetState",
     "ElmanRNN",
+    "FWMLSTMState",
+    "FastWeightMemory",
+    "FastWeightMemoryState",
     "FastWeightRNN",
     "FastWeightState",
+    "GatedDeltaNet",
     "HiddenState",
     "LSTMState",
     "LayerNormGRU",
     "LayerNormRNN",
+    "LinearAttention",
+    "LinearAttentionState",
     "Stack",
     "Trace",
 ]

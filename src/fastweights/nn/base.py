@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from fastweights import state as states
+from fastweights.errors import UserError
 from fastweights.nn import checks
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
@@ -61,12 +62,15 @@ class Backbone(nn.Module, ABC):
         state_type: the named tuple of the layer's states.
         takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
             then never makes (`project`).
+        reads_outside: whether the memory is read outside the recurrence, so that a step need not be
+            read (`read_mask`).
     """
 
     input_size: int
     output_size: int
     state_type: ClassVar[type] = HiddenState
     takes_classes: bool = False
+    reads_outside: bool = False
 
     @abstractmethod
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -81,6 +85,19 @@ class Backbone(nn.Module, ABC):
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
         """Run checked input from `state` (None: zeros); the state may be None if not needed."""
+
+    def run_reading(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        """Run as `run` does and read at the marked steps only (None: all)."""
+        if read_mask is not None:
+            raise UserError(f"{type(self).__name__} has no outside read for a read_mask to skip")
+        return self.run(x, state, mask, need_state)
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
         """Run one checked time step from `state` (None: zeros)."""
@@ -98,6 +115,7 @@ class Backbone(nn.Module, ABC):
         state: Any = None,
         *,
         mask: Bool[Tensor, "*batch time"] | None = None,
+        read_mask: Bool[Tensor, "*batch time"] | None = None,
         need_state: bool = True,
     ) -> tuple[Float[Tensor, "*batch time output"], Any]:
         """Run a whole sequence.
@@ -108,26 +126,25 @@ class Backbone(nn.Module, ABC):
             state: as an earlier call returned it; None means zeros.
             mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: what
                 it holds, NaN even, is not looked at, its outputs are 0, and the state stays.
+            read_mask: [batch, time], True = the memory is read, for layers that read it outside the
+                recurrence. What is retrieved elsewhere is exactly 0; the state knows nothing of it.
             need_state: False returns None for the state, which some layers then need not build.
 
         Returns:
             y [batch, time, output] and the state after each row's last real step.
 
         Raises:
-            UserError: for a wrong input size, dtype, device or mask, or a state that is not this
-                layer's.
+            UserError: for a wrong input size, dtype, device or mask, a state that is not this
+                layer's, or a read_mask where there is no outside read.
         """
         if x.dim() == (2 if x.is_floating_point() else 1):
-            rows = None if mask is None else mask[None]
-            y, state = self.forward(x[None], state, mask=rows, need_state=need_state)
+            one, one_read = (None if rows is None else rows[None] for rows in (mask, read_mask))
+            y, state = self.forward(
+                x[None], state, mask=one, read_mask=one_read, need_state=need_state
+            )
             return y[0], state
-        checks.check_input(self, x, "batch, time")
-        if mask is not None:
-            checks.check_mask(mask, x)
-            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
-        if state is not None:
-            self.check_state(state, x.shape[0])
-        y, state = self.run(x, state, mask, need_state)
+        x = self.check_sequence(x, state, mask, read_mask)
+        y, state = self.run_reading(x, state, mask, read_mask, need_state)
         return self._settle(y, state if need_state else None)
 
     def step(self, x: StepInput, state: Any = None) -> tuple[Float[Tensor, "batch output"], Any]:
@@ -167,15 +184,31 @@ class Backbone(nn.Module, ABC):
         Raises:
             UserError: as `forward` does, or for a step outside the sequence.
         """
-        checks.check_input(self, x, "batch, time")
-        if state is not None:
-            self.check_state(state, x.shape[0])
+        x = self.check_sequence(x, state)
         return self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
 
     def initial_state(self, batch: int) -> Any:
         """Return the zero state of `batch` rows, with the device and dtype of the parameters."""
         like = self.anchor
         return self.state_type(*(like.new_zeros(batch, *shape) for shape in self.state_shapes()))
+
+    def check_sequence(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None = None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
+    ) -> Input:
+        """Raise `UserError` unless the layer can run these, and return x with its padding zeroed."""
+        checks.check_input(self, x, "batch, time")
+        if read_mask is not None:
+            checks.check_mask("read_mask", read_mask, x)
+        if mask is not None:
+            checks.check_mask("mask", mask, x)
+            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
+        if state is not None:
+            self.check_state(state, x.shape[0])
+        return x
 
     def check_state(self, state: Any, batch: int) -> None:
         """Raise `UserError` unless `state` is one of this layer's, for `batch` rows."""

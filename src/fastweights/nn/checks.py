@@ -65,11 +65,11 @@ def check_input(layer: Backbone, x: Tensor, axes: str) -> None:
         raise UserError(f"{name}: input is {x.dtype}, its parameters are {like.dtype}")
 
 
-def check_mask(mask: Tensor, x: Tensor) -> None:
+def check_mask(name: str, mask: Tensor, x: Tensor) -> None:
     """Raise `UserError` unless the mask is a bool for each step of x; its form is for `padding`."""
     if mask.dtype != torch.bool or mask.shape != x.shape[:2] or mask.device != x.device:
         raise UserError(
-            f"mask is {mask.dtype} {list(mask.shape)} on {mask.device}; "
+            f"{name} is {mask.dtype} {list(mask.shape)} on {mask.device}; "
             f"accepted: torch.bool {list(x.shape[:2])} on {x.device}"
         )
 

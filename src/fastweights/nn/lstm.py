@@ -26,6 +26,7 @@ class LSTM(TorchRNN):
         input_size: features of x.
         hidden_size: features of h and of the cell.
         forget_bias: added to the forget gate's bias at the start (1 remembers from the beginning).
+        single_bias: one bias vector, which starts at zero, where `torch.nn.LSTM` adds two up.
 
     Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 
@@ -37,11 +38,21 @@ class LSTM(TorchRNN):
 
     state_type = LSTMState
 
-    def __init__(self, input_size: int, hidden_size: int, *, forget_bias: float = 0.0) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        forget_bias: float = 0.0,
+        single_bias: bool = False,
+    ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("forget_bias", forget_bias)
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
         bias = self.parameter("bias_ih_l0")
+        if single_bias:
+            nn.init.zeros_(bias)
+            self.fix("bias_hh_l0", torch.zeros_like(bias.detach()))
         with torch.no_grad():
             bias[hidden_size : 2 * hidden_size] += forget_bias
 

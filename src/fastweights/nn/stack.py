@@ -15,7 +15,8 @@ from fastweights.nn.base import Backbone, Input, StepInput, Trace
 class Stack(Backbone):
     """Backbones one after the other; the state is the tuple of theirs.
 
-    `trace` shows the inside of the last layer; `layers[i].trace` that of any other.
+    `trace` shows the inside of the last layer; `layers[i].trace` that of any other. A `read_mask`
+    too is the last layer's: what those below put out goes into states.
 
     Args:
         layers: at least one backbone, each taking what the one before it puts out.
@@ -45,6 +46,7 @@ class Stack(Backbone):
         self.input_size = self._backbones()[0].input_size
         self.output_size = self._backbones()[-1].output_size
         self.takes_classes = self._backbones()[0].takes_classes
+        self.reads_outside = self._backbones()[-1].reads_outside
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(shape for layer in self._backbones() for shape in layer.state_shapes())
@@ -68,11 +70,23 @@ class Stack(Backbone):
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        return self.run_reading(x, state, mask, None, need_state)
+
+    def run_reading(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        *below, last = zip(self._backbones(), self._states(state), strict=True)
         after = []
-        for layer, before in zip(self._backbones(), self._states(state), strict=True):
+        for layer, before in below:
             x, part = layer.run(x, before, mask, need_state)
             after.append(part)
-        return x, tuple(after)
+        y, part = last[0].run_reading(x, last[1], mask, read_mask, need_state)
+        return y, (*after, part)
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
         after = []

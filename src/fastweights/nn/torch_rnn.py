@@ -28,6 +28,14 @@ class TorchRNN(Backbone):
         """Return a parameter of the module by `torch.nn`'s name for it."""
         return self.rnn.get_parameter(name)
 
+    def fix(self, name: str, value: Tensor) -> None:
+        """Put a constant, which is neither learned nor saved, in the place of a parameter."""
+        delattr(self.rnn, name)
+        self.rnn.register_buffer(name, value, persistent=False)
+        setattr(
+            self.rnn, name, value
+        )  # torch.nn also keeps its weights in a list, which this renews
+
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((self.hidden_size,),)
 
@@ -44,7 +52,7 @@ class TorchRNN(Backbone):
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
         state = self.initial_state(x.shape[0]) if state is None else state
-        weights = [self.parameter(name) for name in PARAMETERS]
+        weights = [getattr(self.rnn, name) for name in PARAMETERS]
         if isinstance(self.rnn, nn.LSTM):
             after = torch.lstm_cell(x, tuple(state), *weights)
         else:

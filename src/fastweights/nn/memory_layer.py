@@ -1,0 +1,165 @@
+"""What the layers on `ops.delta_memory` share: a memory that is written, then read, outside any recurrence."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fastweights import ops
+from fastweights.errors import UserError
+from fastweights.nn.base import Backbone, Input, Trace
+from fastweights.ops.delta_memory.inside import look_inside
+
+
+class Access(NamedTuple):
+    """What a layer writes into its memory and asks of it, step by step.
+
+    The fields are the arguments of `ops.delta_memory` by these names; `lead` is the batch, or batch and heads.
+    """
+
+    keys: tuple[Float[Tensor, "*lead time _"], ...]
+    values: Float[Tensor, "*lead time value"]
+    strength: Float[Tensor, "*lead time"]
+    queries: tuple[Float[Tensor, "*lead time *_"], ...]
+    gate: Float[Tensor, "*lead time"] | Literal["norm"] | None = None
+
+
+class MemoryLayer(Backbone):
+    """A layer that is its memory: keys, values and queries are functions of x alone.
+
+    So they are known for all steps at once, and the memory runs over them in one call. A layer says
+    in `access` what it writes and asks, and in `output` what it makes of what it retrieves. The
+    memory is the first field of its state.
+
+    Attributes:
+        rule, combine, read_norm: options of `ops.delta_memory`.
+        gating: None, "norm" or "tensor", the kind of gate that `access` returns.
+        key_sizes: features of each key factor.
+        reads: reads in a chain.
+        backend: which backend is asked for.
+    """
+
+    rule: Literal["delta", "hebbian"] = "delta"
+    combine: Literal["product", "concat"] = "product"
+    read_norm: bool = False
+    gating: Literal["norm", "tensor"] | None = None
+    key_sizes: tuple[int, ...]
+    reads: int = 1
+    backend: str
+    reads_outside = True
+
+    @abstractmethod
+    def access(
+        self, x: Input, state: Any, mask: Bool[Tensor, "batch time"] | None
+    ) -> tuple[Access, tuple[Tensor, ...]]:
+        """Return what is written and asked, and the new state but for its memory (state None: zeros)."""
+
+    @abstractmethod
+    def output(
+        self, retrieved: Float[Tensor, "*lead time value"], x: Input
+    ) -> Float[Tensor, "batch time output"]:
+        """Return what the layer makes of what it retrieved."""
+
+    def shares(
+        self,
+        weights: Float[Tensor, "*lead time reads past"],
+        retrieved: Float[Tensor, "*lead time value"],
+    ) -> Float[Tensor, "*lead time reads past"]:
+        """Return the read weights of a trace as they count in the output."""
+        return weights
+
+    def run(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        return self.run_reading(x, state, mask, None, need_state)
+
+    def run_reading(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        retrieved, state = self.run_retrieval(x, state, mask, read_mask)
+        y = self.output(retrieved, x)
+        for seen in (mask, read_mask):
+            if seen is not None:
+                y = y.masked_fill(~seen[:, :, None], 0)
+        return y, state
+
+    def run_retrieval(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
+    ) -> tuple[Float[Tensor, "*lead time value"], Any]:
+        """Run checked input through the memory alone."""
+        access, rest = self.access(x, state, mask)
+        retrieved, memory = ops.delta_memory(
+            **access._asdict(),
+            memory=None if state is None else state.memory,
+            rule=self.rule,
+            combine=self.combine,
+            read_norm=self.read_norm,
+            mask=mask,
+            read_mask=read_mask,
+            backend=self.backend,
+        )
+        assert retrieved is not None
+        return retrieved, self.state_type(memory, *rest)
+
+    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
+        before = self.initial_state(x.shape[0]) if state is None else state
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(self.anchor.dtype)
+            access, rest = self.access(x, before, None)
+            seen = look_inside(
+                **access._asdict(),
+                memory=before.memory,
+                rule=self.rule,
+                combine=self.combine,
+                read_norm=self.read_norm,
+                memory_steps=steps,
+            )
+            weights = self.shares(seen.read_weights, seen.retrieved)
+            y = self.output(seen.retrieved, x)
+        return Trace(
+            output=y,
+            hidden=y,
+            read_weights=weights.movedim(-3, 1).flatten(2, -2),
+            memory=seen.steps.movedim(access.strength.dim() - 1, 1),
+            memory_steps=steps,
+            state=self.state_type(seen.memory, *rest),
+        )
+
+    @property
+    def backend_in_use(self) -> str:
+        """Name the backend that runs for the layer's device, dtype and options."""
+        return ops.backend.resolve(
+            "delta_memory",
+            self.backend,
+            self.anchor.new_empty(self.state_shapes()[0]),
+            key_sizes=self.key_sizes,
+            reads=self.reads,
+            rule=self.rule,
+            gate=self.gating,
+            combine=self.combine,
+        )
+
+    def backend_line(self) -> str:
+        """Say which backend was asked for and which runs."""
+        try:
+            runs = self.backend_in_use
+        except UserError:
+            runs = "none, it cannot run here"
+        return f"backend={self.backend} (runs: {runs})"
