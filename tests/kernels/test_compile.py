@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numba
+import numpy as np
 import pytest
 
 from fastweights.kernels import compile as compiling
 from fastweights.kernels.compile import CompileError, helper, kernel
+from fastweights.kernels.simd import at, pointer, put, scalar
 
 KERNEL = """
 from fastweights.kernels.compile import kernel
@@ -110,3 +114,24 @@ def test_a_kernel_that_does_not_compile_says_so_in_a_line():
         _broken(1.0)
     assert "\n" not in str(caught.value)
     assert compiling.failures.pop() == str(caught.value)
+
+
+@kernel(parallel=True)
+def count_then_sum(address: int, workers: int, like: Any) -> None:
+    """Each worker puts its number in its place, then the sum of all places behind them."""
+    numbers = pointer(address, like)
+    for worker in numba.prange(workers):
+        put(numbers, worker, scalar(like, worker))
+    for worker in numba.prange(workers):
+        total = scalar(like, 0)
+        for other in range(workers):
+            total += at(numbers, other)
+        put(numbers, workers + worker, total)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float32])
+def test_a_parallel_loop_waits_for_the_one_before_it_whatever_the_type(dtype):
+    """Fused into one, the first worker would sum up before the others have written."""
+    numbers = np.zeros(8, dtype)
+    count_then_sum(numbers.ctypes.data, 4, dtype(0))
+    assert numbers.tolist() == [0, 1, 2, 3, 6, 6, 6, 6]

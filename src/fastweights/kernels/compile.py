@@ -23,6 +23,7 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import caching
+from numba.core.cpu_options import ParallelOptions
 
 logger = logging.getLogger("fastweights.kernels")
 
@@ -154,7 +155,8 @@ class Kernel:
         self.__name__ = function.__name__
         function = inspect.unwrap(function)
         # Unfused: Numba sees no dependency through raw pointers and would run two loops that follow each other as one.
-        loops = {"fusion": False} if parallel else False
+        # Not as a dictionary: Numba takes the entries out when it compiles, and the next type would be fused.
+        loops = ParallelOptions({"fusion": False}) if parallel else False
         self.dispatcher = _jit(parallel=loops, **OPTIONS)(function)
         self._ready: set[Any] = set()
         self._lock = threading.RLock()
