@@ -32,7 +32,6 @@ LAYERS = [
     "fast-weights-flat",
     "gru-ln",
     "memory",
-    "linear-attention",
     "gated-deltanet",
 ]
 

@@ -78,7 +78,7 @@ class FWMLSTM(Backbone):
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
-        self.memory = FastWeightMemory(
+        memory = FastWeightMemory(
             hidden_size,
             memory_size,
             reads,
@@ -87,13 +87,14 @@ class FWMLSTM(Backbone):
             combine=combine,
             backend=backend,
         )
-        constants = self.memory.constants
+        constants = memory.constants
         self.lstm = LSTM(
             input_size,
             hidden_size,
             forget_bias=constants.forget_bias,
             single_bias=constants.single_bias,
         )
+        self.memory = memory
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.residual = constants.residual if residual is None else residual
 
