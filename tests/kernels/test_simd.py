@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fastweights.kernels import blocks, elementary, record, simd, transpose
+from fastweights.kernels import access, blocks, elementary, record, simd, tiles, transpose
 from fastweights.kernels.isa import host
 
 DTYPES = [np.float32, np.float64]
@@ -39,8 +39,10 @@ def _unary(which, x, y, like):
         v = simd.splat(simd.total(v))
     elif which == 4:
         v = (v + simd.one(p)) * v - v / simd.splat(simd.scalar(like, 4))
-    else:
+    elif which == 5:
         v = simd.where_positive(v, simd.one(p))
+    else:
+        v = elementary.sigmoid(v)
     simd.store(q, 0, v)
 
 
@@ -75,7 +77,19 @@ def test_tanh_is_good_to_a_few_units_in_the_last_place(dtype, data):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("which", [0, 1, 2, 4])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_sigmoid_is_good_to_a_few_units_in_the_last_place(dtype, data):
+    """A few more where it is tiny: the multiples of log 2 taken off are then as large as x."""
+    finite = st.floats(-80, 80, width=8 * np.dtype(dtype).itemsize)
+    x = data.draw(arrays.arrays(dtype, lanes(dtype), elements=finite))
+    truth = 1 / (1 + np.exp(-x.astype(np.longdouble)))
+    error = abs(unary(6, x) - truth) / truth
+    assert (error < (8 + abs(x)) * np.finfo(dtype).eps).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("which", [0, 1, 2, 4, 6])
 def test_nan_survives(dtype, which):
     x = np.ones(lanes(dtype), dtype)
     x[1] = np.nan
@@ -88,6 +102,47 @@ def test_infinities(dtype):
     x[:2] = np.inf, -np.inf
     assert unary(0, x)[:2].tolist() == [np.inf, 0]
     assert unary(1, x)[:2].tolist() == [1, -1]
+    assert unary(6, x)[:1].tolist() == [1] and unary(6, x)[1] < np.finfo(dtype).tiny * 8
+
+
+@numba.njit
+def _first(x, count, out, like):
+    p, q = simd.pointer(x, like), simd.pointer(out, like)
+    access.prefetch(p, 0)
+    access.store_first(q, 1, count, access.load_first(p, 0, count) + simd.one(p))
+    simd.store(q, 2 + simd.lane_count(p), access.load_first(p, 0, count))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [0, 1, 3, 100])
+def test_the_first_lanes_alone_are_read_and_written(dtype, count):
+    width = lanes(dtype)
+    x, out = numbers(dtype, width), np.full(2 + 2 * width, 7, dtype)
+    _first(x.ctypes.data, count, out.ctypes.data, dtype(0))
+    real = np.arange(width) < count
+    assert out[0] == out[1 + width] == 7
+    np.testing.assert_array_equal(out[1 : 1 + width], np.where(real, x + 1, 7))
+    np.testing.assert_array_equal(out[2 + width :], np.where(real, x, 0))
+
+
+@numba.njit
+def _tiles(x, y, out, like):
+    p, q, to = simd.pointer(x, like), simd.pointer(y, like), simd.pointer(out, like)
+    row = blocks.zeros(p, 2)
+    stride = 2 * simd.lane_count(p)
+    tile = tiles.load_tile(blocks.zeros(p, 6), row, to, 0, stride)
+    for k in range(4):
+        tile = tiles.add_rank_one(tile, row, p, k, 4, q, k * stride)
+    tiles.store_tile(tile, row, to, 0, stride)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_tile_is_a_matrix_product(dtype):
+    width = 2 * lanes(dtype)
+    x, y, out = (numbers(dtype, n, seed=n) for n in (3 * 4, 4 * width, 3 * width))
+    truth = out.reshape(3, width) + x.reshape(3, 4) @ y.reshape(4, width)
+    _tiles(x.ctypes.data, y.ctypes.data, out.ctypes.data, dtype(0))
+    np.testing.assert_allclose(out.reshape(3, width), truth, rtol=2e-5, atol=2e-5)
 
 
 @numba.njit

@@ -17,46 +17,64 @@ def tanh(typingctx: Any, x: Any) -> Any:
     """tanh(x): to a few units in the last place, from t = exp(-2|x|) - 1 as -t / (2 + t)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _tanh(builder, args[0], x.scalar.bitwidth)
+        value, one, two = args[0], _constant(args[0], 1.0), _constant(args[0], 2.0)
+        positive = builder.fcmp_ordered(">", value, _constant(value, 0.0))
+        slope = builder.select(positive, _constant(value, -2.0), two)
+        least = -40.0 if x.scalar.bitwidth == 32 else -80.0
+        above, scale = _exp_parts(builder, builder.fmul(value, slope, flags=FLAGS), least)
+        t = emit.fma(builder, above, scale, builder.fsub(scale, one, flags=FLAGS))
+        size = builder.fdiv(builder.fneg(t), builder.fadd(t, two, flags=FLAGS), flags=FLAGS)
+        return builder.select(positive, size, builder.fneg(size))
 
     return x(x), codegen
 
 
-def _tanh(builder: Any, x: Any, bits: int) -> Any:
-    """exp by range reduction, -2|x| = k log 2 + r, and the Taylor series of (exp(r) - 1) / r."""
-    mantissa, bias, terms, deepest = (23, 127, 8, -40.0) if bits == 32 else (52, 1023, 14, -80.0)
-    vector, count = x.type, x.type.count
+@operation
+def sigmoid(typingctx: Any, x: Any) -> Any:
+    """sigmoid(x): 1 / (1 + exp(-x)) to a few units in the last place and |x| more below 0, from e = exp(-|x|)."""
 
-    def constant(value: float) -> Any:
-        return ir.Constant(vector, [value] * count)
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, one = args[0], _constant(args[0], 1.0)
+        positive = builder.fcmp_ordered(">", value, _constant(value, 0.0))
+        least = -87.0 if x.scalar.bitwidth == 32 else -708.0
+        y = builder.select(positive, builder.fneg(value), value)
+        above, scale = _exp_parts(builder, y, least)
+        e = emit.fma(builder, above, scale, scale)
+        size = builder.select(positive, one, e)
+        return builder.fdiv(size, builder.fadd(e, one, flags=FLAGS), flags=FLAGS)
 
-    def add(a: Any, b: Any) -> Any:
-        return builder.fadd(a, b, flags=FLAGS)
+    return x(x), codegen
 
-    def mul(a: Any, b: Any) -> Any:
-        return builder.fmul(a, b, flags=FLAGS)
 
-    positive = builder.fcmp_ordered(">", x, constant(0.0))
-    y = mul(x, builder.select(positive, constant(-2.0), constant(2.0)))
-    y = builder.select(builder.fcmp_ordered("<", y, constant(deepest)), constant(deepest), y)
-    shift = constant(
-        1.5 * 2.0**mantissa
-    )  # adding it rounds to an integer, which its low bits then hold
-    shifted = add(mul(y, constant(1 / math.log(2))), shift)
+def _constant(like: Any, value: float) -> Any:
+    return ir.Constant(like.type, [value] * like.type.count)
+
+
+def _exp_parts(builder: Any, y: Any, least: float) -> tuple[Any, Any]:
+    """a and a power of two s with exp(y) = s (1 + a), for y ≤ 0; below `least` as if it were that.
+
+    Range reduction y = k log 2 + r, s = 2^k, and the Taylor series of exp(r) - 1.
+    """
+    bits = 32 if isinstance(y.type.element, ir.FloatType) else 64
+    mantissa, bias, terms = (23, 127, 8) if bits == 32 else (52, 1023, 14)
+    lowest = _constant(y, least)
+    y = builder.select(builder.fcmp_ordered("<", y, lowest), lowest, y)
+    # Adding this rounds to an integer, which the low bits of the sum then hold.
+    shift = _constant(y, 1.5 * 2.0**mantissa)
+    scaled = builder.fmul(y, _constant(y, 1 / math.log(2)), flags=FLAGS)
+    shifted = builder.fadd(scaled, shift, flags=FLAGS)
     k = builder.fsub(shifted, shift)
     high = float(np.float32(math.log(2)) if bits == 64 else np.float16(math.log(2)))
-    r = emit.fma(builder, k, constant(-high), y)
-    r = emit.fma(builder, k, constant(high - math.log(2)), r)
-    series = constant(1 / math.factorial(terms))
+    r = emit.fma(builder, k, _constant(y, -high), y)
+    r = emit.fma(builder, k, _constant(y, high - math.log(2)), r)
+    series = _constant(y, 1 / math.factorial(terms))
     for n in range(terms - 1, 0, -1):
-        series = emit.fma(builder, series, r, constant(1 / math.factorial(n)))
-    integers = ir.VectorType(ir.IntType(bits), count)
+        series = emit.fma(builder, series, r, _constant(y, 1 / math.factorial(n)))
+    integers = ir.VectorType(ir.IntType(bits), y.type.count)
 
     def integer(value: int) -> Any:
-        return ir.Constant(integers, [value] * count)
+        return ir.Constant(integers, [value] * y.type.count)
 
     exponent = builder.shl(builder.bitcast(shifted, integers), integer(mantissa))
-    scale = builder.bitcast(builder.add(exponent, integer(bias << mantissa)), vector)
-    t = emit.fma(builder, mul(series, r), scale, add(scale, constant(-1.0)))
-    size = builder.fdiv(builder.fneg(t), add(t, constant(2.0)), flags=FLAGS)
-    return builder.select(positive, size, builder.fneg(size))
+    scale = builder.bitcast(builder.add(exponent, integer(bias << mantissa)), y.type)
+    return builder.fmul(series, r, flags=FLAGS), scale

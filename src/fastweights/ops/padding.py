@@ -8,7 +8,7 @@ before it. So prefix padding is turned into suffix padding, and back.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from fastweights.errors import UserError
@@ -51,8 +51,8 @@ def lengths_and_shift(
 
 
 def to_front(
-    x: Float[Tensor, "batch time features"], shift: Int[Tensor, " batch"]
-) -> Float[Tensor, "batch time features"]:
+    x: Shaped[Tensor, "batch time *features"], shift: Int[Tensor, " batch"]
+) -> Shaped[Tensor, "batch time *features"]:
     """Move each row `shift` steps towards the front; what falls off there comes in at the end.
 
     Example:
@@ -104,4 +104,4 @@ def _roll(x: Tensor, shift: Tensor) -> Tensor:
     if time == 0:
         return x
     source = (torch.arange(time, device=x.device) + shift[:, None]) % time
-    return x.gather(1, source[:, :, None].expand_as(x))
+    return x.gather(1, source.reshape(*source.shape, *(1,) * (x.dim() - 2)).expand_as(x))

@@ -1,0 +1,50 @@
+"""The LSTM step by step in plain PyTorch: its equations, on any device and dtype."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fastweights.ops import padding
+
+
+def run(
+    gates: Float[Tensor, "batch time gates"] | Float[Tensor, "classes gates"],
+    recurrent_weight: Float[Tensor, "gates hidden"],
+    *,
+    classes: Int[Tensor, "batch time"] | None,
+    hidden: Float[Tensor, "batch hidden"] | None,
+    cell: Float[Tensor, "batch hidden"] | None,
+    lengths: Int[Tensor, " batch"] | None,
+) -> tuple[
+    Float[Tensor, "batch time hidden"],
+    Float[Tensor, "batch hidden"],
+    Float[Tensor, "batch hidden"],
+]:
+    """Return h(1) … h(T), 0 after a row's length, and h and c at it; arguments as `lstm` documents them."""
+    given = gates if classes is None else torch.nn.functional.embedding(classes, gates)
+    batch, time, _ = given.shape
+    h = given.new_zeros(batch, recurrent_weight.shape[1]) if hidden is None else hidden
+    c = torch.zeros_like(h) if cell is None else cell
+    start = (h, c)
+    padded = None
+    if lengths is not None:
+        padded = (torch.arange(time, device=given.device) >= lengths[:, None])[:, :, None]
+        given = given.masked_fill(padded, 0)
+    W_transposed = recurrent_weight.t()
+    outputs, cells = [], []
+    for gates_t in given.unbind(1):
+        i, f, g, o = torch.addmm(gates_t, h, W_transposed).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        outputs.append(h)
+        cells.append(c)
+    y = torch.stack(outputs, 1)
+    if lengths is None or padded is None:
+        return y, h, c
+    h, c = (
+        padding.last_real(torch.stack(states, 1), lengths, first)
+        for states, first in zip((outputs, cells), start, strict=True)
+    )
+    return y.masked_fill(padded, 0), h, c

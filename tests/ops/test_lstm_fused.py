@@ -1,0 +1,165 @@
+"""The fused LSTM: the same bits whatever runs beside, the operators' contracts, `torch.compile`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from lstm_truth import arguments, by_op, run
+
+from fastweights import ops
+from fastweights.errors import UserError
+from fastweights.ops import backend as backends
+
+reason = backends.unavailable("lstm", "cpu")
+pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
+
+
+@pytest.mark.parametrize("size", [(70, 12, 23), (16, 40, 64), (5, 9, 9)])
+@pytest.mark.parametrize("classes", [None, 6])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_same_bits_every_time_and_with_any_number_of_threads(size, classes, dtype):
+    given = arguments(*size, dtype=dtype, classes=classes)
+    threads, results = torch.get_num_threads(), []
+    try:
+        for count in (1, 1, 2, 2, 2, 2):
+            torch.set_num_threads(count)
+            results.append(run(by_op, given, backend="cpu"))
+    finally:
+        torch.set_num_threads(threads)
+    for other in results[1:]:
+        assert all(map(torch.equal, results[0], other))
+
+
+def test_rows_of_a_batch_do_not_see_each_other():
+    given = arguments(19, 6, 30)
+    whole = by_op(**given, backend="cpu")
+    alone = {
+        name: x if x is None or name == "recurrent_weight" else x[4:5] for name, x in given.items()
+    }
+    for a, b in zip(by_op(**alone, backend="cpu"), whole, strict=True):
+        assert torch.equal(a, b[4:5])
+
+
+@pytest.mark.parametrize("classes", [None, 6])
+def test_without_a_gradient_nothing_is_kept_and_the_bits_are_the_same(classes):
+    given = arguments(6, 9, 20, classes=classes)
+    kept = run(by_op, given, backend="cpu")
+    assert all(map(torch.equal, by_op(**given, backend="cpu"), kept))
+
+
+def test_only_what_requires_a_gradient_gets_one():
+    given = arguments()
+    for name in ("gates", "recurrent_weight", "hidden", "cell"):
+        leaf = given[name].clone().requires_grad_()
+        sum(x.square().sum() for x in by_op(**given | {name: leaf}, backend="cpu")).backward()
+        assert leaf.grad.abs().max() > 0, name
+    assert not by_op(**given, backend="cpu")[0].requires_grad
+
+
+def test_concurrent_callers_do_not_disturb_each_other():
+    cases = [arguments(20 + k, 9, 10 + k, seed=k) for k in range(4)]
+    alone = [by_op(**case, backend="cpu")[0] for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        together = pool.map(lambda case: by_op(**case, backend="cpu")[0], cases * 5)
+        for k, outputs in enumerate(together):
+            assert torch.equal(outputs, alone[k % 4])
+
+
+@pytest.mark.parametrize("wrong", [-1, 6])
+def test_a_class_without_a_row_is_refused(wrong):
+    given = arguments(classes=6)
+    given["classes"][2, 3] = wrong
+    with pytest.raises(UserError, match=f"class {wrong} has no row of gates; accepted: 0 to 5"):
+        by_op(**given, backend="cpu")
+
+
+def operator_arguments(**kinds):
+    given = arguments(4, 5, 6, **kinds)
+    lengths = torch.tensor([5, 0, 3, 5]) if kinds.get("classes") else None
+    leaves = {
+        name: x.requires_grad_() if x is not None and x.is_floating_point() else x
+        for name, x in given.items()
+    }
+    order = ("gates", "classes", "recurrent_weight", "hidden", "cell")
+    return (*(leaves[name] for name in order), lengths, True)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [{}, {"state": False, "dtype": torch.float32}, {"classes": 3}, {"classes": 3, "state": False}],
+    ids=["carried", "zero", "looked up", "looked up from zero"],
+)
+def test_the_operator_keeps_torchs_contracts(kinds):
+    operator_arguments()
+    by_op(**arguments(), backend="cpu")  # registers the operators
+    operator = torch.ops.fastweights.lstm_forward.default
+    torch.library.opcheck(operator, operator_arguments(**kinds))
+
+
+def test_the_operator_and_the_direct_path_are_one():
+    given = operator_arguments()
+    leaves = [given[k] for k in (0, 2, 3, 4)]
+    through = torch.ops.fastweights.lstm_forward(*given)[:3]
+    direct = ops.lstm(given[0], given[2], hidden=given[3], cell=given[4], backend="cpu")
+    found, true = (
+        torch.autograd.grad(sum(x.square().sum() for x in results), leaves)
+        for results in (through, direct)
+    )
+    assert all(map(torch.equal, (*through, *found), (*direct, *true)))
+
+
+def test_the_graph_can_be_walked_twice():
+    given = arguments()
+    gates = given["gates"].requires_grad_()
+    outputs = by_op(**given, backend="cpu")[0]
+    first, second = (torch.autograd.grad(outputs.sum(), gates, retain_graph=True)[0] for _ in "ab")
+    assert torch.equal(first, second)
+
+
+def test_a_second_derivative_is_refused_clearly():
+    given = arguments()
+    gates = given["gates"].requires_grad_()
+    outputs = by_op(**given, backend="cpu")[0]
+    (gradient,) = torch.autograd.grad(outputs.sum(), gates, create_graph=True)
+    with pytest.raises(RuntimeError, match="no second derivative; backend 'reference' has one"):
+        gradient.sum().backward()
+
+
+COMPILED = """
+import torch
+from fastweights import ops
+
+torch.set_num_threads(1)
+
+def run(gates, weight, hidden, cell, mask):
+    outputs, h, c = ops.lstm(gates, weight, hidden=hidden, cell=cell, mask=mask, backend="cpu")
+    return 2 * outputs, h, c
+
+compiled = torch.compile(run, fullgraph=True, backend="aot_eager", dynamic=DYNAMIC)
+for time in (5, 7):
+    inputs = [torch.randn(s, requires_grad=True) for s in ((4, time, 24), (24, 6), (4, 6), (4, 6))]
+    for mask in (None, torch.arange(time) < torch.tensor([[3], [5], [0], [1]])):
+        results = []
+        for function in (compiled, run):
+            found = function(*inputs, mask)
+            gradients = torch.autograd.grad(sum(x.square().sum() for x in found), inputs)
+            results.append((*found, *gradients))
+        torch.testing.assert_close(*results)
+print("one graph")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compiles_into_one_graph(dynamic):
+    """In a process of its own: the tests' run-time shape checks cannot be traced."""
+    script = COMPILED.replace("DYNAMIC", str(dynamic))
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "one graph\n"
