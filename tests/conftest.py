@@ -48,7 +48,11 @@ def backends(request):
     return way
 
 
-MEMORY_WAYS = {"reference": {"backend": "reference"}}
+MEMORY_WAYS = {
+    "reference": {"backend": "reference"},
+    "cpu": {"backend": "cpu"},
+    "cpu-3": {"backend": "cpu", "chunk": 3},
+}
 
 
 @pytest.fixture(params=MEMORY_WAYS, scope="session")

@@ -26,34 +26,52 @@ def warmup() -> dict[str, Any]:
         ['backend', 'compile_seconds', 'seconds']
     """
     start, compiled = time.perf_counter(), _compile_seconds()
-    backend = "chunked"
-    for dtype, nonlinearity, form, norm in itertools.product(
-        (torch.float32, torch.float64), ("relu", "tanh"), ("inner", "flat"), (True, False)
-    ):
-        drive = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
-        weight = torch.zeros(HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
-        gain = torch.ones(HIDDEN, dtype=dtype, requires_grad=True) if norm else None
-        found = ops.backend.resolve(
-            "fast_weight_rnn", "auto", drive, inner_steps=1, nonlinearity=nonlinearity, form=form
-        )
-        outputs, hidden, memory = ops.fast_weight_rnn(
-            drive,
-            weight,
-            decay=0.95,
-            rate=0.5,
-            norm_weight=gain,
-            norm_bias=None if gain is None else torch.zeros_like(gain),
-            nonlinearity=nonlinearity,
-            form=form,
-        )
-        assert hidden is not None and memory is not None
-        (outputs.sum() + hidden.sum() + memory.sum()).backward()
-        backend = "cpu" if found == "cpu" else backend
+    found = set()
+    for dtype in (torch.float32, torch.float64):
+        for nonlinearity, form, norm in itertools.product(
+            ("relu", "tanh"), ("inner", "flat"), (True, False)
+        ):
+            found.add(_recurrence(dtype, nonlinearity, form, norm))
+        found.add(_memory(dtype))
+    backend = "cpu" if found == {"cpu"} else "chunked"
     return {
         "backend": backend,
         "compile_seconds": _compile_seconds() - compiled,
         "seconds": time.perf_counter() - start,
     }
+
+
+def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) -> str:
+    """Run the fast-weights RNN; returns the backend that ran."""
+    drive = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
+    weight = torch.zeros(HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
+    gain = torch.ones(HIDDEN, dtype=dtype, requires_grad=True) if norm else None
+    found = ops.backend.resolve(
+        "fast_weight_rnn", "auto", drive, inner_steps=1, nonlinearity=nonlinearity, form=form
+    )
+    outputs, hidden, memory = ops.fast_weight_rnn(
+        drive,
+        weight,
+        decay=0.95,
+        rate=0.5,
+        norm_weight=gain,
+        norm_bias=None if gain is None else torch.zeros_like(gain),
+        nonlinearity=nonlinearity,
+        form=form,
+    )
+    assert hidden is not None and memory is not None
+    (outputs.sum() + hidden.sum() + memory.sum()).backward()
+    return found
+
+
+def _memory(dtype: torch.dtype) -> str:
+    """Run the delta memory, all of whose forms one kernel serves; returns the backend that ran."""
+    keys = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
+    found = ops.backend.resolve("delta_memory", "auto", keys)
+    retrieved, memory = ops.delta_memory((keys,), keys, keys[..., 0], queries=(keys,))
+    assert retrieved is not None
+    (retrieved.sum() + memory.sum()).backward()
+    return found
 
 
 def _compile_seconds() -> float:

@@ -22,7 +22,8 @@ from typing import Any
 
 import numba
 from numba import types
-from numba.core import caching
+from numba.core import caching, codegen
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import ParallelOptions
 
 logger = logging.getLogger("fastweights.kernels")
@@ -51,6 +52,32 @@ def helper(function: Callable[..., Any]) -> Any:
 
 class CompileError(RuntimeError):
     """A kernel does not compile on this machine."""
+
+
+_entry: str | None = None  # the kernel that is being compiled
+_Library: Any = codegen.CPUCodeLibrary
+_optimise = _Library._optimize_final_module
+
+
+def _optimise_entry(library: Any) -> None:
+    """Optimise helpers once, inside the kernel that calls them; Numba would do it again at every level of calls."""
+    if _entry is None or library.name == _entry:
+        _optimise(library)
+
+
+_Library._optimize_final_module = _optimise_entry
+
+
+@contextlib.contextmanager
+def _whole(entry: str) -> Iterator[None]:
+    """Compile one kernel and its helpers as a whole."""
+    global _entry
+    with global_compiler_lock:
+        _entry = entry
+        try:
+            yield
+        finally:
+            _entry = None
 
 
 _seconds = 0.0
@@ -187,7 +214,8 @@ class Kernel:
             logger.info("compiling %s (once; later runs load it from the cache)", self.__name__)
             start = time.perf_counter()
             try:
-                self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
+                with _whole(self.__name__):
+                    self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
             except Exception as error:
                 failures.append(f"{self.__name__} does not compile: {_reason(error)}")
                 raise CompileError(failures[-1]) from error

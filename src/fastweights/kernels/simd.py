@@ -226,6 +226,17 @@ for _function, _implementation in (
 
 
 @operation
+def where_at_most(typingctx: Any, x: Any, y: Any, yes: Any, no: Any) -> Any:
+    """where_at_most(x, y, a, b): a where x ≤ y, else b."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        x, y, yes, no = args
+        return builder.select(builder.fcmp_ordered("<=", x, y), yes, no)
+
+    return x(x, x, x, x), codegen
+
+
+@operation
 def root(typingctx: Any, x: Any) -> Any:
     """root(x): the square root of every lane."""
 

@@ -12,7 +12,22 @@ from llvmlite import ir
 from numba import types
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import operation
+from fastweights.kernels.emit import FLAGS, operation
+from fastweights.kernels.simd import block
+
+
+@operation
+def zero_tile(typingctx: Any, like: Any, rows: Any) -> Any:
+    """zero_tile(like, n): n rows of zeros, each as long as `like`; n is a constant."""
+    if not isinstance(rows, types.IntegerLiteral):
+        return None
+    kind = block(like.dtype, rows.literal_value * like.count)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(like.dtype), [0.0] * like.dtype.lanes)
+        return emit.pack(context, builder, kind, [zero] * kind.count)
+
+    return kind(like, rows), codegen
 
 
 @operation
@@ -66,6 +81,49 @@ def add_rank_one(
         return emit.pack(context, builder, tile, sums)
 
     return tile(tile, like, p, types.intp, types.intp, q, types.intp), codegen
+
+
+@operation
+def fma_tile(typingctx: Any, tile: Any, xs: Any, ys: Any) -> Any:
+    """fma_tile(tile, xs, y): tile[r, c] + xs[r, c] y[c]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        sums, left = (emit.unpack(builder, arg, tile.count) for arg in args[:2])
+        right = emit.unpack(builder, args[2], ys.count)
+        sums = [
+            emit.fma(builder, x, right[k % ys.count], value)
+            for k, (x, value) in enumerate(zip(left, sums, strict=True))
+        ]
+        return emit.pack(context, builder, tile, sums)
+
+    return tile(tile, tile, ys), codegen
+
+
+@operation
+def multiply_tiles(typingctx: Any, xs: Any, ys: Any) -> Any:
+    """multiply_tiles(xs, ys): xs[r, c] ys[r, c]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        left, right = (emit.unpack(builder, arg, xs.count) for arg in args)
+        products = [builder.fmul(x, y, flags=FLAGS) for x, y in zip(left, right, strict=True)]
+        return emit.pack(context, builder, xs, products)
+
+    return xs(xs, xs), codegen
+
+
+@operation
+def fold_tiles(typingctx: Any, row: Any, xs: Any, ys: Any) -> Any:
+    """fold_tiles(row, xs, ys): row[c] + Σ_r xs[r, c] ys[r, c]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        sums = emit.unpack(builder, args[0], row.count)
+        left, right = (emit.unpack(builder, arg, xs.count) for arg in args[1:])
+        for k, (x, y) in enumerate(zip(left, right, strict=True)):
+            c = k % row.count
+            sums[c] = emit.fma(builder, x, y, sums[c])
+        return emit.pack(context, builder, row, sums)
+
+    return row(row, xs, xs), codegen
 
 
 def _places(builder: Any, tile: Any, like: Any, index: Any, stride: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.ops import backend as backends
-from fastweights.ops.delta_memory import arguments, reference
+from fastweights.ops.delta_memory import arguments, fused, reference
 
 OP = "delta_memory"
 
@@ -119,7 +119,10 @@ def delta_memory(
     return results
 
 
-RUNNERS: dict[str, Callable[..., tuple[Tensor | None, Tensor]]] = {"reference": reference.run}
+RUNNERS: dict[str, Callable[..., tuple[Tensor | None, Tensor]]] = {
+    "reference": reference.run,
+    "cpu": fused.run,
+}
 
 
 def _run(
@@ -207,3 +210,13 @@ def _where(mask: Tensor, x: Tensor) -> Tensor:
 
 
 backends.register(OP, "reference", backends.Backend("step by step, F written out, plain PyTorch"))
+backends.register(
+    OP,
+    "cpu",
+    backends.Backend(
+        "fused kernels, hand-written backward, Numba",
+        device="cpu",
+        available=fused.available,
+        supports=fused.supports,
+    ),
+)

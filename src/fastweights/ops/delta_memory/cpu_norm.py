@@ -1,0 +1,58 @@
+"""Layer normalisation without gain and bias, features as lines, so that no sum runs across lanes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastweights.kernels.blocks import zeros
+from fastweights.kernels.compile import helper
+from fastweights.kernels.simd import fma, lane_count, load, one, root, scalar, splat, store
+
+
+@helper
+def normalise(x: Any, step: int, size: int, columns: int, eps: Any, found: Any, scale: Any) -> None:
+    """found = (x - mean) / σ over `size` lines; keeps 1/σ in `scale`."""
+    lanes = lane_count(x)
+    zero = zeros(x, 1)[0]
+    count = splat(scalar(eps, size))
+    for column in range(0, columns, lanes):
+        mean = zero
+        for k in range(size):
+            mean = mean + load(x, k * step + column)
+        mean = mean / count
+        variance = zero
+        for k in range(size):
+            away = load(x, k * step + column) - mean
+            variance = fma(away, away, variance)
+        sigma = one(x) / root(variance / count + splat(eps))
+        store(scale, column, sigma)
+        for k in range(size):
+            place = k * step + column
+            store(found, place, (load(x, place) - mean) * sigma)
+
+
+@helper
+def normalise_backward(
+    gradient: Any, step: int, size: int, columns: int, eps: Any, found: Any, scale: Any, flow: Any
+) -> None:  # fmt: skip
+    """Turn the gradient by x̂ into that by x, in place; flow = ⟨∂x, x⟩ of every lane.
+
+    That is ⟨∂x̂, x̂⟩ ε / σ²: LN undoes any scale, but for ε; the sum itself would cancel.
+    """
+    lanes = lane_count(gradient)
+    zero = zeros(gradient, 1)[0]
+    count = splat(scalar(eps, size))
+    for column in range(0, columns, lanes):
+        mean, slope = zero, zero
+        for k in range(size):
+            g = load(gradient, k * step + column)
+            mean = mean + g
+            slope = fma(g, load(found, k * step + column), slope)
+        sigma = load(scale, column)
+        store(flow, column, slope * splat(eps) * sigma * sigma)
+        mean = mean / count * sigma
+        slope = slope / count * sigma
+        for k in range(size):
+            place = k * step + column
+            g = fma(load(gradient, place), sigma, zero - mean)
+            store(gradient, place, fma(load(found, place), zero - slope, g))
