@@ -11,6 +11,7 @@ import numba
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import offset, one, pointer
+from fastweights.ops.fast_weight_rnn.cpu_ahead import dense_ahead
 from fastweights.ops.fast_weight_rnn.cpu_backward_memory import (
     debt_of_later_chunks,
     kept,
@@ -87,7 +88,13 @@ def _gather(
     to_lines(gradient, time * size, count, work, dh, size)
     if t == time - 1:
         return
-    dense(offset(work, layout.packed), offset(block, layout.dz + (t + 1) * state), dh, size)
+    later = offset(block, layout.dz + (t + 1) * state)
+    out = offset(row_start(pointer(tensors.drive_gradient, like), number, time * size), t * size)
+    dense_ahead(
+        offset(work, layout.packed), later, dh, size, query_of(plan, saved, t, 0),
+        offset(saved, plan.standard + t * plan.steps * state), offset(later, -state),
+        offset(gradient, -size), out, time * size, count,
+    )  # fmt: skip
     if plan.flat:
         add_lines(dh, offset(work, layout.owed), one(dh), size)
     pull_later_reads(plan, layout, saved, work, dh, t, length)

@@ -44,16 +44,29 @@ def pack(weight: Any, packed: Any, size: int, transposed: int) -> None:
 @helper
 def dense(packed: Any, x: Any, y: Any, size: int) -> None:
     """y += W x, W packed."""
-    lanes = lane_count(x)
     row = 0
     while row + ROWS <= size:
-        rows = load_rows(zeros(x, ROWS), y, row * lanes, lanes)
-        panel = row * size
-        for j in range(size):
-            rows = add_outer(rows, packed, panel, load(x, j * lanes))
-            panel += ROWS
-        store_rows(rows, y, row * lanes, lanes)
+        dense_panel(packed, x, y, row, size)
         row += ROWS
+    dense_rest(packed, x, y, row, size)
+
+
+@helper
+def dense_panel(packed: Any, x: Any, y: Any, row: int, size: int) -> None:
+    """ROWS rows of `dense`, from `row` on."""
+    lanes = lane_count(x)
+    rows = load_rows(zeros(x, ROWS), y, row * lanes, lanes)
+    panel = row * size
+    for j in range(size):
+        rows = add_outer(rows, packed, panel, load(x, j * lanes))
+        panel += ROWS
+    store_rows(rows, y, row * lanes, lanes)
+
+
+@helper
+def dense_rest(packed: Any, x: Any, y: Any, row: int, size: int) -> None:
+    """The last rows of `dense`, from `row` on: fewer than a panel."""
+    lanes = lane_count(x)
     zero = zeros(x, 1)[0]
     while row < size:
         panel = row * size

@@ -14,7 +14,8 @@ import numba
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import load, offset, pointer, scalar, splat, store
-from fastweights.ops.fast_weight_rnn.cpu_contract import dense, mix, pack, score
+from fastweights.ops.fast_weight_rnn.cpu_ahead import dense_ahead
+from fastweights.ops.fast_weight_rnn.cpu_contract import mix, pack, score
 from fastweights.ops.fast_weight_rnn.cpu_layout import (
     from_lines,
     read_addresses,
@@ -138,37 +139,39 @@ def forward(
                 _close_chunk(plan, saved, t // plan.chunk - 1, decay, rate, panel)
             previous = offset(history, t * state)
             to_lines(offset(drive, t * size), time * size, count, spare, z, size)
+            place = t * plan.steps
+            query = offset(saved, plan.queries + place * state)
+            standard = offset(saved, plan.standard + place * state)
+            new = offset(previous, state)
             if t > 0 or plan.has_hidden:
-                dense(packed, previous, z, size)
-            query = previous
-            if not plan.flat:
-                query = offset(saved, plan.queries + t * plan.steps * state)
-                if plan.preliminary:
-                    first_weight = pointer(tensors.preliminary_norm_weight, eps)
-                    first_bias = pointer(tensors.preliminary_norm_bias, eps)
-                    standard = offset(saved, plan.preliminary_standard + t * state)
-                    scale = offset(saved, plan.preliminary_scale + t * lanes)
-                    normalise(
-                        z, first_weight, first_bias, eps, inverse, plan.use_tanh, standard, scale,
-                        query, size,
-                    )  # fmt: skip
-                else:
-                    activate(z, query, plan.use_tanh, size)
+                dense_ahead(
+                    packed, previous, z, size, query, standard, new,
+                    offset(drive, (t + 1) * size), offset(outputs, t * size), time * size, count,
+                )  # fmt: skip
+            if plan.flat:
+                query = previous
+            elif plan.preliminary:
+                first_weight = pointer(tensors.preliminary_norm_weight, eps)
+                first_bias = pointer(tensors.preliminary_norm_bias, eps)
+                normalise(
+                    z, first_weight, first_bias, eps, inverse, plan.use_tanh,
+                    offset(saved, plan.preliminary_standard + t * state),
+                    offset(saved, plan.preliminary_scale + t * lanes), query, size,
+                )  # fmt: skip
+            else:
+                activate(z, query, plan.use_tanh, size)
             for s in range(plan.steps):
                 _read(plan, saved, work, t, s, query, z, y, decay, rate)
                 query = offset(query, state)
                 if s == plan.steps - 1:
-                    query = offset(previous, state)
+                    query = new
                 if plan.norm:
-                    place = t * plan.steps + s
-                    standard = offset(saved, plan.standard + place * state)
-                    scale = offset(saved, plan.scale + place * lanes)
                     normalise(
-                        y, weight, bias, eps, inverse, plan.use_tanh, standard, scale, query, size
-                    )
+                        y, weight, bias, eps, inverse, plan.use_tanh, offset(standard, s * state),
+                        offset(saved, plan.scale + (place + s) * lanes), query, size,
+                    )  # fmt: skip
                 else:
                     activate(y, query, plan.use_tanh, size)
-            new = offset(previous, state)
             from_lines(new, offset(outputs, t * size), time * size, count, dump, size)
 
 
