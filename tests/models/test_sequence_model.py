@@ -84,6 +84,31 @@ def test_one_hot_encoder_and_classes_are_the_same_model():
     assert encoded.state_dict().keys() == model.state_dict().keys()
 
 
+@pytest.mark.parametrize(
+    ("backbone", "options", "left"),
+    [
+        (nn.LSTM, {}, True),
+        (nn.LSTM, {"padding_idx": 0}, False),
+        (nn.LSTM, {"max_norm": 1.0}, False),
+        (nn.LSTM, {"scale_grad_by_freq": True}, False),
+        (nn.LayerNormGRU, {}, False),
+    ],
+)
+def test_an_embedding_is_left_to_backbones_that_do_better(backbone, options, left):
+    """The model and its gradients are the same, whoever looks the vectors up."""
+    encoder = torch.nn.Embedding(INPUT, 5, **options)
+    model = SequenceModel(encoder, backbone(5, 6), torch.nn.Linear(6, 3)).double()
+    calls = []
+    encoder.register_forward_hook(lambda *_: calls.append(1))
+    logits, _ = model(tokens())
+    assert len(calls) == (0 if left else 1)
+    by_hand = model.head(model.backbone(encoder(tokens()))[0])
+    found, true = (
+        torch.autograd.grad(y.square().sum(), list(model.parameters())) for y in (logits, by_hand)
+    )
+    torch.testing.assert_close((logits, *found), (by_hand, *true))
+
+
 def test_one_hot_follows_the_module():
     encoder = SequenceModel(OneHot(3), nn.LSTM(3, 2), torch.nn.Identity()).double().encoder
     assert encoder(torch.tensor([1])).tolist() == [[0, 1, 0]]

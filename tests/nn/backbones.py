@@ -22,6 +22,8 @@ BACKBONES = {
     "rnn-ln": nn.LayerNormRNN,
     "rnn-ln-tanh": partial(nn.LayerNormRNN, nonlinearity="tanh"),
     "lstm": partial(nn.LSTM, forget_bias=1.0),
+    "lstm-torch": partial(nn.LSTM, backend="torch"),
+    "lstm-reference": partial(nn.LSTM, single_bias=True, backend="reference"),
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": partial(nn.AssociativeLSTM, copies=3),
     "fwm": partial(nn.FWMLSTM, memory_size=4),

@@ -6,7 +6,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fastweights import nn
+from fastweights import nn, ops
+from fastweights.errors import UserError
 from fastweights.oracle.fast_weight_rnn import FastWeightRNN as Oracle
 
 B, T, D, H = 3, 7, 5, 6  # batch, time, input and hidden sizes
@@ -33,17 +34,35 @@ def test_elman_is_torch_nn_rnn(nonlinearity):
     agree(state.hidden, peer_h[0])
 
 
-def test_lstm_is_torch_nn_lstm():
+@pytest.mark.parametrize("backend", ["auto", "cpu", "torch", "reference"])
+def test_lstm_is_torch_nn_lstm(backend):
+    """Same start, same names, and the same results and gradients."""
     torch.manual_seed(3)
-    layer = nn.LSTM(D, H).double()
+    layer = nn.LSTM(D, H, backend=backend).double()
     torch.manual_seed(3)
     peer = torch.nn.LSTM(D, H, batch_first=True).double()
+    if backend == "cpu" and ops.backend.unavailable("lstm", "cpu"):
+        pytest.skip("no kernels here")
+    layer.load_state_dict({f"rnn.{name}": value for name, value in peer.state_dict().items()})
     h, c = torch.randn(2, B, H, dtype=torch.float64)
     y, state = layer(vectors(), nn.LSTMState(h, c))
     peer_y, (peer_h, peer_c) = peer(vectors(), (h[None], c[None]))
     agree(y, peer_y)
     agree(state.hidden, peer_h[0])
     agree(state.cell, peer_c[0])
+    found = torch.autograd.grad((y.square().sum() + state.cell.sum()), list(layer.parameters()))
+    true = torch.autograd.grad((peer_y.square().sum() + peer_c.sum()), list(peer.parameters()))
+    for one, other in zip(found, true, strict=True):
+        agree(one, other)
+
+
+def test_the_lstm_says_what_runs():
+    assert nn.LSTM(D, H, backend="torch").backend_in_use == "torch"
+    assert nn.LSTM(D, H, backend="reference").backend_in_use == "reference"
+    assert nn.LSTM(D, H).backend_in_use in ("cpu", "torch")
+    assert nn.LSTM(D, H).to("meta").backend_in_use == "torch"
+    with pytest.raises(UserError, match="'cpu' cannot run lstm: the tensors are on meta"):
+        assert nn.LSTM(D, H, backend="cpu").to("meta").backend_in_use
 
 
 def test_lstm_forget_bias_reaches_the_forget_gate_alone():

@@ -31,6 +31,13 @@ def test_input(backbone, x):
         refused(lambda: backbone(x.long()), "int64", "float64")
 
 
+def test_embedded(backbone, x):
+    tokens = torch.tensor([[0, 1], [2, 0]])
+    refused(lambda: backbone(nn.Embedded(tokens, torch.zeros(3, 4).double())), "4", "5")
+    refused(lambda: backbone(nn.Embedded(tokens, torch.zeros(3, INPUT))), "float32", "float64")
+    refused(lambda: backbone(nn.Embedded(tokens[:, :0], torch.zeros(3, INPUT))), "[2, 0, 5]")
+
+
 def test_mask(backbone, x):
     inside = torch.ones(3, 9, dtype=torch.bool)
     inside[1, 4] = False
@@ -108,6 +115,7 @@ def test_other_options():
         (lambda: nn.FWMLSTM(5, 6, variant="catbab"), ("catbab", "'catbabi'", "meta_rl")),
         (lambda: nn.FWMLSTM(5, 6, combine="concatenate"), ("concatenate", "'concat'", "product")),
         (lambda: nn.FWMLSTM(5, 6, backend="cpus"), ("cpus", "'cpu'")),
+        (lambda: nn.LSTM(5, 6, backend="torh"), ("torh", "'torch'")),
         (lambda: nn.LinearAttention(5, 6, heads=4), ("6", "4 heads", "multiple")),
         (lambda: nn.LinearAttention(5, 6, heads=0), ("heads", "0")),
         (lambda: nn.LinearAttention(5, 6, key_size=0), ("key_size", "0")),

@@ -30,6 +30,7 @@ for name in sys.argv[1:]:
 LAYERS = [
     "fast-weights-chunked",
     "fast-weights-flat",
+    "lstm",
     "gru-ln",
     "memory",
     "gated-deltanet",

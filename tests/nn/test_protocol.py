@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fastweights import nn
 from fastweights import state as states
 
 relaxed = settings(
@@ -155,6 +156,25 @@ def test_classes_stand_for_one_hot_vectors(backbone):
         for x in (tokens, one_hot)
     ]
     close(*gradients)
+
+
+@pytest.mark.parametrize("words", [3, 40], ids=["few", "many"])
+def test_embedded_is_looked_up_whoever_does_it(backbone, words):
+    """Fewer words than steps or more; what stands in padding is no word."""
+    table = torch.randn(words, backbone.input_size, dtype=torch.float64, requires_grad=True)
+    tokens = torch.tensor([[0, 2, 1, 1], [1, 0, 0, 2], [2, 2, 0, 1]])
+    mask = torch.tensor([[True] * 4, [True] * 2 + [False] * 2, [False] + [True] * 3])
+    inputs = (table, *backbone.parameters())
+    results = []
+    for x in (table[tokens], nn.Embedded(tokens.where(mask, -1), table)):
+        y, state = backbone(x, mask=mask)
+        total = y.square().sum() + sum(part.sum() for part in states.tensors(state))
+        results.append(((y, state), torch.autograd.grad(total, inputs, allow_unused=True)))
+    close(results[1][0], results[0][0])
+    for found, true in zip(results[1][1], results[0][1], strict=True):
+        torch.testing.assert_close(found, true)
+    whole = nn.Embedded(tokens[0], table)
+    close(backbone(whole), backbone(table[tokens[0]]))
 
 
 def test_gradients_reach_every_parameter_the_input_and_the_state(backbone, x):

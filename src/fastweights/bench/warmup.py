@@ -33,6 +33,7 @@ def warmup() -> dict[str, Any]:
         ):
             found.add(_recurrence(dtype, nonlinearity, form, norm))
         found.add(_memory(dtype))
+        found.add(_lstm(dtype))
     backend = "cpu" if found == {"cpu"} else "chunked"
     return {
         "backend": backend,
@@ -71,6 +72,16 @@ def _memory(dtype: torch.dtype) -> str:
     retrieved, memory = ops.delta_memory((keys,), keys, keys[..., 0], queries=(keys,))
     assert retrieved is not None
     (retrieved.sum() + memory.sum()).backward()
+    return found
+
+
+def _lstm(dtype: torch.dtype) -> str:
+    """Run the LSTM; returns the backend that ran."""
+    gates = torch.zeros(2, 3, 4 * HIDDEN, dtype=dtype, requires_grad=True)
+    weight = torch.zeros(4 * HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
+    found = ops.backend.resolve("lstm", "auto", gates)
+    outputs, hidden, cell = ops.lstm(gates, weight)
+    (outputs.sum() + hidden.sum() + cell.sum()).backward()
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -31,3 +33,18 @@ class OneHot(nn.Module):
 
     def extra_repr(self) -> str:
         return str(self.classes)
+
+
+def is_lookup(encoder: nn.Module) -> TypeGuard[nn.Embedding]:
+    """Say whether an encoder does nothing but look rows of its weight up, forward and backward.
+
+    Example:
+        >>> is_lookup(nn.Embedding(3, 4)), is_lookup(nn.Embedding(3, 4, max_norm=1.0))
+        (True, False)
+    """
+    return (
+        type(encoder) is nn.Embedding
+        and encoder.padding_idx is None
+        and encoder.max_norm is None
+        and not (encoder.scale_grad_by_freq or encoder.sparse)
+    )

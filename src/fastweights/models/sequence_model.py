@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.models.encoders import OneHot
+from fastweights.models.encoders import OneHot, is_lookup
 from fastweights.nn.base import Backbone, Trace
+from fastweights.nn.embedded import Embedded
 
 
 class SequenceModel(nn.Module):
@@ -67,11 +68,17 @@ class SequenceModel(nn.Module):
             logits [batch, time, classes] ([batch, classes] if `last_only`) and the state.
         """
         y, state = self.backbone(
-            self.encoder(x), state, mask=mask, read_mask=read_mask, need_state=need_state
+            self._encoded(x), state, mask=mask, read_mask=read_mask, need_state=need_state
         )
         if last_only:
             y = y[..., -1, :] if mask is None else _last_real(y, mask)
         return self.head(y), state
+
+    def _encoded(self, x: Tensor) -> Tensor | Embedded:
+        """Encode the input; a plain embedding is left to backbones that do better than look it up."""
+        if self.backbone.takes_embedded and is_lookup(self.encoder):
+            return Embedded(x, self.encoder.weight)
+        return self.encoder(x)
 
     def step(self, x: Shaped[Tensor, "batch ..."], state: Any = None) -> tuple[Tensor, Any]:
         """Run one time step: x [batch, …], what the encoder takes, to logits [batch, classes]."""

@@ -4,6 +4,7 @@ from fastweights.nn.associative_lstm import AssociativeLSTM, AssociativeLSTMStat
 from fastweights.nn.base import Backbone, HiddenState, Trace
 from fastweights.nn.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.elman_rnn import ElmanRNN
+from fastweights.nn.embedded import Embedded
 from fastweights.nn.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.fast_weight_rnn import FastWeightRNN, FastWeightState
 from fastweights.nn.fwm_lstm import FWMLSTM, FWMLSTMState
@@ -25,6 +26,7 @@ __all__ = [
     "DeltaNet",
     "DeltaNetState",
     "ElmanRNN",
+    "Embedded",
     "FWMLSTMState",
     "FastWeightMemory",
     "FastWeightMemoryState",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn import checks
+from fastweights.nn.embedded import Embedded
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
@@ -62,6 +63,8 @@ class Backbone(nn.Module, ABC):
         state_type: the named tuple of the layer's states.
         takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
             then never makes (`project`).
+        takes_embedded: whether `run` takes an `Embedded` as it is; for other layers `forward` looks
+            its vectors up.
         reads_outside: whether the memory is read outside the recurrence, so that a step need not be
             read (`read_mask`).
     """
@@ -70,6 +73,7 @@ class Backbone(nn.Module, ABC):
     output_size: int
     state_type: ClassVar[type] = HiddenState
     takes_classes: bool = False
+    takes_embedded: bool = False
     reads_outside: bool = False
 
     @abstractmethod
@@ -88,7 +92,7 @@ class Backbone(nn.Module, ABC):
 
     def run_reading(
         self,
-        x: Input,
+        x: Any,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
@@ -111,7 +115,7 @@ class Backbone(nn.Module, ABC):
 
     def forward(
         self,
-        x: Float[Tensor, "*batch time input"] | Integer[Tensor, "*batch time"],
+        x: Float[Tensor, "*batch time input"] | Integer[Tensor, "*batch time"] | Embedded,
         state: Any = None,
         *,
         mask: Bool[Tensor, "*batch time"] | None = None,
@@ -122,7 +126,8 @@ class Backbone(nn.Module, ABC):
 
         Args:
             x: [batch, time, input], or [time, input] for one row (the state keeps a batch of 1);
-                integer classes [batch, time] or [time] if the layer takes them.
+                integer classes [batch, time] or [time] if the layer takes them; or an `Embedded`,
+                classes with the table of their vectors.
             state: as an earlier call returned it; None means zeros.
             mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: what
                 it holds, NaN even, is not looked at, its outputs are 0, and the state stays.
@@ -137,11 +142,12 @@ class Backbone(nn.Module, ABC):
             UserError: for a wrong input size, dtype, device or mask, a state that is not this
                 layer's, or a read_mask where there is no outside read.
         """
-        if x.dim() == (2 if x.is_floating_point() else 1):
+        embedded = isinstance(x, Embedded)
+        steps = x.classes if embedded else x
+        if steps.dim() == (2 if steps.is_floating_point() else 1):
+            row = x._replace(classes=x.classes[None]) if embedded else x[None]
             one, one_read = (None if rows is None else rows[None] for rows in (mask, read_mask))
-            y, state = self.forward(
-                x[None], state, mask=one, read_mask=one_read, need_state=need_state
-            )
+            y, state = self.forward(row, state, mask=one, read_mask=one_read, need_state=need_state)
             return y[0], state
         x = self.check_sequence(x, state, mask, read_mask)
         y, state = self.run_reading(x, state, mask, read_mask, need_state)
@@ -194,20 +200,25 @@ class Backbone(nn.Module, ABC):
 
     def check_sequence(
         self,
-        x: Input,
+        x: Input | Embedded,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None = None,
         read_mask: Bool[Tensor, "batch time"] | None = None,
-    ) -> Input:
-        """Raise `UserError` unless the layer can run these, and return x with its padding zeroed."""
-        checks.check_input(self, x, "batch, time")
-        if read_mask is not None:
-            checks.check_mask("read_mask", read_mask, x)
-        if mask is not None:
-            checks.check_mask("mask", mask, x)
-            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
+    ) -> Any:
+        """Raise `UserError` unless the layer can run these; return x with its padding zeroed, as `run` takes it."""
+        like = x.outline() if isinstance(x, Embedded) else x
+        checks.check_input(self, like, "batch, time")
+        for name, given in (("mask", mask), ("read_mask", read_mask)):
+            if given is not None:
+                checks.check_mask(name, given, like)
         if state is not None:
-            self.check_state(state, x.shape[0])
+            self.check_state(state, like.shape[0])
+        if isinstance(x, Embedded):
+            if mask is not None:
+                x = x._replace(classes=x.classes.masked_fill(~mask, 0))
+            return x if self.takes_embedded else x.vectors()
+        if mask is not None:
+            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
         return x
 
     def check_state(self, state: Any, batch: int) -> None:

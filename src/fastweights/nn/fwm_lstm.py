@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fastweights.nn.base import Backbone, Input, StepInput, Trace
 from fastweights.nn.checks import check_sizes
+from fastweights.nn.embedded import Embedded
 from fastweights.nn.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.lstm import LSTM, LSTMState
 
@@ -61,6 +62,8 @@ class FWMLSTM(Backbone):
     """
 
     state_type = FWMLSTMState
+    takes_classes = True
+    takes_embedded = True
     reads_outside = True
 
     def __init__(
@@ -108,7 +111,7 @@ class FWMLSTM(Backbone):
 
     def run(
         self,
-        x: Input,
+        x: Input | Embedded,
         state: FWMLSTMState | None,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
@@ -117,7 +120,7 @@ class FWMLSTM(Backbone):
 
     def run_reading(
         self,
-        x: Input,
+        x: Input | Embedded,
         state: FWMLSTMState | None,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,

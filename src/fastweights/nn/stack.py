@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.nn.base import Backbone, Input, StepInput, Trace
+from fastweights.nn.embedded import Embedded
 
 
 class Stack(Backbone):
@@ -46,6 +47,7 @@ class Stack(Backbone):
         self.input_size = self._backbones()[0].input_size
         self.output_size = self._backbones()[-1].output_size
         self.takes_classes = self._backbones()[0].takes_classes
+        self.takes_embedded = self._backbones()[0].takes_embedded
         self.reads_outside = self._backbones()[-1].reads_outside
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -65,7 +67,7 @@ class Stack(Backbone):
 
     def run(
         self,
-        x: Input,
+        x: Input | Embedded,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
@@ -74,18 +76,19 @@ class Stack(Backbone):
 
     def run_reading(
         self,
-        x: Input,
+        x: Input | Embedded,
         state: Any,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
         *below, last = zip(self._backbones(), self._states(state), strict=True)
+        y: Any = x
         after = []
         for layer, before in below:
-            x, part = layer.run(x, before, mask, need_state)
+            y, part = layer.run(y, before, mask, need_state)
             after.append(part)
-        y, part = last[0].run_reading(x, last[1], mask, read_mask, need_state)
+        y, part = last[0].run_reading(y, last[1], mask, read_mask, need_state)
         return y, (*after, part)
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
