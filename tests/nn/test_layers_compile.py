@@ -30,7 +30,6 @@ for name in sys.argv[1:]:
 LAYERS = [
     "fast-weights-chunked",
     "fast-weights-flat",
-    "lstm",
     "gru-ln",
     "memory",
     "gated-deltanet",

@@ -12,7 +12,7 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
     """Lay out the rows of one benchmark.
 
     Args:
-        rows: as `fast_weight_rnn.run` or `imports.run` returns them.
+        rows: as the `run` of a benchmark returns them.
 
     Returns:
         column names, and for each row as many strings; "–" where there is nothing to say, "refused" for a variant whose

@@ -11,7 +11,7 @@ import tyro
 from fastweights.cli.console import json_text, print_json, print_table, say
 from fastweights.errors import UserError, unknown
 
-NAMES = ("fast-weight-rnn", "import")
+NAMES = ("fast-weight-rnn", "lstm", "import")
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,18 @@ class Bench:
     """Time the library against named peers and the machine's own limit, in one run.
 
     `fast-weight-rnn`: the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.
+    `lstm`: the LSTM on fused kernels against `torch.nn.LSTM`, alone and in a whole training step.
     `import`: what `import fastweights` adds to `import torch`.
     """
 
     name: tyro.conf.Positional[str] = "fast-weight-rnn"
-    """Which benchmark: fast-weight-rnn or import."""
+    """Which benchmark: fast-weight-rnn, lstm or import."""
     threads: int = 1
     """Threads for every variant."""
     repeats: int | None = None
     """Interleaved repeats; medians are reported [default: 7, or 5 for import]."""
     compile: bool = False
-    """Time torch.compile of the attention form too (it compiles for half a minute a shape)."""
+    """Time torch.compile of the attention form too, in fast-weight-rnn (it compiles for half a minute a shape)."""
     out: Path | None = None
     """Write the rows and the machine to this JSON file too."""
     json: bool = False
@@ -60,9 +61,14 @@ class Bench:
 
         if self.name == "import":
             return bench.imports.run(self.repeats or 5)
-        return bench.fast_weight_rnn.run(
-            threads=self.threads, repeats=self.repeats or 7, compile=self.compile, progress=say
-        )
+        options: dict[str, Any] = {
+            "threads": self.threads,
+            "repeats": self.repeats or 7,
+            "progress": say,
+        }
+        if self.name == "lstm":
+            return bench.lstm.run(**options)
+        return bench.fast_weight_rnn.run(compile=self.compile, **options)
 
 
 def _machine(rows: list[dict[str, Any]]) -> str | None:

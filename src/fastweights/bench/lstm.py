@@ -1,0 +1,158 @@
+"""`nn.LSTM` on the fused kernels beside `torch.nn.LSTM`: given vectors, given words, and in a whole training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from fastweights import ops
+from fastweights.bench import agreement, machine, timing
+from fastweights.bench.fast_weight_rnn import Shape
+from fastweights.bench.measure import Note, measure
+from fastweights.errors import UserError
+from fastweights.models import SequenceModel
+from fastweights.nn import LSTM, Embedded
+
+WORDS = 180  # of catbAbI, from which batches of 200 steps are drawn
+SHAPES = tuple(Shape(batch, 200, 256) for batch in (16, 32, 64))
+GOALS = {"step": Note(goals={"torch": 1.3})}
+BACKENDS = {"fused": "cpu", "torch": "torch"}
+
+
+def products(shape: Shape, projected: int) -> int:
+    """Count the floating-point operations of the matrix products, forward and backward.
+
+    W_hh h at every step and W_ih x of `projected` vectors, 2 · 4H · H each, and twice that backward.
+
+    Example:
+        >>> products(Shape(batch=2, time=5, hidden=3), projected=10)
+        4320
+    """
+    return 3 * 8 * shape.hidden**2 * (shape.batch * shape.time + projected)
+
+
+def vectors(shape: Shape) -> dict[str, agreement.Variant]:
+    """Build a forward and backward pass of the layer over vectors, for each backend."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(*shape, generator=generator).requires_grad_()
+    return _both_ways(shape, lambda: x, x, generator)
+
+
+def words(shape: Shape) -> dict[str, agreement.Variant]:
+    """Build a forward and backward pass of the layer over words of a table, for each backend."""
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(WORDS, shape.hidden, generator=generator).requires_grad_()
+    chosen = torch.randint(WORDS, (shape.batch, shape.time), generator=generator)
+    return _both_ways(shape, lambda: Embedded(chosen, table), table, generator)
+
+
+def _both_ways(
+    shape: Shape, x: Callable[[], Any], leaf: Tensor, generator: torch.Generator
+) -> dict[str, agreement.Variant]:
+    given = torch.randn(*shape, generator=generator)
+
+    def variant(backend: str) -> agreement.Variant:
+        torch.manual_seed(0)
+        layer = LSTM(shape.hidden, shape.hidden, backend=backend)
+        inputs = (leaf, *layer.parameters())
+
+        def call() -> tuple[Tensor, ...]:
+            outputs, _ = layer(x())
+            return outputs, *torch.autograd.grad(outputs, inputs, given)
+
+        return call
+
+    return {name: variant(backend) for name, backend in BACKENDS.items()}
+
+
+def step(shape: Shape) -> dict[str, agreement.Variant]:
+    """Build a training step for each backend: embedding, LSTM, head, cross-entropy, Adam.
+
+    Each returns the loss and the gradients that it stepped by.
+    """
+    generator = torch.Generator().manual_seed(0)
+    size = (shape.batch, shape.time)
+    inputs, targets = (torch.randint(WORDS, size, generator=generator) for _ in range(2))
+
+    def variant(backend: str) -> agreement.Variant:
+        torch.manual_seed(0)
+        model = SequenceModel(
+            nn.Embedding(WORDS, shape.hidden),
+            LSTM(shape.hidden, shape.hidden, backend=backend),
+            nn.Linear(shape.hidden, WORDS),
+        )
+        parameters = list(model.parameters())
+        optimiser = torch.optim.Adam(parameters)
+
+        def call() -> tuple[Tensor, ...]:
+            logits, _ = model(inputs, need_state=False)
+            loss = cross_entropy(logits.flatten(0, 1), targets.flatten())
+            gradients = torch.autograd.grad(loss, parameters)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            optimiser.step()
+            return loss, *gradients
+
+        return call
+
+    return {name: variant(backend) for name, backend in BACKENDS.items()}
+
+
+CASES: Mapping[str, Callable[[Shape], dict[str, agreement.Variant]]] = {
+    "vectors": vectors,
+    "words": words,
+    "step": step,
+}
+
+
+def run(
+    shapes: Sequence[tuple[int, int, int]] = SHAPES,
+    *,
+    threads: int = 1,
+    repeats: int = 7,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Measure every case at every shape, forward and backward, float32, input size H.
+
+    Args:
+        shapes: (batch, time, hidden) each.
+        threads: threads of torch and of the fused op.
+        repeats: rounds of measurement; both variants are measured once in each.
+        progress: called with a line before each measurement.
+
+    Returns:
+        A row for each case of each shape: `kind`, `batch`, `time`, `hidden`, and what `measure` says of it. Of a
+        training step, head and optimiser are not counted as work, so its share of the peak is a lower bound.
+
+    Raises:
+        UserError: if the fused op cannot run here, or for sizes, threads or repeats below 1.
+    """
+    chosen = [Shape(*shape) for shape in shapes]
+    for shape in chosen:
+        if min(shape) < 1:
+            raise UserError(f"batch, time and hidden size must be at least 1, not {tuple(shape)}")
+        ops.backend.resolve("lstm", "cpu", torch.empty(shape.hidden))
+    rows = []
+    with timing.quiet(threads):
+        here = machine.describe(threads)
+        for shape in chosen:
+            steps = shape.batch * shape.time
+            for kind, build in CASES.items():
+                if progress:
+                    progress(f"{shape}, {kind}: forward and backward")
+                row = measure(
+                    f"{shape} {kind}",
+                    build(shape),
+                    {},
+                    here,
+                    truth="torch",
+                    flops=products(shape, steps if kind == "vectors" else min(WORDS, steps)),
+                    note=GOALS.get(kind, Note()),
+                    repeats=repeats,
+                )
+                rows.append({"benchmark": "lstm", "kind": kind, **shape._asdict(), **row})
+    return rows
