@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import weakref
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 LARGE = 1 << 20  # bytes; what is smaller the allocator keeps by itself
-KEPT = 4
+KEPT = 8
 
-_free: dict[int, Tensor] = {}  # single operations on a dict are atomic, also inside a finalizer
+# Single operations on a dict are atomic, also in the callback of a weak reference.
+_free: dict[int, Tensor] = {}
+_lent: dict[int, tuple[weakref.ref[Any], Tensor]] = {}
 
 
 def take(size: int, like: Tensor) -> Tensor:
@@ -26,8 +31,22 @@ def take(size: int, like: Tensor) -> Tensor:
     if buffer is None:
         buffer = torch.empty(size, dtype=like.dtype)
     owner = buffer.numpy()[:size]
-    weakref.finalize(owner, _give, buffer).atexit = False
+    lent = weakref.ref(owner, _give)
+    _lent[id(lent)] = lent, buffer
     return torch.from_numpy(owner)
+
+
+def empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Return an uninitialised tensor of this shape, its memory used again likewise.
+
+    Example:
+        >>> empty((2, 3), torch.zeros(1)).shape
+        torch.Size([2, 3])
+    """
+    size = math.prod(shape)
+    if size * like.element_size() < LARGE:
+        return like.new_empty(shape)
+    return take(size, like).view(shape)
 
 
 def _find(size: int, dtype: torch.dtype) -> Tensor | None:
@@ -38,7 +57,8 @@ def _find(size: int, dtype: torch.dtype) -> Tensor | None:
     return None
 
 
-def _give(buffer: Tensor) -> None:
+def _give(lent: weakref.ref[Any]) -> None:
+    _, buffer = _lent.pop(id(lent))
     _free[id(buffer)] = buffer
     while len(_free) > KEPT:
         _free.pop(next(iter(_free)), None)

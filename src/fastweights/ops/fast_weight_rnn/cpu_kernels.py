@@ -1,7 +1,7 @@
 """Everything that needs Numba to be imported, under one roof that is entered late."""
 
 from fastweights.kernels.isa import host
-from fastweights.kernels.record import constant, pack_integers
+from fastweights.kernels.record import pack_integers
 from fastweights.ops.fast_weight_rnn.cpu_backward import backward, backward_parallel
 from fastweights.ops.fast_weight_rnn.cpu_forward import forward, forward_parallel
 from fastweights.ops.fast_weight_rnn.cpu_reduce import reduce
@@ -9,7 +9,6 @@ from fastweights.ops.fast_weight_rnn.cpu_reduce import reduce
 __all__ = [
     "backward",
     "backward_parallel",
-    "constant",
     "forward",
     "forward_parallel",
     "host",

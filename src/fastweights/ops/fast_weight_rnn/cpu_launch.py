@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from fastweights.kernels import threads
 from fastweights.ops.fast_weight_rnn.cpu_plan import (
     Addresses,
     Plan,
+    Size,
+    lay_out,
     make_backward_plan,
-    make_plan,
 )
 
 Given = tuple[bool, bool, bool, bool]  # norm, preliminary norm, h(0), A(0)
@@ -25,24 +26,24 @@ REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def plan_of(
-    drive: Tensor,
+    shape: Sequence[Size],
+    dtype: torch.dtype,
     given: Given,
     steps: int,
     use_tanh: bool,
     flat: bool,
-    chunk: int,
-    make: Callable[..., Plan] = make_plan,
+    chunk: Size,
 ) -> Plan:
-    """Lay out a call; see `Plan`. Symbolic sizes need a `make` that does not remember its results."""
+    """Lay out a call on data of a shape, its sizes known or symbolic; see `Plan`."""
     isa = _kernels().host()
     norm, preliminary, has_hidden, has_memory = given
-    batch, time, size = drive.shape
-    return make(
+    batch, time, size = shape
+    return lay_out(
         batch,
         time,
         size,
         steps=steps,
-        lanes=isa.vector_bytes // drive.element_size(),
+        lanes=isa.vector_bytes // dtype.itemsize,
         rows=isa.pair,
         chunk=min(chunk, time),
         flat=flat,
@@ -52,6 +53,36 @@ def plan_of(
         has_hidden=has_hidden,
         has_memory=has_memory,
     )
+
+
+class Call(NamedTuple):
+    """What calls of the same sizes and options share, so that it is made once.
+
+    Attributes:
+        plan: their layout.
+        record: the plan in memory, and its address.
+        real: makes the kernels' real numbers.
+        inverse: 1 / H.
+    """
+
+    plan: Plan
+    record: tuple[Any, int]
+    real: Callable[[float], Any]
+    inverse: Any
+
+
+@lru_cache(maxsize=256)
+def _call(*sizes_and_options: Any) -> Call:
+    plan = plan_of(*sizes_and_options)
+    real = REALS[sizes_and_options[1]]
+    return Call(plan, _kernels().pack_integers(plan), real, real(1 / plan.hidden))
+
+
+@lru_cache(maxsize=256)
+def _scratch_of(plan: Plan, wants_scalars: bool, workers: int) -> tuple[tuple[Any, int], int]:
+    """The layout of a backward's scratch in memory, with its address, and the scalars in all."""
+    layout, size = make_backward_plan(plan, wants_scalars, workers)
+    return _kernels().pack_integers(layout), size
 
 
 @cache
@@ -104,39 +135,40 @@ def run_forward(
         hidden is not None,
         memory is not None,
     )
-    plan = plan_of(drive, given, steps, use_tanh, flat, chunk)
-    outputs = torch.empty_like(drive)
+    plan, record, real, inverse = _call(
+        drive.shape, drive.dtype, given, steps, use_tanh, flat, chunk
+    )
+    outputs = memory_pool.empty(drive.shape, drive)
     saved = memory_pool.take(plan.blocks * plan.saved_stride, drive)
     workers = threads.count(plan.blocks)
     scratch = memory_pool.take(workers * plan.forward_stride, drive)
     addresses = Addresses(
-        recurrent_weight=recurrent_weight.data_ptr(),
-        norm_weight=_address(norm_weight),
-        norm_bias=_address(norm_bias),
-        preliminary_norm_weight=_address(first_weight),
-        preliminary_norm_bias=_address(first_bias),
-        hidden=_address(hidden),
-        memory=_address(memory),
-        saved=saved.data_ptr(),
-        scratch=scratch.data_ptr(),
-        drive=drive.data_ptr(),
-        outputs=outputs.data_ptr(),
+        recurrent_weight.data_ptr(),
+        _address(norm_weight),
+        _address(norm_bias),
+        _address(first_weight),
+        _address(first_bias),
+        _address(hidden),
+        _address(memory),
+        saved.data_ptr(),
+        scratch.data_ptr(),
+        drive.data_ptr(),
+        outputs.data_ptr(),
     )
-    fixed, plan_at = kernels.constant(plan)
-    integers, addresses_at = kernels.pack_integers(addresses)
-    real = REALS[drive.dtype]
+    integers = kernels.pack_integers(addresses)
+    starts = (record[1], integers[1])
     numbers = (
         real(_number(decay, decay_value)),
         real(_number(rate, rate_value)),
         real(norm_eps),
-        real(1 / plan.hidden),
+        inverse,
     )
     if workers == 1:
-        kernels.forward(plan_at, addresses_at, 0, 1, *numbers)
+        kernels.forward(*starts, 0, 1, *numbers)
     else:
         with threads.parallel(workers):
-            kernels.forward_parallel(plan_at, addresses_at, workers, *numbers)
-    del fixed, integers  # kept until here: the kernels read them
+            kernels.forward_parallel(*starts, workers, *numbers)
+    del record, integers  # kept until here: the kernels read them
     return outputs, saved
 
 
@@ -164,11 +196,13 @@ def run_backward(
     recurrent_weight = recurrent_weight.contiguous()
     norm_weight, first_weight = _packed(norm_weight), _packed(preliminary_norm_weight)
     given = (norm_weight is not None, first_weight is not None, has_hidden, has_memory)
-    plan = plan_of(gradient, given, steps, use_tanh, flat, chunk)
+    plan, record, real, inverse = _call(
+        gradient.shape, gradient.dtype, given, steps, use_tanh, flat, chunk
+    )
     workers = threads.count(plan.blocks)
-    layout, size = make_backward_plan(plan, wants_scalars, workers)
+    layout, size = _scratch_of(plan, wants_scalars, workers)
     scratch = memory_pool.take(size, gradient)
-    results = empty_gradients(gradient, given, wants_scalars)
+    results = empty_gradients(gradient, given, wants_scalars, memory_pool.empty)
     addresses = Addresses(
         recurrent_weight.data_ptr(),
         _address(norm_weight),
@@ -184,12 +218,8 @@ def run_backward(
         gradient.data_ptr(),
         *map(_address, results),
     )
-    fixed, plan_at = kernels.constant(plan)
-    more, layout_at = kernels.constant(layout)
-    integers, addresses_at = kernels.pack_integers(addresses)
-    starts = (plan_at, layout_at, addresses_at)
-    real = REALS[gradient.dtype]
-    inverse = real(1 / plan.hidden)
+    integers = kernels.pack_integers(addresses)
+    starts = (record[1], layout[1], integers[1])
     numbers = (real(_number(decay, decay_value)), real(_number(rate, rate_value)), inverse)
     if workers == 1:
         kernels.backward(*starts, 0, 1, *numbers)
@@ -197,30 +227,35 @@ def run_backward(
     else:
         with threads.parallel(workers):
             kernels.backward_parallel(*starts, workers, *numbers)
-    del fixed, more, integers
+    del record, layout, integers
     return results
+
+
+def _new(shape: Sequence[Size], like: Tensor) -> Tensor:
+    return like.new_empty(shape)
 
 
 def empty_gradients(
     gradient: Tensor,
     given: Given,
     wants_scalars: bool,
+    empty: Callable[[Sequence[Size], Tensor], Tensor] = _new,
 ) -> tuple[Tensor | None, ...]:
     """Allocate the gradients of drive, W, gain, bias, preliminary gain and bias, h(0), A(0) and (λ, η), in this order.
 
-    `Addresses` ends with the same.
+    `Addresses` ends with the same. The large ones are made by `empty`.
     """
     norm, preliminary, has_hidden, has_memory = given
     batch, _, size = gradient.shape
     new = gradient.new_empty
     return (
-        new(gradient.shape),
+        empty(gradient.shape, gradient),
         new(size, size),
         new(size) if norm else None,
         new(size) if norm else None,
         new(size) if preliminary else None,
         new(size) if preliminary else None,
         new(batch, size) if has_hidden else None,
-        new(batch, size, size) if has_memory else None,
+        empty((batch, size, size), gradient) if has_memory else None,
         new(2) if wants_scalars else None,
     )

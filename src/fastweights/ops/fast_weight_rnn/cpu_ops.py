@@ -20,7 +20,6 @@ from fastweights.ops.fast_weight_rnn.cpu_launch import (
     run_backward,
     run_forward,
 )
-from fastweights.ops.fast_weight_rnn.cpu_plan import lay_out
 
 _SCALARS = "Tensor? decay, Tensor? rate, float decay_value, float rate_value"
 _FORWARD = (
@@ -60,7 +59,7 @@ backward_op = torch.library.custom_op(
 def _(drive: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
     _, gain, _, first_gain, _, hidden, memory, *_, steps, use_tanh, flat, _, chunk = arguments
     given = (gain is not None, first_gain is not None, hidden is not None, memory is not None)
-    plan = plan_of(drive, given, steps, use_tanh, flat, chunk, lay_out)
+    plan = plan_of(drive.shape, drive.dtype, given, steps, use_tanh, flat, chunk)
     return drive.new_empty(drive.shape), drive.new_empty(plan.blocks * plan.saved_stride)
 
 

@@ -5,7 +5,6 @@ Offsets and strides count scalars. A line is one vector: one scalar of every bat
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 # States whose debts are added up together, so that each later read is fetched once for all.
@@ -167,9 +166,6 @@ def lay_out(
     )
 
 
-make_plan = lru_cache(maxsize=256)(lay_out)
-
-
 def _round_up(size: Size, multiple: Size) -> Size:
     return -(-size // multiple) * multiple
 
@@ -233,7 +229,6 @@ def _offsets(sizes: dict[str, Size], start: int = 0) -> tuple[dict[str, Size], S
     return offsets, start
 
 
-@lru_cache(maxsize=256)
 def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[BackwardPlan, int]:
     """Lay out the scratch of a backward; returns the layout and the scalars in all."""
     lanes = plan.lanes
