@@ -42,9 +42,18 @@ def _compile(dtype: torch.dtype, parallel: bool) -> None:
         cpu_kernels.backward.prepare(0, 0, 0, 0, 0, eps)
 
 
-def pick_chunk(time: int, keys: int, *, empty: bool) -> int:
-    """Return the steps between makings of F, for keys that many features long, from an empty memory or not."""
-    return min(time, 64)
+def pick_chunk(time: int, keys: int, *, empty: bool, owing: bool) -> int:
+    """Return the steps between makings of F (measured).
+
+    Args:
+        time: steps in all.
+        keys: features of a key, of which reading F costs as many operations for each value.
+        empty: whether F is zero at the start: then a single chunk never reads it, and longer ones pay.
+        owing: whether F at the start has a gradient, which is made for each step of the first chunk.
+    """
+    whole = keys // 2 if empty else 0 if owing else keys // 4
+    chunk = 32 if keys <= 64 else 64
+    return time if time <= max(whole, chunk) else chunk
 
 
 def run(
@@ -84,7 +93,8 @@ def run(
             outer = keys[0]
     if chunk is None:
         size = inner.shape[2] * (1 if outer is None else outer.shape[2])
-        chunk = pick_chunk(values.shape[1], size, empty=memory is None)
+        owing = memory is not None and memory.requires_grad
+        chunk = pick_chunk(values.shape[1], size, empty=memory is None, owing=owing)
     given = Given(outer, inner, values, strength, chain, query, memory, gate, real, read_mask)
     options = Options(rule == "delta", clamp, head, read_norm, chunk)
     retrieved, final = fused_memory(given, options, norm_eps)

@@ -48,26 +48,77 @@ def fade(plan: Any, work: Any, count: int, columns: int) -> None:
 
 
 @helper
-def score(plan: Any, work: Any, outer: Any, inner: Any, step: int, rows: int, columns: int) -> None:
-    """⟨q_t, k_i⟩ in its factors, for a block of queries and the first `rows` steps."""
+def stairs(
+    plan: Any, left: Any, row_step: int, step: int, right: Any, right_step: int, depth: int, out: Any,
+    early: int, rows: int, columns: int,
+) -> None:  # fmt: skip
+    """out = L R for the steps that lanes see: the first unit of lanes sees `early` rows, the second all of them."""
+    unit, width = plan.unit, plan.width
+    product(left, row_step, step, right, right_step, depth, out, width, early, columns, 0)
+    if early < rows:
+        product(
+            offset(left, early * row_step), row_step, step, offset(right, unit), right_step, depth,
+            offset(out, early * width + unit), width, rows - early, columns - unit, 0,
+        )  # fmt: skip
+
+
+@helper
+def gathered(
+    plan: Any, left: Any, left_step: int, weights: Any, early: int, depth: int, out: Any, rows: int,
+    columns: int,
+) -> None:  # fmt: skip
+    """out += Σ_i left_i weights_i over the steps that lanes see, `left_i` lying by step."""
+    unit, width = plan.unit, plan.width
+    shallow = min(early, depth)
+    product(left, 1, left_step, weights, width, shallow, out, width, rows, columns, 1)
+    if shallow < depth:
+        product(
+            offset(left, early * left_step), 1, left_step, offset(weights, early * width + unit),
+            width, depth - early, offset(out, unit), width, rows, columns - unit, 1,
+        )  # fmt: skip
+
+
+@helper
+def pushed(
+    plan: Any, weights: Any, right: Any, right_step: int, many: int, out: Any, early: int, rows: int
+) -> None:  # fmt: skip
+    """out_i += Σ_t weights_it right_t over the lanes t that see step i; both by step."""
+    unit, width = plan.unit, plan.width
+    product(weights, width, 1, right, right_step, many, out, right_step, early, right_step, 1)
+    if early < rows:
+        product(
+            offset(weights, early * width + unit), width, 1, offset(right, unit * right_step),
+            right_step, many - unit, offset(out, early * right_step), right_step, rows - early,
+            right_step, 1,
+        )  # fmt: skip
+
+
+@helper
+def score(
+    plan: Any, work: Any, outer: Any, inner: Any, step: int, early: int, rows: int, columns: int
+) -> None:  # fmt: skip
+    """⟨q_t, k_i⟩ in its factors, for a block of queries and the steps that they see."""
     time = plan.time_pad
     if plan.outer:
-        product(
-            offset(work, plan.outer_lines), 1, time, outer, step, plan.outer,
-            offset(work, plan.outer_scores), plan.width, rows, columns, 0,
+        stairs(
+            plan, offset(work, plan.outer_lines), 1, time, outer, step, plan.outer,
+            offset(work, plan.outer_scores), early, rows, columns,
         )  # fmt: skip
-    product(
-        offset(work, plan.inner_lines), 1, time, inner, step, plan.inner,
-        offset(work, plan.inner_scores), plan.width, rows, columns, 0,
+    stairs(
+        plan, offset(work, plan.inner_lines), 1, time, inner, step, plan.inner,
+        offset(work, plan.inner_scores), early, rows, columns,
     )  # fmt: skip
 
 
 @helper
-def weigh(plan: Any, work: Any, first: int, rows: int, columns: int, faded: int) -> None:
+def weigh(
+    plan: Any, work: Any, first: int, early: int, rows: int, columns: int, faded: int
+) -> None:  # fmt: skip
     """weights = scores, times G where `faded`, for steps first <= i < rows."""
     lanes = lane_count(work)
     for i in range(first, rows):
-        for k in range(i * plan.width, i * plan.width + columns, lanes):
+        start = 0 if i < early else plan.unit
+        for k in range(i * plan.width + start, i * plan.width + columns, lanes):
             weight = load(work, plan.inner_scores + k)
             if plan.outer:
                 weight = weight * load(work, plan.outer_scores + k)
@@ -77,22 +128,24 @@ def weigh(plan: Any, work: Any, first: int, rows: int, columns: int, faded: int)
 
 
 @helper
-def attend(plan: Any, work: Any, depth: int, columns: int) -> None:
+def attend(plan: Any, work: Any, early: int, depth: int, columns: int) -> None:
     """result += Σ_{i < depth} w_i weights_i."""
-    product(
-        offset(work, plan.written), 1, plan.value_pad, offset(work, plan.weights), plan.width, depth,
-        offset(work, plan.result_lines), plan.width, plan.value_pad, columns, 1,
+    gathered(
+        plan, offset(work, plan.written), plan.value_pad, offset(work, plan.weights), early, depth,
+        offset(work, plan.result_lines), plan.value_pad, columns,
     )  # fmt: skip
 
 
 @helper
 def spread(
     plan: Any, layout: Any, work: Any, memory: Any, occupied: int, wants_memory: int, outer: Any,
-    inner: Any, step: int, outer_steps: Any, inner_steps: Any, many: int, depth: int, rows: int,
+    inner: Any, step: int, outer_steps: Any, inner_steps: Any, many: int, depth: int, early: int,
+    rows: int,
 ) -> None:  # fmt: skip
     """From the gradient of what a block found to those of queries, keys, w, g and F₀.
 
-    `many` lanes, and `depth` steps that they see, `rows` in whole tiles; scores and coefficients are the block's.
+    `many` lanes see `depth` steps, `rows` in whole units, of which the first unit of lanes sees `early`; scores and
+    coefficients are the block's.
     """
     width, value = plan.width, plan.value_pad
     columns = padded(plan, many)
@@ -121,45 +174,37 @@ def spread(
             plan, sums, scalar(at(work, 0), 1), 1, sums, outer_steps, inner_steps, gradient_steps,
             start, many, offset(work, plan.scaled),
         )  # fmt: skip
-    owed = offset(work, layout.owed)
-    product(
-        offset(work, plan.written), value, 1, gradient, width, plan.value, owed, width, rows,
-        columns, 0,
+    written = offset(work, plan.written)
+    stairs(
+        plan, written, value, 1, gradient, width, plan.value, offset(work, layout.owed), early, rows,
+        columns,
     )  # fmt: skip
     if layout.wants_gate:
-        _cross(plan, layout, work, through, depth, columns)
-    _weigh_backward(plan, layout, work, rows, columns)
-    product(
-        offset(work, plan.weights), width, 1, gradient_steps, value, many,
-        offset(work, layout.written_gradient), value, rows, value, 1,
-    )  # fmt: skip
+        _cross(plan, layout, work, through, early, depth, columns)
+    _weigh_backward(plan, layout, work, early, rows, columns)
+    weights = offset(work, plan.weights)
+    target = offset(work, layout.written_gradient)
+    pushed(plan, weights, gradient_steps, value, many, target, early, rows)
     if plan.outer:
-        scores = offset(work, plan.outer_scores)
-        product(
-            scores, width, 1, outer_steps, plan.outer_pad, many,
-            offset(work, layout.outer_steps_gradient), plan.outer_pad, rows, plan.outer_pad, 1,
-        )  # fmt: skip
-        product(
-            offset(work, plan.outer_steps), 1, plan.outer_pad, scores, width, depth, outer_gradient,
-            width, plan.outer_pad, columns, 1,
-        )  # fmt: skip
-    scores = offset(work, plan.inner_scores)
-    product(
-        scores, width, 1, inner_steps, plan.inner_pad, many,
-        offset(work, layout.inner_steps_gradient), plan.inner_pad, rows, plan.inner_pad, 1,
-    )  # fmt: skip
-    product(
-        offset(work, plan.inner_steps), 1, plan.inner_pad, scores, width, depth, inner_gradient,
-        width, plan.inner_pad, columns, 1,
-    )  # fmt: skip
+        scores, pad = offset(work, plan.outer_scores), plan.outer_pad
+        keys, target = offset(work, plan.outer_steps), offset(work, layout.outer_steps_gradient)
+        pushed(plan, scores, outer_steps, pad, many, target, early, rows)
+        gathered(plan, keys, pad, scores, early, depth, outer_gradient, pad, columns)
+    scores, pad = offset(work, plan.inner_scores), plan.inner_pad
+    keys, target = offset(work, plan.inner_steps), offset(work, layout.inner_steps_gradient)
+    pushed(plan, scores, inner_steps, pad, many, target, early, rows)
+    gathered(plan, keys, pad, scores, early, depth, inner_gradient, pad, columns)
 
 
 @helper
-def _weigh_backward(plan: Any, layout: Any, work: Any, rows: int, columns: int) -> None:
+def _weigh_backward(
+    plan: Any, layout: Any, work: Any, early: int, rows: int, columns: int
+) -> None:  # fmt: skip
     """The weights, and in place of the scores of each factor their gradients."""
     lanes = lane_count(work)
     for i in range(rows):
-        for k in range(i * plan.width, i * plan.width + columns, lanes):
+        start = 0 if i < early else plan.unit
+        for k in range(i * plan.width + start, i * plan.width + columns, lanes):
             coefficient = load(work, plan.coefficients + k)
             inner = load(work, plan.inner_scores + k)
             owed = load(work, layout.owed + k) * coefficient
@@ -174,12 +219,14 @@ def _weigh_backward(plan: Any, layout: Any, work: Any, rows: int, columns: int) 
 
 
 @helper
-def _cross(plan: Any, layout: Any, work: Any, through: Any, depth: int, columns: int) -> None:
+def _cross(
+    plan: Any, layout: Any, work: Any, through: Any, early: int, depth: int, columns: int
+) -> None:  # fmt: skip
     """∂g_i += what flows from before step i to after it: Σ_t G_ti Σ_{j < i} G_{i-1, j} ∂(score_tj) score_tj."""
     lanes = lane_count(work)
     for column in range(0, columns, lanes):
         flow = load(through, column)
-        for i in range(depth):
+        for i in range(depth if column >= plan.unit else min(early, depth)):
             k = i * plan.width + column
             lines = layout.gate_lines + i * lanes
             coefficient = load(work, plan.coefficients + k)

@@ -52,6 +52,12 @@ def open_block(plan: Any, work: Any, asked: Any, many: int) -> int:
 
 
 @helper
+def early_depth(plan: Any, asked: Any, many: int) -> int:
+    """How many steps the first unit of lanes sees."""
+    return int(at(asked, min(many, plan.unit) - 1)) + 1
+
+
+@helper
 def load_query(
     plan: Any, saved: Any, work: Any, chunk: int, block: int, read: int, asked: Any, many: int,
     chain: Any, query: Any,
@@ -92,7 +98,7 @@ def read_chunk(
         columns = padded(plan, lanes)
         asked = offset(work, plan.asked + b)
         depth = open_block(plan, work, asked, lanes)
-        rows = padded(plan, depth)
+        early, rows = padded(plan, early_depth(plan, asked, lanes)), padded(plan, depth)
         for read in range(plan.reads):
             outer = load_query(
                 plan, saved, work, chunk, block, read, asked, lanes, chain, query
@@ -102,9 +108,9 @@ def read_chunk(
                 scale_lines(result, width, value, columns, offset(work, plan.start))
             else:
                 clear(result, value * width)
-            score(plan, work, outer, inner, width, rows, columns)
-            weigh(plan, work, 0, depth, columns, 1)
-            attend(plan, work, depth, columns)
+            score(plan, work, outer, inner, width, early, rows, columns)
+            weigh(plan, work, 0, early, depth, columns, 1)
+            attend(plan, work, early, depth, columns)
             found = found_at(plan, saved, chunk, block, read)
             if plan.norm:
                 clear(offset(found, plan.value * width), (value - plan.value) * width)

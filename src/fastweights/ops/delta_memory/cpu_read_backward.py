@@ -16,7 +16,13 @@ from fastweights.ops.delta_memory.cpu_lines import (
     transpose,
 )
 from fastweights.ops.delta_memory.cpu_norm import normalise_backward
-from fastweights.ops.delta_memory.cpu_read import found_at, load_query, open_block, scale_at
+from fastweights.ops.delta_memory.cpu_read import (
+    early_depth,
+    found_at,
+    load_query,
+    open_block,
+    scale_at,
+)
 
 
 @helper
@@ -37,7 +43,7 @@ def read_backward(
         columns = padded(plan, lanes)
         asked = offset(work, plan.asked + b)
         depth = open_block(plan, work, asked, lanes)
-        rows = padded(plan, depth)
+        early, rows = padded(plan, early_depth(plan, asked, lanes)), padded(plan, depth)
         gather(plan, retrieved_gradient, plan.value, plan.value, asked, lanes, steps, value, 0)
         transpose(steps, value, gradient, width, columns, value)
         for read in range(plan.reads - 1, -1, -1):
@@ -57,10 +63,10 @@ def read_backward(
             if plan.outer:
                 transpose(outer, width, outer_steps, plan.outer_pad, plan.outer_pad, columns)
             transpose(inner, width, inner_steps, plan.inner_pad, plan.inner_pad, columns)
-            score(plan, work, outer, inner, width, rows, columns)
+            score(plan, work, outer, inner, width, early, rows, columns)
             spread(
                 plan, layout, work, memory, occupied, wants_memory, outer, inner, width, outer_steps,
-                inner_steps, lanes, depth, rows,
+                inner_steps, lanes, depth, early, rows,
             )  # fmt: skip
             _pass_on(
                 plan, layout, work, read, asked, lanes, chain_gradient, query_gradient

@@ -95,12 +95,13 @@ def _project(
     else:
         clear(result, value * width)
     rows = s + columns
-    score(plan, work, outer, inner, time, rows, columns)
-    weigh(plan, work, 0, rows, columns, 0)
+    early = s + plan.unit
+    score(plan, work, outer, inner, time, early, rows, columns)
+    weigh(plan, work, 0, early, rows, columns, 0)
     weights = offset(work, plan.weights)
     for i in range(s):
         scale(offset(weights, i * width), columns, at(work, plan.fading + i))
-    attend(plan, work, s, columns)
+    attend(plan, work, early, s, columns)
     transpose(result, width, offset(work, plan.result_steps), value, value, columns)
 
 

@@ -86,13 +86,13 @@ def write_backward(
         many = min(width, count - s)
         columns, depth = padded(plan, many), s + many
         outer, inner = offset(work, plan.outer_lines + s), offset(work, plan.inner_lines + s)
-        rows = padded(plan, depth)
+        early, rows = s + plan.unit, padded(plan, depth)
         if plan.delta or plan.clamp:
             for j in range(columns):
                 put(work, plan.instants + j, scalar(flow, s + j - 1 if j < many else -1))
             fade(plan, work, depth, columns)
-            score(plan, work, outer, inner, time, rows, columns)
-            weigh(plan, work, s, depth, columns, 1)
+            score(plan, work, outer, inner, time, early, rows, columns)
+            weigh(plan, work, s, early, depth, columns, 1)
         for j in range(many - 1, -1, -1):
             t = s + j
             flow += at(work, layout.flow + t)
@@ -121,7 +121,7 @@ def write_backward(
             spread(
                 plan, layout, work, memory, occupied, wants_memory, outer, inner, time,
                 offset(work, plan.outer_steps + s * plan.outer_pad),
-                offset(work, plan.inner_steps + s * plan.inner_pad), many, depth, rows,
+                offset(work, plan.inner_steps + s * plan.inner_pad), many, depth, early, rows,
             )  # fmt: skip
             if plan.outer:
                 add_lines(
@@ -156,7 +156,7 @@ def _step(
         g = load(work, layout.written_gradient + t * value + k)
         error = load(work, layout.error + t * value + k)
         if projecting:
-            for i in range(j + 1, many):
+            for i in range(many - 1, j, -1):
                 g = fma(splat(at(weights, i)), load(steps, i * value + k), g)
             g = g * splat(kept)
             u = error * splat(beta)
