@@ -34,6 +34,7 @@ from fastweights.ops.fast_weight_rnn.cpu_norm import (
     activate_backward,
     add_lines,
     clear,
+    copy_lines,
     normalise_backward,
 )
 from fastweights.ops.fast_weight_rnn.cpu_reduce import reduce
@@ -53,6 +54,7 @@ def backward(
     packed = offset(work, layout.packed)
     pack(pointer(tensors.recurrent_weight, inverse), packed, plan.hidden, 1)
     clear(work, 1)
+    clear(offset(work, layout.nothing), plan.hidden)
     for number in range(worker, plan.blocks, workers):
         block = offset(scratch, number * layout.block_stride)
         saved = offset(pointer(tensors.saved, inverse), number * plan.saved_stride)
@@ -92,7 +94,7 @@ def _gather(
     out = offset(row_start(pointer(tensors.drive_gradient, like), number, time * size), t * size)
     dense_ahead(
         offset(work, layout.packed), later, dh, size, query_of(plan, saved, t, 0),
-        offset(saved, plan.standard + t * plan.steps * state), offset(later, -state),
+        offset(saved, plan.before + t * plan.steps * state), offset(later, -state),
         offset(gradient, -size), out, time * size, count,
     )  # fmt: skip
     if plan.flat:
@@ -112,39 +114,46 @@ def _step(
     state = size * lanes
     dh = offset(work, layout.dh)
     dz = offset(block, layout.dz + t * state)
-    clear(dz, size)
+    nothing = offset(work, layout.nothing)
+    total = kept(plan, layout, work, t, 0)
+    if plan.steps > 1:
+        total = dz
+        clear(dz, size)
     for s in range(plan.steps - 1, -1, -1):
         dy = kept(plan, layout, work, t, s)
         query = query_of(plan, saved, t, s)
         after = offset(query, state)
         if s == plan.steps - 1:
             after = offset(saved, plan.history + (t + 1) * state)
-        activate_backward(dh, after, plan.use_tanh, dy, size)
         if plan.norm:
             read = t * plan.steps + s
             normalise_backward(
-                dy, pointer(tensors.norm_weight, inverse), inverse,
-                offset(saved, plan.standard + read * state),
-                offset(saved, plan.scale + read * lanes), offset(block, layout.gains),
-                offset(block, layout.gains + state), size,
+                dh, after, plan.use_tanh, offset(saved, plan.before + read * state),
+                offset(saved, plan.moments + 2 * read * lanes),
+                pointer(tensors.norm_weight, inverse), inverse, offset(block, layout.gains),
+                offset(block, layout.gains + state), dy, size,
             )  # fmt: skip
-        add_lines(dz, dy, one(dh), size)
+        else:
+            activate_backward(dh, after, plan.use_tanh, nothing, dy, size)
+        if plan.steps > 1:
+            add_lines(dz, dy, one(dh), size)
         read_backward(plan, layout, saved, block, work, t, s, dy, query, dh, decay, rate)
+    query = query_of(plan, saved, t, 0)
     if plan.flat:
-        owed = offset(work, layout.owed)
-        clear(owed, size)
-        add_lines(owed, dh, one(dh), size)
+        copy_lines(offset(work, layout.owed), dh, size)
+        copy_lines(dz, total, size)
+    elif plan.preliminary:
+        normalise_backward(
+            dh, query, plan.use_tanh, offset(saved, plan.preliminary_before + t * state),
+            offset(saved, plan.preliminary_moments + 2 * t * lanes),
+            pointer(tensors.preliminary_norm_weight, inverse), inverse,
+            offset(block, layout.gains + 2 * state), offset(block, layout.gains + 3 * state), dh,
+            size,
+        )  # fmt: skip
+        add_lines(dh, total, one(dh), size)
+        copy_lines(dz, dh, size)
     else:
-        activate_backward(dh, query_of(plan, saved, t, 0), plan.use_tanh, dh, size)
-        if plan.preliminary:
-            normalise_backward(
-                dh, pointer(tensors.preliminary_norm_weight, inverse), inverse,
-                offset(saved, plan.preliminary_standard + t * state),
-                offset(saved, plan.preliminary_scale + t * lanes),
-                offset(block, layout.gains + 2 * state),
-                offset(block, layout.gains + 3 * state), size,
-            )  # fmt: skip
-        add_lines(dz, dh, one(dh), size)
+        activate_backward(dh, query, plan.use_tanh, total, dz, size)
     out = offset(row_start(pointer(tensors.drive_gradient, inverse), number, time * size), t * size)
     count = min(lanes, plan.batch - number * lanes)
     from_lines(dz, out, time * size, count, offset(work, lanes), size)

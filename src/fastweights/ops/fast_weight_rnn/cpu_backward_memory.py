@@ -110,8 +110,7 @@ def read_backward(
         store(by_query, k * reads * lanes, p * c)
         store(by_gradient, k * reads * lanes, q * c)
         weight *= decay
-    clear(dh, size)
-    mix(history, state, n, products, dh, dh, size)
+    mix(history, state, n, products, offset(work, layout.nothing), dh, size)
     if chunk > 0:
         border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
         _border_backward(plan, layout, scalars, border, 1, n, dy, query, work, dh, decay)

@@ -138,14 +138,16 @@ def forward(
             if t > 0 and t % plan.chunk == 0:
                 _close_chunk(plan, saved, t // plan.chunk - 1, decay, rate, panel)
             previous = offset(history, t * state)
+            if plan.preliminary:
+                z = offset(saved, plan.preliminary_before + t * state)
             to_lines(offset(drive, t * size), time * size, count, spare, z, size)
             place = t * plan.steps
             query = offset(saved, plan.queries + place * state)
-            standard = offset(saved, plan.standard + place * state)
+            before = offset(saved, plan.before + place * state)
             new = offset(previous, state)
             if t > 0 or plan.has_hidden:
                 dense_ahead(
-                    packed, previous, z, size, query, standard, new,
+                    packed, previous, z, size, query, before, new,
                     offset(drive, (t + 1) * size), offset(outputs, t * size), time * size, count,
                 )  # fmt: skip
             if plan.flat:
@@ -155,20 +157,21 @@ def forward(
                 first_bias = pointer(tensors.preliminary_norm_bias, eps)
                 normalise(
                     z, first_weight, first_bias, eps, inverse, plan.use_tanh,
-                    offset(saved, plan.preliminary_standard + t * state),
-                    offset(saved, plan.preliminary_scale + t * lanes), query, size,
+                    offset(saved, plan.preliminary_moments + 2 * t * lanes), query, size,
                 )  # fmt: skip
             else:
                 activate(z, query, plan.use_tanh, size)
             for s in range(plan.steps):
+                if plan.norm:
+                    y = offset(before, s * state)
                 _read(plan, saved, work, t, s, query, z, y, decay, rate)
                 query = offset(query, state)
                 if s == plan.steps - 1:
                     query = new
                 if plan.norm:
                     normalise(
-                        y, weight, bias, eps, inverse, plan.use_tanh, offset(standard, s * state),
-                        offset(saved, plan.scale + (place + s) * lanes), query, size,
+                        y, weight, bias, eps, inverse, plan.use_tanh,
+                        offset(saved, plan.moments + 2 * (place + s) * lanes), query, size,
                     )  # fmt: skip
                 else:
                     activate(y, query, plan.use_tanh, size)

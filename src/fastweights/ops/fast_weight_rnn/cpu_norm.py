@@ -140,71 +140,78 @@ def normalise(
     eps: Any,
     inverse: Any,
     use_tanh: int,
-    standard: Any,
-    scale: Any,
+    moments: Any,
     out: Any,
     size: int,
 ) -> None:
-    """out = f(LN(y)); keeps x̂ = (y - mean) / σ in `standard` and 1/σ in `scale`; `inverse` is 1 / size."""
+    """out = f(LN(y)); keeps mean and 1/σ in `moments`; `inverse` is 1 / size."""
     lanes = lane_count(y)
     zero = zeros(y, 1)[0]
     mean = _mean(y, zero, splat(inverse), size)
     variance = _variance(y, mean, zero, splat(inverse), size)
     sigma = one(y) / root(variance + splat(eps))
-    store(scale, 0, sigma)
+    store(moments, 0, mean)
+    store(moments, lanes, sigma)
     if use_tanh:
         for k in range(size):
             x = (load(y, k * lanes) - mean) * sigma
-            store(standard, k * lanes, x)
             store(out, k * lanes, tanh(fma(x, splat(at(weight, k)), splat(at(bias, k)))))
     else:
         for k in range(size):
             x = (load(y, k * lanes) - mean) * sigma
-            store(standard, k * lanes, x)
             store(out, k * lanes, relu(fma(x, splat(at(weight, k)), splat(at(bias, k)))))
 
 
 @helper
-def activate_backward(gradient: Any, out: Any, use_tanh: int, result: Any, size: int) -> None:
-    """result = f'(…) gradient, with the slope taken from the activation f(…) itself."""
-    lanes = lane_count(out)
+def _slope(out: Any, gradient: Any, use_tanh: int, unit: Any) -> Any:
+    """f'(…) gradient, with the slope taken from the activation f(…) itself; `unit` is 1."""
     if use_tanh:
-        for k in range(0, size * lanes, lanes):
-            h = load(out, k)
-            store(result, k, load(gradient, k) * (one(out) - h * h))
-    else:
-        for k in range(0, size * lanes, lanes):
-            store(result, k, where_positive(load(out, k), load(gradient, k)))
+        return gradient * (unit - out * out)
+    return where_positive(out, gradient)
+
+
+@helper
+def activate_backward(
+    gradient: Any, out: Any, use_tanh: int, start: Any, result: Any, size: int
+) -> None:  # fmt: skip
+    """result = start + f'(…) gradient, where `out` is f(…)."""
+    lanes = lane_count(out)
+    unit = one(out)
+    for k in range(0, size * lanes, lanes):
+        store(result, k, load(start, k) + _slope(load(out, k), load(gradient, k), use_tanh, unit))
 
 
 @helper
 def normalise_backward(
     gradient: Any,
+    out: Any,
+    use_tanh: int,
+    y: Any,
+    moments: Any,
     weight: Any,
     inverse: Any,
-    standard: Any,
-    scale: Any,
     weight_gradient: Any,
     bias_gradient: Any,
+    result: Any,
     size: int,
 ) -> None:
-    """Turn the gradient by LN(y), in place, into the gradient by y; add to the gradients of gain and bias."""
+    """From the gradient by out = f(LN(y)) to the gradient by y; adds to the gradients of gain and bias."""
     lanes = lane_count(gradient)
-    zero = zeros(gradient, 1)[0]
-    mean, slope = zero, zero
+    zero, unit = zeros(gradient, 1)[0], one(gradient)
+    total, slope = zero, zero
+    mean, sigma = load(moments, 0), load(moments, lanes)
     for k in range(size):
-        g = load(gradient, k * lanes)
-        x = load(standard, k * lanes)
+        g = _slope(load(out, k * lanes), load(gradient, k * lanes), use_tanh, unit)
+        x = (load(y, k * lanes) - mean) * sigma
         store(weight_gradient, k * lanes, fma(g, x, load(weight_gradient, k * lanes)))
         store(bias_gradient, k * lanes, g + load(bias_gradient, k * lanes))
         g = g * splat(at(weight, k))
-        store(gradient, k * lanes, g)
-        mean = mean + g
+        store(result, k * lanes, g)
+        total = total + g
         slope = fma(g, x, slope)
-    sigma = load(scale, 0)
-    mean = mean * splat(inverse) * sigma
+    total = total * splat(inverse) * sigma
     slope = slope * splat(inverse) * sigma
     for k in range(size):
-        g = fma(load(gradient, k * lanes), sigma, zero - mean)
-        x = load(standard, k * lanes)
-        store(gradient, k * lanes, fma(x, zero - slope, g))
+        g = fma(load(result, k * lanes), sigma, zero - total)
+        x = (load(y, k * lanes) - mean) * sigma
+        store(result, k * lanes, fma(x, zero - slope, g))

@@ -25,8 +25,8 @@ class Plan(NamedTuple):
         saved_stride: scalars of `saved` for one row block, in which start at:
         history: h(0) … h(T), one state each.
         queries: h_0 … h_{S-1} of every step (inner form).
-        standard, scale: x̂ and 1/σ of every layer normalisation.
-        preliminary_standard, preliminary_scale: the same of the preliminary one.
+        before, moments: the argument of every layer normalisation; its mean and 1/σ.
+        preliminary_before, preliminary_moments: the same of the preliminary one.
         scores: ⟨h(τ), h_s(t)⟩ for τ < t in the chunk, S n (n-1) / 2 lines before step n of a chunk.
         scores_stride: scalars of scores for one chunk.
         borders, border_stride: the symmetric part of A at the start of chunks 1, 2, …
@@ -53,10 +53,10 @@ class Plan(NamedTuple):
     saved_stride: int
     history: int
     queries: int
-    standard: int
-    scale: int
-    preliminary_standard: int
-    preliminary_scale: int
+    before: int
+    moments: int
+    preliminary_before: int
+    preliminary_moments: int
     scores: int
     scores_stride: int
     borders: int
@@ -131,10 +131,10 @@ def lay_out(
     sizes = {
         "history": (time + 1) * state,
         "queries": 0 if flat else time * steps * state,
-        "standard": time * steps * state if norm else 0,
-        "scale": time * steps * lanes if norm else 0,
-        "preliminary_standard": time * state if preliminary else 0,
-        "preliminary_scale": time * lanes if preliminary else 0,
+        "before": time * steps * state if norm else 0,
+        "moments": 2 * time * steps * lanes if norm else 0,
+        "preliminary_before": time * state if preliminary else 0,
+        "preliminary_moments": 2 * time * lanes if preliminary else 0,
         "scores": ((chunks - 1) * _pairs(chunk) + _pairs(rest)) * steps * lanes,
         "borders": (chunks - 1) * triangle_lines(hidden, rows) * lanes,
         "initial": hidden * state if has_memory else 0,
@@ -183,6 +183,7 @@ class BackwardPlan(NamedTuple):
         scalars: where λ's and η's begin.
         workers, worker_stride: the same for each worker:
         dh, owed, product: a state each.
+        nothing: a state of zeros.
         pulled: what PULL neighbouring states owe reads of the chunk after them.
         kept: dy of every read of the chunk (of the sequence, where ∂A(0) is wanted).
         debts: what each state of the chunk owes through later chunks.
@@ -208,6 +209,7 @@ class BackwardPlan(NamedTuple):
     pulled: int
     owed: int
     product: int
+    nothing: int
     kept: int
     debts: int
     by_gradient: int
@@ -245,6 +247,7 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
             "pulled": PULL * state,
             "owed": state,
             "product": state,
+            "nothing": state,
             "kept": kept * plan.steps * state,
             "panel": plan.rows * kept * lanes if plan.chunks > 1 or plan.has_memory else 0,
             "debts": plan.chunk * state if plan.chunks > 1 else 0,
