@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from fastweights.ops import backend
+from fastweights.ops.delta_memory import clamp_autograd
+from fastweights.ops.delta_memory.clamp import sweep
 
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
@@ -50,6 +52,9 @@ def backends(request):
 
 MEMORY_WAYS = {
     "reference": {"backend": "reference"},
+    "chunked": {"backend": "chunked"},
+    "chunked-3": {"backend": "chunked", "chunk": 3},
+    "chunked-sweeps": {"backend": "chunked", "chunk": 5},
     "cpu": {"backend": "cpu"},
     "cpu-3": {"backend": "cpu", "chunk": 3},
 }
@@ -62,4 +67,7 @@ def memory_ways(request):
     reason = backend.unavailable("delta_memory", way["backend"])
     if reason is not None:
         pytest.skip(reason)
-    return way
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "chunked-sweeps":  # as on an accelerator
+            patch.setattr(clamp_autograd, "pick", lambda device: sweep)
+        yield way

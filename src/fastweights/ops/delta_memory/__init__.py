@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.ops import backend as backends
-from fastweights.ops.delta_memory import arguments, fused, reference
+from fastweights.ops.delta_memory import arguments, chunked, fused, reference
 
 OP = "delta_memory"
 
@@ -121,6 +121,7 @@ def delta_memory(
 
 RUNNERS: dict[str, Callable[..., tuple[Tensor | None, Tensor]]] = {
     "reference": reference.run,
+    "chunked": chunked.run,
     "cpu": fused.run,
 }
 
@@ -192,7 +193,7 @@ def _run_padded(
         queries = None if queries is None else tuple(_where(mask, part) for part in queries)
         gate = None if gate is None else gate.masked_fill(~mask, 1)
         read_mask = mask if read_mask is None else mask & read_mask
-    return RUNNERS[name if len(values) else "reference"](
+    return RUNNERS[name if strength.numel() else "reference"](
         keys,
         values,
         strength,
@@ -210,6 +211,9 @@ def _where(mask: Tensor, x: Tensor) -> Tensor:
 
 
 backends.register(OP, "reference", backends.Backend("step by step, F written out, plain PyTorch"))
+backends.register(
+    OP, "chunked", backends.Backend("WY form in chunks of time, F at their borders, plain PyTorch")
+)
 backends.register(
     OP,
     "cpu",

@@ -127,10 +127,8 @@ def _finite(tensor: Tensor) -> bool:
 def _queries(queries: Tensors, sizes: tuple[int, ...], values: Tensor) -> None:
     *lead, time, size = values.shape
     if not _tensors(queries) or len(queries) != len(sizes):
-        wanted = "(q,)" if len(sizes) == 1 else "(n, e)"
-        raise UserError(
-            f"queries is {_kind(queries)}; accepted: {wanted} for {len(sizes)} key factor(s), or None"
-        )
+        wanted = "(q,) for 1 key factor" if len(sizes) == 1 else "(n, e) for 2 key factors"
+        raise UserError(f"queries is {_kind(queries)}; accepted: {wanted}, or None")
     _fits("queries[0]", queries[0], (*lead, time, sizes[0]), values)
     if len(sizes) == 1:
         return

@@ -27,14 +27,14 @@ def combined(
 def products(
     left: tuple[Float[Tensor, "*lead rows _"], ...],
     right: tuple[Float[Tensor, "*lead columns _"], ...],
-    combine: str,
+    combine: str = "product",
 ) -> Float[Tensor, "*lead rows columns"]:
     """Return all inner products of two sets of keys from their factors, without making a key.
 
     Example:
         >>> a, b = torch.randn(2, 4, 3, dtype=torch.float64), torch.randn(2, 5, 3, dtype=torch.float64)
         >>> whole = combined(tuple(a), "product") @ combined(tuple(b), "product").T
-        >>> torch.allclose(products(tuple(a), tuple(b), "product"), whole)
+        >>> torch.allclose(products(tuple(a), tuple(b)), whole)
         True
     """
     each = [a @ b.mT for a, b in zip(left, right, strict=True)]

@@ -62,12 +62,15 @@ def look_inside(
         >>> inside.read_weights[0, :, 0].tolist(), inside.steps.shape
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], torch.Size([1, 1, 3, 3]))
     """
-    options: dict[str, Any] = {"rule": rule, "combine": combine}
-    options |= {"read_norm": read_norm, "norm_eps": norm_eps}
-    arguments.check(
-        keys, values, strength, queries=queries, memory=memory, gate=gate, mask=None, read_mask=None,
-        chunk=None, **options,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "rule": rule,
+        "combine": combine,
+        "read_norm": read_norm,
+        "norm_eps": norm_eps,
+    }
+    given = (keys, values, strength)
+    unmasked = {"mask": None, "read_mask": None, "chunk": None}
+    arguments.check(*given, queries=queries, memory=memory, gate=gate, **unmasked, **options)
     lead, time = strength.shape[:-1], strength.shape[-1]
 
     def rows(tensor: Tensor) -> Tensor:

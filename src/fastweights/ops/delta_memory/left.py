@@ -1,0 +1,46 @@
+"""What gates or clamps leave of F(0) and of each write of a chunk: products of factors, each 1 or less as a rule.
+
+`left` is [batch, chunk, 1 + chunk]: row t is after step t, column 0 for F(0), column i for write i, 0 where i > t.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+def left_by_gate(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
+    """Return `left` where a step's gate acts on all but its own write.
+
+    Example:
+        >>> left_by_gate(torch.tensor([[2.0, 3.0]]))[0].tolist()
+        [[2.0, 1.0, 0.0], [6.0, 3.0, 1.0]]
+    """
+    return _spans(gate)[:, 1:]
+
+
+def left_by_clamp(kept: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
+    """Return `left` where a step's clamp acts on its own write too.
+
+    Example:
+        >>> left_by_clamp(torch.tensor([[2.0, 3.0]]))[0].tolist()
+        [[2.0, 2.0, 0.0], [6.0, 6.0, 3.0]]
+    """
+    spans = _spans(kept)[:, 1:]
+    return torch.cat((spans[:, :, :1], spans[:, :, :-1]), 2).tril(1)
+
+
+def _spans(factors: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch edges edges"]:
+    """The products of factors i + 1 … t at (t, i), 1 on the diagonal, 0 above it.
+
+    By doubling: no quotient and no logarithm, so a factor of 0 is as good as any, to the gradient too.
+    """
+    edges = factors.shape[1] + 1
+    below = factors.new_ones(edges, edges, dtype=torch.bool).tril(-1)
+    product, width = torch.where(below, pad(factors, (1, 0)).unsqueeze(2), 1), 1
+    while width < edges:
+        product = product * pad(product[:, :-width], (0, 0, width, 0), value=1.0)
+        width *= 2
+    return product.tril()
