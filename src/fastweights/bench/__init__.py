@@ -1,6 +1,14 @@
 """Ratios measured side by side in one run, against named peers and the machine's limit."""
 
-from fastweights.bench import fast_weight_rnn, imports, lstm, machine
+from fastweights.bench import delta_memory, fast_weight_rnn, imports, lstm, machine
 from fastweights.bench.report import LEGEND, to_table
 
-__all__ = ["LEGEND", "fast_weight_rnn", "imports", "lstm", "machine", "to_table"]
+__all__ = [
+    "LEGEND",
+    "delta_memory",
+    "fast_weight_rnn",
+    "imports",
+    "lstm",
+    "machine",
+    "to_table",
+]

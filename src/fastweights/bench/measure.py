@@ -25,7 +25,7 @@ def measure(
     here: Mapping[str, Any],
     *,
     truth: str,
-    flops: int,
+    flops: int | None,
     note: Note = Note(),  # noqa: B008  (immutable)
     repeats: int = 7,
 ) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def measure(
         others: timed beside them, but another function, so there is nothing to hold it against.
         here: the machine, with `peak_gflops` (None: unknown).
         truth: the variant that the others are held against.
-        flops: floating-point operations of one call.
+        flops: floating-point operations of one call; None if they do not count.
         note: what is known of the case beforehand.
         repeats: rounds of measurement.
 
@@ -54,7 +54,7 @@ def measure(
     milliseconds = {name: 1e3 * found.median for name, found in timings.items()}
     fused = milliseconds.get("fused")
     speedup = {} if fused is None else _ratios(milliseconds, fused)
-    gflops = None if fused is None else flops / fused / 1e6
+    gflops = None if fused is None or flops is None else flops / fused / 1e6
     peak = here.get("peak_gflops")
     return {
         "case": case,

@@ -32,12 +32,14 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
 def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     timed = _names(rows, "milliseconds", "refused")
     compared = [name for name in timed if name != "fused"]
+    kept = _names([row for row in rows if "saved_bytes" in row], "saved_bytes")
     columns = [
         "case",
         *(f"{name} ms" for name in timed),
         *(f"{name} ÷ fused" for name in compared),
         "GFLOP/s",
         "of FMA peak",
+        *(f"{name} saved MiB" for name in kept),
     ]
     table = [
         [
@@ -46,6 +48,7 @@ def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list
             *(_speedup(row, name) for name in compared),
             _optional(row["gflops"], "{:.0f}"),
             _optional(row["peak_share"], "{:.0%}"),
+            *(_optional(row["saved_bytes"].get(name), "{:.0f}", 2**20) for name in kept),
         ]
         for row in rows
     ]
@@ -75,5 +78,5 @@ def _speedup(row: Mapping[str, Any], name: str) -> str:
     return found if goal is None else f"{found} ≥ {goal:g}"
 
 
-def _optional(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
+def _optional(value: float | None, form: str, unit: float = 1) -> str:
+    return "–" if value is None else form.format(value / unit)

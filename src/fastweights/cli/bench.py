@@ -11,7 +11,7 @@ import tyro
 from fastweights.cli.console import json_text, print_json, print_table, say
 from fastweights.errors import UserError, unknown
 
-NAMES = ("fast-weight-rnn", "lstm", "import")
+NAMES = ("fast-weight-rnn", "delta-memory", "lstm", "import")
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,23 @@ class Bench:
     """Time the library against named peers and the machine's own limit, in one run.
 
     `fast-weight-rnn`: the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.
+    `delta-memory`: the fused memory alone, a whole training step, growth with time and size, threads, decoding.
     `lstm`: the LSTM on fused kernels against `torch.nn.LSTM`, alone and in a whole training step.
     `import`: what `import fastweights` adds to `import torch`.
     """
 
     name: tyro.conf.Positional[str] = "fast-weight-rnn"
-    """Which benchmark: fast-weight-rnn, lstm or import."""
+    """Which benchmark: fast-weight-rnn, delta-memory, lstm or import."""
     threads: int = 1
     """Threads for every variant."""
     repeats: int | None = None
-    """Interleaved repeats; medians are reported [default: 7, or 5 for import]."""
+    """Interleaved repeats; medians are reported [default: 7; 5 for delta-memory and import]."""
     compile: bool = False
-    """Time torch.compile of the attention form too, in fast-weight-rnn (it compiles for half a minute a shape)."""
+    """fast-weight-rnn: time torch.compile of the attention form too (it compiles for half a minute a shape)."""
+    official: Path | None = None
+    """delta-memory: a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours."""
+    figure: Path | None = None
+    """delta-memory: draw time against the length of the sequence into this file."""
     out: Path | None = None
     """Write the rows and the machine to this JSON file too."""
     json: bool = False
@@ -43,17 +48,34 @@ class Bench:
             raise unknown("benchmark", self.name, NAMES)
         if self.threads < 1 or (self.repeats is not None and self.repeats < 1):
             raise UserError("threads and repeats must be at least 1")
+        for option, owner in (
+            ("compile", "fast-weight-rnn"),
+            ("official", "delta-memory"),
+            ("figure", "delta-memory"),
+        ):
+            if getattr(self, option) and self.name != owner:
+                raise UserError(
+                    f"--{option} is an option of the benchmark {owner}, not {self.name}"
+                )
         rows = self._measure()
         measured = {"benchmark": self.name, "rows": rows}
         if self.out is not None:
             from fastweights.runs import write_atomically
 
             write_atomically(self.out, (json_text(measured) + "\n").encode())
+        if self.figure is not None:
+            _draw(rows, self.figure)
         if self.json:
             print_json(measured)
-        else:
-            columns, table = bench.to_table(rows)
-            print_table(self.name, columns, table, note=_machine(rows))
+            return 0
+        groups = {row.get("group", self.name): [] for row in rows}
+        for row in rows:
+            groups[row.get("group", self.name)].append(row)
+        for place, (title, group) in enumerate(groups.items(), start=1):
+            columns, table = bench.to_table(group)
+            print_table(
+                title, columns, table, note=_machine(rows) if place == len(groups) else None
+            )
         return 0
 
     def _measure(self) -> list[dict[str, Any]]:
@@ -61,14 +83,23 @@ class Bench:
 
         if self.name == "import":
             return bench.imports.run(self.repeats or 5)
-        options: dict[str, Any] = {
-            "threads": self.threads,
-            "repeats": self.repeats or 7,
-            "progress": say,
-        }
+        options: dict[str, Any] = {"threads": self.threads, "progress": say}
+        if self.name == "delta-memory":
+            options |= {"repeats": self.repeats or 5, "authors": self.official}
+            return bench.delta_memory.run(**options)
+        options["repeats"] = self.repeats or 7
         if self.name == "lstm":
             return bench.lstm.run(**options)
         return bench.fast_weight_rnn.run(compile=self.compile, **options)
+
+
+def _draw(rows: list[dict[str, Any]], path: Path) -> None:
+    from fastweights import bench, figures
+
+    lengths, milliseconds = bench.delta_memory.growth(rows)
+    figures.save(
+        figures.growth(lengths, milliseconds, names=bench.delta_memory.CHECKED), path, dpi=200
+    )
 
 
 def _machine(rows: list[dict[str, Any]]) -> str | None:

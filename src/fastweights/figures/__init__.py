@@ -16,6 +16,7 @@ from fastweights.figures.bindings import bindings
 from fastweights.figures.comparison import comparison
 from fastweights.figures.curves import training_curves
 from fastweights.figures.files import save
+from fastweights.figures.growth import growth
 from fastweights.figures.hidden import hidden_trace
 from fastweights.figures.memory import memory_evolution
 from fastweights.figures.saturation import saturation
@@ -28,6 +29,7 @@ __all__ = [
     "bindings",
     "comparison",
     "error_table",
+    "growth",
     "hidden_trace",
     "memory_evolution",
     "saturation",

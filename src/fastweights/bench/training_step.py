@@ -1,0 +1,104 @@
+"""One training step of catbAbI's network: tokens to loss, back, and the optimiser's update of all weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from fastweights import state as states
+from fastweights.bench import agreement, official
+from fastweights.models import SequenceModel
+from fastweights.nn import FWMLSTM
+
+VOCABULARY, HIDDEN, SIZE, READS = 180, 256, 32, 3
+THEIR_NAMES = {
+    "encoder.weight": "embedding.weight",
+    "backbone.lstm.rnn.weight_ih_l0": "rnn.cells.0.lstm.W_ih",
+    "backbone.lstm.rnn.weight_hh_l0": "rnn.cells.0.lstm.W_hh",
+    "backbone.lstm.rnn.bias_ih_l0": "rnn.cells.0.lstm.bias",
+    "backbone.memory.write.weight": "rnn.cells.0.W_write.weight",
+    "backbone.memory.write.bias": "rnn.cells.0.W_write.bias",
+    "backbone.memory.read.weight": "rnn.cells.0.W_read.weight",
+    "backbone.memory.read.bias": "rnn.cells.0.W_read.bias",
+    "backbone.memory.out.weight": "rnn.cells.0.linear.weight",
+    "backbone.memory.out.bias": "rnn.cells.0.linear.bias",
+    "head.weight": "linear.weight",
+}
+"""The authors' names of our weights."""
+FORGETTING = THEIR_NAMES["backbone.lstm.rnn.bias_ih_l0"]
+
+
+class Shape(NamedTuple):
+    """Sizes of a batch."""
+
+    batch: int
+    time: int
+
+    def __str__(self) -> str:
+        return f"training step B{self.batch} T{self.time}"
+
+
+def network(memory_backend: str = "auto", lstm_backend: str = "auto") -> SequenceModel:
+    """Build the network of the paper's catbAbI experiments: embedding 256, LSTM 256, memory 32³ with 3 reads."""
+    torch.manual_seed(0)
+    backbone = FWMLSTM(HIDDEN, HIDDEN, SIZE, READS, backend=memory_backend)
+    backbone.lstm.backend = lstm_backend
+    head = nn.Linear(HIDDEN, VOCABULARY, bias=False)
+    return SequenceModel(nn.Embedding(VOCABULARY, HIDDEN), backbone, head)
+
+
+def variants(
+    shape: Shape, backends: Mapping[str, tuple[str, str]], program: Any = None
+) -> dict[str, agreement.Variant]:
+    """Build one callable for each way to make a step, all from the same weights and on the same tokens.
+
+    Args:
+        shape: of the batch.
+        backends: by the name of a variant: the backends of the memory and of the LSTM before it.
+        program: the authors' module (`official.program`), to have "authors" among the variants.
+
+    Returns:
+        By name: a callable that makes a step (Adam, cross-entropy at every token) from the state that the step before
+        left, and returns the loss and the gradients of the weights.
+    """
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(VOCABULARY, (shape.batch, shape.time + 1), generator=generator)
+    built: dict[str, agreement.Variant] = {}
+    for name, pair in backends.items():
+        model = network(*pair)
+        weights = [model.get_parameter(name) for name in THEIR_NAMES]
+        built[name] = _step(model, weights, tokens)
+    if program is not None:
+        theirs = official.Network(program, VOCABULARY, HIDDEN, SIZE, READS)
+        ours = network()
+        weights = [theirs.model.get_parameter(name) for name in THEIR_NAMES.values()]
+        with torch.no_grad():
+            for name, weight in zip(THEIR_NAMES, weights, strict=True):
+                weight.copy_(ours.get_parameter(name))
+            # Theirs adds 1 to the forget gate at every step; ours has it in the bias from the start.
+            theirs.model.get_parameter(FORGETTING)[HIDDEN : 2 * HIDDEN] -= 1
+        built["authors"] = _step(theirs, weights, tokens)
+    return built
+
+
+def _step(
+    model: Callable[..., tuple[Tensor, Any]], weights: Sequence[Tensor], tokens: Tensor
+) -> agreement.Variant:
+    optimiser = torch.optim.Adam(weights, lr=1e-3)
+    state: Any = None
+
+    def call() -> tuple[Tensor, ...]:
+        nonlocal state
+        optimiser.zero_grad()
+        logits, after = model(tokens[:, :-1], state)
+        state = states.detach(after)
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        optimiser.step()
+        return loss, *gradients
+
+    return call
