@@ -24,6 +24,20 @@ def test_memory_comes_back_once_the_last_view_is_gone():
     assert memory.take(memory.LARGE - 10, like).data_ptr() == place
 
 
+def test_a_large_tensor_takes_memory_used_before_and_a_small_one_its_own():
+    like = torch.zeros(1)
+    first = memory.take(memory.LARGE, like)
+    place = first.data_ptr()
+    del first
+    gc.collect()
+    shape = (2, memory.LARGE // 4, 2)
+    large, small = memory.empty(shape, like), memory.empty((2, 3), like)
+    assert large.data_ptr() == place
+    assert large.shape == shape
+    assert large.is_contiguous()
+    assert small.shape == (2, 3)
+
+
 def test_a_buffer_of_another_type_or_of_twice_the_size_is_not_taken():
     small = memory.take(memory.LARGE, torch.zeros(1))
     place = small.data_ptr()
