@@ -41,8 +41,11 @@ def _unary(which, x, y, like):
         v = (v + simd.one(p)) * v - v / simd.splat(simd.scalar(like, 4))
     elif which == 5:
         v = simd.where_positive(v, simd.one(p))
-    else:
+    elif which == 6:
         v = elementary.sigmoid(v)
+    else:
+        zero = blocks.zeros(p, 1)[0]
+        v = simd.where_at_most(v, zero, simd.one(p), v)
     simd.store(q, 0, v)
 
 
@@ -61,6 +64,7 @@ def test_arithmetic(dtype):
     np.testing.assert_allclose(unary(3, x), np.full_like(x, x.astype(np.float64).sum()), **near)
     np.testing.assert_allclose(unary(4, x), (x + 1) * x - x / 4, **near)
     np.testing.assert_array_equal(unary(5, x), (x > 0).astype(dtype))
+    np.testing.assert_array_equal(unary(7, x), np.where(x <= 0, 1, x))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -143,6 +147,35 @@ def test_a_tile_is_a_matrix_product(dtype):
     truth = out.reshape(3, width) + x.reshape(3, 4) @ y.reshape(4, width)
     _tiles(x.ctypes.data, y.ctypes.data, out.ctypes.data, dtype(0))
     np.testing.assert_allclose(out.reshape(3, width), truth, rtol=2e-5, atol=2e-5)
+
+
+@numba.njit
+def _tile_arithmetic(x, y, row, out, like):
+    p, q = simd.pointer(x, like), simd.pointer(y, like)
+    r, to = simd.pointer(row, like), simd.pointer(out, like)
+    lanes = simd.lane_count(p)
+    line = blocks.load_rows(blocks.zeros(p, 2), r, 0, lanes)
+    zero = tiles.zero_tile(line, 3)
+    xs = tiles.load_tile(zero, line, p, 0, 2 * lanes)
+    ys = tiles.load_tile(zero, line, q, 0, 2 * lanes)
+    tiles.store_tile(tiles.fma_tile(xs, ys, line), line, to, 0, 2 * lanes)
+    blocks.store_rows(tiles.fold_tiles(line, xs, ys), to, 6 * lanes, lanes)
+    tiles.store_tile(zero, line, to, 8 * lanes, 2 * lanes)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arithmetic_of_tiles(dtype):
+    width = 2 * lanes(dtype)
+    x, y, row = (
+        numbers(dtype, n, seed=s).reshape(-1, width)
+        for s, n in enumerate((3 * width, 3 * width, width))
+    )
+    out = np.full((7, width), 7, dtype)
+    _tile_arithmetic(*(a.ctypes.data for a in (x, y, row, out)), dtype(0))
+    near = {"rtol": 2e-5, "atol": 2e-5}
+    np.testing.assert_allclose(out[:3], x + y * row, **near)
+    np.testing.assert_allclose(out[3], row[0] + (x * y).sum(0), **near)
+    assert not out[4:].any()
 
 
 @numba.njit

@@ -54,7 +54,7 @@ class CompileError(RuntimeError):
     """A kernel does not compile on this machine."""
 
 
-_entry: str | None = None  # the kernel that is being compiled
+_entry: str | None = None  # the name of the kernel that is being compiled
 _Library: Any = codegen.CPUCodeLibrary
 _optimise = _Library._optimize_final_module
 
@@ -181,6 +181,7 @@ class Kernel:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         function = inspect.unwrap(function)
+        self._name = function.__qualname__
         # Unfused: Numba sees no dependency through raw pointers and would run two loops that follow each other as one.
         # Not as a dictionary: Numba takes the entries out when it compiles, and the next type would be fused.
         loops = ParallelOptions({"fusion": False}) if parallel else False
@@ -214,7 +215,7 @@ class Kernel:
             logger.info("compiling %s (once; later runs load it from the cache)", self.__name__)
             start = time.perf_counter()
             try:
-                with _whole(self.__name__):
+                with _whole(self._name):
                     self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
             except Exception as error:
                 failures.append(f"{self.__name__} does not compile: {_reason(error)}")

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS, operation
+from fastweights.kernels.emit import operation
 from fastweights.kernels.simd import block
 
 
@@ -97,18 +97,6 @@ def fma_tile(typingctx: Any, tile: Any, xs: Any, ys: Any) -> Any:
         return emit.pack(context, builder, tile, sums)
 
     return tile(tile, tile, ys), codegen
-
-
-@operation
-def multiply_tiles(typingctx: Any, xs: Any, ys: Any) -> Any:
-    """multiply_tiles(xs, ys): xs[r, c] ys[r, c]."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        left, right = (emit.unpack(builder, arg, xs.count) for arg in args)
-        products = [builder.fmul(x, y, flags=FLAGS) for x, y in zip(left, right, strict=True)]
-        return emit.pack(context, builder, xs, products)
-
-    return xs(xs, xs), codegen
 
 
 @operation

@@ -161,10 +161,11 @@ def _end_backward(plan: Any, layout: Any, work: Any, memory: Any, occupied: int,
     outer_gradient = offset(work, layout.query_outer_gradient)
     inner_gradient = offset(work, layout.query_inner_gradient)
     for s in range(0, count, width):
-        columns = padded(plan, min(width, count - s))
+        many = min(width, count - s)
+        columns = padded(plan, many)
         outer, inner = offset(work, plan.outer_lines + s), offset(work, plan.inner_lines + s)
         fading = offset(work, plan.fading + s)
-        contract(plan, sums, outer, inner, time, result, columns)
+        contract(plan, sums, outer, inner, time, result, many)
         transpose(offset(work, plan.written + s * value), value, lines, width, columns, value)
         column_dots(lines, result, width, width, value, columns, offset(work, layout.across + s))
         scale_lines(result, width, value, columns, fading)

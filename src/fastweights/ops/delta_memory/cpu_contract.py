@@ -10,7 +10,7 @@ from typing import Any
 
 from fastweights.kernels.blocks import load_rows, scale_rows, store_rows, zeros
 from fastweights.kernels.compile import helper
-from fastweights.kernels.simd import at, lane_count, load, offset, splat, store
+from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store
 from fastweights.kernels.tiles import (
     add_rank_one,
     fma_tile,
@@ -19,18 +19,21 @@ from fastweights.kernels.tiles import (
     store_tile,
     zero_tile,
 )
-from fastweights.ops.delta_memory.cpu_lines import clear, copy_row
+from fastweights.ops.delta_memory.cpu_lines import clear, copy_row, padded
 from fastweights.ops.delta_memory.cpu_product import ROWS
 
 
 @helper
 def contract(
-    plan: Any, memory: Any, outer: Any, inner: Any, step: int, out: Any, columns: int
-) -> None:
-    """out[v, t] = Σ_ab F[a, b, v] outer[a, t] inner[b, t]; `step` lies between lines of outer and inner."""
-    lanes = lane_count(out)
-    if plan.outer:
+    plan: Any, memory: Any, outer: Any, inner: Any, step: int, out: Any, many: int
+) -> None:  # fmt: skip
+    """out[v, t] = Σ_ab F[a, b, v] outer[a, t] inner[b, t] for `many` lanes; `step` lies between a factor's lines."""
+    lanes, columns = lane_count(out), padded(plan, many)
+    if plan.outer or many == 1:
         clear(out, plan.value_pad * plan.width)
+    if many == 1:
+        _contract_one(plan, memory, outer, inner, step, out)
+        return
     for a in range(max(plan.outer, 1)):
         part = offset(memory, a * plan.inner_pad * plan.value_pad)
         factors = offset(outer, a * step)
@@ -41,6 +44,33 @@ def contract(
                 column += 2 * lanes
             if column < columns:
                 _contract_tile(plan, part, factors, inner, step, out, row, column, zeros(out, 1))
+
+
+@helper
+def _contract_one(plan: Any, memory: Any, outer: Any, inner: Any, step: int, out: Any) -> None:
+    """`contract` for a single lane, with values as vector lanes."""
+    lanes, value = lane_count(out), plan.value_pad
+    zero = zeros(out, 1)[0]
+    spare = offset(out, plan.width - lanes)  # of a line's end, which nobody reads
+    for k in range(0, value, lanes):
+        sums = zero
+        place = k
+        for a in range(max(plan.outer, 1)):
+            x, y = zero, zero
+            for b in range(0, plan.inner - 1, 2):
+                x = fma(splat(at(inner, b * step)), load(memory, place + b * value), x)
+                y = fma(splat(at(inner, (b + 1) * step)), load(memory, place + (b + 1) * value), y)
+            if plan.inner & 1:
+                b = plan.inner - 1
+                x = fma(splat(at(inner, b * step)), load(memory, place + b * value), x)
+            x = x + y
+            if plan.outer:
+                x = x * splat(at(outer, a * step))
+            sums = sums + x
+            place += plan.inner_pad * value
+        store(spare, 0, sums)
+        for lane in range(lanes):
+            put(out, (k + lane) * plan.width, at(spare, lane))
 
 
 @helper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from fastweights.ops.delta_memory.cpu_plan import (
     make_plan,
 )
 
+Allocate = Callable[[Sequence[Size], Tensor], Tensor]
 REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -103,12 +105,17 @@ def contiguous(tensors: tuple[Tensor | None, ...]) -> Given:
     return Given(*(None if x is None else x.contiguous() for x in tensors))  # type: ignore[arg-type]
 
 
-def new_retrieved(given: Given) -> Tensor:
+def fresh(shape: Sequence[Size], like: Tensor) -> Tensor:
+    """Allocate a tensor as torch does, of sizes that may be symbolic."""
+    return like.new_empty(shape)
+
+
+def new_retrieved(given: Given, empty: Allocate = fresh) -> Tensor:
     """Allocate what is retrieved: 0 where nothing is read, empty where nothing is asked."""
     if given.query is None:
         return given.values.new_empty(0)
     if given.read_mask is None:
-        return torch.empty_like(given.values)
+        return empty(given.values.shape, given.values)
     return torch.zeros_like(given.values)
 
 
@@ -119,7 +126,8 @@ def run_forward(
     kernels = _kernels()
     plan = plan_of(given, options)
     like = given.values
-    retrieved, final = new_retrieved(given), like.new_empty(given.memory_shape)
+    retrieved = new_retrieved(given, memory_pool.empty)
+    final = memory_pool.empty(given.memory_shape, like)
     saved = memory_pool.take(plan.rows * plan.saved_stride, like)
     if clean:
         saved.zero_()
@@ -161,7 +169,9 @@ def run_backward(
     workers = threads.count(plan.rows)
     scratch = memory_pool.take(workers * layout.stride, given.values)
     all_read = retrieved_gradient is not None and given.read_mask is None
-    results = empty_gradients(given, wants_memory, wants_gate, all_read=all_read)
+    results = empty_gradients(
+        given, wants_memory, wants_gate, all_read=all_read, empty=memory_pool.empty
+    )
     outputs = (None, None, retrieved_gradient, final_gradient, *results)
     addresses = Addresses(*map(_address, (*given, saved, scratch, *outputs)))
     fixed, plan_at = kernels.constant(plan)
@@ -178,7 +188,12 @@ def run_backward(
 
 
 def empty_gradients(
-    given: Given, wants_memory: bool, wants_gate: bool, *, all_read: bool
+    given: Given,
+    wants_memory: bool,
+    wants_gate: bool,
+    *,
+    all_read: bool,
+    empty: Allocate = fresh,
 ) -> tuple[Tensor | None, ...]:
     """Allocate the gradients of both key factors, values, strength, both query factors, memory and gate.
 
@@ -186,7 +201,7 @@ def empty_gradients(
     """
 
     def new(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else torch.empty_like(tensor)
+        return None if tensor is None else empty(tensor.shape, tensor)
 
     def new_query(tensor: Tensor | None) -> Tensor | None:
         return new(tensor) if tensor is None or all_read else torch.zeros_like(tensor)

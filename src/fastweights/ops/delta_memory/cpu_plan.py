@@ -44,6 +44,7 @@ class Plan(NamedTuple):
         chunk, chunks, blocks: steps in a chunk, chunks in the sequence, blocks in a chunk.
         delta, clamp, gated, norm, has_memory, has_real, selective, padded: 0 or 1: see `Options`; whether there are a
             gate, an initial memory, padded steps, unread steps; whether the memory is kept padded.
+        keeps: whether the backward, or a later read, needs what was found.
         state: scalars of a memory.
         saved_stride: scalars of `saved` for one row, in which start at:
         projected: F k before every write, by step.
@@ -89,6 +90,7 @@ class Plan(NamedTuple):
     has_real: int
     selective: int
     padded: int
+    keeps: int
     state: int
     saved_stride: int
     projected: int
@@ -199,7 +201,8 @@ def lay_out(sizes: Sizes, options: Options, unit: int) -> Plan:
     state = max(outer, 1) * inner_pad * value_pad
     padded = inner_pad != inner or value_pad != value
     projected = options.delta or options.clamp
-    found = chunks * blocks * reads * width
+    keeps = options.norm or options.clamp or reads > 1
+    found = chunks * blocks * reads * width if keeps else 0
     saved, saved_stride = offsets(
         {
             "projected": time * value_pad if projected else 0,
@@ -266,6 +269,7 @@ def lay_out(sizes: Sizes, options: Options, unit: int) -> Plan:
         has_real=int(sizes.real),
         selective=int(sizes.read_mask),
         padded=int(padded),
+        keeps=int(keeps),
         state=state,
         saved_stride=saved_stride,
         stride=stride,

@@ -104,21 +104,23 @@ def read_chunk(
                 plan, saved, work, chunk, block, read, asked, lanes, chain, query
             )  # fmt: skip
             if occupied:
-                contract(plan, memory, outer, inner, width, result, columns)
+                contract(plan, memory, outer, inner, width, result, lanes)
                 scale_lines(result, width, value, columns, offset(work, plan.start))
             else:
                 clear(result, value * width)
             score(plan, work, outer, inner, width, early, rows, columns)
             weigh(plan, work, 0, early, depth, columns, 1)
             attend(plan, work, early, depth, columns)
-            found = found_at(plan, saved, chunk, block, read)
+            found = result
+            if plan.keeps:
+                found = found_at(plan, saved, chunk, block, read)
             if plan.norm:
                 clear(offset(found, plan.value * width), (value - plan.value) * width)
                 scale = scale_at(plan, saved, chunk, block, read)
                 normalise(result, width, plan.value, columns, eps, found, scale)
-            else:
+            elif plan.keeps:
                 copy_lines(result, width, found, width, value, columns)
-        found = found_at(plan, saved, chunk, block, plan.reads - 1)
-        steps = offset(work, plan.result_steps)
-        transpose(found, width, steps, value, value, columns)
-        scatter(steps, value, asked, lanes, retrieved, plan.value, plan.value)
+            if read == plan.reads - 1:
+                steps = offset(work, plan.result_steps)
+                transpose(found, width, steps, value, value, columns)
+                scatter(steps, value, asked, lanes, retrieved, plan.value, plan.value)

@@ -47,15 +47,18 @@ def read_backward(
         gather(plan, retrieved_gradient, plan.value, plan.value, asked, lanes, steps, value, 0)
         transpose(steps, value, gradient, width, columns, value)
         for read in range(plan.reads - 1, -1, -1):
-            found = found_at(plan, saved, chunk, block, read)
-            if plan.norm:
-                scale = scale_at(plan, saved, chunk, block, read)
-                normalise_backward(gradient, width, plan.value, columns, eps, found, scale, flow)
-            else:
-                column_dots(gradient, found, width, width, plan.value, columns, flow)
-            for j in range(lanes):
-                t = layout.flow + int(at(asked, j))
-                put(work, t, at(work, t) + at(flow, j))
+            if plan.norm or plan.clamp:
+                found = found_at(plan, saved, chunk, block, read)
+                if plan.norm:
+                    scale = scale_at(plan, saved, chunk, block, read)
+                    normalise_backward(
+                        gradient, width, plan.value, columns, eps, found, scale, flow
+                    )
+                else:
+                    column_dots(gradient, found, width, width, plan.value, columns, flow)
+                for j in range(lanes):
+                    t = layout.flow + int(at(asked, j))
+                    put(work, t, at(work, t) + at(flow, j))
             transpose(gradient, width, steps, value, value, columns)
             outer = load_query(
                 plan, saved, work, chunk, block, read, asked, lanes, chain, query

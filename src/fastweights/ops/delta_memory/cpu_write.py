@@ -90,7 +90,7 @@ def _project(
     outer, inner = offset(work, plan.outer_lines + s), offset(work, plan.inner_lines + s)
     result = offset(work, plan.result_lines)
     if occupied:
-        contract(plan, memory, outer, inner, time, result, columns)
+        contract(plan, memory, outer, inner, time, result, steps)
         scale(result, value * width, kept)
     else:
         clear(result, value * width)
