@@ -51,18 +51,24 @@ def test_every_weight_has_its_name_with_the_authors() -> None:
 @pytest.mark.parametrize("carried", [False, True])
 @pytest.mark.parametrize("time", [3, 150])
 def test_flops_are_those_of_the_products_written_out(time: int, carried: bool) -> None:
-    """Forward counted product by product; backward is twice that."""
+    """Counted step by step, product by product."""
     batch, d, reads = 2, 6, 3
     chunk = pick_chunk(time, d * d, empty=not carried, owing=False)
-    forward = 0
+    total = 0
     for t in range(time):
         start = t - t % chunk
-        forward += 2 * d**3  # its share of F at the end of the chunk
+        total += 2 * d**3  # its share of F at the end of the chunk
         if start or carried:
-            forward += (1 + reads) * 2 * d**3  # F₀ k, and F₀ times each query
-        forward += (t - start) * (2 * d + 2 * d + 2 * d)  # ⟨k1, k1⟩, ⟨k2, k2⟩ and its multiple of u
-        forward += reads * (t - start + 1) * (2 * d + 2 * d + 2 * d)
-    assert bench.flops(Shape(batch, time, d, reads, carried)) == 3 * batch * forward
+            total += (1 + reads) * 2 * d**3  # F₀ k, and F₀ times each query
+            total += (1 + reads) * 2 * d**3  # and from their gradients those of keys and queries
+        if start:
+            total += (1 + reads) * 2 * d**3  # and that of F₀
+        if start + chunk < time:
+            total += 2 * 2 * d**3  # from the gradient of F at the chunk's end to those of u and k
+        seen = (t - start) + reads * (t - start + 1)
+        total += seen * 3 * 2 * d  # ⟨k1, k1⟩, ⟨k2, k2⟩ and the multiple of u
+        total += seen * 8 * 2 * d  # both again, and what this owes: twice for u, k1 and k2
+    assert bench.flops(Shape(batch, time, d, reads, carried)) == batch * total
 
 
 def test_saved_bytes_are_those_of_the_tensors_kept() -> None:

@@ -261,31 +261,29 @@ def decoding(program: Any = None) -> dict[str, agreement.Variant]:
 
 
 def flops(shape: Shape | Heads) -> int:
-    """Count the floating-point operations of a forward and backward pass: the matrix work alone.
+    """Count the floating-point operations of a forward and backward pass, as `cpu_count.flops` counts them.
 
-    In chunks of C steps, as the fused op takes them. Forward, for each step: 2 d³ for F₀ k (2 R d³ for the reads)
-    where there is an F₀, 2 d³ for its share of the memory at the chunk's end; and for each earlier step of the chunk
-    6 d for its write (two products of factors, one multiple of u) and 6 R d for the reads. One key factor: d² for d³,
-    4 d for 6 d. Backward: twice that.
+    In chunks as the fused op takes them; only what is retrieved has a gradient, and the memory carried over needs none.
 
     Example:
         >>> flops(Shape(batch=1, time=1, size=2, reads=1, carried=False))
-        84
+        60
     """
-    from fastweights.ops.delta_memory.cpu import pick_chunk
+    from fastweights.ops.delta_memory import cpu, cpu_count
 
-    batch, time, d = shape.batch, shape.time, shape.size
+    d = shape.size
     factors, reads = (2, shape.reads) if isinstance(shape, Shape) else (1, 1)
     carried = isinstance(shape, Shape) and shape.carried
-    rows = batch if isinstance(shape, Shape) else batch * shape.heads
-    chunk = pick_chunk(time, d**factors, empty=not carried, owing=False)
-    cells, pair = d ** (factors + 1), (2 * factors + 2) * d
-    total = 0
-    for start in range(0, time, chunk):
-        steps = min(chunk, time - start)
-        total += steps * 2 * cells * (1 + (1 + reads if start or carried else 0))
-        total += steps * (steps - 1) // 2 * pair + steps * (steps + 1) // 2 * reads * pair
-    return 3 * rows * total
+    rows = shape.batch if isinstance(shape, Shape) else shape.batch * shape.heads
+    return rows * cpu_count.flops(
+        shape.time,
+        outer=d if factors == 2 else 0,
+        inner=d,
+        value=d,
+        reads=reads,
+        chunk=cpu.pick_chunk(shape.time, d**factors, empty=not carried, owing=False),
+        carried=carried,
+    )
 
 
 def run(
