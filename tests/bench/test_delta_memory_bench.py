@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fastweights.bench import agreement, official, training_step
+from fastweights.bench import agreement, memories, official, training_step
 from fastweights.bench import delta_memory as bench
-from fastweights.bench.delta_memory import Heads, Shape
+from fastweights.bench.memories import Heads, Shape
 from fastweights.bench.saved import saved_bytes
 from fastweights.cli import main
 from fastweights.errors import UserError
@@ -20,9 +20,9 @@ TINY = Shape(2, 7, 5, 2)
 
 @pytest.mark.parametrize("carried", [False, True])
 def test_variants_agree_with_the_steps_written_out(carried: bool) -> None:
-    found = agreement.errors(bench.variants(TINY._replace(carried=carried)), "steps")
+    found = agreement.errors(memories.variants(TINY._replace(carried=carried)), "steps")
     assert found.keys() == {"fused", "chunked"} and max(found.values()) < 1e-4
-    retrieved, F, *gradients = bench.variants(TINY)["steps"]()
+    retrieved, F, *gradients = memories.variants(TINY)["steps"]()
     assert retrieved.shape == (2, 7, 5) and F.shape == (2, 5, 5, 5)
     assert [tuple(g.shape) for g in gradients] == [(2, 7, 16), (2, 7, 15)]
     assert all(g.abs().max() > 0 for g in gradients)
@@ -30,9 +30,9 @@ def test_variants_agree_with_the_steps_written_out(carried: bool) -> None:
 
 def test_heads_threads_and_decoding_agree_too() -> None:
     for built, truth in (
-        (bench.heads(Heads(2, 9, 2, 4)), "steps"),
-        (bench.threaded(TINY, 1), "one thread"),
-        (bench.decoding(), "steps"),
+        (memories.heads(Heads(2, 9, 2, 4)), "steps"),
+        (memories.threaded(TINY, 1), "one thread"),
+        (memories.decoding(), "steps"),
     ):
         assert max(agreement.errors(built, truth).values()) < 1e-3
 
@@ -68,7 +68,7 @@ def test_flops_are_those_of_the_products_written_out(time: int, carried: bool) -
         seen = (t - start) + reads * (t - start + 1)
         total += seen * 3 * 2 * d  # ⟨k1, k1⟩, ⟨k2, k2⟩ and the multiple of u
         total += seen * 8 * 2 * d  # both again, and what this owes: twice for u, k1 and k2
-    assert bench.flops(Shape(batch, time, d, reads, carried)) == batch * total
+    assert memories.flops(Shape(batch, time, d, reads, carried)) == batch * total
 
 
 def test_saved_bytes_are_those_of_the_tensors_kept() -> None:
@@ -76,7 +76,7 @@ def test_saved_bytes_are_those_of_the_tensors_kept() -> None:
     assert saved_bytes((x * x).sum(), (x,)) == 0
     y = x.exp()
     assert saved_bytes((y * y).sum(), (x,)) == 40  # y, once
-    found = bench.saved(Shape(1, 100, 24, 2))
+    found = memories.saved(Shape(1, 100, 24, 2))
     assert 0 < found["fused"] < found["chunked"] < found["steps"]
     assert found["steps"] > 100 * 4 * 24**3  # a memory for every step
 

@@ -20,9 +20,9 @@ from fastweights.ops.delta_memory.cpu_plan import (
     Size,
     Sizes,
     lay_out,
-    make_backward_plan,
     make_plan,
 )
+from fastweights.ops.delta_memory.cpu_plan_backward import make_backward_plan
 
 Allocate = Callable[[Sequence[Size], Tensor], Tensor]
 REALS = {torch.float32: np.float32, torch.float64: np.float64}

@@ -20,7 +20,8 @@ from fastweights.kernels.simd import (
     total,
 )
 from fastweights.kernels.transpose import transpose_tile
-from fastweights.ops.delta_memory.cpu_plan import Addresses, BackwardPlan, Plan
+from fastweights.ops.delta_memory.cpu_plan import Addresses, Plan
+from fastweights.ops.delta_memory.cpu_plan_backward import BackwardPlan
 
 read_plan = reader(Plan._fields)
 read_layout = reader(BackwardPlan._fields)

@@ -1,0 +1,193 @@
+"""Ways to run `ops.delta_memory`, all on the same data: what `delta_memory` measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fastweights import ops
+from fastweights.bench import agreement, official
+from fastweights.bench.saved import saved_bytes
+
+OURS = {"fused": "cpu", "steps": "reference", "chunked": "chunked"}
+
+
+class Shape(NamedTuple):
+    """Sizes of a memory with two key factors of the values' size, carried over from a segment before or zero."""
+
+    batch: int
+    time: int
+    size: int = 32
+    reads: int = 3
+    carried: bool = True
+
+    def __str__(self) -> str:
+        start = "carried over" if self.carried else "from zero"
+        return f"B{self.batch} T{self.time} d{self.size}, {self.reads} reads, {start}"
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Draw what is written and asked, and the memory carried over, of length 1 or so."""
+        batch, time, d, reads, carried = self
+        draw = partial(torch.randn, generator=torch.Generator().manual_seed(0))
+        written = draw(batch, time, 3 * d + 1).requires_grad_()
+        asked = draw(batch, time, (1 + reads) * d).requires_grad_()
+        return written, asked, draw(batch, d, d, d) / d**1.5 if carried else None
+
+
+class Heads(NamedTuple):
+    """Sizes of a memory with one key factor: DeltaNet."""
+
+    batch: int
+    time: int
+    heads: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"DeltaNet B{self.batch} T{self.time}, {self.heads} heads of {self.size}"
+
+
+def variants(shape: Shape, program: Any = None) -> dict[str, agreement.Variant]:
+    """Build one callable for each way to run the memory of catbAbI's network, all on the same data.
+
+    What is given are the variables that the network writes and asks with, before their nonlinearities; what is
+    measured is everything from there to the retrieved vectors, and back.
+
+    Args:
+        shape: of the data.
+        program: the authors' module (`official.program`), to have "authors" among the variants.
+
+    Returns:
+        By the names of `CHECKED`: a callable that returns what was retrieved [batch, time, size], the memory after the
+        last step, and the gradients of the two given tensors.
+    """
+    written, asked, F = shape.draw()
+    given = torch.randn(shape.batch, shape.time, shape.size)
+    return {
+        name: _both_ways(partial(run, written, asked, F), (written, asked), given)
+        for name, run in _memories(shape.size, shape.reads, program).items()
+    }
+
+
+def _memories(d: int, reads: int, program: Any) -> dict[str, Callable[..., tuple[Tensor, Tensor]]]:
+    """Each way to run the memory: from the variables written and asked with, before their nonlinearities, and F₀."""
+
+    def ours(
+        backend: str, written: Tensor, asked: Tensor, memory: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        *factors, b = written.split([d, d, d, 1], -1)
+        k1, k2, v = (part.tanh() for part in factors)
+        n, e = asked.split([d, reads * d], -1)
+        retrieved, F = ops.delta_memory(
+            (k1, k2),
+            v,
+            torch.sigmoid(b[..., 0] + 1) / d,
+            queries=(n, e.tanh().unflatten(-1, (reads, d))),
+            memory=memory,
+            gate="norm",
+            backend=backend,
+        )
+        assert retrieved is not None
+        return retrieved, F
+
+    built: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+        name: partial(ours, backend) for name, backend in OURS.items()
+    }
+    if program is not None:
+        built["authors"] = official.Memory(program, d, reads)
+    return built
+
+
+def saved(shape: Shape, program: Any = None) -> dict[str, int]:
+    """Count the bytes that each way to run the memory keeps for its backward."""
+    written, asked, F = shape.draw()
+    given = (written, asked) if F is None else (written, asked, F)
+    return {
+        name: saved_bytes(run(written, asked, F)[0], given)
+        for name, run in _memories(shape.size, shape.reads, program).items()
+    }
+
+
+def heads(shape: Heads) -> dict[str, agreement.Variant]:
+    """Build one callable for each way to run DeltaNet's recurrence: unit keys, one read, no normalisation."""
+    batch, time, count, d = shape
+    draw = partial(torch.randn, batch, count, time, generator=torch.Generator().manual_seed(0))
+    k = torch.nn.functional.normalize(draw(d), dim=-1).requires_grad_()
+    q = torch.nn.functional.normalize(draw(d), dim=-1).requires_grad_()
+    v, beta = draw(d).requires_grad_(), torch.sigmoid(draw()).requires_grad_()
+
+    def memory(backend: str) -> tuple[Tensor, Tensor]:
+        retrieved, F = ops.delta_memory(
+            (k,), v, beta, queries=(q,), read_norm=False, backend=backend
+        )
+        assert retrieved is not None
+        return retrieved, F
+
+    given = draw(d)
+    return {
+        name: _both_ways(partial(memory, backend), (k, q, v, beta), given)
+        for name, backend in OURS.items()
+    }
+
+
+def _both_ways(
+    run: Callable[[], tuple[Tensor, Tensor]],
+    leaves: tuple[Tensor, ...],
+    given: Float[Tensor, ...],
+) -> agreement.Variant:
+    def call() -> tuple[Tensor, ...]:
+        retrieved, F = run()
+        return retrieved, F, *torch.autograd.grad(retrieved, leaves, given)
+
+    return call
+
+
+def threaded(shape: Shape, threads: int) -> dict[str, agreement.Variant]:
+    """Build the fused op on one thread and, as "fused", on as many as given."""
+    both_ways = variants(shape)["fused"]
+
+    def on(count: int) -> tuple[Tensor, ...]:
+        torch.set_num_threads(count)
+        return tuple(both_ways())
+
+    return {"fused": partial(on, threads), "one thread": partial(on, 1)}
+
+
+def decoding(program: Any = None) -> dict[str, agreement.Variant]:
+    """Build one step of one row from a memory that is not zero, without gradients, for each way to run it."""
+    shape = Shape(1, 1)
+    written, asked, F = shape.draw()
+    return {
+        name: torch.inference_mode()(partial(run, written, asked, F))
+        for name, run in _memories(shape.size, shape.reads, program).items()
+    }
+
+
+def flops(shape: Shape | Heads) -> int:
+    """Count the floating-point operations of a forward and backward pass, as `cpu_count.flops` counts them.
+
+    In chunks as the fused op takes them; only what is retrieved has a gradient, and the memory carried over needs none.
+
+    Example:
+        >>> flops(Shape(batch=1, time=1, size=2, reads=1, carried=False))
+        60
+    """
+    from fastweights.ops.delta_memory import cpu, cpu_count
+
+    d = shape.size
+    factors, reads = (2, shape.reads) if isinstance(shape, Shape) else (1, 1)
+    carried = isinstance(shape, Shape) and shape.carried
+    rows = shape.batch if isinstance(shape, Shape) else shape.batch * shape.heads
+    return rows * cpu_count.flops(
+        shape.time,
+        outer=d if factors == 2 else 0,
+        inner=d,
+        value=d,
+        reads=reads,
+        chunk=cpu.pick_chunk(shape.time, d**factors, empty=not carried, owing=False),
+        carried=carried,
+    )
