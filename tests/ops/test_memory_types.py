@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from memory import call, relative, truth
+from memory import call, leaves_of, relative, truth
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from fastweights.oracle.delta_memory_gradcheck import Case
 
@@ -65,6 +66,38 @@ def test_second_derivatives(case, name):
 
     leaves = [value.clone().requires_grad_() for value in arguments.values()]
     assert torch.autograd.gradgradcheck(function, leaves, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["reference", "chunked"])
+@cases
+def test_gradients_of_each_row_by_function_transforms(case, name, unchecked):
+    """`torch.func` shows no numbers to look at; the gradients are those of the rows run together."""
+    point = truth(case)
+
+    def loss(*leaves):
+        rows = [leaf.unsqueeze(0) for leaf in leaves]
+        retrieved, _ = call(case, dict(zip(point.arguments, rows, strict=True)), backend=name)
+        return retrieved.square().sum()
+
+    leaves = tuple(leaves_of(point).values())
+    every = tuple(range(len(leaves)))
+    found = torch.func.vmap(torch.func.grad(loss, argnums=every))(*leaves)
+    retrieved, _ = call(case, dict(zip(point.arguments, leaves, strict=True)), backend=name)
+    true = torch.autograd.grad(retrieved.square().sum(), leaves)
+    assert all(relative(a, b) < 1e-12 for a, b in zip(found, true, strict=True))
+
+
+@cases
+def test_fake_tensors_have_the_shapes_of_real_ones(case, memory_ways, unchecked):
+    point = truth(case)
+    with FakeTensorMode():
+        arguments = {
+            name: torch.empty(value.shape, dtype=value.dtype, requires_grad=True)
+            for name, value in point.arguments.items()
+        }
+        found = call(case, arguments, **memory_ways)
+        sum(result.sum() for result in found).backward()
+    assert [result.shape for result in found] == [result.shape for result in point.results]
 
 
 @cases

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -152,10 +153,15 @@ def _run(
     state_type = memory.dtype if memory is not None else compute if mixed else values.dtype
 
     def rows(tensor: Tensor) -> Tensor:
-        return tensor.to(compute).flatten(0, len(lead) - 1)
+        if tensor.dtype != compute and tensor.dtype != torch.bool:
+            tensor = tensor.to(compute)
+        return tensor if len(lead) == 1 else tensor.flatten(0, len(lead) - 1)
 
-    mask, read_mask = (m if m is None else m.flatten(0, len(lead) - 1) for m in (mask, read_mask))
-    with torch.autocast(device, enabled=False):
+    def as_given(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+        tensor = tensor if tensor.dtype == dtype else tensor.to(dtype)
+        return tensor if len(lead) == 1 else tensor.unflatten(0, lead)
+
+    with torch.autocast(device, enabled=False) if mixed else nullcontext():
         retrieved, F = _run_padded(
             name,
             tuple(rows(factor) for factor in keys),
@@ -165,13 +171,12 @@ def _run(
             memory=None if memory is None else rows(memory),
             gate=rows(gate) if isinstance(gate, Tensor) else None,
             clamp=gate == "norm",
-            mask=mask,
-            read_mask=read_mask,
+            mask=None if mask is None else rows(mask),
+            read_mask=None if read_mask is None else rows(read_mask),
             **options,
         )
-    if retrieved is not None:
-        retrieved = retrieved.to(output_type).unflatten(0, lead)
-    return retrieved, F.to(state_type).unflatten(0, lead)
+    F = as_given(F, state_type)
+    return None if retrieved is None else as_given(retrieved, output_type), F
 
 
 def _run_padded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from fastweights.errors import UserError, unknown
 from fastweights.ops import padding
 from fastweights.ops.delta_memory.combine import key_shape
+from fastweights.ops.tracing import may_look
 
 RULES = ("delta", "hebbian")
 COMBINES = ("product", "concat")
@@ -95,12 +97,10 @@ def blame(
 ) -> None:
     """Raise `UserError` if results are not finite because an argument is not; names it and its first such step.
 
-    Whatever is not finite spoils the memory or what is retrieved, so the arguments are looked at only then. Not done
-    where looking would wait for an accelerator, nor while compiling.
+    Whatever is not finite spoils the memory or what is retrieved, so the arguments are looked at only then; nothing is
+    where looking would wait for an accelerator or break a trace.
     """
-    if values.device.type != "cpu" or torch.compiler.is_compiling():
-        return
-    if all(result is None or _finite(result) for result in results):
+    if not may_look(values) or all(result is None or _finite(result) for result in results):
         return
     if memory is not None and not _finite(memory):
         raise UserError("memory holds numbers that are not finite")
@@ -121,7 +121,7 @@ def blame(
 def _finite(tensor: Tensor) -> bool:
     """Whether all is finite; a finite sum says so at the price of one pass."""
     tensor = tensor.detach()
-    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
+    return math.isfinite(tensor.sum().item()) or bool(tensor.isfinite().all())
 
 
 def _queries(queries: Tensors, sizes: tuple[int, ...], values: Tensor) -> None:
@@ -145,11 +145,14 @@ def _queries(queries: Tensors, sizes: tuple[int, ...], values: Tensor) -> None:
 
 def _fits(name: str, tensor: Tensor, shape: tuple[int | str, ...], values: Tensor) -> None:
     """Raise `UserError` unless the tensor goes with the values; a word in `shape` stands for any size."""
-    fits = tensor.dim() == len(shape) and all(
-        isinstance(wanted, str) or size == wanted
-        for size, wanted in zip(tensor.shape, shape, strict=True)
-    )
-    if not fits:
+    if tensor.shape != shape and (
+        tensor.dim() != len(shape)
+        or any(
+            size != wanted
+            for size, wanted in zip(tensor.shape, shape, strict=True)
+            if isinstance(wanted, int)
+        )
+    ):
         wanted = ", ".join(map(str, shape))
         raise UserError(
             f"{name} has shape {list(tensor.shape)}; accepted: [{wanted}], which fits values of {list(values.shape)}"
@@ -158,8 +161,9 @@ def _fits(name: str, tensor: Tensor, shape: tuple[int | str, ...], values: Tenso
         raise UserError(
             f"{name} is on {tensor.device}, values on {values.device}; accepted: one device"
         )
-    mixed = torch.is_autocast_enabled(values.device.type) and tensor.is_floating_point()
-    if tensor.dtype != values.dtype and not mixed:
+    if tensor.dtype != values.dtype and not (
+        tensor.is_floating_point() and torch.is_autocast_enabled(values.device.type)
+    ):
         raise UserError(f"{name} is {tensor.dtype}, values {values.dtype}; accepted: one type")
 
 

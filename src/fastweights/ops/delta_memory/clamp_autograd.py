@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.ops.delta_memory.clamp import Clamped, before, substitute, sweep
+from fastweights.ops.tracing import traced
 
 
 def clamped(
@@ -38,7 +39,7 @@ def clamped(
     Float[Tensor, "batch chunk value"], Float[Tensor, "batch chunk"], Float[Tensor, " batch"]
 ]:
     """Return u, `kept`, and ‖F‖² at the end, with gradients; arguments as `find_writes`'s."""
-    if torch.compiler.is_compiling():
+    if traced():
         return substitute(K, found, values, strength, norm, real, delta)[:3]
     return Recursion.apply(K, found, values, strength, norm, real, delta)
 

@@ -1,7 +1,7 @@
 """What each step of a chunk writes, from the inner products of its keys and what F(0) holds under them.
 
-A step finds f_t = F'ᵀk_t, the memory as the gate leaves it, and writes u_t = β_t (v_t − f_t), or β_t v_t (rule
-"hebbian"). With before(t, i) for what is left of write i when step t finds it, and K_ti = ⟨k_t, k_i⟩,
+Step t finds f_t = α_t F(t-1)ᵀ k_t and writes u_t = β_t (v_t − f_t), or β_t v_t (rule "hebbian"). With before(t, i) for
+what is left of write i when step t finds it, and K_ti = ⟨k_t, k_i⟩,
 
     f_t = before(t, 0) F(0)ᵀk_t + Σ_i<t before(t, i) K_ti u_i
 
@@ -37,7 +37,7 @@ def find_writes(
 
     Args:
         K: ⟨k_t, k_i⟩.
-        found: F(0)ᵀ k_t.
+        found: F(0)ᵀ k_t; not looked at where neither the rule nor the clamp asks for it.
         values, strength: v and β.
         rule: "delta" or "hebbian".
         gate: α; None for 1.
