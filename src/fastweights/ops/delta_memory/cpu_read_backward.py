@@ -59,13 +59,15 @@ def read_backward(
                 for j in range(lanes):
                     t = layout.flow + int(at(asked, j))
                     put(work, t, at(work, t) + at(flow, j))
-            transpose(gradient, width, steps, value, value, columns)
+            if plan.norm or read < plan.reads - 1:
+                transpose(gradient, width, steps, value, value, columns)
             outer = load_query(
                 plan, saved, work, chunk, block, read, asked, lanes, chain, query
             )  # fmt: skip
-            if plan.outer:
+            if plan.outer and read > 0:
                 transpose(outer, width, outer_steps, plan.outer_pad, plan.outer_pad, columns)
-            transpose(inner, width, inner_steps, plan.inner_pad, plan.inner_pad, columns)
+            if plan.head:
+                transpose(inner, width, inner_steps, plan.inner_pad, plan.inner_pad, columns)
             score(plan, work, outer, inner, width, early, rows, columns)
             spread(
                 plan, layout, work, memory, occupied, wants_memory, outer, inner, width, outer_steps,

@@ -72,7 +72,8 @@ def write_chunk(
                 put(saved, plan.growth + first + t, growth)
                 put(saved, plan.half + first + t, half)
             put(work, plan.decay + t, alpha)
-            scale(offset(fading, s), min(width, plan.time_pad - s), alpha)
+            if plan.clamp or plan.gated:
+                scale(offset(fading, s), min(width, plan.time_pad - s), alpha)
             put(fading, t, scalar(kept, 1))
             inside *= alpha
         scale(fading, s, inside)
@@ -91,7 +92,8 @@ def _project(
     result = offset(work, plan.result_lines)
     if occupied:
         contract(plan, memory, outer, inner, time, result, steps)
-        scale(result, value * width, kept)
+        if plan.clamp or plan.gated:
+            scale(result, value * width, kept)
     else:
         clear(result, value * width)
     rows = s + columns
