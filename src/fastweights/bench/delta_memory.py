@@ -23,6 +23,9 @@ CHECKED = {
 }
 
 
+SHORT = {"fused": "fused", "steps": "step by step", "chunked": "chunked", "authors": "published"}
+"""What a figure calls them."""
+
 MAIN = Shape(64, 200)
 ZERO = MAIN._replace(carried=False)
 SIZES = (MAIN, ZERO, MAIN._replace(batch=16), ZERO._replace(batch=16))

@@ -98,7 +98,7 @@ def _draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     lengths, milliseconds = bench.delta_memory.growth(rows)
     figures.save(
-        figures.growth(lengths, milliseconds, names=bench.delta_memory.CHECKED), path, dpi=200
+        figures.growth(lengths, milliseconds, names=bench.delta_memory.SHORT), path, dpi=200
     )
 
 
