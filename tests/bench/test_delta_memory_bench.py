@@ -37,6 +37,12 @@ def test_heads_threads_and_decoding_agree_too() -> None:
         assert max(agreement.errors(built, truth).values()) < 1e-3
 
 
+def test_threads_are_as_before_afterwards() -> None:
+    before = torch.get_num_threads()
+    memories.threaded(TINY, before + 1)["fused"]()
+    assert torch.get_num_threads() == before
+
+
 def test_a_training_step_is_the_same_whatever_runs_it() -> None:
     backends = {"fused": ("auto", "auto"), "steps": ("reference", "torch")}
     built = training_step.variants(training_step.Shape(2, 5), backends)

@@ -151,8 +151,12 @@ def threaded(shape: Shape, threads: int) -> dict[str, agreement.Variant]:
     both_ways = variants(shape)["fused"]
 
     def on(count: int) -> tuple[Tensor, ...]:
+        before = torch.get_num_threads()
         torch.set_num_threads(count)
-        return tuple(both_ways())
+        try:
+            return tuple(both_ways())
+        finally:
+            torch.set_num_threads(before)
 
     return {"fused": partial(on, threads), "one thread": partial(on, 1)}
 
