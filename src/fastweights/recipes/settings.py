@@ -59,6 +59,8 @@ def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
         stages = tuple(stage for stage in (4, 8, 16) if stage < pairs)
         chosen.update(hidden=128, learning_rate=3e-3, curriculum=(*stages, pairs))
         chosen["steps"] = 1000 * (len(stages) + 1)
+    if recipe.form == "trailing-read" and pairs == 4:
+        chosen["steps"] = 8000
     if model == "fast-weights-flat":
         chosen.update(nonlinearity="tanh", recurrent_scale=0.5, norm_gain=1.0)
         chosen.update(learning_rate=5e-3, clip=5.0)
