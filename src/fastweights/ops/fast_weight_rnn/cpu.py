@@ -12,40 +12,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.kernels import threads
+from fastweights.kernels import ready, threads
 from fastweights.ops.fast_weight_rnn.cpu_ops import recurrence
 
-DTYPES = (torch.float32, torch.float64)
-
-
-def available() -> str | None:
-    """Say in a line why kernels cannot be compiled here, or which one did not compile; None if they can."""
-    reason = _probe()
-    if reason is None:
-        from fastweights.kernels.compile import failures
-
-        reason = next(iter(failures), None)
-    return reason
-
-
-@cache
-def _probe() -> str | None:
-    try:
-        from fastweights.kernels.probe import probe
-
-        probe()
-    except (
-        Exception
-    ) as error:  # a compiler breaks in many ways, and without it the library still works
-        return f"{type(error).__name__}: {error}".splitlines()[0]
-    return None
+available = ready.available
 
 
 def supports(drive: Tensor, **facts: object) -> str | None:
     """Say in a line why the kernels cannot run data like this; None if they can."""
     if drive.device.type != "cpu":
         return f"the tensors are on {drive.device}"
-    if drive.dtype not in DTYPES:
+    if drive.dtype not in ready.DTYPES:
         return f"the tensors are {drive.dtype}; accepted: torch.float32, torch.float64"
     return None
 
