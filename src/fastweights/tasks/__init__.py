@@ -6,11 +6,14 @@ import inspect
 from typing import Any
 
 from fastweights.errors import unknown
+from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.retrieval import Retrieval
+from fastweights.tasks.score import Score
+from fastweights.tasks.streams import Segment
 
-__all__ = ["Retrieval", "build", "describe", "names"]
+__all__ = ["CatBAbI", "Retrieval", "Score", "Segment", "build", "describe", "names"]
 
-_TASKS = {"retrieval": Retrieval}
+_TASKS: dict[str, type] = {"retrieval": Retrieval, "catbabi": CatBAbI}
 
 
 def names() -> tuple[str, ...]:
@@ -18,7 +21,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('retrieval',)
+        ('retrieval', 'catbabi')
     """
     return tuple(_TASKS)
 
@@ -28,12 +31,15 @@ def describe() -> dict[str, str]:
     return {name: (task.__doc__ or "").strip().splitlines()[0] for name, task in _TASKS.items()}
 
 
-def build(name: str, **options: Any) -> Retrieval:
+def build(name: str, **options: Any) -> Any:
     """Build a task by name.
 
     Args:
         name: one of `names()`.
         options: of the task's class.
+
+    Returns:
+        an object of that class.
 
     Raises:
         UserError: for an unknown name or option, or a value that the task refuses.

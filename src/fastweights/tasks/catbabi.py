@@ -1,0 +1,246 @@
+"""Concatenated bAbI: stories of 20 reasoning tasks as one endless sequence of words, with questions inside."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Int
+from torch import Tensor
+
+from fastweights.data import babi
+from fastweights.errors import UserError, unknown
+from fastweights.tasks import selection, story_text, streams
+from fastweights.tasks.renaming import Renaming
+from fastweights.tasks.selection import PUBLISHED, Counts
+from fastweights.tasks.stories import load
+from fastweights.tasks.streams import Segment, Streams
+
+STORIES = ("published", "all")
+RENAME = ("missing", "none", "all")
+
+
+class CatBAbI:
+    """`… john went to the office . where is mary ? kitchen <eos> …`: bAbI's stories, one after the other, word by word.
+
+    A model reads an endless sequence and is scored at each "?" on the answer that follows. Every row of a batch is a
+    stream of its own (`streams`); validation and test stories are shuffled once, always in the same way (`segments`).
+
+    Args:
+        data_dir: the release's folder or archive, or a folder that holds it; None: where `fastweights data get babi`
+            puts it.
+        size: "10k", the paper's, or "1k".
+        tasks: which of 1 to 20; None: all.
+        stories: "published" leaves out the last story of each file, as the authors' preprocessing does; "all".
+        rename: "missing": where only a part of task 3's train stories is there, copies of them, with people, places and
+            things renamed, stand in for the others, and no other story is renamed; "none": no copies; "all", or numbers
+            of tasks: their stories are renamed at every draw, and the missing ones stand in as well.
+        repeats: how often a story of a task comes in an epoch, where not once.
+
+    Attributes:
+        vocabulary: words in the order of their tokens: <pad>, <eos>, then sorted.
+        tasks: the numbers, sorted.
+        counts: of each split; of train, an epoch without repeats.
+        missing: {task: train stories that are not there}.
+        notes: what a record of results must say about the data.
+
+    Raises:
+        UserError: if the data cannot be found or used, or for an option out of range.
+
+    Source: Schlag et al. 2021, section 4.1 and appendix D.
+    """
+
+    name = "catbabi"
+
+    def __init__(
+        self,
+        data_dir: str | Path | None = None,
+        *,
+        size: str = "10k",
+        tasks: Sequence[int] | None = None,
+        stories: str = "published",
+        rename: str | Sequence[int] = "missing",
+        repeats: Mapping[int, int] | Mapping[str, int] | None = None,
+    ) -> None:
+        if stories not in STORIES:
+            raise unknown("choice of stories", stories, STORIES)
+        self.tasks = _numbers(babi.ALL_TASKS if tasks is None else tasks)
+        self._size, self._kept, self._repeats = size, stories, _times(repeats or {}, self.tasks)
+        self._rename = _chosen(rename, self.tasks)
+        self._stories = load(babi.find(data_dir), size, self.tasks)
+        self.vocabulary = self._stories.vocabulary
+        if "?" not in self.vocabulary:
+            raise UserError("the stories ask nothing, so there is nothing to answer")
+        last = stories == "all"
+        self._order = {s: selection.kept(self._stories, s, last=last) for s in babi.SPLITS}
+        self.missing = selection.missing(self._stories, self._order["train"], last=last)
+        self.counts = self._counted()
+        self.notes = self._noted()
+
+    def __repr__(self) -> str:
+        options = {name: value for name, value in self.options.items() if value is not None}
+        return f"CatBAbI({', '.join(f'{name}={value!r}' for name, value in options.items())})"
+
+    @property
+    def classes(self) -> int:
+        """Tokens of the vocabulary."""
+        return len(self.vocabulary)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options, as plain values that `tasks.build` takes; where the data lie is not one of them."""
+        return {
+            "size": self._size,
+            "tasks": None if self.tasks == babi.ALL_TASKS else list(self.tasks),
+            "stories": self._kept,
+            "rename": self._rename if isinstance(self._rename, str) else list(self._rename),
+            "repeats": {str(task): times for task, times in self._repeats.items()} or None,
+        }
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A hash of the vocabulary and of the validation and test stories in their order."""
+        digest = hashlib.sha256("\n".join(self.vocabulary).encode())
+        for split in ("valid", "test"):
+            for segment in self.segments(split, 1, 1 << 16):
+                digest.update(segment.targets.numpy().astype("<i2").tobytes())
+        return digest.hexdigest()[:16]
+
+    def streams(self, rows: int, *, seed: int = 0, first_row: int = 0) -> Streams:
+        """Make endless streams of shuffled train stories.
+
+        Args:
+            rows: how many, 1 or more.
+            seed: any integer; the same one gives the same streams.
+            first_row: number of the first row, for a process that trains a share of a batch.
+        """
+        draws = selection.epoch(
+            self._stories,
+            self._order["train"],
+            copies=self._copies,
+            renamed=self._renamed,
+            repeats=self._repeats,
+        )
+        return Streams(self._stories, draws, self._renaming, rows, seed=seed, first_row=first_row)
+
+    def segments(self, split: str, rows: int, length: int) -> list[Segment]:
+        """Cut a split, in its fixed order, into segments that hold each of its tokens once.
+
+        Args:
+            split: "valid", "test" or "train" (its real stories, once each).
+            rows: into how many streams; 1 is the exact protocol.
+            length: tokens of a segment; the last one may be shorter.
+
+        Raises:
+            UserError: for another split, or rows or length below 1.
+        """
+        if split not in babi.SPLITS:
+            raise unknown("split", split, babi.SPLITS)
+        return streams.segments(self._stories, self._order[split], rows, length)
+
+    def encode(self, text: str) -> Int[Tensor, " time"]:
+        """Turn a typed story into tokens, <eos> before it; answers after a "?" are optional.
+
+        Raises:
+            UserError: naming a word outside the vocabulary and the nearest in it, or if nothing is asked.
+        """
+        return story_text.encode(text, self.vocabulary)
+
+    def decode(self, tokens: Int[Tensor, " time"]) -> str:
+        """Turn tokens into words."""
+        return story_text.decode(tokens, self.vocabulary)
+
+    @functools.cached_property
+    def _renaming(self) -> Renaming:
+        return Renaming(self.vocabulary, selection.words_by_task(self._stories))
+
+    @property
+    def _copies(self) -> dict[int, int]:
+        return {} if self._rename == "none" else self.missing
+
+    @property
+    def _renamed(self) -> tuple[int, ...]:
+        if isinstance(self._rename, str):
+            return self.tasks if self._rename == "all" else ()
+        return self._rename
+
+    def _counted(self) -> dict[str, Counts]:
+        """Count the splits, train with the copies. Where everything is there, the counts must be those published."""
+        counts = {split: selection.count(self._stories, o) for split, o in self._order.items()}
+        drawn = selection.epoch(
+            self._stories, self._order["train"], copies=self._copies, renamed=(), repeats={}
+        )
+        counts["train"] = selection.count(self._stories, drawn.stories)
+        as_published = (self._size, self._kept, self.tasks) == ("10k", "published", babi.ALL_TASKS)
+        if self._stories.published and as_published:
+            for split, expected in PUBLISHED.items():
+                lacking = split == "train" and self.missing and not self._copies
+                if counts[split][:2] != expected and not lacking:
+                    raise UserError(
+                        f"{split} has {counts[split][:2]} stories and questions, published are {expected}:"
+                        " is this bAbI v1.2?"
+                    )
+        return counts
+
+    def _noted(self) -> list[str]:
+        notes = []
+        if not self._stories.published:
+            notes.append("not the published release of bAbI v1.2")
+        left_out = [str(task) for task in babi.ALL_TASKS if task not in self.tasks]
+        if left_out:
+            notes.append(f"tasks left out: {', '.join(left_out)}")
+        for task, count in self.missing.items():
+            whole = babi.WHOLE_TASK_3 - (self._kept == "published")
+            stand_in = (
+                "renamed copies of them stand in for the others" if self._copies else "no copies"
+            )
+            notes.append(f"task {task}: {whole - count} of {whole} train stories; {stand_in}")
+        if self._renamed:
+            notes.append(f"renamed at every draw: tasks {', '.join(map(str, self._renamed))}")
+        for task, times in self._repeats.items():
+            notes.append(f"task {task}: each train story {times} times in an epoch")
+        return notes
+
+
+def _numbers(tasks: Sequence[int]) -> tuple[int, ...]:
+    numbers = tuple(sorted(set(tasks)))
+    if not numbers:
+        raise UserError("no tasks are named; accepted: 1 to 20")
+    for number in numbers:
+        if number not in babi.ALL_TASKS:
+            raise UserError(f"tasks are 1 to 20, not {number}")
+    return numbers
+
+
+def _chosen(rename: str | Sequence[int], tasks: tuple[int, ...]) -> str | tuple[int, ...]:
+    if isinstance(rename, str):
+        if rename not in RENAME:
+            raise unknown("renaming", rename, (*RENAME, "numbers of tasks"))
+        return rename
+    numbers = _numbers(rename)
+    _check_among(numbers, tasks, "renamed")
+    return numbers
+
+
+def _times(
+    repeats: Mapping[int, int] | Mapping[str, int], tasks: tuple[int, ...]
+) -> dict[int, int]:
+    times = {int(task): count for task, count in sorted(repeats.items(), key=lambda r: int(r[0]))}
+    _check_among(times, tasks, "repeated")
+    for task, count in times.items():
+        if count < 1:
+            raise UserError(
+                f"stories of task {task} come at least once in an epoch, not {count} times"
+            )
+    return times
+
+
+def _check_among(numbers: Collection[int], tasks: tuple[int, ...], what: str) -> None:
+    for number in numbers:
+        if number not in tasks:
+            raise UserError(
+                f"task {number} cannot be {what}: it is not one of {', '.join(map(str, tasks))}"
+            )
