@@ -163,6 +163,12 @@ def drawings():
     yield figures.attention(trace, SYMBOLS, title="A run")
     yield figures.saturation({"LN": trace}, norms, title="A run")
     yield figures.error_table([cell], title="A run")
+    result = cell | {"metric": "accuracy", "sd": None, "seeds": 1, "paper": None}
+    yield figures.mode_table([result], title="A run")
+    streams = [row | {"perplexity": 1 + row["cross_entropy"]} for row in rows]
+    yield figures.stream_curves({"a": [streams], "b": [streams]}, title="A run")
+    yield figures.task_accuracy([0.9, 1.0], [1, 2], title="A run")
+    yield figures.read_grid(trace.read_weights[0, -1], list(SYMBOLS), answer="1", title="A run")
 
 
 def test_titles_are_drawn_once_and_hide_nothing():

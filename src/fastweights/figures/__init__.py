@@ -19,8 +19,12 @@ from fastweights.figures.files import save
 from fastweights.figures.growth import growth
 from fastweights.figures.hidden import hidden_trace
 from fastweights.figures.memory import memory_evolution
+from fastweights.figures.modes import mode_table
+from fastweights.figures.per_task import task_accuracy
 from fastweights.figures.saturation import saturation
 from fastweights.figures.slots import slot_accuracy
+from fastweights.figures.story import read_grid
+from fastweights.figures.streams import stream_curves
 from fastweights.figures.table import error_table
 
 __all__ = [
@@ -32,8 +36,12 @@ __all__ = [
     "growth",
     "hidden_trace",
     "memory_evolution",
+    "mode_table",
+    "read_grid",
     "saturation",
     "save",
     "slot_accuracy",
+    "stream_curves",
+    "task_accuracy",
     "training_curves",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
@@ -46,7 +48,7 @@ def comparison(
     """
     if not 1 <= len(runs) <= len(style.PALETTE):
         raise UserError(f"a comparison takes 1 to {len(style.PALETTE)} names, not {len(runs)}")
-    panels = [key for key in ("accuracy", "cross_entropy") if _all_have(runs, key)]
+    panels = [key for key in ("accuracy", "cross_entropy") if all_have(runs, key)]
     if not panels:
         raise UserError("the runs share no accuracy or cross_entropy to compare")
     figure = style.figure(style.PAGE if len(panels) == 2 else style.COLUMN, 2.5)
@@ -56,18 +58,8 @@ def comparison(
         for (name, seeds), (colour, dashes) in zip(runs.items(), looks, strict=False):
             steps, values = gather(name, seeds, key)
             values = values * (100 if key == "accuracy" else 1)
-            count = len(values)
-            label = name if count == 1 else f"{name} ({count} seeds, ± sd)"
-            mean = values.mean(0)
-            axes.plot(steps, mean, color=colour, linestyle=dashes, label=label, zorder=3)
-            if count > 1:
-                sd = values.std(0, ddof=1)
-                low = mean - sd
-                if key == "cross_entropy":
-                    low = np.maximum(low, values.min(0))
-                axes.fill_between(
-                    steps, low, mean + sd, color=colour, alpha=0.2, linewidth=0, zorder=2
-                )
+            look = {"color": colour, "linestyle": dashes}
+            mean_and_spread(axes, name, steps, values, positive=key == "cross_entropy", **look)
         axes.set_xlabel("training step")
     if panels[0] == "accuracy":
         accuracy_axis(columns[0], no_binding_ceiling, best_possible)
@@ -76,6 +68,28 @@ def comparison(
         style.positive_scale(columns[-1])
     style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
     return figure
+
+
+def mean_and_spread(
+    axes: Axes,
+    name: str,
+    at: Float[np.ndarray, " points"],
+    values: Float[np.ndarray, "seeds points"],
+    *,
+    positive: bool,
+    **look: Any,
+) -> None:
+    """Draw a model's mean over its seeds, ± one standard deviation shaded, and name it for the legend.
+
+    The shade of what must be positive ends at the lowest seed.
+    """
+    count, mean = len(values), values.mean(0)
+    label = name if count == 1 else f"{name} ({count} seeds, ± sd)"
+    axes.plot(at, mean, label=label, zorder=3, **look)
+    if count > 1:
+        sd = values.std(0, ddof=1)
+        low = np.maximum(mean - sd, values.min(0)) if positive else mean - sd
+        axes.fill_between(at, low, mean + sd, color=look["color"], alpha=0.2, linewidth=0, zorder=2)
 
 
 def gather(
@@ -89,7 +103,8 @@ def gather(
     return np.array(shared), np.array([[one[step] for step in shared] for one in found])
 
 
-def _all_have(runs: Mapping[str, Sequence[Rows]], key: str) -> bool:
+def all_have(runs: Mapping[str, Sequence[Rows]], key: str) -> bool:
+    """Tell whether every seed of every model has values of a metric."""
     return all(
         len(seeds) > 0 and all(len(series(rows, key)[0]) for rows in seeds)
         for seeds in runs.values()

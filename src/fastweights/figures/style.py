@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 from matplotlib.colors import Normalize
 from matplotlib.container import Container
 from matplotlib.figure import Figure
@@ -104,7 +105,9 @@ def colours(
     return "magma_r", Normalize(0.0, end), "max" if beyond else "neither"
 
 
-def colour_bar(image: AxesImage, axes: Axes | Sequence[Axes], label: str, **options: Any) -> None:
+def colour_bar(
+    image: AxesImage | Collection, axes: Axes | Sequence[Axes], label: str, **options: Any
+) -> None:
     """Put a colour bar beside the axes."""
     figure = image.figure
     assert figure is not None

@@ -1,0 +1,113 @@
+"""Learning curves of runs on a stream: loss, accuracy and perplexity, over steps and over minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fastweights.errors import UserError, unknown
+from fastweights.figures import style
+from fastweights.figures.comparison import all_have, gather, mean_and_spread
+from fastweights.figures.curves import accuracy_axis
+from fastweights.figures.rows import Rows
+
+PANELS = {
+    "train_loss": "training loss (nats)",
+    "accuracy": "validation accuracy (%)",
+    "perplexity": "validation perplexity",
+}
+AXES = {"step": "training step", "minutes": "training time (minutes)"}
+PUBLISHED = (0, (4, 2))
+
+
+@style.styled
+def stream_curves(
+    runs: Mapping[str, Sequence[Rows]],
+    *,
+    over: Sequence[str] = ("step", "minutes"),
+    published: Mapping[str, Mapping[str, float]] | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw the training of one or several models: a line of panels over steps, one over the time it took.
+
+    Several seeds of a model are its mean ± one standard deviation, shaded; where the axis may be logarithmic, the
+    shade ends at the lowest seed. Over minutes, the mean stands at the mean of the seeds' times.
+
+    Args:
+        runs: for each name in the legend, the metrics of its seeds: `step` and `seconds` with `train_loss` (nats),
+            `accuracy` (0 to 1) and `perplexity`. Seeds are averaged at the steps that all of them have; a panel that
+            some run has nothing for is left out.
+        over: "step", "minutes" or both: a line of panels each.
+        published: by name and metric (`accuracy`, 0 to 1, or `perplexity`), what a paper reports of its test data.
+        title: above the panels.
+
+    Raises:
+        UserError: if there is no run, more than seven names, a run without evaluations, seeds without a common step,
+            rows without seconds, or a name or an x axis that is unknown.
+
+    Example:
+        >>> from fastweights.figures import stream_curves
+        >>> rows = [{"step": s, "seconds": 30 * s, "accuracy": s / 9, "perplexity": 9 / (s + 1)} for s in range(9)]
+        >>> figure = stream_curves({"fwm": [rows]}, published={"fwm": {"accuracy": 0.9675}})
+        >>> [axes.get_xlabel() for axes in figure.axes[::2]]
+        ['training step', 'training time (minutes)']
+    """
+    if not 1 <= len(runs) <= len(style.PALETTE):
+        raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    for name in over:
+        if name not in AXES:
+            raise unknown("x axis", name, AXES)
+    for name in published or {}:
+        if name not in runs:
+            raise unknown("run with published numbers", name, runs)
+    shown = [key for key in PANELS if all_have(runs, key)]
+    if not shown or not over:
+        raise UserError("the runs share no training loss, accuracy or perplexity to draw")
+    figure = style.figure(max(style.COLUMN, style.PAGE * len(shown) / 3), 2.0 * len(over) + 0.4)
+    grid = figure.subplots(len(over), len(shown), squeeze=False)
+    for line, clock in zip(grid, over, strict=True):
+        for axes, key in zip(line, shown, strict=True):
+            _draw(axes, runs, key, clock)
+            for place, name in enumerate(runs):
+                value = (published or {}).get(name, {}).get(key)
+                if value is not None:
+                    look = {"color": style.PALETTE[place], "linestyle": PUBLISHED}
+                    axes.axhline(_scale(key) * value, linewidth=0.8, zorder=1.5, **look)
+            accuracy_axis(axes, None, None) if key == "accuracy" else style.positive_scale(axes)
+            axes.set(xlabel=AXES[clock], ylabel=PANELS[key])
+    handles = list(grid[0, 0].get_legend_handles_labels()[0])
+    if published:
+        handles.append(
+            Line2D([], [], color=style.GREY, linewidth=0.8, linestyle=PUBLISHED, label="paper, test data")
+        )  # fmt: skip
+    style.shared_legend(figure, handles, title)
+    return figure
+
+
+def _draw(axes: Axes, runs: Mapping[str, Sequence[Rows]], key: str, clock: str) -> None:
+    for place, (name, seeds) in enumerate(runs.items()):
+        at, values = gather(name, seeds, key)
+        if clock == "minutes":
+            at = _minutes(name, seeds, key, at)
+        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
+        mean_and_spread(axes, name, at, _scale(key) * values, positive=key != "accuracy", **look)
+
+
+def _minutes(
+    name: str, seeds: Sequence[Rows], key: str, steps: Float[np.ndarray, " steps"]
+) -> Float[np.ndarray, " steps"]:
+    """Take the mean time of the seeds at the steps where all of them have the metric."""
+    timed = [[row for row in rows if key in row and "seconds" in row] for rows in seeds]
+    found, seconds = gather(name, timed, "seconds")
+    if not np.array_equal(found, steps):
+        raise UserError(f"some rows of {name!r} have {key} but no seconds")
+    return seconds.mean(0) / 60
+
+
+def _scale(key: str) -> int:
+    return 100 if key == "accuracy" else 1
