@@ -18,6 +18,7 @@ NAMES = {
     "rnn": nn.ElmanRNN,
     "rnn-ln": nn.LayerNormRNN,
     "lstm": nn.LSTM,
+    "residual-lstm": nn.ResidualLSTM,
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": nn.AssociativeLSTM,
 }

@@ -24,6 +24,11 @@ BACKBONES = {
     "lstm": partial(nn.LSTM, forget_bias=1.0),
     "lstm-torch": partial(nn.LSTM, backend="torch"),
     "lstm-reference": partial(nn.LSTM, single_bias=True, backend="reference"),
+    "lstm-dropout": partial(nn.LSTM, recurrent_dropout=0.5),
+    "residual-lstm": partial(nn.ResidualLSTM, layers=3),
+    "residual-lstm-dropout": partial(
+        nn.ResidualLSTM, layers=2, recurrent_dropout=0.3, hidden_dropout=0.3, backend="torch"
+    ),
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": partial(nn.AssociativeLSTM, copies=3),
     "fwm": partial(nn.FWMLSTM, memory_size=4),
@@ -40,5 +45,8 @@ BACKBONES = {
     "deltanet-plain": partial(nn.DeltaNet, convolution=None),
     "gated-deltanet": partial(nn.GatedDeltaNet, heads=2, convolution=3),
     "stack": lambda i, h: nn.Stack([nn.FastWeightRNN(i, 7), nn.LSTM(7, 4), nn.LayerNormGRU(4, h)]),
+    "stack-residual": lambda i, h: nn.Stack(
+        [nn.LSTM(i, h), nn.LayerNormGRU(h, h), nn.FWMLSTM(h, h, 3)], residual=True, dropout=0.2
+    ),
     "stack-memories": lambda i, h: nn.Stack([nn.FWMLSTM(i, 7, 3), nn.GatedDeltaNet(7, h)]),
 }

@@ -2,11 +2,12 @@
 
 from fastweights.models import backbones, registry
 from fastweights.models.config import from_config, model_config
-from fastweights.models.encoders import OneHot
+from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe, names, options, register
 from fastweights.models.sequence_model import SequenceModel
 
 __all__ = [
+    "DroppedEmbedding",
     "OneHot",
     "SequenceModel",
     "backbones",

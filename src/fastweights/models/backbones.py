@@ -15,6 +15,7 @@ from fastweights.nn import (
     LayerNormGRU,
     LayerNormRNN,
     LinearAttention,
+    ResidualLSTM,
 )
 
 register(
@@ -62,6 +63,11 @@ register("rnn", aliases=("control", "elman"), summary="plain RNN, the control (E
 register("rnn-ln", summary="RNN with layer normalisation, without fast weights")(LayerNormRNN)
 
 register("lstm", summary="long short-term memory, torch.nn.LSTM")(LSTM)
+
+register(
+    "residual-lstm",
+    summary="deep LSTM with residual connections and dropouts (Schlag et al. 2021)",
+)(ResidualLSTM)
 
 register("gru-ln", summary="GRU with layer normalisation (Ba et al. 2016)")(LayerNormGRU)
 

@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fastweights.nn.checks import check_range
+from fastweights.nn.dropout import VariationalDropout, drop_rows
+
 
 class OneHot(nn.Module):
     """Integer classes as one-hot vectors, in the dtype and on the device the module was moved to.
@@ -35,13 +38,59 @@ class OneHot(nn.Module):
         return str(self.classes)
 
 
+class DroppedEmbedding(nn.Embedding):
+    """A learned embedding that loses whole words and elements of the vectors in training.
+
+    A dropped word is 0 wherever it occurs in the call; a dropped element is 0 at all steps of its
+    row. What is left is scaled up so that the mean stays. Otherwise it is `torch.nn.Embedding`.
+
+    Args:
+        classes: how many classes there are.
+        size: features of a vector.
+        words: the probability that a class is dropped, 0 to 1.
+        elements: the probability that an element of a row's vectors is dropped, 0 to 1.
+
+    Raises:
+        UserError: for a probability outside its range.
+
+    Source: Merity, Keskar & Socher, "Regularizing and Optimizing LSTM Language Models", ICLR 2018
+    (embedding dropout and the variational dropout after it); Schlag et al. 2021, appendix F.4.
+
+    Example:
+        >>> embedding = DroppedEmbedding(5, 3, words=0.5)
+        >>> tokens = torch.tensor([[2, 0]])
+        >>> torch.equal(embedding.eval()(tokens), embedding.weight[tokens])
+        True
+    """
+
+    def __init__(
+        self, classes: int, size: int, *, words: float = 0.0, elements: float = 0.0
+    ) -> None:
+        check_range("words", words, 0, 1)
+        check_range("elements", elements, 0, 1)
+        super().__init__(classes, size)
+        self.words = words
+        self.elements = VariationalDropout(elements)
+
+    def forward(self, input: Int[Tensor, "*batch time"]) -> Float[Tensor, "*batch time size"]:
+        return self.elements(F.embedding(input, drop_rows(self.weight, self.words, self.training)))
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, words={self.words}"
+
+
 def is_lookup(encoder: nn.Module) -> TypeGuard[nn.Embedding]:
     """Say whether an encoder does nothing but look rows of its weight up, forward and backward.
 
     Example:
         >>> is_lookup(nn.Embedding(3, 4)), is_lookup(nn.Embedding(3, 4, max_norm=1.0))
         (True, False)
+        >>> dropped = DroppedEmbedding(3, 4, words=0.1)
+        >>> is_lookup(dropped.train()), is_lookup(dropped.eval())
+        (False, True)
     """
+    if isinstance(encoder, DroppedEmbedding):
+        return not (encoder.training and (encoder.words or encoder.elements.rate))
     return (
         type(encoder) is nn.Embedding
         and encoder.padding_idx is None

@@ -3,6 +3,7 @@
 from fastweights.nn.associative_lstm import AssociativeLSTM, AssociativeLSTMState
 from fastweights.nn.base import Backbone, HiddenState, Trace
 from fastweights.nn.delta_net import DeltaNet, DeltaNetState
+from fastweights.nn.dropout import VariationalDropout
 from fastweights.nn.elman_rnn import ElmanRNN
 from fastweights.nn.embedded import Embedded
 from fastweights.nn.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
@@ -14,6 +15,7 @@ from fastweights.nn.layer_norm_gru import LayerNormGRU
 from fastweights.nn.layer_norm_rnn import LayerNormRNN
 from fastweights.nn.linear_attention import LinearAttention, LinearAttentionState
 from fastweights.nn.lstm import LSTM, LSTMState
+from fastweights.nn.residual_lstm import ResidualLSTM
 from fastweights.nn.stack import Stack
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "LayerNormRNN",
     "LinearAttention",
     "LinearAttentionState",
+    "ResidualLSTM",
     "Stack",
     "Trace",
+    "VariationalDropout",
 ]

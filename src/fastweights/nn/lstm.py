@@ -34,6 +34,9 @@ class LSTM(TorchRNN):
         hidden_size: features of h and of the cell.
         forget_bias: added to the forget gate's bias at the start (1 remembers from the beginning).
         single_bias: one bias vector, which starts at zero, where `torch.nn.LSTM` adds two up.
+        recurrent_dropout: the probability that an element of W_hh is dropped in training; the mask
+            is drawn anew in each forward (and step) and holds for all rows and steps of it
+            (DropConnect, as in AWD-LSTM: Wan et al. 2013, Merity et al. 2018).
         backend: "cpu" (fused kernels), "torch" (the module of `torch.nn`: MKL, cuDNN), "reference"
             (step by step), or "auto": "cpu" where it can run, "torch" elsewhere. They differ in
             speed alone, and "cpu" has no second derivative.
@@ -62,13 +65,15 @@ class LSTM(TorchRNN):
         *,
         forget_bias: float = 0.0,
         single_bias: bool = False,
+        recurrent_dropout: float = 0.0,
         backend: str = "auto",
     ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("forget_bias", forget_bias)
+        check_range("recurrent_dropout", recurrent_dropout, 0, 1)
         check_choice("backend", backend, ("torch", *ops.backend.NAMES))
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
-        self.backend = backend
+        self.backend, self.recurrent_dropout = backend, recurrent_dropout
         bias = self.parameter("bias_ih_l0")
         if single_bias:
             nn.init.zeros_(bias)
@@ -117,7 +122,7 @@ class LSTM(TorchRNN):
         hidden, cell = (None, None) if state is None else state
         y, hidden, cell = ops.lstm(
             gates,
-            self.parameter("weight_hh_l0"),
+            self.recurrent_weight(),
             classes=classes,
             hidden=hidden,
             cell=cell,

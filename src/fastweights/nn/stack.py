@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jaxtyping import Bool, Float
@@ -10,20 +10,29 @@ from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.nn.base import Backbone, Input, StepInput, Trace
+from fastweights.nn.checks import check_range
+from fastweights.nn.dropout import VariationalDropout
 from fastweights.nn.embedded import Embedded
 
 
 class Stack(Backbone):
     """Backbones one after the other; the state is the tuple of theirs.
 
+        y_1 = layer_1(x)
+        y_l = layer_l(drop(y_l-1))                 l = 2 … L
+        y_l = y_l-1 + layer_l(drop(y_l-1))         if residual
+
     `trace` shows the inside of the last layer; `layers[i].trace` that of any other. A `read_mask`
     too is the last layer's: what those below put out goes into states.
 
     Args:
         layers: at least one backbone, each taking what the one before it puts out.
+        residual: whether every layer but the first adds what it takes to what it puts out.
+        dropout: the probability, in training, that a feature between two layers is dropped, the
+            same ones at all steps of a row (`VariationalDropout`). What is added is not dropped.
 
     Raises:
-        UserError: if there is no layer, or two sizes do not fit.
+        UserError: if there is no layer, two sizes do not fit, or an option is outside its range.
 
     Example:
         >>> import torch
@@ -33,8 +42,11 @@ class Stack(Backbone):
         (torch.Size([4, 11, 12]), 2)
     """
 
-    def __init__(self, layers: Iterable[Backbone]) -> None:
+    def __init__(
+        self, layers: Iterable[Backbone], *, residual: bool = False, dropout: float = 0.0
+    ) -> None:
         super().__init__()
+        check_range("dropout", dropout, 0, 1)
         self.layers = nn.ModuleList(layers)
         if not self.layers:
             raise UserError("a stack has no layers; accepted: one or more")
@@ -44,6 +56,12 @@ class Stack(Backbone):
                     f"a {type(below).__name__} of output size {below.output_size} lies under a "
                     f"{type(above).__name__} of input size {above.input_size}"
                 )
+            if residual and above.output_size != above.input_size:
+                raise UserError(
+                    f"a residual {type(above).__name__} has input size {above.input_size} and "
+                    f"output size {above.output_size}; accepted: the same"
+                )
+        self.residual, self.dropout = residual, VariationalDropout(dropout)
         self.input_size = self._backbones()[0].input_size
         self.output_size = self._backbones()[-1].output_size
         self.takes_classes = self._backbones()[0].takes_classes
@@ -59,7 +77,7 @@ class Stack(Backbone):
     def check_state(self, state: Any, batch: int) -> None:
         if type(state) is not tuple or len(state) != len(self.layers):
             raise UserError(
-                f"Stack: the state is a {type(state).__name__}; "
+                f"{type(self).__name__}: the state is a {type(state).__name__}; "
                 f"accepted: the tuple of the states of its {len(self.layers)} layers"
             )
         for layer, part in zip(self._backbones(), state, strict=True):
@@ -82,30 +100,48 @@ class Stack(Backbone):
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        *below, last = zip(self._backbones(), self._states(state), strict=True)
-        y: Any = x
-        after = []
-        for layer, before in below:
-            y, part = layer.run(y, before, mask, need_state)
-            after.append(part)
-        y, part = last[0].run_reading(y, last[1], mask, read_mask, need_state)
-        return y, (*after, part)
+        last = self._backbones()[-1]
+
+        def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
+            reads = read_mask if layer is last else None
+            return layer.run_reading(x, before, mask, reads, need_state)
+
+        return self._climb(run, self.dropout, x, state)
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
-        after = []
-        for layer, before in zip(self._backbones(), self._states(state), strict=True):
-            x, part = layer.run_step(x, before)
-            after.append(part)
-        return x, tuple(after)
+        def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
+            return layer.run_step(x, before)
+
+        return self._climb(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
 
     def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
-        *below, last = zip(self._backbones(), self._states(state), strict=True)
-        after = []
-        for layer, before in below:
-            x, part = layer.run(x, before, None, True)
+        last = self._backbones()[-1]
+
+        def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
+            if layer is not last:
+                return layer.run(x, before, None, True)
+            trace = layer.run_trace(x, before, steps)
+            return trace.output, trace
+
+        y, (*after, trace) = self._climb(run, self.dropout, x, state)
+        return trace._replace(output=y, state=(*after, trace.state))
+
+    def _climb(
+        self,
+        run: Callable[[Backbone, Any, Any], tuple[Tensor, Any]],
+        drop: Callable[[Tensor], Tensor],
+        x: Any,
+        state: Any,
+    ) -> tuple[Tensor, tuple[Any, ...]]:
+        """Run the layers from the lowest to the highest; return what the last puts out, and all states."""
+        first, *above = zip(self._backbones(), self._states(state), strict=True)
+        y, part = run(first[0], x, first[1])
+        after = [part]
+        for layer, before in above:
+            h, part = run(layer, drop(y), before)
+            y = y + h if self.residual else h
             after.append(part)
-        trace = last[0].run_trace(x, last[1], steps)
-        return trace._replace(state=(*after, trace.state))
+        return y, tuple(after)
 
     def _backbones(self) -> list[Backbone]:
         return [layer for layer in self.layers if isinstance(layer, Backbone)]

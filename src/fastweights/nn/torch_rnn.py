@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from fastweights.nn.base import Backbone, Input, StepInput
@@ -16,7 +18,13 @@ PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
 class TorchRNN(Backbone):
-    """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol."""
+    """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol.
+
+    Attributes:
+        recurrent_dropout: the probability that an element of W_hh is dropped in training.
+    """
+
+    recurrent_dropout: float = 0.0
 
     def __init__(self, rnn: nn.RNN | nn.LSTM) -> None:
         super().__init__()
@@ -27,6 +35,11 @@ class TorchRNN(Backbone):
     def parameter(self, name: str) -> nn.Parameter:
         """Return a parameter of the module by `torch.nn`'s name for it."""
         return self.rnn.get_parameter(name)
+
+    def recurrent_weight(self) -> Float[Tensor, "gates hidden"]:
+        """Return W_hh, in training with dropped elements: draw it once a forward, for all its steps."""
+        weight = self.parameter("weight_hh_l0")
+        return F.dropout(weight, self.recurrent_dropout, self.training)
 
     def fix(self, name: str, value: Tensor) -> None:
         """Put a constant, which is neither learned nor saved, in the place of a parameter."""
@@ -52,7 +65,8 @@ class TorchRNN(Backbone):
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
         state = self.initial_state(x.shape[0]) if state is None else state
-        weights = [getattr(self.rnn, name) for name in PARAMETERS]
+        weight_ih, _, *biases = (getattr(self.rnn, name) for name in PARAMETERS)
+        weights = (weight_ih, self.recurrent_weight(), *biases)
         if isinstance(self.rnn, nn.LSTM):
             after = torch.lstm_cell(x, tuple(state), *weights)
         else:
@@ -80,7 +94,11 @@ class TorchRNN(Backbone):
         before = None if state is None else [part[None] for part in state]
         if before is not None:
             before = tuple(before) if isinstance(self.rnn, nn.LSTM) else before[0]
-        y, after = cast(Any, self.rnn)(x, before)
+        if self.training and self.recurrent_dropout:
+            weights = {"weight_hh_l0": self.recurrent_weight()}
+            y, after = functional_call(self.rnn, weights, (x, before))
+        else:
+            y, after = cast(Any, self.rnn)(x, before)
         parts = after if isinstance(self.rnn, nn.LSTM) else (after,)
         return y, self.state_type(*(part[0] for part in parts))
 
