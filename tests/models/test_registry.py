@@ -18,6 +18,7 @@ NAMES = {
     "rnn": nn.ElmanRNN,
     "rnn-ln": nn.LayerNormRNN,
     "lstm": nn.LSTM,
+    "mnm": nn.MetalearnedNeuralMemory,
     "residual-lstm": nn.ResidualLSTM,
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": nn.AssociativeLSTM,

@@ -39,6 +39,8 @@ BACKBONES = {
     "fwm-concat": partial(nn.FWMLSTM, memory_size=4, reads=2, key_size=3, combine="concat"),
     "memory": lambda i, h: nn.FastWeightMemory(i, h, key_size=3, reads=2),
     "memory-concat": lambda i, h: nn.FastWeightMemory(i, h, variant="paper", combine="concat"),
+    "mnm": partial(nn.MetalearnedNeuralMemory, memory_size=4, heads=2),
+    "mnm-two-layers": partial(nn.MetalearnedNeuralMemory, memory_size=5, heads=1, memory_layers=2),
     "linear-attention": partial(nn.LinearAttention, heads=2, key_size=4),
     "linear-attention-sum": partial(nn.LinearAttention, normaliser=False),
     "deltanet": partial(nn.DeltaNet, heads=2, value_size=4),

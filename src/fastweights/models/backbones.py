@@ -15,6 +15,7 @@ from fastweights.nn import (
     LayerNormGRU,
     LayerNormRNN,
     LinearAttention,
+    MetalearnedNeuralMemory,
     ResidualLSTM,
 )
 
@@ -53,6 +54,12 @@ register(
     aliases=("gated-delta-net", "gdn"),
     summary="DeltaNet with a forgetting rate and an output gate (Yang et al. 2025)",
 )(GatedDeltaNet)
+
+register(
+    "mnm",
+    aliases=("metalearned-neural-memory",),
+    summary="LSTM with a network of fast weights as memory (Munkhdalai et al. 2019, MNM-p)",
+)(MetalearnedNeuralMemory)
 
 register("irnn", summary="ReLU RNN that starts as the identity (Le et al. 2015)")(IRNN)
 

@@ -15,6 +15,10 @@ from fastweights.nn.layer_norm_gru import LayerNormGRU
 from fastweights.nn.layer_norm_rnn import LayerNormRNN
 from fastweights.nn.linear_attention import LinearAttention, LinearAttentionState
 from fastweights.nn.lstm import LSTM, LSTMState
+from fastweights.nn.metalearned_neural_memory import (
+    MetalearnedNeuralMemory,
+    MetalearnedNeuralMemoryState,
+)
 from fastweights.nn.residual_lstm import ResidualLSTM
 from fastweights.nn.stack import Stack
 
@@ -41,6 +45,8 @@ __all__ = [
     "LayerNormRNN",
     "LinearAttention",
     "LinearAttentionState",
+    "MetalearnedNeuralMemory",
+    "MetalearnedNeuralMemoryState",
     "ResidualLSTM",
     "Stack",
     "Trace",

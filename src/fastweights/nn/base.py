@@ -67,6 +67,9 @@ class Backbone(nn.Module, ABC):
             its vectors up.
         reads_outside: whether the memory is read outside the recurrence, so that a step need not be
             read (`read_mask`).
+        auxiliary_loss: a scalar that a layer with an objective of its own leaves behind after each
+            forward in training, to be added to the loss with a weight of its own; otherwise None.
+            `auxiliary_loss(model)` adds up those of all layers.
     """
 
     input_size: int
@@ -75,6 +78,11 @@ class Backbone(nn.Module, ABC):
     takes_classes: bool = False
     takes_embedded: bool = False
     reads_outside: bool = False
+    auxiliary_loss: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to the last forward, and not to a copy."""
+        return {key: value for key, value in self.__dict__.items() if key != "auxiliary_loss"}
 
     @abstractmethod
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -237,6 +245,21 @@ class Backbone(nn.Module, ABC):
         if not torch.is_autocast_enabled(device) or like.dtype == torch.float64:
             return y, state
         return y.to(torch.get_autocast_dtype(device)), states.to(state, like.dtype)
+
+
+def auxiliary_loss(model: nn.Module) -> Tensor | None:
+    """Add up what the backbones within a model left behind of objectives of their own; None if nothing.
+
+    Example:
+        >>> from fastweights.nn import MetalearnedNeuralMemory
+        >>> layer = MetalearnedNeuralMemory(3, 4, memory_size=2)
+        >>> y, _ = layer(torch.randn(1, 5, 3))
+        >>> torch.equal(auxiliary_loss(nn.Sequential(layer)), layer.auxiliary_loss)
+        True
+    """
+    backbones = [each for each in model.modules() if isinstance(each, Backbone)]
+    losses = [each.auxiliary_loss for each in backbones if each.auxiliary_loss is not None]
+    return torch.stack(losses).sum() if losses else None
 
 
 def project(
