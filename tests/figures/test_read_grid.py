@@ -73,6 +73,7 @@ def test_words_neither_overlap_nor_leave_the_page(count, reads):
     [
         (TEXT, None, "what is gertrude afraid of ?"),
         ("a is b . is a b ? yes is b a ?", None, "is b a ?"),
+        ("<eos> where is mary ?", None, "where is mary ?"),
         ("where is mary ?", None, "where is mary ?"),
         ("?", None, "?"),
         (TEXT, 16, "?"),

@@ -1,10 +1,11 @@
 """Accuracy by task: every number beside its bar, tasks by name, models side by side."""
 
 import itertools
+import math
 
-import numpy as np
 import pytest
 
+from fastweights.data.babi import TASK_NAMES
 from fastweights.errors import UserError
 from fastweights.figures import task_accuracy
 
@@ -21,15 +22,11 @@ def lengths(axes):
 
 
 def test_one_model():
-    labels = {1: "single supporting fact", 20: "agent's motivations"}
-    (axes,) = task_accuracy(VALUES, TASKS, labels=labels).axes
+    (axes,) = task_accuracy(VALUES, TASKS, labels=TASK_NAMES).axes
     assert lengths(axes) == pytest.approx([100 * value for value in VALUES])
     names = [text.get_text() for text in axes.get_yticklabels()]
-    assert names == [
-        "single supporting fact  1",
-        *map(str, range(2, 20)),
-        "agent's motivations  20",
-    ]
+    assert names == [f"{TASK_NAMES[task]}  {task}" for task in TASKS]
+    assert names[15] == "basic induction  16"
     assert written(axes)[0] == "99.6" and written(axes)[-1] == "92.0"
     low, high = axes.get_ylim()
     assert low > high  # the first task is on top
@@ -71,9 +68,9 @@ def test_all_answers_stand_under_the_tasks():
 
 
 def test_a_task_without_questions_and_the_ends_of_the_scale():
-    (axes,) = task_accuracy([np.nan, 0.0, 1.0, 0.9999, 0.9994], [1, 2, 3, 4, 5]).axes
-    assert written(axes) == ["–", "0.0", "100", "100", "99.9"]
-    assert lengths(axes)[:3] == [0, 0, 100]
+    (axes,) = task_accuracy([None, math.nan, 0.0, 1.0, 0.9999, 0.9994], range(1, 7)).axes
+    assert written(axes) == ["–", "–", "0.0", "100", "100", "99.9"]
+    assert lengths(axes)[:4] == [0, 0, 0, 100]
 
 
 def test_numbers_stay_inside_their_panel():

@@ -18,9 +18,43 @@ from fastweights.data.babi_files import (
 )
 from fastweights.errors import UserError, unknown
 
-__all__ = ["ALL_TASKS", "SPLITS", "Release", "Source", "file_names", "find", "parse", "read"]
+__all__ = [
+    "ALL_TASKS",
+    "SPLITS",
+    "TASK_NAMES",
+    "Release",
+    "Source",
+    "file_names",
+    "find",
+    "parse",
+    "read",
+]
 
-ALL_TASKS = tuple(range(1, 21))
+TASK_NAMES = {
+    1: "single supporting fact",
+    2: "two supporting facts",
+    3: "three supporting facts",
+    4: "two argument relations",
+    5: "three argument relations",
+    6: "yes/no questions",
+    7: "counting",
+    8: "lists/sets",
+    9: "simple negation",
+    10: "indefinite knowledge",
+    11: "basic coreference",
+    12: "conjunction",
+    13: "compound coreference",
+    14: "time reasoning",
+    15: "basic deduction",
+    16: "basic induction",
+    17: "positional reasoning",
+    18: "size reasoning",
+    19: "path finding",
+    20: "agent's motivations",
+}
+"""What the paper calls its tasks (section 3)."""
+
+ALL_TASKS = tuple(TASK_NAMES)
 
 WHOLE_TASK_3 = 1800
 """Stories of task 3's train file in `en-valid-10k`."""

@@ -21,7 +21,7 @@ NAMES, COLUMN, LINE = 1.6, 1.8, 0.155
 
 @style.styled
 def task_accuracy(
-    accuracies: Sequence[float] | Mapping[str, Sequence[float]],
+    accuracies: Sequence[float | None] | Mapping[str, Sequence[float | None]],
     tasks: Sequence[int],
     *,
     labels: Mapping[int, str] | None = None,
@@ -32,9 +32,9 @@ def task_accuracy(
     """Draw a line for each task and a column for each model, with the numbers beside the bars.
 
     Args:
-        accuracies: 0 to 1, in the order of `tasks`, or such lists by model's name; NaN where a task had no question.
+        accuracies: 0 to 1, in the order of `tasks`, or such lists by name; None or NaN where a task had no question.
         tasks: their numbers.
-        labels: what the tasks are called, by number.
+        labels: what the tasks are called, by number, for example `data.babi.TASK_NAMES`.
         overall: accuracy over all answers by model's name, drawn under the tasks.
         passing: accuracy from which a task counts as solved; the others' bars have another colour. 0.95 is bAbI's.
         title: above the columns.

@@ -43,8 +43,8 @@ def read_grid(
         words: what the steps read, the last of them the "?" that is answered.
         answer: the word that the model gave.
         probability: of that answer, 0 to 1.
-        question: index of the question's first word; the question is bold. None: it follows the last "." or the
-            answer to the last "?" before it.
+        question: index of the question's first word; the question is bold. None: it follows the last ".",
+            "<eos>", or answer to an earlier "?".
         title: above the story.
 
     Raises:
@@ -104,9 +104,9 @@ def read_grid(
 
 
 def _question(words: Sequence[str]) -> int:
-    """Find where the last question begins: after a full stop, or after an earlier question's one-word answer."""
+    """Find where the last question begins: after a sentence, a story, or an earlier question's one-word answer."""
     for place in range(len(words) - 2, -1, -1):
-        if words[place] == ".":
+        if words[place] in (".", "<eos>"):
             return place + 1
         if words[place] == "?":
             return place + 2
