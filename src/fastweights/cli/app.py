@@ -42,6 +42,7 @@ COMMANDS = {
     "test": Entry("test:Test", "Ask a run: answers, probabilities and attention for typed sequences."),
     "plot": Entry("plot:Plot", "Draw a run: curves, slots, memory, hidden state, attention; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
+    "data get": Entry("data:DataGet", "Fetch a data set and check it against the published one: babi."),
     "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),
     "gradcheck": Entry("gradcheck:Gradcheck", "Check the hand-derived gradients by finite differences."),
     "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),
@@ -90,11 +91,11 @@ def _run(words: list[str]) -> int:
         raise unknown("command", words[0], groups)
     if words[0] in COMMANDS:
         return _parse(words[0], words[1:]).run()
-    tasks = [name.split()[1] for name in COMMANDS if name.startswith(f"{words[0]} ")]
+    inside = [name.split()[1] for name in COMMANDS if name.startswith(f"{words[0]} ")]
     if len(words) < 2 or words[1] in ("-h", "--help"):
         return _overview(words[0])
-    if words[1] not in tasks:
-        raise unknown("task", words[1], tasks)
+    if words[1] not in inside:
+        raise unknown("task" if words[0] == "train" else f"{words[0]} command", words[1], inside)
     return _parse(f"{words[0]} {words[1]}", words[2:]).run()
 
 
