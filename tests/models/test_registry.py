@@ -14,6 +14,7 @@ NAMES = {
     "linear-attention": nn.LinearAttention,
     "deltanet": nn.DeltaNet,
     "gated-deltanet": nn.GatedDeltaNet,
+    "transformer-xl": nn.TransformerXL,
     "irnn": nn.IRNN,
     "rnn": nn.ElmanRNN,
     "rnn-ln": nn.LayerNormRNN,
@@ -55,6 +56,7 @@ def test_the_names_are_these_at_least():
         ("Delta-Net", "deltanet"),
         ("GDN", "gated-deltanet"),
         ("linear-transformer", "linear-attention"),
+        ("TXL", "transformer-xl"),
     ],
 )
 def test_aliases_in_any_case(alias, name):

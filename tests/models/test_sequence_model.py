@@ -120,8 +120,8 @@ def test_one_hot_follows_the_module():
 @pytest.mark.parametrize("embedding", [None, 5])
 @pytest.mark.parametrize("readout", [None, 8])
 def test_a_configuration_rebuilds_the_model(name, embedding, readout):
-    original = built(name, embedding=embedding, readout=readout).float()
-    rebuilt = models.from_config(json.loads(json.dumps(original.config)))
+    original = built(name, embedding=embedding, readout=readout).float().eval()
+    rebuilt = models.from_config(json.loads(json.dumps(original.config))).eval()
     assert rebuilt.config == original.config
     rebuilt.load_state_dict(original.state_dict())
     torch.testing.assert_close(rebuilt(tokens())[0], original(tokens())[0], rtol=0, atol=0)

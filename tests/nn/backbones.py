@@ -46,9 +46,18 @@ BACKBONES = {
     "deltanet": partial(nn.DeltaNet, heads=2, value_size=4),
     "deltanet-plain": partial(nn.DeltaNet, convolution=None),
     "gated-deltanet": partial(nn.GatedDeltaNet, heads=2, convolution=3),
+    "transformer-xl": partial(
+        nn.TransformerXL, layers=2, heads=2, inner_size=7, memory_length=4, weight_std=0.4
+    ),
+    "transformer-xl-pre-norm": partial(
+        nn.TransformerXL, layers=2, heads=3, memory_length=20, pre_norm=True, weight_std=0.4
+    ),
     "stack": lambda i, h: nn.Stack([nn.FastWeightRNN(i, 7), nn.LSTM(7, 4), nn.LayerNormGRU(4, h)]),
     "stack-residual": lambda i, h: nn.Stack(
         [nn.LSTM(i, h), nn.LayerNormGRU(h, h), nn.FWMLSTM(h, h, 3)], residual=True, dropout=0.2
     ),
     "stack-memories": lambda i, h: nn.Stack([nn.FWMLSTM(i, 7, 3), nn.GatedDeltaNet(7, h)]),
+    "stack-attention": lambda i, h: nn.Stack(
+        [nn.TransformerXL(i, h, memory_length=3, weight_std=0.4), nn.LSTM(h, h)]
+    ),
 }

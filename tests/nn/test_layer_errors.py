@@ -131,6 +131,14 @@ def test_other_options():
         (lambda: nn.DeltaNet(5, 6, convolution=0), ("convolution", "0")),
         (lambda: nn.GatedDeltaNet(5, 6, value_size=0), ("value_size", "0")),
         (lambda: nn.GatedDeltaNet(5, 6, backend="gpu"), ("gpu", "cuda")),
+        (lambda: nn.TransformerXL(5, 6, heads=4), ("6", "4 heads", "multiple")),
+        (lambda: nn.TransformerXL(5, 6, heads=0), ("heads", "0")),
+        (lambda: nn.TransformerXL(5, 6, layers=0), ("layers", "0")),
+        (lambda: nn.TransformerXL(5, 6, inner_size=0), ("inner_size", "0")),
+        (lambda: nn.TransformerXL(5, 6, memory_length=-1), ("memory_length", "-1")),
+        (lambda: nn.TransformerXL(5, 6, dropout=1.5), ("dropout", "1.5", "0 to 1")),
+        (lambda: nn.TransformerXL(5, 6, attention_dropout=-1), ("attention_dropout", "-1")),
+        (lambda: nn.TransformerXL(5, 6, window="segments"), ("segments", "'segment'")),
     ],
 )
 def test_memory_options(call, words):

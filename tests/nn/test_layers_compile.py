@@ -12,7 +12,7 @@ from backbones import BACKBONES, HIDDEN, INPUT
 for name in sys.argv[1:]:
     torch.manual_seed(0)
     torch.compiler.reset()
-    backbone = BACKBONES[name](INPUT, HIDDEN)
+    backbone = BACKBONES[name](INPUT, HIDDEN).eval()
     compiled = torch.compile(backbone, fullgraph=True, backend="aot_eager")
     x = torch.randn(2, 4, INPUT)
     results = []
@@ -33,6 +33,7 @@ LAYERS = [
     "gru-ln",
     "memory",
     "gated-deltanet",
+    "transformer-xl",
 ]
 
 

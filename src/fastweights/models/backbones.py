@@ -17,6 +17,7 @@ from fastweights.nn import (
     LinearAttention,
     MetalearnedNeuralMemory,
     ResidualLSTM,
+    TransformerXL,
 )
 
 register(
@@ -60,6 +61,12 @@ register(
     aliases=("metalearned-neural-memory",),
     summary="LSTM with a network of fast weights as memory (Munkhdalai et al. 2019, MNM-p)",
 )(MetalearnedNeuralMemory)
+
+register(
+    "transformer-xl",
+    aliases=("txl",),
+    summary="attention over a window of the past, by relative positions (Dai et al. 2019)",
+)(TransformerXL)
 
 register("irnn", summary="ReLU RNN that starts as the identity (Le et al. 2015)")(IRNN)
 

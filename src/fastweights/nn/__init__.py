@@ -21,6 +21,7 @@ from fastweights.nn.metalearned_neural_memory import (
 )
 from fastweights.nn.residual_lstm import ResidualLSTM
 from fastweights.nn.stack import Stack
+from fastweights.nn.transformer_xl import TransformerXL, TransformerXLState
 
 __all__ = [
     "FWMLSTM",
@@ -50,5 +51,7 @@ __all__ = [
     "ResidualLSTM",
     "Stack",
     "Trace",
+    "TransformerXL",
+    "TransformerXLState",
     "VariationalDropout",
 ]

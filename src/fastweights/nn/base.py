@@ -61,6 +61,8 @@ class Backbone(nn.Module, ABC):
         input_size: features of x.
         output_size: features of y.
         state_type: the named tuple of the layer's states.
+        counters: the fields of the state that count, in int64; the others are of the parameters'
+            dtype.
         takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
             then never makes (`project`).
         takes_embedded: whether `run` takes an `Embedded` as it is; for other layers `forward` looks
@@ -75,6 +77,7 @@ class Backbone(nn.Module, ABC):
     input_size: int
     output_size: int
     state_type: ClassVar[type] = HiddenState
+    counters: ClassVar[tuple[str, ...]] = ()
     takes_classes: bool = False
     takes_embedded: bool = False
     reads_outside: bool = False
@@ -204,7 +207,8 @@ class Backbone(nn.Module, ABC):
     def initial_state(self, batch: int) -> Any:
         """Return the zero state of `batch` rows, with the device and dtype of the parameters."""
         like = self.anchor
-        return self.state_type(*(like.new_zeros(batch, *shape) for shape in self.state_shapes()))
+        zeros = self.state_type(*(like.new_zeros(batch, *shape) for shape in self.state_shapes()))
+        return zeros._replace(**{name: getattr(zeros, name).long() for name in self.counters})
 
     def check_sequence(
         self,

@@ -88,10 +88,11 @@ def check_state(layer: Backbone, state: Any, batch: int) -> None:
             raise UserError(
                 f"{name}: state.{field} has shape {list(tensor.shape)}; accepted: {wanted}"
             )
-        if tensor.dtype != like.dtype or tensor.device != like.device:
+        dtype = torch.int64 if field in layer.counters else like.dtype
+        if tensor.dtype != dtype or tensor.device != like.device:
             raise UserError(
                 f"{name}: state.{field} is {tensor.dtype} on {tensor.device}; "
-                f"accepted: {like.dtype} on {like.device}"
+                f"accepted: {dtype} on {like.device}"
             )
 
 
