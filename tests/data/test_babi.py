@@ -30,7 +30,7 @@ def pack(release: Path, path: Path) -> Path:
 
 
 def test_it_is_found_wherever_it_may_lie(release, tmp_path, monkeypatch):
-    asked = [release, release.parent]
+    asked = [release, release.parent, release / "en-valid-10k"]
     shutil.copytree(release.parent, tmp_path / "holder" / "babi")
     asked.append(tmp_path / "holder")
     archives = [

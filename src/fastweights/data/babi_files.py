@@ -121,6 +121,8 @@ def find(data_dir: str | Path | None = None) -> Source:
         if ".tar" not in given.name and given.suffix != ".tgz":
             raise UserError(f"{given} is no .tar.gz or .tar.xz archive; {ADVICE}")
         return Source(given)
+    if given.is_dir() and given.resolve().name in FOLDERS.values():
+        return Source(given.resolve().parent)
     for folder in (given, given / "babi"):
         for place in (folder, folder / RELEASE):
             if any((place / size).is_dir() for size in FOLDERS.values()):

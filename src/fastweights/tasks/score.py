@@ -49,14 +49,13 @@ class Score:
         Raises:
             UserError: for a task that is not scored.
         """
-        loss = F.cross_entropy(logits.detach().double(), targets, reduction="none")
+        logits, targets, ids = logits.detach().cpu().double(), targets.cpu(), task_ids.cpu()
         right = (logits.argmax(1) == targets).double()
-        facts = torch.stack([torch.ones_like(right), right, loss]).cpu()
-        ids = task_ids.cpu()
+        loss = F.cross_entropy(logits, targets, reduction="none")
         strange = set(ids.unique().tolist()) - set(self._tasks)
         if strange:
             raise UserError(f"task {min(strange)} is not one of those scored: {self._tasks}")
-        self._sums.index_add_(1, ids, facts)
+        self._sums.index_add_(1, ids, torch.stack([torch.ones_like(right), right, loss]))
 
     def metrics(self) -> dict[str, float | int | list[float | None] | None]:
         """Give the scores so far.
