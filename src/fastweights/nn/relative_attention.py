@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,6 +15,15 @@ from fastweights.nn.heads import head_size
 
 # Steps that ask together: more of them reach more keys out of band, fewer make small products.
 BLOCK = 256
+
+
+class Block(NamedTuple):
+    """What a block of steps asks: q + u, the places of the keys that it may reach, and their bias, the
+    distances' part of the logits, -∞ where a step does not see a key."""
+
+    asked: Float[Tensor, "heads batch block head"]
+    places: slice
+    bias: Float[Tensor, "heads batch block places"]
 
 
 class RelativeAttention(nn.Module):
@@ -77,15 +87,11 @@ class RelativeAttention(nn.Module):
         Returns:
             [batch, asking, hidden].
         """
-        k, v = self._keys_values(x, past)
-        dropped = self.dropout if self.training else 0.0
-        read = [
-            scaled_dot_product_attention(
-                asked, k[:, :, places], v[:, :, places], bias, dropped, scale=self.scale
-            )
-            for asked, places, bias in self._blocks(x, k.shape[2], empty, encodings, steps)
-        ]
-        return self.out(torch.cat(read, 2).movedim(0, 2).flatten(2))
+        blocks = self._blocks(x, past, empty, encodings, steps)
+        asking = x.shape[1] if steps is None else steps.shape[1]
+        few = asking * (self.heads - 1) < x.shape[2]
+        read = self._read_unprojected(blocks, x, past) if few else self._read(blocks, x, past)
+        return self.out(read.movedim(0, 2).flatten(2))
 
     def weights(
         self,
@@ -97,10 +103,44 @@ class RelativeAttention(nn.Module):
         """Return what each head's softmax gives to the steps of x; what lacks to 1 went to the past."""
         k, _ = self._keys_values(x, past)
         keys, rows = k.shape[2], []
-        for asked, places, bias in self._blocks(x, keys, empty, encodings, None):
+        for asked, places, bias in self._blocks(x, past, empty, encodings, None):
             weights = torch.softmax(self.scale * asked @ k[:, :, places].mT + bias, -1)
             rows.append(pad(weights, (places.start, keys - places.stop)))
         return torch.cat(rows, 2)[..., keys - x.shape[1] :].permute(1, 2, 0, 3)
+
+    def _read(
+        self, blocks: Iterable[Block], x: Tensor, past: Tensor | None
+    ) -> Float[Tensor, "heads batch asking head"]:
+        """Read with keys and values of all that is seen."""
+        k, v = self._keys_values(x, past)
+        return torch.cat(
+            [
+                self._attend(asked, k[:, :, places], v[:, :, places], bias)
+                for asked, places, bias in blocks
+            ],
+            2,
+        )
+
+    def _read_unprojected(
+        self, blocks: Iterable[Block], x: Tensor, past: Tensor | None
+    ) -> Float[Tensor, "heads batch asking head"]:
+        """Read what entered itself: ⟨q, W_k h⟩ = ⟨W_kᵀ q, h⟩ and Σ w W_v h = W_v Σ w h.
+
+        Fewer products than `_read`'s where asking · (heads - 1) < hidden.
+        """
+        seen = x if past is None else torch.cat([past, x], 1)
+        key, value = self.key_value.weight.view(2, self.heads, -1, x.shape[2])
+        read = []
+        for asked, places, bias in blocks:
+            lifted = torch.einsum("hbtk,hkf->bhtf", asked, key).flatten(1, 2)
+            shown, bias = seen[:, places], bias.transpose(0, 1).flatten(1, 2)
+            means = self._attend(lifted, shown, shown, bias).unflatten(1, (self.heads, -1))
+            read.append(torch.einsum("bhtf,hkf->hbtk", means, value))
+        return torch.cat(read, 2)
+
+    def _attend(self, asked: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        dropped = self.dropout if self.training else 0.0
+        return scaled_dot_product_attention(asked, keys, values, bias, dropped, scale=self.scale)
 
     def _keys_values(
         self,
@@ -125,24 +165,19 @@ class RelativeAttention(nn.Module):
     def _blocks(
         self,
         x: Float[Tensor, "batch time hidden"],
-        keys: int,
+        past: Float[Tensor, "batch before hidden"] | None,
         empty: Bool[Tensor, "batch before"] | None,
         encodings: Float[Tensor, "distances hidden"],
         steps: Int[Tensor, "batch asking"] | None,
-    ) -> Iterator[tuple[Tensor, slice, Tensor]]:
-        """Yield for each block of steps q + u, the places of the keys it may reach, and the bias of these.
-
-        The bias, [heads, batch, block, places], holds the distances' part of the logits, and -∞ where
-        a step does not see a key.
-        """
-        time, reach = x.shape[1], len(encodings) - 1
-        older = keys - time
+    ) -> Iterator[Block]:
+        """Yield what each block of asking steps asks."""
+        reach, older = len(encodings) - 1, 0 if past is None else past.shape[1]
         q = self.query(x if steps is None else x.take_along_dim(steps[:, :, None], 1))
         q = self._by_heads(q)
         asked = q + self.content_bias[:, None, None]
         asked_how_far = self.scale * (q + self.distance_bias[:, None, None])
         distances = self.distance(encodings).unflatten(1, (self.heads, -1)).movedim(0, 2)
-        missing = None if empty is None else pad(empty, (0, time))
+        missing = None if empty is None else pad(empty, (0, x.shape[1]))
         for start in range(0, q.shape[2], BLOCK):
             block = slice(start, min(start + BLOCK, q.shape[2]))
             own = None if steps is None else steps[:, block]
@@ -157,7 +192,7 @@ class RelativeAttention(nn.Module):
             )
             if missing is not None:
                 bias = bias.masked_fill(missing[:, None, places], -math.inf)
-            yield asked[:, :, block], places, bias
+            yield Block(asked[:, :, block], places, bias)
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}, dropout={self.dropout}"
