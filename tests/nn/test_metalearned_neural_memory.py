@@ -1,4 +1,4 @@
-"""Metalearned Neural Memory: its equations in plain loops, its write rule, and its objective of its own."""
+"""Metalearned Neural Memory: its equations in plain loops, its sizes, and its objective of its own."""
 
 import copy
 
@@ -9,7 +9,6 @@ import torch
 from fastweights import models, nn
 from fastweights import state as states
 from fastweights.nn.base import auxiliary_loss
-from fastweights.nn.neural_memory import NeuralMemory
 
 B, T, D, H, SIZE, HEADS, LAYERS = 2, 5, 4, 6, 3, 2, 3
 
@@ -30,11 +29,11 @@ def sigmoid(a):
 def by_hand(layer, x, state):
     """One row, one head and one layer of the memory at a time, in NumPy: outputs, errors and the end."""
     w = {name: p.detach().numpy() for name, p in layer.named_parameters()}
-    heads, size, layers = layer.heads, layer.memory_size, layer.memory.layers
+    heads, size, layers = layer.heads, layer.memory_size, layer.memory_layers
     outputs, errors, ends = [], [], []
     for row in range(len(x)):
         h, c, r, written = (part[row].numpy() for part in state)
-        M = [layer.memory.start[place].numpy() + written[place] for place in range(layers)]
+        M = [layer.start[place].numpy() + written[place] for place in range(layers)]
 
         def through(M, key):
             zs = [key]
@@ -58,9 +57,7 @@ def by_hand(layer, x, state):
             change = [np.zeros((size, size)) for _ in range(layers)]
             for key, value in zip(keys, values, strict=True):
                 zs = through(M, key)
-                targets = np.split(
-                    w["memory.targets.weight"] @ value + w["memory.targets.bias"], layers
-                )
+                targets = np.split(w["targets.weight"] @ value + w["targets.bias"], layers)
                 for place in range(layers):
                     missing = targets[place] - zs[place + 1]
                     change[place] += 2 * strength / (heads * size) * np.outer(zs[place], missing)
@@ -69,7 +66,7 @@ def by_hand(layer, x, state):
             errors[-1].append(np.mean([(through(M, k)[-1] - v) ** 2 for k, v in pairs]))
             r = np.mean([through(M, query)[-1] for query in queries], 0)
             outputs[-1].append(w["output.weight"] @ np.concatenate([h, r]) + w["output.bias"])
-        ends.append((h, c, r, np.stack(M) - layer.memory.start.numpy()))
+        ends.append((h, c, r, np.stack(M) - layer.start.numpy()))
     ends = [torch.from_numpy(np.stack(part)) for part in zip(*ends, strict=True)]
     return torch.from_numpy(np.array(outputs)), torch.from_numpy(np.array(errors)), ends
 
@@ -87,55 +84,6 @@ def test_it_is_its_equations(heads, layers):
     torch.testing.assert_close(layer.auxiliary_loss.detach(), errors.mean())
 
 
-def test_a_one_layer_memory_told_its_values_is_the_delta_rule():
-    """With targets = values, a key of ‖k‖² = d / 2β gives exactly what was written for it."""
-    memory = NeuralMemory(SIZE, 1).double()
-    with torch.no_grad():
-        memory.targets.weight.copy_(torch.eye(SIZE))
-        memory.targets.bias.zero_()
-    weights = memory.opened(vectors(B, 1, SIZE, SIZE))
-    key, value = torch.nn.functional.normalize(vectors(B, 1, SIZE), dim=-1), vectors(B, 1, SIZE)
-    for strength in (0.3, 0.8):
-        scaled = key * (SIZE / (2 * strength)) ** 0.5
-        after = memory.write(
-            weights, scaled, value, torch.full((B, 1), strength, dtype=torch.float64)
-        )
-        torch.testing.assert_close(memory.read(after, scaled), value)
-        other = torch.linalg.cross(key, vectors(B, 1, SIZE))  # is asked for at a right angle
-        torch.testing.assert_close(memory.read(after, other), memory.read(weights, other))
-
-
-def test_a_write_of_what_it_foretells_changes_nothing():
-    memory = NeuralMemory(SIZE, LAYERS).double()
-    weights = memory.opened(vectors(B, LAYERS, SIZE, SIZE))
-    keys, strength = vectors(B, HEADS, SIZE), torch.rand(B, 1).double()
-    found = torch.cat(memory.activations(weights, keys), -1)
-    memory.targets.forward = lambda values: found
-    for one, other in zip(memory.write(weights, keys, keys, strength), weights, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
-
-
-def test_gradients():
-    """Finite differences, through the outputs, the end of the state and the objective of its own."""
-    layer = built()
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.mul_(2)
-    start = [0.5 * vectors(B, *shape) for shape in layer.state_shapes()]
-    given = [vectors(B, T, D), *start, *(p.detach().clone() for p in layer.parameters())]
-    names = [name for name, _ in layer.named_parameters()]
-
-    def run(x, h, c, r, memory, *parameters):
-        layer_now = dict(zip(names, parameters, strict=True))
-        y, end = torch.func.functional_call(
-            layer, layer_now, (x, layer.state_type(h, c, r, memory))
-        )
-        return y, *end, layer.auxiliary_loss
-
-    given = [tensor.requires_grad_() for tensor in given]
-    assert torch.autograd.gradcheck(run, given, fast_mode=True)
-
-
 def test_sizes_of_the_paper():
     """1.1M weights and 30.5k activations: three layers of 100 × 100 and an LSTM of 256."""
     config = models.model_config("mnm", input=200, hidden=256, classes=200, embedding=256)
@@ -148,10 +96,10 @@ def test_sizes_of_the_paper():
 
 def test_the_start_is_saved_and_not_learned():
     layer = built()
-    assert "memory.start" in layer.state_dict()
-    assert "memory.start" not in dict(layer.named_parameters())
+    assert "start" in layer.state_dict()
+    assert "start" not in dict(layer.named_parameters())
     bound = 1 / SIZE**0.5
-    assert layer.memory.start.abs().max() <= bound and layer.memory.start.std() > bound / 3
+    assert layer.start.abs().max() <= bound and layer.start.std() > bound / 3
 
 
 def test_the_objective_is_of_training_alone():
@@ -200,7 +148,7 @@ def test_trace_shows_the_memory_of_its_steps():
         _, end = layer(x[:, : step + 1])
         torch.testing.assert_close(trace.memory[:, place], end.memory)
         torch.testing.assert_close(trace.hidden[:, step], end.hidden)
-    assert layer.trace(x, memory_steps=[]).memory is None
+    assert layer.trace(x, memory_steps=[]).memory.shape == (B, 0, LAYERS, SIZE, SIZE)
 
 
 def test_it_learns_to_write():

@@ -1,0 +1,54 @@
+"""Metalearned Neural Memory as one node of autograd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastweights.ops.neural_memory import backward, forward
+from fastweights.ops.neural_memory.forward import Kept, Learned, State
+
+
+class Recurrence(torch.autograd.Function):
+    """`forward.run`, with `backward.run` as its derivative; the memory at chosen steps has none."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        drive: Tensor,
+        start: Tensor,
+        mask: Tensor | None,
+        steps: tuple[int, ...],
+        *given: Tensor,
+    ) -> tuple[Tensor, ...]:
+        state, learned = State(*given[:4]), Learned(*given[4:])
+        record: list[Kept] = []
+        outcome = forward.run(drive, learned, start, state, mask, steps, record)
+        hidden, read, _, at_steps, *_, end = outcome
+        kept = (torch.stack(each) for each in zip(*record, strict=True))
+        ctx.mark_non_differentiable(at_steps)
+        ctx.save_for_backward(start, mask, *given, hidden, read, end, *kept)
+        return outcome
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("neural_memory has no second derivative")
+        start, mask, *rest = ctx.saved_tensors
+        state, learned = State(*rest[:4]), Learned(*rest[4:11])
+        hidden, read, end, *kept = rest[11:]
+        dhidden, dread, derror, _, *dend = gradients
+        with torch.autocast(start.device.type, enabled=False):
+            drive, before, slow = backward.run(
+                learned,
+                state,
+                mask,
+                hidden,
+                read,
+                forward.opened(start, end),
+                Kept(*kept),
+                (dhidden, dread, derror, State(*dend)),
+            )
+        return drive, None, None, None, *before, *slow

@@ -1,0 +1,159 @@
+"""Metalearned Neural Memory step by step: the equations of `neural_memory`, the memory changed in place."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class Learned(NamedTuple):
+    """The slow weights: W_r, W_i and b_i, w_s and b_s, W_t and b_t.
+
+    recurrent [4 hidden, hidden + size], over h and r; interface [(1 + 3 heads) size, hidden]: s, then all k, all v,
+    all q; strength [1, size]; targets [layers · size, size].
+    """
+
+    recurrent: Float[Tensor, "gates both"]
+    interface: Float[Tensor, "interface hidden"]
+    interface_bias: Float[Tensor, " interface"]
+    strength: Float[Tensor, "1 size"]
+    strength_bias: Float[Tensor, " 1"]
+    targets: Float[Tensor, "targets size"]
+    targets_bias: Float[Tensor, " targets"]
+
+
+class State(NamedTuple):
+    """hidden and cell [batch, hidden], read [batch, size], memory [batch, layers, size, size], less its start."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    cell: Float[Tensor, "batch hidden"]
+    read: Float[Tensor, "batch size"]
+    memory: Float[Tensor, "batch layers size size"]
+
+
+class Kept(NamedTuple):
+    """What a step keeps for the way back, each [batch, …].
+
+    gates: σ(i), σ(f), tanh(g), σ(o) side by side; cell: c after the step; interface [batch, 1 + 3 heads, size];
+    strength β [batch, 1], 0 where padded; found and missing [batch, heads, layers · size]: z_1 … z_L of the keys
+    before the write, and what they were short of their targets; reads [batch, 2 heads, layers · size]: z_1 … z_L of
+    keys and queries after it.
+    """
+
+    gates: Tensor
+    cell: Tensor
+    interface: Tensor
+    strength: Tensor
+    found: Tensor
+    missing: Tensor
+    reads: Tensor
+
+
+def opened(
+    start: Float[Tensor, "layers size size"], memory: Float[Tensor, "batch layers size size"]
+) -> Float[Tensor, "layers batch size size"]:
+    """Return M: a new tensor, each layer in one piece."""
+    return (start[:, None] + memory.transpose(0, 1)).contiguous()
+
+
+def recall(
+    M: Float[Tensor, "layers batch size size"], keys: Float[Tensor, "batch keys size"]
+) -> Float[Tensor, "batch keys outputs"]:
+    """Return z_1 … z_L of the keys side by side."""
+    found = []
+    for weight in M[:-1]:
+        keys = torch.bmm(keys, weight).tanh_()
+        found.append(keys)
+    return torch.cat([*found, torch.bmm(keys, M[-1])], -1)
+
+
+def rate(strength: Float[Tensor, "batch 1"], heads: int, size: int) -> Float[Tensor, "batch 1 1"]:
+    """Return 2β / (n d), the factor of a write."""
+    return (2 / (heads * size) * strength)[:, :, None]
+
+
+def write_(
+    M: Float[Tensor, "layers batch size size"],
+    keys: Float[Tensor, "batch heads size"],
+    found: Float[Tensor, "batch heads outputs"],
+    errors: Float[Tensor, "batch heads outputs"],
+) -> None:
+    """Add Σ_heads z_l-1ᵀ error_l to each layer, in place."""
+    size = keys.shape[-1]
+    ends = zip(M, (keys, *found.split(size, -1)), errors.split(size, -1), strict=False)
+    for weight, z, error in ends:
+        weight.baddbmm_(z.mT, error)
+
+
+def step(
+    drive: Float[Tensor, "batch gates"],
+    learned: Learned,
+    M: Float[Tensor, "layers batch size size"],
+    before: tuple[Tensor, Tensor, Tensor],
+    real: Bool[Tensor, "batch 1"] | None,
+) -> tuple[tuple[Tensor, Tensor, Tensor], Float[Tensor, " batch"], Kept]:
+    """Take one step: change M, and return h, c and r, the error, and what the way back needs."""
+    size = M.shape[-1]
+    h, c, r = before
+    sums = torch.addmm(drive, torch.cat([h, r], 1), learned.recurrent.t())
+    i, f, g, o = sums.chunk(4, 1)
+    i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+    c = f * c + i * g
+    h = o * torch.tanh(c)
+    interface = torch.addmm(learned.interface_bias, h, learned.interface.t()).tanh_()
+    interface = interface.unflatten(1, (-1, size))
+    keys, values, queries = interface[:, 1:].chunk(3, 1)
+    heads = keys.shape[1]
+    strength = torch.addmm(learned.strength_bias, interface[:, 0], learned.strength.t()).sigmoid_()
+    if real is not None:
+        strength = strength * real
+    found = recall(M, keys)
+    missing = torch.nn.functional.linear(values, learned.targets, learned.targets_bias) - found
+    write_(M, keys, found, rate(strength, heads, size) * missing)
+    reads = recall(M, torch.cat([keys, queries], 1))
+    again, answers = reads[..., -size:].chunk(2, 1)
+    error = (again - values).square().mean((1, 2))
+    r = answers.mean(1)
+    if real is not None:
+        pairs = zip((h, c, r), before, strict=True)
+        h, c, r = (torch.where(real, new, old) for new, old in pairs)
+        error = error * real[:, 0]
+    gates = torch.cat([i, f, g, o], 1)
+    return (h, c, r), error, Kept(gates, c, interface, strength, found, missing, reads)
+
+
+def run(
+    drive: Float[Tensor, "batch time gates"],
+    learned: Learned,
+    start: Float[Tensor, "layers size size"],
+    state: State,
+    mask: Bool[Tensor, "batch time"] | None,
+    steps: tuple[int, ...],
+    record: list[Kept] | None = None,
+) -> tuple[Tensor, ...]:
+    """Return hidden, read, error, the memory at the steps, and the state's tensors; `record` gets what is kept."""
+    begun = opened(start, state.memory)
+    M, now = begun.clone(), (state.hidden, state.cell, state.read)
+
+    def written() -> Tensor:
+        """M less its start: rows that nothing was written to keep theirs to the bit."""
+        return state.memory + (M - begun).transpose(0, 1)
+
+    moments, memory = [], {}
+    for t, drive_t in enumerate(drive.unbind(1)):
+        now, error, kept = step(
+            drive_t, learned, M, now, None if mask is None else mask[:, t, None]
+        )
+        moments.append((now[0], now[2], error))
+        if record is not None:
+            record.append(kept)
+        if t in steps:
+            memory[t] = written()
+    hidden, read, error = (torch.stack(each, 1) for each in zip(*moments, strict=True))
+    end = written()
+    chosen = [memory[t][:, None] for t in steps]
+    at_steps = torch.cat([end.new_empty(len(end), 0, *M.shape[::2], M.shape[-1]), *chosen], 1)
+    return hidden, read, error, at_steps, *now, end
