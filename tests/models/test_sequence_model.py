@@ -14,7 +14,7 @@ CLASSES, INPUT = 4, 9
 
 
 def config(name="fast-weights", **other):
-    return models.model_config(name, input=INPUT, hidden=6, classes=CLASSES, **other)
+    return models.model_config(name, **{"input": INPUT, "hidden": 6, "classes": CLASSES, **other})
 
 
 def built(name="fast-weights", **other):
@@ -136,6 +136,9 @@ def test_the_configuration_keeps_the_name_and_the_options():
         "classes": CLASSES,
         "embedding": None,
         "readout": None,
+        "head_bias": True,
+        "word_dropout": 0.0,
+        "embedding_dropout": 0.0,
         "options": {"decay": 0.5},
     }
     backbone = models.from_config(kept).backbone
@@ -180,3 +183,30 @@ def test_parts_that_do_not_fit():
         SequenceModel(OneHot(5), nn.LSTM(9, 6), torch.nn.Linear(6, 3))
     with pytest.raises(UserError, match=r"7.*6"):
         SequenceModel(OneHot(9), nn.LSTM(9, 6), torch.nn.Linear(7, 3))
+
+
+def test_a_head_without_bias_starts_xavier_normal():
+    head = built(classes=2000, head_bias=False).head
+    assert head.bias is None
+    assert head.weight.detach().std() == pytest.approx((2 / (6 + 2000)) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["fwm", "lstm", "deltanet"])
+def test_logits_at_chosen_steps_are_those_of_all_steps(name):
+    model = built(name, embedding=5)
+    x, at = tokens(), torch.rand(3, 7, generator=torch.Generator().manual_seed(2)) < 0.4
+    logits, state = model(x)
+    chosen, after = model(x, at=at)
+    torch.testing.assert_close(chosen, logits[at])
+    for one, other in zip(states.tensors(state), states.tensors(after), strict=True):
+        torch.testing.assert_close(one, other)
+    assert model(x, at=torch.zeros_like(at))[0].shape == (0, CLASSES)
+
+
+def test_dropouts_of_the_embedding():
+    model = built("residual-lstm", embedding=5, word_dropout=0.5, embedding_dropout=0.1)
+    x = tokens()
+    assert not torch.equal(model(x)[0], model(x)[0])
+    assert torch.equal(model.eval()(x)[0], model(x)[0])
+    with pytest.raises(UserError, match="need an embedding"):
+        built(word_dropout=0.5)

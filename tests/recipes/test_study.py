@@ -18,7 +18,7 @@ STUDY = Study(
     "a tiny study",
     (
         Cell("one", TINY, seeds=2, paper=1.5, reach=Reach(100.0, "worst"), mode="H=4"),
-        Cell("other pairs", TINY, seeds=1, test_pairs=6, reach=Reach(0.0, "median")),
+        Cell("other pairs", TINY, seeds=1, tested_on={"pairs": 6}, reach=Reach(0.0, "median")),
     ),
 )
 

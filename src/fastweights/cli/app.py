@@ -39,8 +39,9 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval: c9k8j3f1??c → 9."),
-    "test": Entry("test:Test", "Ask a run: answers, probabilities and attention for typed sequences."),
-    "plot": Entry("plot:Plot", "Draw a run: curves, slots, memory, hidden state, attention; several runs: compare."),
+    "train catbabi": Entry("train:TrainCatBAbI", "Train on catbAbI: questions in an endless text of bAbI stories."),
+    "test": Entry("test:Test", "Ask a run: answers and probabilities for typed sequences or stories; test it anew."),
+    "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
     "data get": Entry("data:DataGet", "Fetch a data set and check it against the published one: babi."),
     "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),

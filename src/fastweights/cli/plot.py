@@ -24,7 +24,9 @@ class Plot:
     gif: bool = False
     """Animate the fast weights and the hidden state too (one run)."""
     sequence: str | None = None
-    """Sequence to look inside with, such as c9k8j3f1??c."""
+    """Sequence or story to look inside with, such as c9k8j3f1??c."""
+    data_dir: Path | None = None
+    """Where the data of a catbAbI run is [default: FASTWEIGHTS_DATA or the cache folder]."""
     out: Path | None = None
     """Folder for the pictures [default: the run's own figures folder; figures/ for several runs]."""
     form: Literal["png", "pdf", "svg"] = "png"
@@ -38,7 +40,8 @@ class Plot:
         paths = draw(
             self.folders,
             out=self.out,
-            sequence=self.sequence,
+            shown=self.sequence,
+            **({} if self.data_dir is None else {"data_dir": self.data_dir}),
             gif=self.gif,
             form=self.form,
             told=lambda name: say(f"drawing {name} …"),

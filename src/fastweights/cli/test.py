@@ -1,4 +1,4 @@
-"""`fastweights test RUN`: ask a trained model, or test it on sequences of any length."""
+"""`fastweights test RUN`: ask a trained run, or test it anew."""
 
 from __future__ import annotations
 
@@ -9,80 +9,74 @@ from typing import Any
 
 import tyro
 
-from fastweights.cli.console import print_json, print_table
+from fastweights.cli import speech
+from fastweights.cli.console import print_json
 from fastweights.errors import UserError
 
 
 @dataclass(frozen=True)
 class Test:
-    """Ask a run: the answer, its probability, and how much each past step was attended to.
+    """Ask a run: answers with their probabilities, and what was attended to.
 
-    Give sequences as words (`fastweights test RUN "c9k8j3f1??c"`) or one a line on standard input. With --samples the
-    run is tested on that many fresh sequences instead, of its own length or of --pairs.
+    A run of associative retrieval takes sequences (`fastweights test RUN "c9k8j3f1??c"`), one of catbAbI takes stories
+    with questions ("Mary went to the kitchen. Where is Mary?"): as words, or one a line on standard input. With one of
+    the options below the run is tested instead: a retrieval run on --samples fresh sequences of its own length or of
+    --pairs, a catbAbI run on a --split of the data.
     """
 
     folder: tyro.conf.Positional[Path]
     """Run folder."""
-    sequences: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sequences to answer; none: read them from standard input."""
+    questions: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Sequences or stories to answer; none: read them from standard input."""
     samples: int | None = None
-    """Test on this many fresh sequences instead."""
+    """Retrieval: test on this many fresh sequences instead [default: 20,000]."""
     pairs: int | None = None
-    """Pairs of those sequences [default: the run's own]."""
-    seed: int = 0
-    """Seed of those sequences."""
+    """Retrieval: pairs of those sequences [default: the run's own]."""
+    seed: int | None = None
+    """Retrieval: seed of those sequences [default: 0]."""
+    split: str | None = None
+    """catbAbI: test on the stories of this split instead: test or valid."""
+    data_dir: Path | None = None
+    """catbAbI: where its data is [default: FASTWEIGHTS_DATA or the cache folder]."""
     json: bool = False
     """Print the result as JSON."""
 
     def run(self) -> int:
-        from fastweights.recipes import asking
+        from fastweights.recipes.opened import part
 
-        if self.samples is not None or self.pairs is not None:
-            if self.sequences:
-                raise UserError("give either sequences or --samples/--pairs, not both")
-            tested = asking.test(
-                self.folder, pairs=self.pairs, samples=self.samples, seed=self.seed
-            )
-            print_json(tested) if self.json else _report(tested)
+        asking = part(self.folder, "asking")
+        words = speech.of(self.folder)
+        tests = self._given("samples", "pairs", "seed", "split", accepted=asking.TEST_OPTIONS)
+        data = self._given("data_dir", accepted=asking.DATA_OPTIONS)
+        if tests:
+            if self.questions:
+                raise UserError(f"give either {words.QUESTIONS} or --{' --'.join(tests)}, not both")
+            tested = asking.test(self.folder, **tests, **data)
+            print_json(tested) if self.json else words.show_test(tested)
             return 0
-        answers = asking.ask(self.folder, self.sequences or _lines())
+        answers = asking.ask(self.folder, self.questions or _lines(words), **data)
         if self.json:
             print_json(answers)
             return 0
         for answer in answers:
-            _show(answer)
+            words.show_answer(answer)
         return 0
 
+    def _given(self, *names: str, accepted: tuple[str, ...]) -> dict[str, Any]:
+        """The options that were given, if the run's task has them."""
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        for name in given:
+            if name not in accepted:
+                raise UserError(
+                    f"--{name.replace('_', '-')} is no option for the task of {self.folder}"
+                )
+        return given
 
-def _lines() -> tuple[str, ...]:
+
+def _lines(words: Any) -> tuple[str, ...]:
     if sys.stdin is None or sys.stdin.isatty():
-        raise UserError(
-            'no sequences given: add some ("c9k8j3f1??c"), pipe them in, or use --samples'
-        )
+        raise UserError(f'no {words.QUESTIONS} given: add some ("{words.EXAMPLE}") or pipe them in')
     lines = tuple(line.strip() for line in sys.stdin if line.strip())
     if not lines:
-        raise UserError("no sequences on standard input")
+        raise UserError(f"no {words.QUESTIONS} on standard input")
     return lines
-
-
-def _show(answer: dict[str, Any]) -> None:
-    print(f"{answer['sequence']} → {answer['answer']}   (probability {answer['probability']:.4f})")
-    if not answer["attention"]:
-        return
-    symbols = answer["sequence"]
-    print("  step       " + "".join(f"{symbol:>6}" for symbol in symbols))
-    print("  attention %" + "".join(f"{100 * share:6.1f}" for share in answer["attention"]))
-
-
-def _report(tested: dict[str, Any]) -> None:
-    slots = "  ".join(f"{100 * accuracy:.2f}" for accuracy in tested["per_slot_accuracy"])
-    print_table(
-        f"{tested['model']}, trained on {tested['trained_pairs']} pairs, tested on {tested['pairs']}",
-        ("", ""),
-        [
-            ("test accuracy", f"{100 * tested['test_accuracy']:.3f} %  ({tested['test_samples']:,} sequences)"),
-            ("by slot, oldest first", f"{slots} %"),
-            ("no-binding ceiling", f"{100 * tested['no_binding_ceiling']:.2f} %"),
-            ("best possible", f"{100 * tested['best_possible']:.2f} %"),
-        ],
-    )  # fmt: skip

@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from fastweights.cli.console import print_json, print_table, say
+from fastweights.cli import speech
+from fastweights.cli.console import print_json, say
+from fastweights.recipes.catbabi import CatBAbI
+from fastweights.recipes.recipe import Recipe
 from fastweights.recipes.retrieval import Retrieval
+
+R = TypeVar("R", bound=Recipe)
 
 
 @dataclass(frozen=True)
-class TrainRetrieval(Retrieval):
-    """Train a model on associative retrieval: `c9k8j3f1??c → 9` (Ba et al. 2016, section 4.1).
-
-    Settings left at None are those that reach the recorded accuracy for the chosen pairs, form and model.
-    """
+class Training:
+    """The options that every kind of training has."""
 
     out: Path | None = None
-    """Run folder [default: runs/retrieval-MODEL-n…-h…-s…]."""
+    """Run folder [default: runs/ and a name made of what sets the run apart]."""
     resume: bool = False
     """Continue the run in that folder, exactly as if it had never stopped."""
     overwrite: bool = False
@@ -29,17 +31,16 @@ class TrainRetrieval(Retrieval):
     json: bool = False
     """Print the result as one JSON object."""
 
-    def run(self) -> int:
+    def train(self, recipe: Recipe, task: str) -> int:
+        """Train a recipe as these options say, and report what came of it."""
         from fastweights.recipes.drawing import draw
-        from fastweights.recipes.run import default_folder, train
+        from fastweights.recipes.run import train
 
-        names = [field.name for field in dataclasses.fields(Retrieval)]
-        recipe = Retrieval(**{name: getattr(self, name) for name in names})
-        folder = self.out or default_folder(recipe.resolve())
+        folder = self.out or Path("runs") / recipe.resolve().folder_name()
         outcome = train(recipe, folder, resume=self.resume, overwrite=self.overwrite, progress=True)
         if outcome.interrupted:
             say(
-                f"stopped at step {outcome.step}; to go on: fastweights train retrieval --resume --out {folder}"
+                f"stopped at step {outcome.step}; to go on: fastweights train {task} --resume --out {folder}"
             )
             return 130
         pictures = (
@@ -49,29 +50,37 @@ class TrainRetrieval(Retrieval):
         )
         if self.json:
             print_json(outcome.result)
-        else:
-            _report(outcome.result, outcome.samples, pictures)
+            return 0
+        speech.of_task(task).show_result(outcome.result, outcome.samples)
+        print(f"run: {folder}")
+        for picture in pictures:
+            print(f"picture: {picture}")
         return 0
 
 
-def _report(result: dict[str, Any], samples: list[dict[str, Any]], pictures: list[Path]) -> None:
-    slots = "  ".join(f"{100 * accuracy:.2f}" for accuracy in result["per_slot_accuracy"])
-    seconds = f"{result['train_seconds']:.1f} s (+ {result['compile_seconds']:.1f} s compiling)"
-    rows = [
-        ("test accuracy", f"{100 * result['test_accuracy']:.3f} %  ({result['test_samples']:,} fresh sequences)"),
-        ("by slot, oldest first", f"{slots} %"),
-        ("no-binding ceiling", f"{100 * result['no_binding_ceiling']:.2f} %"),
-        ("best possible", f"{100 * result['best_possible']:.2f} %"),
-        ("training", f"{result['steps']:,} steps in {seconds}"),
-        ("backend", f"{result['backend']}, {result['threads']} threads"),
-        ("weights", f"{result['parameters']:,}"),
-    ]  # fmt: skip
-    print_table(f"{result['model']}, {result['pairs']} pairs", ("", ""), rows)
-    asked = [
-        (row["sequence"], row["answer"], f"{row['probability']:.4f}", row["truth"])
-        for row in samples
-    ]
-    print_table("a few questions", ("sequence", "answer", "probability", "truth"), asked)
-    print(f"run: {result['out']}")
-    for picture in pictures:
-        print(f"picture: {picture}")
+@dataclass(frozen=True)
+class TrainRetrieval(Training, Retrieval):
+    """Train a model on associative retrieval: `c9k8j3f1??c → 9` (Ba et al. 2016, section 4.1).
+
+    Settings left at None are those that reach the recorded accuracy for the chosen pairs, form and model.
+    """
+
+    def run(self) -> int:
+        return self.train(_only(Retrieval, self), "retrieval")
+
+
+@dataclass(frozen=True)
+class TrainCatBAbI(Training, CatBAbI):
+    """Train a model on catbAbI: all bAbI stories as one endless text (Schlag et al. 2021, section 4.1).
+
+    Settings left at None are those recorded for the chosen model and mode.
+    """
+
+    def run(self) -> int:
+        return self.train(_only(CatBAbI, self), "catbabi")
+
+
+def _only(kind: type[R], options: R) -> R:
+    """Take a recipe's own fields out of a command's options."""
+    fields: Any = dataclasses.fields(cast(Any, kind))
+    return kind(**{field.name: getattr(options, field.name) for field in fields})

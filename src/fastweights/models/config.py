@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from fastweights.errors import UserError, unknown
-from fastweights.models.encoders import OneHot
+from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
 from fastweights.nn.base import Backbone
@@ -24,6 +24,9 @@ def model_config(
     classes: int,
     embedding: int | None = None,
     readout: int | None = None,
+    head_bias: bool = True,
+    word_dropout: float = 0.0,
+    embedding_dropout: float = 0.0,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a sequence model over tokens in plain values.
@@ -35,6 +38,10 @@ def model_config(
         classes: how many classes go out.
         embedding: size of a learned embedding; None feeds one-hot vectors.
         readout: units of a ReLU layer before the output layer; None leaves it out.
+        head_bias: False leaves the output layer's bias out and starts its weights Xavier-normal, as
+            Schlag et al. 2021 do.
+        word_dropout: the probability that a class's whole embedding is dropped in training.
+        embedding_dropout: the probability that an element of an embedding is.
         options: the backbone's options.
 
     Raises:
@@ -56,6 +63,9 @@ def model_config(
         "hidden": hidden,
         "classes": classes,
         **optional,
+        "head_bias": head_bias,
+        "word_dropout": word_dropout,
+        "embedding_dropout": embedding_dropout,
         "options": dict(options or {}),
     }
 
@@ -82,23 +92,32 @@ def from_config(config: Mapping[str, Any]) -> SequenceModel:
     features = config["embedding"] or config["input"]
     backbone = build(config["name"], features, config["hidden"], **config["options"])
     model = SequenceModel(
-        _encoder(config["input"], config["embedding"], backbone),
+        _encoder(config, backbone),
         backbone,
-        _head(backbone.output_size, config["readout"], config["classes"]),
+        _head(backbone.output_size, config["readout"], config["classes"], config["head_bias"]),
     )
     model.config = config
     return model
 
 
-def _encoder(classes: int, embedding: int | None, backbone: Backbone) -> nn.Module:
+def _encoder(config: Mapping[str, Any], backbone: Backbone) -> nn.Module:
     """A learned embedding, or one-hot vectors, which some backbones do without."""
-    if embedding is not None:
-        return nn.Embedding(classes, embedding)
-    return nn.Identity() if backbone.takes_classes else OneHot(classes)
+    classes, embedding = config["input"], config["embedding"]
+    words, elements = config["word_dropout"], config["embedding_dropout"]
+    if embedding is None:
+        if words or elements:
+            raise UserError("word_dropout and embedding_dropout need an embedding")
+        return nn.Identity() if backbone.takes_classes else OneHot(classes)
+    if words or elements:
+        return DroppedEmbedding(classes, embedding, words=words, elements=elements)
+    return nn.Embedding(classes, embedding)
 
 
-def _head(features: int, readout: int | None, classes: int) -> nn.Module:
+def _head(features: int, readout: int | None, classes: int, bias: bool) -> nn.Module:
     """A linear output layer, behind a ReLU layer of `readout` units if there is one."""
+    last = nn.Linear(features if readout is None else readout, classes, bias=bias)
+    if not bias:
+        nn.init.xavier_normal_(last.weight)
     if readout is None:
-        return nn.Linear(features, classes)
-    return nn.Sequential(nn.Linear(features, readout), nn.ReLU(), nn.Linear(readout, classes))
+        return last
+    return nn.Sequential(nn.Linear(features, readout), nn.ReLU(), last)

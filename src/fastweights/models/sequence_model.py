@@ -49,6 +49,7 @@ class SequenceModel(nn.Module):
         *,
         mask: Bool[Tensor, ...] | None = None,
         read_mask: Bool[Tensor, ...] | None = None,
+        at: Bool[Tensor, ...] | None = None,
         last_only: bool = False,
         need_state: bool = True,
     ) -> tuple[Float[Tensor, "*steps classes"], Any]:
@@ -61,16 +62,23 @@ class SequenceModel(nn.Module):
             mask: [batch, time], True = a real step.
             read_mask: [batch, time], True = the memory is read, for backbones with
                 `reads_outside`.
+            at: [batch, time], True = the logits of this step are wanted. The head is applied
+                there only, and a memory with `reads_outside` is read there only.
             last_only: apply the head to each row's last real step only.
             need_state: False returns None for the state, which some backbones then need not build.
 
         Returns:
-            logits [batch, time, classes] ([batch, classes] if `last_only`) and the state.
+            logits [batch, time, classes] ([batch, classes] if `last_only`; [chosen, classes] if
+            `at`, row by row) and the state.
         """
+        if at is not None and read_mask is None and self.backbone.reads_outside:
+            read_mask = at
         y, state = self.backbone(
             self._encoded(x), state, mask=mask, read_mask=read_mask, need_state=need_state
         )
-        if last_only:
+        if at is not None:
+            y = y.flatten(0, -2).index_select(0, at.flatten().nonzero().squeeze(1))
+        elif last_only:
             y = y[..., -1, :] if mask is None else _last_real(y, mask)
         return self.head(y), state
 

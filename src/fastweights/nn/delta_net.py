@@ -102,7 +102,11 @@ class DeltaNet(MemoryLayer):
         return (self.heads, *self.key_sizes, self.value_size), (before, sum(self.parts))
 
     def access(
-        self, x: Input, state: DeltaNetState | None, mask: Bool[Tensor, "batch time"] | None
+        self,
+        x: Input,
+        state: DeltaNetState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         qkv, recent = self._mixed(self.qkv(x), state, mask)
         q, k, v = (split_heads(part, self.heads) for part in qkv.split(self.parts, -1))

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.nn.base import Input
-from fastweights.nn.checks import check_choice, check_sizes
-from fastweights.nn.memory_layer import Access, MemoryLayer
+from fastweights.nn.checks import check_choice, check_range, check_sizes
+from fastweights.nn.memory_layer import Access, MemoryLayer, at_steps
 
 
 class Variant(NamedTuple):
@@ -76,6 +76,8 @@ class FastWeightMemory(MemoryLayer):
         variant: "catbabi", "paper", "language_model" or "meta_rl".
         key_size: features of k2; None means memory_size.
         combine: "product" as above; "concat" has k = [k1; k2], the ablation of appendix E.
+        write_scale: scale on writes; None means the variant's, 1 or 1 / d.
+        clamp: False leaves ‖F‖ unbounded.
         backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
 
     Parameters: write.weight [rows of k1, k2, v, β; input], read.weight [rows of n⁰, e¹ … e^R;
@@ -100,7 +102,6 @@ class FastWeightMemory(MemoryLayer):
 
     state_type = FastWeightMemoryState
     read_norm = True
-    gating = "norm"
 
     def __init__(
         self,
@@ -111,6 +112,8 @@ class FastWeightMemory(MemoryLayer):
         variant: Literal["catbabi", "paper", "language_model", "meta_rl"] = "catbabi",
         key_size: int | None = None,
         combine: Literal["product", "concat"] = "product",
+        write_scale: float | None = None,
+        clamp: bool = True,
         backend: str = "auto",
     ) -> None:
         super().__init__()
@@ -123,6 +126,12 @@ class FastWeightMemory(MemoryLayer):
         self.memory_size, self.key_sizes, self.reads = memory_size, (memory_size, key_size), reads
         self.variant, self.combine, self.backend = variant, combine, backend
         self.constants = VARIANTS[variant]
+        scale = 1 / memory_size if self.constants.divided else 1.0
+        if write_scale is not None:
+            check_range("write_scale", write_scale, 0)
+            scale = float(write_scale)
+        self.write_scale = scale
+        self.clamp, self.gating = clamp, "norm" if clamp else None
         biases = self.constants.biases
         self.write = nn.Linear(input_size, 2 * memory_size + key_size + 1, bias=biases)
         self.read = nn.Linear(input_size, memory_size + reads * key_size, bias=biases)
@@ -155,6 +164,7 @@ class FastWeightMemory(MemoryLayer):
         x: Input,
         state: FastWeightMemoryState | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         constants, reads = self.constants, self.reads
         d, size = self.key_sizes
@@ -164,16 +174,31 @@ class FastWeightMemory(MemoryLayer):
         n, e = (
             torch.tanh(part) if bounded else part
             for part, bounded in zip(
-                self.read(x).split([d, reads * size], -1), constants.bounded, strict=True
+                at_steps(self.read, x, read_mask).split([d, reads * size], -1),
+                constants.bounded,
+                strict=True,
             )
         )
         return Access(
             keys=(k1, k2),
             values=v,
-            strength=beta / d if constants.divided else beta,
+            strength=beta * self.write_scale,
             queries=(n, e.unflatten(-1, (reads, size))),
-            gate="norm",
+            gate="norm" if self.clamp else None,
         ), ()
+
+    def run_reading(
+        self,
+        x: Input,
+        state: FastWeightMemoryState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time input"], FastWeightMemoryState]:
+        if mask is not None:
+            return super().run_reading(x, state, mask, read_mask, need_state)
+        retrieved, after = self.run_retrieval(x, state, mask, read_mask)
+        return at_steps(self.out, retrieved, read_mask), after
 
     def output(
         self, retrieved: Float[Tensor, "batch time memory"], x: Input
@@ -183,5 +208,6 @@ class FastWeightMemory(MemoryLayer):
     def extra_repr(self) -> str:
         return (
             f"{self.input_size}, {self.memory_size}, reads={self.reads}, variant={self.variant}, "
-            f"key_size={self.key_sizes[1]}, combine={self.combine}, {self.backend_line()}"
+            f"key_size={self.key_sizes[1]}, combine={self.combine}, write_scale={self.write_scale:g}, "
+            f"clamp={self.clamp}, {self.backend_line()}"
         )

@@ -40,6 +40,8 @@ class FWMLSTM(Backbone):
         residual: whether h is added; None means the variant's: in all but "catbabi".
         key_size: features of the memory's k2; None means memory_size.
         combine: "product" or "concat", how the memory's two key factors make one key.
+        write_scale: the memory's scale on writes; None means the variant's.
+        clamp: whether the memory's norm is held at 1 or below.
         backend: the memory's; "auto", "reference", "chunked", "cpu" or "cuda".
 
     In the variant "catbabi" the LSTM has one bias vector that starts at zero, 1 for the forget gate;
@@ -77,6 +79,8 @@ class FWMLSTM(Backbone):
         residual: bool | None = None,
         key_size: int | None = None,
         combine: Literal["product", "concat"] = "product",
+        write_scale: float | None = None,
+        clamp: bool = True,
         backend: str = "auto",
     ) -> None:
         super().__init__()
@@ -88,6 +92,8 @@ class FWMLSTM(Backbone):
             variant=variant,
             key_size=key_size,
             combine=combine,
+            write_scale=write_scale,
+            clamp=clamp,
             backend=backend,
         )
         constants = memory.constants

@@ -86,7 +86,11 @@ class GatedDeltaNet(DeltaNet):
         self.gate = nn.Linear(input_size, self.parts[2], bias=False)
 
     def access(
-        self, x: Input, state: DeltaNetState | None, mask: Bool[Tensor, "batch time"] | None
+        self,
+        x: Input,
+        state: DeltaNetState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         access, rest = super().access(x, state, mask)
         step_size = softplus(by_heads(self.decay(x)) + self.decay_bias[:, None])

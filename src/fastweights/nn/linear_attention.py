@@ -89,6 +89,7 @@ class LinearAttention(MemoryLayer):
         x: Input,
         state: LinearAttentionState | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).split(self.parts, -1))
         return Access(

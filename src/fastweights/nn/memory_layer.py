@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
@@ -54,9 +54,16 @@ class MemoryLayer(Backbone):
 
     @abstractmethod
     def access(
-        self, x: Input, state: Any, mask: Bool[Tensor, "batch time"] | None
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
-        """Return what is written and asked, and the new state but for its memory (state None: zeros)."""
+        """Return what is written and asked, and the new state but for its memory (state None: zeros).
+
+        What is asked where `read_mask` is False is never looked at.
+        """
 
     @abstractmethod
     def output(
@@ -104,7 +111,7 @@ class MemoryLayer(Backbone):
         read_mask: Bool[Tensor, "batch time"] | None,
     ) -> tuple[Float[Tensor, "*lead time value"], Any]:
         """Run checked input through the memory alone."""
-        access, rest = self.access(x, state, mask)
+        access, rest = self.access(x, state, mask, read_mask)
         retrieved, memory = ops.delta_memory(
             **access._asdict(),
             memory=None if state is None else state.memory,
@@ -163,3 +170,27 @@ class MemoryLayer(Backbone):
         except UserError:
             runs = "none, it cannot run here"
         return f"backend={self.backend} (runs: {runs})"
+
+
+def at_steps(
+    layer: nn.Linear,
+    x: Float[Tensor, "batch time input"],
+    steps: Bool[Tensor, "batch time"] | None,
+) -> Float[Tensor, "batch time features"]:
+    """Apply a linear layer at the marked steps only (None: all); elsewhere 0.
+
+    Where few are marked that is most of the work saved. On a GPU, asking which they are would wait
+    for it, and a compiled graph has no such sizes: there it is applied everywhere.
+
+    Example:
+        >>> x, steps = torch.ones(1, 3, 2), torch.tensor([[False, True, False]])
+        >>> at_steps(nn.Linear(2, 4), x, steps)[0, ::2].count_nonzero().item()
+        0
+    """
+    if steps is None:
+        return layer(x)
+    if x.is_cuda or torch.compiler.is_compiling():
+        return layer(x).masked_fill(~steps[:, :, None], 0)
+    chosen = steps.flatten().nonzero().squeeze(1)
+    y = layer(x.flatten(0, 1).index_select(0, chosen))
+    return y.new_zeros(steps.numel(), y.shape[1]).index_copy(0, chosen, y).unflatten(0, steps.shape)

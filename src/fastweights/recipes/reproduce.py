@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import multiprocessing
 import os
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
-from fastweights.recipes.retrieval import Resolved
-from fastweights.recipes.study import Cell, Ledger, Study
+from fastweights.recipes.opened import part
+from fastweights.recipes.recipe import Ready
+from fastweights.recipes.study import Cell, Ledger, Study, with_seed
 
 
 class Job(NamedTuple):
@@ -126,34 +126,36 @@ def _one_thread() -> None:
 
 
 def _run(job: Job) -> dict[str, Any] | None:
-    from fastweights.recipes import asking
     from fastweights.recipes.run import train
     from fastweights.training import Diverged
 
     if time.time() >= job.deadline:
         return None
-    recipe = dataclasses.replace(job.cell.recipe.resolve(), seed=job.seed)
+    recipe = with_seed(job.cell.recipe, job.seed)
     try:
         trained = train(recipe, job.folder, resume=True, stop=lambda: time.time() >= job.deadline)
     except Diverged as trouble:
-        return _diverged(recipe, job.folder, trouble.step)
+        return _diverged(recipe.resolve(), job.folder, trouble.step)
     if trained.interrupted:
         if time.time() < job.deadline:
             raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
         return None
     result = trained.result
     tested = result
-    if job.cell.test_pairs is not None:
-        tested = asking.test(job.folder, pairs=job.cell.test_pairs, seed=job.seed)
+    if job.cell.tested_on is not None:
+        asking = part(job.folder, "asking")
+        tested = asking.test(job.folder, seed=job.seed, **job.cell.tested_on)
     return {
         "value": tested[job.cell.metric],
         "seconds": round(result["train_seconds"], 2),
+        "steps": result["steps"],
+        "limit_seconds": result["limit_seconds"],
         "threads": result["threads"],
         "backend": result["backend"],
     }
 
 
-def _diverged(recipe: Resolved, folder: Path, step: int) -> dict[str, Any]:
+def _diverged(recipe: Ready, folder: Path, step: int) -> dict[str, Any]:
     """What there is to record of a run without a result: an outcome like another, which no repetition changes."""
     from fastweights import models
     from fastweights.recipes.run import backend_of

@@ -9,6 +9,7 @@ from typing import Literal
 
 from fastweights.errors import unknown
 from fastweights.recipes import bindings
+from fastweights.recipes.catbabi import study as catbabi
 from fastweights.recipes.demonstration import Demonstration
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
@@ -147,7 +148,7 @@ def retrieval() -> Study:
         Cell(
             "8 pairs, tested on 26",
             eight,
-            test_pairs=26,
+            tested_on={"pairs": 26},
             reach=Reach(1.5, "mean"),
             mode="trained on 8 pairs, tested on 26",
         ),
@@ -220,4 +221,7 @@ STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
     "ba2016-table1-tuning": ba2016_table1_tuning,
     "trailing-read": trailing_read,
     "fwm-bindings": lambda: bindings.DEMONSTRATION,
+    "catbabi": catbabi.long,
+    "catbabi-table1": catbabi.table1,
+    "catbabi-ablations": catbabi.ablations,
 }

@@ -12,30 +12,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from fastweights.errors import UserError
-from fastweights.recipes.retrieval import Retrieval
+from fastweights.recipes.recipe import Recipe, wants_more
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Reach:
-    """A number to meet: a statistic of the seeds' values is at most `limit`, each in at most `seconds` of training."""
+    """A number to meet: a statistic of the seeds' values is at most `limit`, each in at most `seconds` of training.
+
+    With `at_least` it is at least the limit: an accuracy rather than an error.
+    """
 
     limit: float
     of: Literal["worst", "median", "mean"] = "worst"
     seconds: float | None = None
+    at_least: bool = False
 
     def __str__(self) -> str:
         time = f", ≤ {self.seconds:g} s" if self.seconds else ""
-        return f"{self.of} ≤ {self.limit:g}{time}"
+        return f"{self.of} {'≥' if self.at_least else '≤'} {self.limit:g}{time}"
 
-    def met(self, values: Sequence[float], seconds: Sequence[float]) -> bool:
-        """Tell whether the seeds' values (infinite where training diverged) and training times meet the number."""
-        value = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of](
-            values
-        )
-        return value <= self.limit and (self.seconds is None or max(seconds) <= self.seconds)
+    def met(self, values: Sequence[float | None], seconds: Sequence[float]) -> bool:
+        """Tell whether the seeds' values (None where training diverged) and training times meet the number."""
+        sign = -1 if self.at_least else 1
+        errors = [math.inf if value is None else sign * value for value in values]
+        statistic = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of]
+        in_time = self.seconds is None or max(seconds) <= self.seconds
+        return statistic(errors) <= sign * self.limit and in_time
 
 
 @dataclass(frozen=True)
@@ -49,31 +56,41 @@ class Cell:
         seeds: how many seeds are wanted.
         paper: the published figure, if there is one.
         reach: the bound to meet, if there is one.
-        test_pairs: test on sequences of this many pairs instead of the training length.
+        tested_on: test the run once more with these options, such as another number of pairs, and take the metric
+            from that.
         mode: what the table calls the condition (data, budget …).
     """
 
     name: str
-    recipe: Retrieval
+    recipe: Recipe
     metric: str = "test_error_percent"
     seeds: int = 3
     paper: float | None = None
     reach: Reach | None = None
-    test_pairs: int | None = None
+    tested_on: Mapping[str, Any] | None = None
     mode: str = ""
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides the numbers; a changed recipe makes its old row void."""
-        recipe = dataclasses.asdict(dataclasses.replace(self.recipe.resolve(), seed=0))
-        text = json.dumps([recipe, self.metric, self.test_pairs], sort_keys=True)
+        ready: Any = self.recipe.resolve()
+        recipe = dataclasses.asdict(dataclasses.replace(ready, seed=0))
+        decisive = {name: recipe[name] for name in recipe if name not in self.recipe.aside}
+        text = json.dumps([decisive, self.metric, self.tested_on], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def with_seed(recipe: R, seed: int) -> R:
+    """Return the recipe with another seed."""
+    changed: Any = recipe
+    return dataclasses.replace(changed, seed=seed)
 
 
 @dataclass(frozen=True)
 class Study:
     """A named set of cells with the sentences that a reader of its table needs.
 
-    A study with a `no_binding_error` (in percent) is a table of errors by model and size, and is drawn as one.
+    A study with a `no_binding_error` (in percent) is a table of errors by model and size, and is drawn as one; one
+    with `modes` is a table of accuracies by model and mode.
     """
 
     name: str
@@ -81,6 +98,7 @@ class Study:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = field(default=())
     no_binding_error: float | None = None
+    modes: bool = False
 
     def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         """Draw the table into a file, if it is one that is drawn."""
@@ -91,6 +109,8 @@ class Study:
                 rows, no_binding_error=self.no_binding_error, title=self.title
             )
             figures.save(figure, path, dpi=150)
+        elif self.modes:
+            figures.save(figures.mode_table(rows, title=self.title), path, dpi=150)
 
 
 class Ledger:
@@ -109,7 +129,12 @@ class Ledger:
         row = self.rows.get(cell.name)
         if row is None or row["fingerprint"] != cell.fingerprint():
             return {}
-        return {int(seed): entry for seed, entry in row["by_seed"].items()}
+        limit = cell.recipe.resolve().engine_settings().seconds
+        return {
+            int(seed): entry
+            for seed, entry in row["by_seed"].items()
+            if not wants_more(entry, limit)
+        }
 
     def add(self, cell: Cell, seed: int, entry: dict[str, Any], context: dict[str, Any]) -> None:
         """Record one seed's outcome and write the file anew, atomically.
@@ -165,14 +190,14 @@ def _row(
     study: Study, cell: Cell, by_seed: dict[int, dict[str, Any]], context: dict[str, Any]
 ) -> dict[str, Any]:
     recipe = cell.recipe.resolve()
+    about = recipe.describe()
     all_values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
     values = [value for value in all_values if value is not None]
-    judged = [math.inf if value is None else value for value in all_values]
     seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
     return {
         "recipe": study.name,
         "cell": cell.name,
-        "task": f"retrieval, {recipe.pairs} pairs, {recipe.form}",
+        "task": about["task"],
         "model": recipe.model,
         "mode": cell.mode,
         "metric": cell.metric,
@@ -183,10 +208,10 @@ def _row(
         "diverged": len(all_values) - len(values),
         "paper": cell.paper,
         "reach": str(cell.reach) if cell.reach else None,
-        "met": cell.reach.met(judged, seconds) if cell.reach else None,
-        "steps": recipe.steps,
+        "met": cell.reach.met(all_values, seconds) if cell.reach else None,
+        "steps": max(entry.get("steps", recipe.steps) for entry in by_seed.values()),
         "seconds": statistics.fmean(seconds),
-        "hidden": recipe.hidden,
+        "hidden": about["hidden"],
         **context,
         "fingerprint": cell.fingerprint(),
         "by_seed": {str(seed): by_seed[seed] for seed in sorted(by_seed)},

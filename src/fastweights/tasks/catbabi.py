@@ -15,6 +15,7 @@ from fastweights.data import babi
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import selection, story_text, streams
 from fastweights.tasks.renaming import Renaming
+from fastweights.tasks.score import Score
 from fastweights.tasks.selection import PUBLISHED, Counts
 from fastweights.tasks.stories import load
 from fastweights.tasks.streams import Segment, Streams
@@ -140,6 +141,10 @@ class CatBAbI:
         if split not in babi.SPLITS:
             raise unknown("split", split, babi.SPLITS)
         return streams.segments(self._stories, self._order[split], rows, length)
+
+    def score(self) -> Score:
+        """Begin a score of answers to these tasks."""
+        return Score(self.tasks)
 
     def encode(self, text: str) -> Int[Tensor, " time"]:
         """Turn a typed story into tokens, <eos> before it; answers after a "?" are optional.

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, Int16
 from numpy import ndarray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from fastweights.data import babi, folders
 from fastweights.data.atomic import atomically
@@ -100,12 +98,16 @@ _ARRAYS = ("tokens", "starts", "tasks", "splits")
 
 
 def _packed(stories: Stories) -> bytes:
+    from safetensors.numpy import save
+
     facts = [stories.vocabulary, stories.published, stories.partial]
     arrays = {name: getattr(stories, name) for name in _ARRAYS}
     return save(arrays, metadata={"facts": json.dumps(facts)})
 
 
 def _cached(path: Path) -> Stories | None:
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="np") as file:
             vocabulary, published, partial = json.loads(file.metadata()["facts"])

@@ -7,6 +7,7 @@ from fastweights.training.optimiser import Optimiser, Schedule
 from fastweights.training.progress import NoProgress, Progress, TerminalProgress
 from fastweights.training.settings import Settings
 from fastweights.training.source import Source
+from fastweights.training.stream import Stream, evaluate_stream
 from fastweights.training.supervised import Supervised
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Settings",
     "Source",
     "Stage",
+    "Stream",
     "Supervised",
     "TerminalProgress",
     "evaluate",
+    "evaluate_stream",
     "fit",
 ]

@@ -143,21 +143,29 @@ class _Training:
             seconds=self.clock.seconds,
             compile_seconds=self.clock.compile_seconds,
             metrics=rows[-1] if rows else {},
-            interrupted=self.done < self.settings.steps,
+            interrupted=not self._finished(),
+        )
+
+    def _finished(self) -> bool:
+        """Whether all steps are done, or the time that there is for them is used up."""
+        limit = self.settings.seconds
+        return self.done >= self.settings.steps or (
+            limit is not None and self.clock.seconds >= limit
         )
 
     def _train(self) -> None:
         settings = self.settings
         told = saved = perf_counter()
+        finished = self._finished()
         self.clock.start()
-        while self.done < settings.steps and not self.interrupt.requested():
+        while not finished and not self.interrupt.requested():
             self._step()
+            finished = self._finished()
             now = perf_counter()
             if now - told >= _PROGRESS_SECONDS:
                 self.progress.update(self.done, self.meter.recent())
                 told = now
-            last = self.done == settings.steps
-            if last or self.done % settings.evaluation_interval == 0:
+            if finished or self.done % settings.evaluation_interval == 0:
                 self._evaluate()
             interval = settings.checkpoint_interval
             due = interval is not None and self.done % interval == 0

@@ -13,7 +13,7 @@ import torch
 from fastweights.errors import UserError
 from fastweights.training.optimiser import Optimiser, Schedule
 
-_FREE_TO_CHANGE = frozenset[str](("checkpoint_seconds", "checkpoint_interval", "device"))
+_FREE_TO_CHANGE = frozenset[str](("checkpoint_seconds", "checkpoint_interval", "device", "seconds"))
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Settings:
 
     Attributes:
         steps: optimiser steps in all, ≥ 1.
+        seconds: of training, after which the run ends before its last step; None: no limit. What
+            was begun with a limit can be resumed with a higher one.
         optimiser: which, and its constants.
         schedule: the learning rate over the steps.
         clip: bound on the global gradient norm; None or 0 never clips.
@@ -35,6 +37,7 @@ class Settings:
     """
 
     steps: int
+    seconds: float | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
     clip: float | None = None
@@ -56,6 +59,8 @@ class Settings:
         if self.clip is not None and not 0 <= self.clip < math.inf:
             raise UserError(f"the gradient clip must not be negative, not {self.clip}")
         _check_device(self.device)
+        if self.seconds is not None and not self.seconds > 0:
+            raise UserError(f"the limit must be more than 0 seconds, not {self.seconds}")
         if not self.checkpoint_seconds >= 0:
             raise UserError(f"checkpoint seconds must be ≥ 0, not {self.checkpoint_seconds}")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Reading = float | list[float]
+Reading = float | None | list[float] | list[float | None]
 
 
 @runtime_checkable

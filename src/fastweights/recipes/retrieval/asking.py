@@ -8,24 +8,58 @@ from typing import Any
 
 import torch
 
-from fastweights import runs, tasks
 from fastweights.errors import UserError
-from fastweights.recipes.run import TEST_SEED, examine
-from fastweights.runs import Run
+from fastweights.models import SequenceModel
+from fastweights.recipes.opened import open_run
 from fastweights.tasks.retrieval import Retrieval
 
+TEST_OPTIONS = ("samples", "pairs", "seed")
+"""What `test` takes beside the run."""
 
-def open_run(folder: Path) -> tuple[Any, Retrieval, dict[str, Any]]:
-    """Load a retrieval run: its model, its task and its config.
+DATA_OPTIONS = ()
+"""What `ask` and `test` need to find the task's data: this task makes its own."""
 
-    Raises:
-        UserError: if the folder is no run, has no checkpoint, or is a run of another task.
-    """
-    config = Run.open(folder).config
-    task = config.get("task")
-    if not isinstance(task, dict) or task.get("name") != "retrieval":
-        raise UserError(f"{folder} is not a run of the task retrieval")
-    return runs.load(folder), tasks.build("retrieval", **task["options"]), config
+TEST_SEED = 2**31
+"""Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
+
+
+@torch.no_grad()
+def examine(
+    model: SequenceModel, task: Retrieval, samples: int, seed: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Test a model on fresh sequences; return the figures and the first five questions with their answers."""
+    model.eval()
+    device = next(model.parameters()).device
+    batch = task.sample(samples, torch.Generator().manual_seed(seed))
+    logits = torch.cat(
+        [
+            model(tokens.to(device), last_only=True, need_state=False)[0].float().cpu()
+            for tokens in batch.tokens.split(2000)
+        ]
+    )
+    figures = task.metrics(logits, batch)
+    accuracy = figures["accuracy"]
+    assert isinstance(accuracy, float)
+    tested = {
+        "test_accuracy": accuracy,
+        "test_error_percent": 100 * (1 - accuracy),
+        "test_samples": samples,
+        "per_slot_accuracy": figures["per_slot_accuracy"],
+        "no_binding_ceiling": task.no_binding_ceiling,
+        "best_possible": task.best_possible,
+        "cross_entropy": figures["cross_entropy"],
+    }
+    probabilities, answers = logits[:5].softmax(-1).max(-1)
+    shown = [
+        {
+            "sequence": task.decode(batch.tokens[row]),
+            "answer": str(int(answers[row])),
+            "probability": float(probabilities[row]),
+            "truth": str(int(batch.answer[row])),
+        }
+        for row in range(len(answers))
+    ]
+    return tested, shown
 
 
 @torch.no_grad()
@@ -43,10 +77,10 @@ def ask(folder: Path, sequences: Sequence[str]) -> list[dict[str, Any]]:
     Raises:
         UserError: naming the first sequence that cannot be answered, and why.
     """
-    model, task, _ = open_run(folder)
-    encoded = [task.encode(sequence) for sequence in sequences]
+    run = open_run(folder)
+    encoded = [run.task.encode(sequence) for sequence in sequences]
     return [
-        {"sequence": sequence, **_answer(model, tokens)}
+        {"sequence": sequence, **_answer(run.model, tokens)}
         for sequence, tokens in zip(sequences, encoded, strict=True)
     ]
 
@@ -78,14 +112,15 @@ def test(
     samples = 20_000 if samples is None else samples
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
-    model, task, config = open_run(folder)
+    run = open_run(folder)
+    task = run.task
     other = Retrieval(
         task.pairs if pairs is None else pairs, form=task.form, repeat_keys=task.repeat_keys
     )
-    tested, _ = examine(model, other, samples, TEST_SEED + seed)
+    tested, _ = examine(run.model, other, samples, TEST_SEED + seed)
     return {
         "out": str(folder),
-        "model": config["model"]["name"],
+        "model": run.config["model"]["name"],
         "trained_pairs": task.pairs,
         "pairs": other.pairs,
         "form": other.form,

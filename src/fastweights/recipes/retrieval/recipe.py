@@ -1,6 +1,6 @@
 """Associative retrieval (Ba et al. 2016, section 4.1; and the trailing-read variant), as one value that can be run.
 
-`Retrieval` holds every choice. A choice left at None is made by `resolve`, from `fastweights.recipes.settings`:
+`Retrieval` holds every choice. A choice left at None is made by `resolve`, from `settings.py` beside it:
 what meets the recorded numbers for that task and model.
 """
 
@@ -11,14 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastweights.errors import UserError
-from fastweights.recipes.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
+from fastweights.recipes.recipe import Recipe, check_device
+from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
 
 if TYPE_CHECKING:
+    from fastweights.models import SequenceModel
     from fastweights.tasks.retrieval import Retrieval as Task
+    from fastweights.training import Outcome, Settings, Supervised
+
+SMALL = 1500
+"""Hidden units times steps of a sequence, below which one thread is the faster choice."""
 
 
 @dataclass(frozen=True)
-class Retrieval:
+class Retrieval(Recipe):
     """Train a model to answer `c9k8j3f1??c → 9`.
 
     Options left alone take the settings that reach the recorded accuracy for the chosen pairs, form and model.
@@ -142,7 +148,7 @@ class Resolved(Retrieval):
         for name in ("embedding", "readout", "seed", "norm_gain", "input_std"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative: {getattr(self, name)} was given")
-        _check_device(self.device)
+        check_device(self.device)
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):
             raise UserError(f"curriculum takes pairs of 1 to 26, not {' '.join(map(str, stages))}")
@@ -183,13 +189,69 @@ class Resolved(Retrieval):
             options=options,
         )
 
+    def folder_name(self) -> str:
+        form = "" if self.form == "paper" else f"-{self.form}"
+        return f"retrieval{form}-{self.model}-n{self.pairs}-h{self.hidden}-s{self.seed}"
 
-def _check_device(name: str) -> None:
-    import torch
+    def describe(self) -> dict[str, Any]:
+        return {"task": f"retrieval, {self.pairs} pairs, {self.form}", "hidden": self.hidden}
 
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {name!r} is not available: torch finds no CUDA GPU here")
+    def task_config(self) -> dict[str, Any]:
+        options = {name: getattr(self, name) for name in ("pairs", "form", "repeat_keys")}
+        return {"name": "retrieval", "options": options}
+
+    def engine_settings(self) -> Settings:
+        from fastweights.training import Optimiser, Schedule, Settings
+
+        return Settings(
+            steps=self.steps,
+            optimiser=Optimiser(self.optimiser, self.learning_rate, betas=(0.9, self.beta2)),
+            schedule=Schedule(self.warmup, self.schedule),
+            clip=self.clip,
+            seed=self.seed,
+            evaluation_interval=self.evaluation_interval,
+            device=self.device,
+        )
+
+    def source(self) -> Supervised:
+        """Make the recipe's batches: fresh or fixed data, in stages if there is a curriculum."""
+        from fastweights.training import Supervised
+
+        stages = self.curriculum or (self.pairs,)
+        share = self.steps / len(stages)
+        return Supervised(
+            [(round(place * share), self.task(pairs)) for place, pairs in enumerate(stages)],
+            batch=self.batch,
+            seed=self.seed,
+            fixed=self.data == "fixed",
+            device=self.device,
+        )
+
+    def small(self) -> bool:
+        return self.hidden * self.task().length < SMALL
+
+    def opening(self, model: SequenceModel) -> str:
+        from fastweights.recipes.run import backend_of
+
+        weights = sum(weight.numel() for weight in model.parameters())
+        return (
+            f"{self.model}: {self.hidden} hidden units, {weights:,} weights, backend {backend_of(model)};"
+            f" retrieval of {self.pairs} pairs, {self.steps:,} steps of {self.batch}"
+        )
+
+    def progress_title(self) -> str:
+        return f"{self.model}, {self.pairs} pairs"
+
+    def ceiling(self) -> float:
+        return self.task().no_binding_ceiling
+
+    def examine(
+        self, model: SequenceModel, outcome: Outcome
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        from fastweights.recipes.retrieval.asking import TEST_SEED, examine
+
+        seed = TEST_SEED + self.seed
+        tested, samples = examine(model, self.task(), self.test_samples, seed)
+        validation = 100 * (1 - outcome.metrics["accuracy"])
+        about = {"pairs": self.pairs, "form": self.form}
+        return {**about, **tested, "validation_error_percent": validation}, samples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastweights.recipes.retrieval import Retrieval
+    from fastweights.recipes.retrieval.recipe import Retrieval
 
 FAST_WEIGHT_OPTIONS = (
     "decay",
@@ -53,7 +53,7 @@ def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
     pairs = recipe.pairs
     if pairs > 4:
         chosen.update(
-            hidden=100, decay=1.0, rate=0.1, norm_gain=1.0, learning_rate=5e-3, steps=4000
+            hidden=100, decay=1.0, rate=0.1, norm_gain=1.0, learning_rate=5e-3, steps=3200
         )
     if pairs > 8:
         stages = tuple(stage for stage in (4, 8, 16) if stage < pairs)

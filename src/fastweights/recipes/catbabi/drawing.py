@@ -1,0 +1,117 @@
+"""Pictures of catbAbI runs: learning curves, accuracy by task, and what each read of an answer took from the past."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastweights.data.babi import TASK_NAMES
+from fastweights.errors import UserError
+from fastweights.recipes.catbabi.asking import answered
+from fastweights.recipes.catbabi.paper import ACCURACY, PERPLEXITY
+from fastweights.recipes.drawing import Figure, group
+from fastweights.recipes.opened import Opened
+
+SHOWN = (
+    "wolves are afraid of cats. sheep are afraid of wolves. mice are afraid of wolves. cats are afraid of sheep."
+    " gertrude is a mouse. jessica is a mouse. emily is a cat. winona is a wolf. what is gertrude afraid of?"
+)
+"""A story whose answer takes two steps: who is gertrude, and what are mice afraid of."""
+
+
+def single(run: Opened, shown: str | None) -> Iterator[Figure]:
+    """Draw one run; `shown` is the story to look inside with, its last question the one that is drawn."""
+    from fastweights import figures
+
+    name, mode = run.config["model"]["name"], run.config["recipe"]["mode"]
+    title = f"{name}, catbAbI {mode}"
+    published = {name: _published(name, mode)}
+    yield Figure(
+        "training",
+        lambda: figures.stream_curves({name: [run.metrics]}, published=published, title=title),
+    )
+    accuracies, split = _by_task(run)
+    yield Figure(
+        "tasks",
+        lambda: figures.task_accuracy(
+            accuracies, run.task.tasks, labels=TASK_NAMES, title=f"{title}, {split}"
+        ),
+    )
+    answer = answered(run.model, run.task.vocabulary, shown or SHOWN)[-1]
+    weights = answer.read_weights
+    if weights is not None:
+        yield Figure(
+            "reads",
+            lambda: figures.read_grid(
+                weights,
+                answer.words,
+                answer=answer.answer,
+                probability=answer.probability,
+                title=title,
+            ),
+        )
+
+
+def several(runs: list[Opened]) -> Iterator[Figure]:
+    """Compare runs on the same tasks in the same mode.
+
+    Raises:
+        UserError: if they are not.
+    """
+    from fastweights import figures
+
+    first = runs[0]
+    modes = {run.config["recipe"]["mode"] for run in runs}
+    if len(modes) > 1 or any(run.task.tasks != first.task.tasks for run in runs):
+        raise UserError(
+            "runs of different modes or on different tasks cannot be compared in one figure"
+        )
+    (mode,) = modes
+    groups = group(runs)
+    published = {
+        name: _published(seeds[0].config["model"]["name"], mode) for name, seeds in groups.items()
+    }
+    metrics = {name: [run.metrics for run in seeds] for name, seeds in groups.items()}
+    title = f"catbAbI {mode}"
+    yield Figure(
+        "comparison",
+        lambda: figures.stream_curves(
+            metrics, over=("step", "minutes"), published=published, title=title
+        ),
+    )
+    accuracies = {
+        name: _mean([_by_task(run)[0] for run in seeds]) for name, seeds in groups.items()
+    }
+    yield Figure(
+        "tasks",
+        lambda: figures.task_accuracy(
+            accuracies, first.task.tasks, labels=TASK_NAMES, title=f"{title}, {_by_task(first)[1]}"
+        ),
+    )
+
+
+def animate(run: Opened, shown: str | None, path: Path) -> Path | None:
+    """Nothing: a memory of three dimensions over hundreds of words is no film."""
+    return None
+
+
+def _published(model: str, mode: str) -> dict[str, float]:
+    """The paper's test figures of a model, where it has them."""
+    found = {}
+    if (model, mode) in ACCURACY:
+        found["accuracy"] = ACCURACY[model, mode] / 100
+        found["perplexity"] = PERPLEXITY[model, mode]
+    return found
+
+
+def _by_task(run: Opened) -> tuple[list[float], str]:
+    """A run's accuracy by task, of its test where there has been one, and which split that is."""
+    tested: Any = run.result or run.metrics[-1]
+    split = "test split" if run.result else "validation text"
+    return [math.nan if value is None else value for value in tested["per_task_accuracy"]], split
+
+
+def _mean(rows: list[list[float]]) -> list[float]:
+    return [sum(column) / len(column) for column in zip(*rows, strict=True)]

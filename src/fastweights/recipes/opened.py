@@ -1,0 +1,59 @@
+"""A trained run with all that asking and drawing need, and where each task's part in that is found."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from fastweights import runs, tasks
+from fastweights.errors import UserError
+from fastweights.runs import Run
+
+TASKS = ("retrieval", "catbabi")
+"""The tasks that have recipes, each in a package of its name beside this module."""
+
+
+class Opened(NamedTuple):
+    """A run: its model in evaluation mode, its task, and its records."""
+
+    folder: Path
+    model: Any
+    task: Any
+    config: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    result: dict[str, Any] | None
+
+
+def open_run(folder: Path, **options: Any) -> Opened:
+    """Load a run with its task.
+
+    Args:
+        folder: a run folder.
+        options: of the task, which stand above the recorded ones.
+
+    Raises:
+        UserError: if the folder is no run of a task with a recipe, or has no checkpoint.
+    """
+    name = task_name(folder)
+    run = Run.open(folder)
+    task = tasks.build(name, **{**run.config["task"]["options"], **options})
+    return Opened(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
+
+
+def task_name(folder: Path) -> str:
+    """Name the task that a run was trained on.
+
+    Raises:
+        UserError: if the folder is no run of a task with a recipe.
+    """
+    task = Run.open(folder).config.get("task")
+    if not isinstance(task, dict) or task.get("name") not in TASKS:
+        raise UserError(f"{folder} is not a run of a task that can be asked: {', '.join(TASKS)}")
+    return task["name"]
+
+
+def part(folder: Path, name: str) -> ModuleType:
+    """Load what the task of a run has for `name`: "asking" or "drawing"."""
+    return importlib.import_module(f"fastweights.recipes.{task_name(folder)}.{name}")

@@ -1,0 +1,111 @@
+"""What a recipe is: a value that says all that is needed to train a model on a task, test it and record it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from fastweights.errors import UserError
+
+if TYPE_CHECKING:
+    from fastweights.models import SequenceModel
+    from fastweights.training import Outcome, Settings, Source
+
+
+class Recipe(ABC):
+    """What a user chooses: a frozen dataclass whose fields are a command's options.
+
+    A field left at None is chosen by `resolve`.
+
+    Attributes:
+        free: fields that may change when a run is resumed.
+        aside: fields that do not decide what is trained: where the data lies, how much time there is.
+    """
+
+    free: ClassVar[tuple[str, ...]] = ("device", "backend")
+    aside: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def resolve(self) -> Ready:
+        """Fill in every None.
+
+        Raises:
+            UserError: on a value out of range, or an option that the model does not have.
+        """
+
+
+@runtime_checkable
+class Ready(Protocol):
+    """A recipe with nothing left to choose: what `recipes.run` asks of it."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+
+    def folder_name(self) -> str:
+        """Name a run after what sets it apart."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Say in a row of results what was trained: `task`, `hidden`."""
+        ...
+
+    def task_config(self) -> dict[str, Any]:
+        """Give the task's name and options, from which `fastweights.tasks.build` makes it again."""
+        ...
+
+    def model_config(self) -> dict[str, Any]:
+        """Describe the model in the form that `fastweights.models.from_config` rebuilds it from."""
+        ...
+
+    def engine_settings(self) -> Settings:
+        """Translate the recipe into the engine's settings."""
+        ...
+
+    def source(self) -> Source:
+        """Make the task trainable."""
+        ...
+
+    def small(self) -> bool:
+        """Whether a step is so short that a second thread costs more than it saves."""
+        ...
+
+    def opening(self, model: SequenceModel) -> str:
+        """Say in a line what is about to be trained."""
+        ...
+
+    def progress_title(self) -> str:
+        """Name the run on its progress bar."""
+        ...
+
+    def ceiling(self) -> float | None:
+        """The accuracy that needs no memory, shown beside the accuracy; None: there is none to show."""
+        ...
+
+    def examine(
+        self, model: SequenceModel, outcome: Outcome
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Test the trained model: the figures to record, and a few answered questions."""
+        ...
+
+
+def wants_more(recorded: Mapping[str, Any], limit: float | None) -> bool:
+    """Tell whether a recorded run ended at a limit of time (`limit_seconds`) below the one that is now given."""
+    before = recorded.get("limit_seconds")
+    return before is not None and (limit is None or limit > before)
+
+
+def check_device(name: str) -> None:
+    """Raise `UserError` unless a device of this name is here."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {name!r} is not available: torch finds no CUDA GPU here")

@@ -1,0 +1,219 @@
+"""Streams: carried state, what the loss is over, evaluation, and resuming in the middle of a text."""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from regression import timeless
+from torch import Tensor, nn
+
+from fastweights import models
+from fastweights.errors import UserError
+from fastweights.runs import Run
+from fastweights.training import Settings, Stream, evaluate_stream, fit
+
+WORDS, MARK = 9, 3
+
+
+class Piece(NamedTuple):
+    tokens: Tensor
+    targets: Tensor
+    tasks: Tensor
+    answers: Tensor
+    mask: Tensor
+
+
+def piece(text, place, length):
+    tokens, targets = text[:, place : place + length], text[:, place + 1 : place + 1 + length]
+    real = torch.ones_like(tokens, dtype=torch.bool)
+    return Piece(tokens, targets, torch.ones_like(tokens), tokens == MARK, real)
+
+
+class Rows:
+    def __init__(self, text):
+        self.text, self.place = text, 0
+
+    def next(self, length):
+        self.place += length
+        return piece(self.text, self.place - length, length)
+
+    def state(self):
+        return {"place": torch.tensor(self.place)}
+
+    def restore(self, tensors):
+        self.place = int(tensors["place"])
+
+
+class Hits:
+    def __init__(self):
+        self.right, self.count = 0, 0
+
+    def add(self, logits, targets, task_ids):
+        assert len(logits) == len(targets) == len(task_ids)
+        self.right += int((logits.argmax(1) == targets).sum())
+        self.count += len(targets)
+
+    def metrics(self):
+        return {"accuracy": self.right / self.count, "answers": float(self.count)}
+
+
+class Noise:
+    """A text without sense, with marks in it whose next word counts as an answer."""
+
+    def text(self, rows, seed):
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randint(0, WORDS, (rows, 401), generator=generator)
+
+    def streams(self, rows, *, seed=0):
+        return Rows(self.text(rows, seed % 1000))
+
+    def segments(self, split, rows, length):
+        text = self.text(rows, 7)
+        return [piece(text, start, length) for start in range(0, 60, length)]
+
+    def score(self):
+        return Hits()
+
+
+def network(name="fwm", **options):
+    torch.manual_seed(3)
+    return models.from_config(
+        models.model_config(
+            name,
+            input=WORDS,
+            hidden=6,
+            classes=WORDS,
+            embedding=5,
+            head_bias=False,
+            options=options,
+        )
+    )
+
+
+def fwm():
+    return network(memory_size=3, reads=2, backend="reference")
+
+
+class Plain(nn.Module):
+    """A model of the user's own: nothing but `y, state = model(x, state)`."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(5)
+        self.embedding, self.head = nn.Embedding(WORDS, 5), nn.Linear(6, WORDS)
+        self.lstm = nn.LSTM(5, 6, batch_first=True)
+
+    def forward(self, tokens, state=None):
+        y, state = self.lstm(self.embedding(tokens), state)
+        return self.head(y), state
+
+
+@pytest.mark.parametrize("mode", ["qa", "lm"])
+@pytest.mark.parametrize("make", [fwm, Plain])
+def test_segments_add_up_to_the_loss_of_the_whole_text(mode, make):
+    model, task = make(), Noise()
+    source = Stream(task, batch=3, length=20, mode=mode, seed=1)
+    segments = [source.next_loss(model) for _ in range(4)]
+    whole = piece(source.rows.text, 0, 80)
+    logits, _ = model(whole.tokens)
+    chosen = whole.answers if mode == "qa" else whole.mask
+    loss = F.cross_entropy(logits[chosen], whole.targets[chosen], reduction="sum")
+    counts = [int(chosen[:, start : start + 20].sum()) for start in range(0, 80, 20)]
+    total = sum(loss * count for (loss, _), count in zip(segments, counts, strict=True))
+    torch.testing.assert_close(total, loss, rtol=1e-5, atol=1e-5)
+    right = (logits.argmax(-1) == whole.targets)[whole.answers].float().mean()
+    asked = [int(whole.answers[:, start : start + 20].sum()) for start in range(0, 80, 20)]
+    ours = sum(m["accuracy"] * n for (_, m), n in zip(segments, asked, strict=True)) / sum(asked)
+    torch.testing.assert_close(ours, right)
+
+
+def test_gradients_stop_at_the_segment():
+    model = fwm()
+    source = Stream(Noise(), batch=2, length=10, seed=1)
+    source.next_loss(model)
+    assert not any(tensor.requires_grad for tensor in source.carried)
+
+
+@pytest.mark.parametrize("length", [10, 30])
+def test_evaluation_carries_its_state_and_leaves_training_alone(length):
+    model = fwm()
+    source = Stream(Noise(), batch=3, length=length, validation_rows=4, seed=1)
+    source.next_loss(model)
+    carried, place = source.carried, source.rows.place
+    found = source.evaluate(model)
+    assert source.carried is carried and source.rows.place == place and model.training
+    text = Noise().text(4, 7)
+    logits, _ = model.eval()(text[:, :60])
+    asked = text[:, :60] == MARK
+    right = (logits.argmax(-1) == text[:, 1:61])[asked].float().mean()
+    assert found["answers"] == asked.sum() and found["accuracy"] == pytest.approx(float(right))
+
+
+def test_evaluation_from_the_state_of_row_0():
+    model = fwm()
+    source = Stream(Noise(), batch=3, length=30, validation_rows=4, seed=1, start="row")
+    before = source.evaluate(model)
+    source.next_loss(model)
+    start = type(source.carried)(*(part[:1].expand(4, *part.shape[1:]) for part in source.carried))
+    expected = evaluate_stream(model, Hits(), Noise().segments("valid", 4, 30), state=start)
+    assert source.evaluate(model) == expected
+    assert before == evaluate_stream(model, Hits(), Noise().segments("valid", 4, 30))
+
+
+def test_a_limit_of_segments():
+    found = Stream(Noise(), length=20, validation_rows=4, validation_segments=2).evaluate(fwm())
+    assert found["answers"] == (Noise().text(4, 7)[:, :40] == MARK).sum()
+
+
+@pytest.mark.parametrize("make", [fwm, Plain])
+@pytest.mark.parametrize("stop", [1, 4])
+def test_stopped_and_resumed_equals_uninterrupted(tmp_path, make, stop):
+    settings = Settings(steps=8, evaluation_interval=2)
+
+    def source():
+        return Stream(Noise(), batch=3, length=10, validation_rows=4, seed=1)
+
+    whole, whole_model = Run.create(tmp_path / "whole", {}), make()
+    fit(whole_model, source(), settings, whole)
+    cut, model = Run.create(tmp_path / "cut", {}), make()
+    count = iter(range(100))
+    assert fit(model, source(), settings, cut, stop=lambda: next(count) >= stop).interrupted
+    model = make()
+    fit(model, source(), settings, cut)
+    assert timeless(cut.metrics()) == timeless(whole.metrics())
+    for name, tensor in whole_model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor), name
+    theirs = whole.load_checkpoint().tensors
+    for name, tensor in cut.load_checkpoint().tensors.items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+def test_a_run_that_ended_at_its_time_goes_on_with_more(tmp_path):
+    run, model = Run.create(tmp_path / "run", {}), fwm()
+    source = Stream(Noise(), batch=3, length=2, validation_rows=4, seed=1)
+    outcome = fit(model, source, Settings(steps=10**6, seconds=1e-9), run)
+    assert outcome.steps == 1 and not outcome.interrupted
+    assert [row["step"] for row in run.metrics()] == [0, 1]
+    again = fit(model, source, Settings(steps=10**6, seconds=1e-9), run)
+    assert again.steps == 1 and not again.interrupted
+    more = fit(model, source, Settings(steps=10**6, seconds=0.2), run)
+    assert 1 < more.steps < 10**6 and more.seconds >= 0.2
+
+
+def test_a_loss_of_the_backbone_is_added():
+    model = fwm()
+    plain, _ = Stream(Noise(), batch=3, length=20, seed=1, auxiliary=0.5).next_loss(model)
+    model.backbone.auxiliary_loss = torch.tensor(2.0)
+    with_it, metrics = Stream(Noise(), batch=3, length=20, seed=1, auxiliary=0.5).next_loss(model)
+    torch.testing.assert_close(with_it, plain + 1.0)
+    assert metrics["auxiliary"] == 2.0
+    torch.testing.assert_close(metrics["cross_entropy"], plain.detach())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch": 0}, {"length": 0}, {"validation_segments": 0}, {"mode": "both"}]
+)
+def test_what_cannot_be_is_refused(wrong, unchecked):
+    with pytest.raises(UserError):
+        Stream(Noise(), **wrong)
