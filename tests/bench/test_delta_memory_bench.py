@@ -95,6 +95,21 @@ def test_cases_name_what_is_to_be_reached() -> None:
     assert {"one thread": 1.7} in goals.values() and {"steps": 10} in goals.values()
 
 
+def test_only_some_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "GROWTH", (Shape(1, 3, 4, 1),))
+    (row,) = bench.run(repeats=1, only="growth with time")
+    assert row["group"] == bench.TIME
+    with pytest.raises(UserError, match="no case of the benchmark matches 'nothing'"):
+        bench.run(repeats=1, only="nothing")
+
+
+def test_variants_of_a_step_with_answers_only_agree() -> None:
+    shape = training_step.Shape(2, 30, asked=0.2)
+    built = training_step.variants(shape, {"a": ("auto", "torch"), "b": ("reference", "torch")})
+    for one, other in zip(built["a"](), built["b"](), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_growth_takes_the_variants_measured_everywhere() -> None:
     rows = [
         {"group": bench.TIME, "milliseconds": {"fused": 1.0, "steps": 9.0}},

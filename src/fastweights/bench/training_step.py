@@ -32,13 +32,15 @@ FORGETTING = THEIR_NAMES["backbone.lstm.rnn.bias_ih_l0"]
 
 
 class Shape(NamedTuple):
-    """Sizes of a batch."""
+    """Sizes of a batch; with `asked`, only that share of the steps is read and counts in the loss (QA mode)."""
 
     batch: int
     time: int
+    asked: float | None = None
 
     def __str__(self) -> str:
-        return f"training step B{self.batch} T{self.time}"
+        asked = "" if self.asked is None else f", {100 * self.asked:g} % answers"
+        return f"training step B{self.batch} T{self.time}{asked}"
 
 
 def network(memory_backend: str = "auto", lstm_backend: str = "auto") -> SequenceModel:
@@ -61,16 +63,19 @@ def variants(
         program: the authors' module (`official.program`), to have "authors" among the variants.
 
     Returns:
-        By name: a callable that makes a step (Adam, cross-entropy at every token) from the state that the step before
-        left, and returns the loss and the gradients of the weights.
+        By name: a callable that makes a step (Adam, cross-entropy at every token or at the answers) from the state
+        that the step before left, and returns the loss and the gradients of the weights.
     """
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(VOCABULARY, (shape.batch, shape.time + 1), generator=generator)
+    at = None
+    if shape.asked is not None:
+        at = torch.rand(shape.batch, shape.time, generator=generator) < shape.asked
     built: dict[str, agreement.Variant] = {}
     for name, pair in backends.items():
         model = network(*pair)
         weights = [model.get_parameter(name) for name in THEIR_NAMES]
-        built[name] = _step(model, weights, tokens)
+        built[name] = _step(model, weights, tokens, at)
     if program is not None:
         theirs = official.Network(program, VOCABULARY, HIDDEN, SIZE, READS)
         ours = network()
@@ -80,12 +85,15 @@ def variants(
                 weight.copy_(ours.get_parameter(name))
             # Theirs adds 1 to the forget gate at every step; ours has it in the bias from the start.
             theirs.model.get_parameter(FORGETTING)[HIDDEN : 2 * HIDDEN] -= 1
-        built["authors"] = _step(theirs, weights, tokens)
+        built["authors"] = _step(theirs, weights, tokens, None)
     return built
 
 
 def _step(
-    model: Callable[..., tuple[Tensor, Any]], weights: Sequence[Tensor], tokens: Tensor
+    model: Callable[..., tuple[Tensor, Any]],
+    weights: Sequence[Tensor],
+    tokens: Tensor,
+    at: Tensor | None,
 ) -> agreement.Variant:
     optimiser = torch.optim.Adam(weights, lr=1e-3)
     state: Any = None
@@ -93,9 +101,14 @@ def _step(
     def call() -> tuple[Tensor, ...]:
         nonlocal state
         optimiser.zero_grad()
-        logits, after = model(tokens[:, :-1], state)
+        if at is None:
+            logits, after = model(tokens[:, :-1], state)
+            logits, targets = logits.flatten(0, 1), tokens[:, 1:].flatten()
+        else:
+            logits, after = model(tokens[:, :-1], state, at=at)
+            targets = tokens[:, 1:][at]
         state = states.detach(after)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss = nn.functional.cross_entropy(logits, targets)
         loss.backward()
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         optimiser.step()

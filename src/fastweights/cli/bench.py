@@ -34,6 +34,8 @@ class Bench:
     """fast-weight-rnn: time torch.compile of the attention form too (it compiles for half a minute a shape)."""
     official: Path | None = None
     """delta-memory: a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours."""
+    only: str | None = None
+    """delta-memory: measure only cases of whose name this is a part, such as "answers only"."""
     figure: Path | None = None
     """delta-memory: draw time against the length of the sequence into this file."""
     out: Path | None = None
@@ -52,6 +54,7 @@ class Bench:
             ("compile", "fast-weight-rnn"),
             ("official", "delta-memory"),
             ("figure", "delta-memory"),
+            ("only", "delta-memory"),
         ):
             if getattr(self, option) and self.name != owner:
                 raise UserError(
@@ -86,6 +89,7 @@ class Bench:
         options: dict[str, Any] = {"threads": self.threads, "progress": say}
         if self.name == "delta-memory":
             options |= {"repeats": self.repeats or 5, "authors": self.official}
+            options["only"] = self.only or "*"
             return bench.delta_memory.run(**options)
         options["repeats"] = self.repeats or 7
         if self.name == "lstm":
@@ -97,6 +101,8 @@ def _draw(rows: list[dict[str, Any]], path: Path) -> None:
     from fastweights import bench, figures
 
     lengths, milliseconds = bench.delta_memory.growth(rows)
+    if not lengths:
+        raise UserError("the figure shows growth with time, which --only has left out")
     figures.save(
         figures.growth(lengths, milliseconds, names=bench.delta_memory.SHORT), path, dpi=200
     )
