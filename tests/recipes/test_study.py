@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fastweights.errors import UserError
 from fastweights.recipes import report
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.retrieval import Retrieval
@@ -111,3 +112,11 @@ def test_processes_side_by_side_give_the_same_numbers(tmp_path: Path) -> None:
 )
 def test_reach(reach: Reach, values: list[float], seconds: list[float], met: bool) -> None:
     assert reach.met(values, seconds) is met
+
+
+def test_cells_chosen_by_model(tmp_path: Path) -> None:
+    assert run(tmp_path, models=["RNN-LN-FW"], only="one", seeds=1)[0] == ["one 0"]
+    with pytest.raises(UserError, match="no cell of tiny is chosen; there are: one, other pairs"):
+        run(tmp_path, models=["lstm"])
+    with pytest.raises(UserError, match="end at a step"):
+        run(tmp_path, minutes=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,12 @@ class Reproduce:
     """Seeds for every cell [default: each cell's own]."""
     only: str = "*"
     """Run only the cells whose name matches this; * stands for anything."""
+    models: tuple[str, ...] = ()
+    """Run only cells of these models [default: of all]."""
+    modes: tuple[str, ...] = ()
+    """catbAbI: run only cells of these modes, qa or lm [default: of both]."""
+    minutes: float | None = None
+    """Studies at equal time: minutes of training for each run; runs of less time go on [default: the study's]."""
     jobs: int = 1
     """Processes side by side, one thread each."""
     results: Path = Path("results")
@@ -73,7 +80,11 @@ class Reproduce:
             budget_minutes=self.budget,
             seeds=self.seeds,
             only=self.only,
+            models=self.models,
+            modes=self.modes,
+            minutes=self.minutes,
             jobs=self.jobs,
+            shown=sys.stderr.isatty(),
             listener=tell,
         )
         return list(ledger.rows.values())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,12 +20,13 @@ from fastweights.recipes.study import Cell, Ledger, Study, with_seed
 
 
 class Job(NamedTuple):
-    """One seed of one cell."""
+    """One seed of one cell; `shown`: with a bar on the terminal."""
 
     cell: Cell
     seed: int
     folder: Path
     deadline: float
+    shown: bool
 
 
 class Progress(NamedTuple):
@@ -45,7 +47,11 @@ def reproduce(
     budget_minutes: float | None = None,
     seeds: int | None = None,
     only: str = "*",
+    models: Sequence[str] = (),
+    modes: Sequence[str] = (),
+    minutes: float | None = None,
     jobs: int = 1,
+    shown: bool = False,
     listener: Callable[[Progress], None] = lambda progress: None,
 ) -> Ledger:
     """Run what a study still lacks and return its ledger.
@@ -60,7 +66,11 @@ def reproduce(
         budget_minutes: no longer than this (and the seconds a last test takes); None: until all is done.
         seeds: seeds for every cell instead of the cell's own number.
         only: run only cells whose name matches this; `*` stands for anything.
+        models: run only cells of these models; empty: of all.
+        modes: run only cells of these modes, for recipes that have any; empty: of all.
+        minutes: training time of each run, for recipes that end at a time; runs of less time go on.
         jobs: processes side by side, one thread each.
+        shown: show each run's bar on the terminal, unless there are several side by side.
         listener: told after each seed.
 
     A run that diverges is recorded as such.
@@ -72,12 +82,15 @@ def reproduce(
         raise UserError(f"the budget must be more than 0 minutes, not {budget_minutes}")
     if jobs < 1 or (seeds is not None and seeds < 1):
         raise UserError("jobs and seeds must be at least 1")
+    if minutes is not None:
+        study = _timed(study, minutes)
+    cells = [cell for cell in study.cells if _chosen(cell, only, models, modes)]
+    if not cells:
+        names = ", ".join(cell.name for cell in study.cells)
+        raise UserError(f"no cell of {study.name} is chosen; there are: {names}")
     ledger = Ledger(results, study)
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
-    todo = list(_todo(study, ledger, runs / study.name, seeds, only, deadline))
-    if not any(fnmatchcase(cell.name, only) for cell in study.cells):
-        names = ", ".join(cell.name for cell in study.cells)
-        raise UserError(f"no cell of {study.name} matches {only!r}; there are: {names}")
+    todo = list(_todo(cells, ledger, runs / study.name, seeds, deadline, shown and jobs == 1))
     for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
         if entry is not None:
             about = {"backend": entry.pop("backend"), **context()}
@@ -86,10 +99,38 @@ def reproduce(
     return ledger
 
 
+def _timed(study: Study, minutes: float) -> Study:
+    """Give every run of a study another time."""
+    cells: Any = study.cells
+    if not all(getattr(cell.recipe, "minutes", None) for cell in cells):
+        raise UserError(f"the runs of {study.name} end at a step, not at a time")
+    timed = [
+        dataclasses.replace(cell, recipe=dataclasses.replace(cell.recipe, minutes=minutes))
+        for cell in cells
+    ]
+    return dataclasses.replace(study, cells=tuple(timed))
+
+
+def _chosen(cell: Cell, only: str, models: Sequence[str], modes: Sequence[str]) -> bool:
+    from fastweights.models import describe
+
+    ready = cell.recipe.resolve()
+    names = {describe(model).name for model in models}
+    return (
+        fnmatchcase(cell.name, only)
+        and (not names or ready.model in names)
+        and (not modes or getattr(ready, "mode", None) in modes)
+    )
+
+
 def _todo(
-    study: Study, ledger: Ledger, runs: Path, seeds: int | None, only: str, deadline: float
+    cells: Sequence[Cell],
+    ledger: Ledger,
+    runs: Path,
+    seeds: int | None,
+    deadline: float,
+    shown: bool,
 ) -> Iterator[Job]:
-    cells = [cell for cell in study.cells if fnmatchcase(cell.name, only)]
     wanted = {cell.name: seeds or cell.seeds for cell in cells}
     for seed in range(max(wanted.values(), default=0)):
         for cell in cells:
@@ -97,7 +138,7 @@ def _todo(
                 folder = (
                     runs / f"{cell.name.replace(' ', '-')}-{cell.fingerprint()}" / f"seed-{seed}"
                 )
-                yield Job(cell, seed, folder, deadline)
+                yield Job(cell, seed, folder, deadline, shown)
 
 
 def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, dict[str, Any] | None]]:
@@ -133,7 +174,13 @@ def _run(job: Job) -> dict[str, Any] | None:
         return None
     recipe = with_seed(job.cell.recipe, job.seed)
     try:
-        trained = train(recipe, job.folder, resume=True, stop=lambda: time.time() >= job.deadline)
+        trained = train(
+            recipe,
+            job.folder,
+            resume=True,
+            progress=job.shown,
+            stop=lambda: time.time() >= job.deadline,
+        )
     except Diverged as trouble:
         return _diverged(recipe.resolve(), job.folder, trouble.step)
     if trained.interrupted:
