@@ -43,7 +43,9 @@ class CatBAbI(Recipe):
     rename_tasks: tuple[int, ...] = ()
     """Tasks whose stories are renamed at every draw, besides."""
     often: tuple[int, ...] = ()
-    """Tasks whose stories come twice an epoch."""
+    """Tasks whose stories come several times an epoch."""
+    times: int = 2
+    """How many times."""
     embedding: int | None = None
     """Size of the word embedding."""
     hidden: int | None = None
@@ -171,7 +173,7 @@ class Resolved(CatBAbI):
             "tasks": self.tasks,
             "stories": self.stories,
             "rename": rename,
-            "repeats": {str(task): 2 for task in self.often},
+            "repeats": {str(task): self.times for task in self.often},
         }
 
     def folder_name(self) -> str:
