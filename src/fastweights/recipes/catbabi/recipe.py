@@ -76,12 +76,12 @@ class CatBAbI(Recipe):
     """Rows, each an endless stream of its own."""
     length: int = 200
     """Steps of truncated back-propagation through time."""
-    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
     """Optimiser."""
     learning_rate: float | None = None
     """Peak learning rate."""
-    weight_decay: float = 0.0
-    """Weight decay."""
+    weight_decay: float | None = None
+    """Weight decay, decoupled in adamw."""
     warmup: int | None = None
     """Steps of linear warm-up."""
     schedule: Literal["constant", "cosine"] | None = None
@@ -134,7 +134,9 @@ class Resolved(CatBAbI):
     embedding_dropout: float = 0.0
     batch: int = 32
     steps: int = 1
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     learning_rate: float = 1e-3
+    weight_decay: float = 0.0
     warmup: int = 0
     schedule: Literal["constant", "cosine"] = "constant"
     clip: float = 0.0

@@ -56,7 +56,7 @@ def table1() -> Study:
 @functools.cache
 def long() -> Study:
     """The Fast Weight Memory, trained until it is done, against the paper's figures."""
-    paper = CatBAbI(optimiser="adamw", weight_decay=0.05)
+    paper = CatBAbI()
     cells = (
         Cell(
             "fwm qa",
