@@ -77,7 +77,7 @@ def settings(model: str, recipe: CatBAbI) -> dict[str, Any]:
     if recipe.minutes is not None:
         chosen["steps"] = 10_000_000
     steps = recipe.steps or chosen["steps"]
-    chosen["evaluation_interval"] = 500 if own.alone else 20
+    chosen["evaluation_interval"] = 500 if own.alone else 40
     if recipe.minutes is None:
         chosen["evaluation_interval"] = max(50, steps // 40)
         chosen["warmup"] = min(chosen["warmup"], steps // 10)
