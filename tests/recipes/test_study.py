@@ -120,3 +120,12 @@ def test_cells_chosen_by_model(tmp_path: Path) -> None:
         run(tmp_path, models=["lstm"])
     with pytest.raises(UserError, match="end at a step"):
         run(tmp_path, minutes=1.0)
+
+
+def test_what_a_reach_asks_for() -> None:
+    error, accuracy = Reach(1.0, "median"), Reach(96.5, at_least=True, core_seconds=7200)
+    assert error.met([0.5, 1.0, 9.0], [1.0] * 3) and not error.met([0.5, 2.0, None], [1.0] * 3)
+    assert str(accuracy) == "worst ≥ 96.5, ≤ 7200 core s"
+    assert accuracy.met([96.5, 97.0], [3600.0, 3600.0], [2, 1])
+    assert not accuracy.met([96.4, 97.0], [1.0, 1.0]) and not accuracy.met([97.0, None], [1.0, 1.0])
+    assert not accuracy.met([97.0], [3601.0], [2])

@@ -24,24 +24,35 @@ R = TypeVar("R")
 class Reach:
     """A number to meet: a statistic of the seeds' values is at most `limit`, each in at most `seconds` of training.
 
-    With `at_least` it is at least the limit: an accuracy rather than an error.
+    With `at_least` it is at least the limit: an accuracy rather than an error. `core_seconds` bounds the time on
+    however many threads: an hour of two cores is 7,200.
     """
 
     limit: float
     of: Literal["worst", "median", "mean"] = "worst"
     seconds: float | None = None
+    core_seconds: float | None = None
     at_least: bool = False
 
     def __str__(self) -> str:
         time = f", ≤ {self.seconds:g} s" if self.seconds else ""
+        time += f", ≤ {self.core_seconds:g} core s" if self.core_seconds else ""
         return f"{self.of} {'≥' if self.at_least else '≤'} {self.limit:g}{time}"
 
-    def met(self, values: Sequence[float | None], seconds: Sequence[float]) -> bool:
+    def met(
+        self,
+        values: Sequence[float | None],
+        seconds: Sequence[float],
+        threads: Sequence[int] | None = None,
+    ) -> bool:
         """Tell whether the seeds' values (None where training diverged) and training times meet the number."""
         sign = -1 if self.at_least else 1
         errors = [math.inf if value is None else sign * value for value in values]
         statistic = {"worst": max, "median": statistics.median, "mean": statistics.fmean}[self.of]
+        cores = [1] * len(seconds) if threads is None else threads
+        work = max(count * time for count, time in zip(cores, seconds, strict=True))
         in_time = self.seconds is None or max(seconds) <= self.seconds
+        in_time = in_time and (self.core_seconds is None or work <= self.core_seconds)
         return statistic(errors) <= sign * self.limit and in_time
 
 
@@ -194,6 +205,7 @@ def _row(
     all_values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
     values = [value for value in all_values if value is not None]
     seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
+    threads = [by_seed[seed].get("threads", 1) for seed in sorted(by_seed)]
     return {
         "recipe": study.name,
         "cell": cell.name,
@@ -208,7 +220,7 @@ def _row(
         "diverged": len(all_values) - len(values),
         "paper": cell.paper,
         "reach": str(cell.reach) if cell.reach else None,
-        "met": cell.reach.met(all_values, seconds) if cell.reach else None,
+        "met": cell.reach.met(all_values, seconds, threads) if cell.reach else None,
         "steps": max(entry.get("steps", recipe.steps) for entry in by_seed.values()),
         "seconds": statistics.fmean(seconds),
         "hidden": about["hidden"],
