@@ -1,4 +1,4 @@
-"""What all tests share: one thread, fixed seeds, the hypothesis profiles, the backends."""
+"""What all tests share: one thread, fixed seeds, the hypothesis profiles, the backends, a small release of bAbI."""
 
 import os
 
@@ -7,9 +7,11 @@ import jaxtyping
 import pytest
 import torch
 
+from babi_made import make_release
 from fastweights.ops import backend
 from fastweights.ops.delta_memory import clamp_autograd
 from fastweights.ops.delta_memory.clamp import sweep
+from fastweights.tasks import CatBAbI
 
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
@@ -28,6 +30,25 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def own_cache(tmp_path_factory):
+    """A cache folder of the tests' own, and no data but what they make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory, own_cache):
+    """A small release of bAbI's form, with stories made here."""
+    return make_release(tmp_path_factory.mktemp("data"), stories=8)
+
+
+@pytest.fixture(scope="session")
+def catbabi(release):
+    return CatBAbI(release)
 
 
 WAYS = {

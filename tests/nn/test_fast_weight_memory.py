@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fastweights import nn
+from fastweights.oracle.delta_memory import DeltaMemory
 
 B, T, D, d = 3, 7, 6, 4  # batch, time, features of h, memory size
 
@@ -176,3 +177,52 @@ def test_retrieving_under_autocast(dtype):
     with torch.autocast("cpu", torch.bfloat16):
         n, state = layer.retrieve(vectors().to(dtype))
     assert n.dtype == torch.bfloat16 and state.memory.dtype == torch.float32
+
+
+@pytest.mark.parametrize("clamp", [True, False])
+@pytest.mark.parametrize("write_scale", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("combine", ["product", "concat"])
+def test_write_scale_and_clamp_are_the_oracles_strength_and_gate(clamp, write_scale, combine):
+    layer = made(combine=combine, write_scale=write_scale, clamp=clamp, key_size=3)
+    x, weights = vectors(), np.random.default_rng(4).standard_normal((B, T, d))
+    n, end = layer.retrieve(x)
+    (n * torch.from_numpy(weights)).sum().backward()
+    oracle, slope = DeltaMemory(clamp=clamp, combine=combine), 0.0
+    largest = 0.0
+    for row in range(B):
+        k1, k2, v, b = np.split(affine(layer.write, x[row].numpy()), [d, d + 3, 2 * d + 3], 1)
+        first, links = np.split(affine(layer.read, x[row].numpy()), [d], 1)
+        sigmoid = 1 / (1 + np.exp(-b[:, 0] - 1))
+        given = {
+            "keys[0]": np.tanh(k1),
+            "keys[1]": np.tanh(k2),
+            "values": np.tanh(v),
+            "strength": write_scale * sigmoid,
+            "queries[0]": first,
+            "queries[1]": np.tanh(links).reshape(T, layer.reads, 3),
+        }
+        outcome = oracle.forward(given)
+        agree(n[row].detach(), outcome.retrieved)
+        agree(end.memory[row].detach(), outcome.memory)
+        d_strength = oracle.backward(given, outcome, weights[row])["strength"]
+        slope += (d_strength * write_scale * sigmoid * (1 - sigmoid)).sum()
+        largest = max(largest, float(np.linalg.norm(outcome.memory)))
+    torch.testing.assert_close(float(layer.write.bias.grad[-1]), slope, rtol=1e-9, atol=1e-12)
+    assert largest <= 1 + 1e-12 if clamp else largest > 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_projections_at_some_steps_are_those_at_all_and_so_are_gradients(share):
+    steps = torch.rand(B, T, generator=torch.Generator().manual_seed(6)) < share
+    weights = torch.randn(B, T, D, dtype=torch.float64)
+
+    def run(sparse):
+        layer, x = made(), vectors().requires_grad_()
+        y, state = layer(x, read_mask=steps if sparse else None)
+        y = y if sparse else y.masked_fill(~steps[:, :, None], 0)
+        ((y * weights).sum() + (state.memory**2).sum()).backward()
+        return [y.detach(), state.memory.detach(), x.grad, *(p.grad for p in layer.parameters())]
+
+    for ours, theirs in zip(run(True), run(False), strict=True):
+        agree(ours, theirs)
+    assert not run(True)[0][~steps].any() and (share == 0 or run(True)[0].any())

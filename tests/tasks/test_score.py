@@ -48,6 +48,14 @@ def test_means_over_nothing_are_none():
     assert found["per_task_accuracy"] == [1.0, None] and found["per_task_perplexity"][1] is None
 
 
+def test_a_perplexity_beyond_a_float_stays_finite():
+    score = Score((3,))
+    score.add(1e9 * torch.eye(2), torch.tensor([1, 0]), torch.tensor([3, 3]))
+    found = score.metrics()
+    assert found["cross_entropy"] == pytest.approx(1e9)
+    assert found["perplexity"] == found["per_task_perplexity"][0] == pytest.approx(math.exp(700))
+
+
 def test_slips():
     with pytest.raises(UserError, match="no answers"):
         Score((1, 2)).metrics()

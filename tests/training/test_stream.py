@@ -109,6 +109,14 @@ class Plain(nn.Module):
         return self.head(y), state
 
 
+class Dropped(Plain):
+    """One that draws random numbers while it trains."""
+
+    def forward(self, tokens, state=None):
+        y, state = self.lstm(F.dropout(self.embedding(tokens), 0.5, self.training), state)
+        return self.head(y), state
+
+
 @pytest.mark.parametrize("mode", ["qa", "lm"])
 @pytest.mark.parametrize("make", [fwm, Plain])
 def test_segments_add_up_to_the_loss_of_the_whole_text(mode, make):
@@ -166,7 +174,7 @@ def test_a_limit_of_segments():
     assert found["answers"] == (Noise().text(4, 7)[:, :40] == MARK).sum()
 
 
-@pytest.mark.parametrize("make", [fwm, Plain])
+@pytest.mark.parametrize("make", [fwm, Plain, Dropped])
 @pytest.mark.parametrize("stop", [1, 4])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, make, stop):
     settings = Settings(steps=8, evaluation_interval=2)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from fastweights import runs, tasks
 from fastweights.errors import UserError
+from fastweights.recipes.recipe import check_data
 from fastweights.runs import Run
 
 TASKS = ("retrieval", "catbabi")
@@ -31,14 +32,19 @@ def open_run(folder: Path, **options: Any) -> Opened:
 
     Args:
         folder: a run folder.
-        options: of the task, which stand above the recorded ones.
+        options: of the task, which stand above the recorded ones; without a data_dir, the data is
+            looked for where it was in training.
 
     Raises:
-        UserError: if the folder is no run of a task with a recipe, or has no checkpoint.
+        UserError: if the folder is no run of a task with a recipe, or has no checkpoint, or the
+            data has other words or stories than those the run was trained on.
     """
     name = task_name(folder)
     run = Run.open(folder)
-    task = tasks.build(name, **{**run.config["task"]["options"], **options})
+    trained = run.config.get("recipe", {}).get("data_dir")
+    place = {} if trained is None else {"data_dir": trained}
+    task = tasks.build(name, **{**run.config["task"]["options"], **place, **options})
+    check_data(run, {"fingerprint": getattr(task, "fingerprint", None)})
     return Opened(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
 
 

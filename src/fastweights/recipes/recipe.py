@@ -10,6 +10,7 @@ from fastweights.errors import UserError
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
+    from fastweights.runs import Run
     from fastweights.training import Outcome, Settings, Source
 
 
@@ -97,6 +98,12 @@ def wants_more(recorded: Mapping[str, Any], limit: float | None) -> bool:
     """Tell whether a recorded run ended at a limit of time (`limit_seconds`) below the one that is now given."""
     before = recorded.get("limit_seconds")
     return before is not None and (limit is None or limit > before)
+
+
+def check_data(run: Run, task: Mapping[str, Any]) -> None:
+    """Raise `UserError` unless a task, as `task_config` gives it, has the data that a run was begun with."""
+    if task.get("fingerprint") != run.config["task"].get("fingerprint"):
+        raise UserError(f"{run.folder} was trained on other words or stories than those given now")
 
 
 def check_device(name: str) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.recipes.recipe import Ready, Recipe, wants_more
+from fastweights.recipes.recipe import Ready, Recipe, check_data, wants_more
 from fastweights.runs import Run
 from fastweights.training import TerminalProgress, fit
 
@@ -57,6 +57,9 @@ def train(
         chosen = _recorded(recipe, run).resolve()
     else:
         chosen, run = recipe.resolve(), None
+    recorded = run.result() if run else None
+    if recorded is not None and not wants_more(recorded, chosen.engine_settings().seconds):
+        return Trained(recorded, [], recorded["steps"], False)
     with _threads(chosen):
         return _train(chosen, folder, run, overwrite, progress, stop)
 
@@ -69,14 +72,13 @@ def _train(
     progress: bool,
     stop: Callable[[], bool] | None,
 ) -> Trained:
+    if run is not None:
+        check_data(run, chosen.task_config())
     # The model comes before the folder: a setting that it refuses must leave nothing behind.
     torch.manual_seed(chosen.seed)
     model = models.from_config(chosen.model_config())
     settings = chosen.engine_settings()
     source = chosen.source()
-    recorded = run.result() if run else None
-    if recorded is not None and not wants_more(recorded, settings.seconds):
-        return Trained(recorded, [], recorded["steps"], False)
     run = run or _begin(chosen, folder, overwrite)
     if progress:
         say(chosen.opening(model))
@@ -139,23 +141,34 @@ def _begin(recipe: Ready, folder: Path, overwrite: bool) -> Run:
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    # Whole, so that it is found again from another working directory.
+    return str(value.absolute()) if isinstance(value, Path) else value
 
 
 def _recorded(given: Recipe, run: Run) -> Recipe:
-    """Take the recipe that a run was begun with; what is given besides must agree with it."""
+    """Take the recipe that a run was begun with; what is given besides must agree with it or may change."""
     assert dataclasses.is_dataclass(given)
     record = run.config.get("recipe")
-    known = {field.name: field.default for field in dataclasses.fields(given)}
-    if not isinstance(record, dict) or set(record) != set(known):
+    fields = {field.name: field for field in dataclasses.fields(given)}
+    if not isinstance(record, dict) or set(record) != set(fields):
         raise UserError(f"{run.folder} is not a run of this command: it records no such recipe")
-    free = (*given.free, *given.aside)
-    record = {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
-    for name, default in known.items():
+    record = {name: _as_given(value, fields[name]) for name, value in record.items()}
+    kept = {name: value for name, value in record.items() if name not in given.free}
+    for name, field in fields.items():
         value = getattr(given, name)
-        if value != default and value != record[name] and name not in (*free, "model"):
+        if value == field.default or name in given.free:
+            continue
+        if name in given.aside:
+            del kept[name]
+        elif (models.describe(value).name if name == "model" else value) != record[name]:
             raise UserError(
                 f"{run.folder} was begun with {name} {record[name]}, not {value}: leave it out to resume"
             )
-    kept = {name: value for name, value in record.items() if name not in free}
     return dataclasses.replace(given, **kept)
+
+
+def _as_given(value: Any, field: dataclasses.Field[Any]) -> Any:
+    """Undo what JSON and `_plain` make of a recipe's value."""
+    if isinstance(value, list):
+        return tuple(value)
+    return Path(value) if isinstance(value, str) and "Path" in str(field.type) else value

@@ -257,5 +257,7 @@ def _some_state(model: nn.Module, rows: int) -> Any:
     if zeros is not None:
         return zeros(rows)
     device = next(model.parameters()).device
-    with torch.no_grad():
+    cuda = [device] if device.type == "cuda" else []
+    # A dropout in it would draw, and what follows would not be as without a break.
+    with torch.no_grad(), torch.random.fork_rng(devices=cuda):
         return model(torch.zeros(rows, 1, dtype=torch.long, device=device), None)[1]

@@ -13,8 +13,7 @@ EXAMPLE = "Mary went to the kitchen. Where is Mary?"
 def show_result(result: dict[str, Any], samples: list[dict[str, Any]]) -> None:
     """Print what came of training, and a few answered questions."""
     seconds = f"{result['train_seconds']:.1f} s (+ {result['compile_seconds']:.1f} s compiling)"
-    rows = "1 row" if result["test_rows"] == 1 else f"{result['test_rows']} rows"
-    reading = f"{rows}, {result['test_seconds']:.1f} s"
+    reading = f"{_rows(result['test_rows'])}, {result['test_seconds']:.1f} s"
     valid = f"{100 * result['validation_accuracy']:.2f} %, perplexity {result['validation_perplexity']:.3f}"
     rows = [
         ("test accuracy", f"{100 * result['test_accuracy']:.2f} %  ({result['test_answers']:,} answers; {reading})"),
@@ -32,7 +31,8 @@ def show_result(result: dict[str, Any], samples: list[dict[str, Any]]) -> None:
         (row["question"], row["answer"], f"{row['probability']:.4f}", row["truth"])
         for row in samples
     ]
-    print_table("a few questions", ("question", "answer", "probability", "truth"), asked)
+    if asked:
+        print_table("a few questions", ("question", "answer", "probability", "truth"), asked)
 
 
 def show_answer(answer: dict[str, Any]) -> None:
@@ -54,10 +54,14 @@ def show_test(tested: dict[str, Any]) -> None:
         ("accuracy", f"{100 * tested['accuracy']:.2f} %  ({tested['answers']:,} answers)"),
         *_without_task_3(tested, "accuracy_without_task_3"),
         ("perplexity", f"{tested['perplexity']:.3f}"),
-        ("read in", f"{tested['rows']} rows"),
+        ("read in", _rows(tested["rows"])),
     ]
     print_table(f"{tested['model']}, {tested['split']} split, {tested['mode']}", ("", ""), rows)
     _show_tasks(tested["tasks"], tested["per_task_accuracy"])
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _without_task_3(figures: dict[str, Any], name: str) -> list[tuple[str, str]]:

@@ -28,7 +28,8 @@ def show_result(result: dict[str, Any], samples: list[dict[str, Any]]) -> None:
         (row["sequence"], row["answer"], f"{row['probability']:.4f}", row["truth"])
         for row in samples
     ]
-    print_table("a few questions", ("sequence", "answer", "probability", "truth"), asked)
+    if asked:
+        print_table("a few questions", ("sequence", "answer", "probability", "truth"), asked)
 
 
 def show_answer(answer: dict[str, Any]) -> None:

@@ -13,21 +13,24 @@ from fastweights.recipes.catbabi.asking import answered
 from fastweights.recipes.catbabi.paper import ACCURACY, PERPLEXITY
 from fastweights.recipes.drawing import Figure, group
 from fastweights.recipes.opened import Opened
+from fastweights.tasks import CatBAbI
 
 SHOWN = (
     "wolves are afraid of cats. sheep are afraid of wolves. mice are afraid of wolves. cats are afraid of sheep."
     " gertrude is a mouse. jessica is a mouse. emily is a cat. winona is a wolf. what is gertrude afraid of?"
 )
-"""A story whose answer takes two steps: who is gertrude, and what are mice afraid of."""
+"""A story whose answer takes two steps: who is gertrude, and what are mice afraid of. Task 15's words are in it."""
 
 
 def single(run: Opened, shown: str | None) -> Iterator[Figure]:
-    """Draw one run; `shown` is the story to look inside with, its last question the one that is drawn."""
+    """Draw one run; `shown` is the story to look inside with (None: one of ours), its last question is drawn."""
     from fastweights import figures
 
     name, mode = run.config["model"]["name"], run.config["recipe"]["mode"]
     title = f"{name}, catbAbI {mode}"
     published = {name: _published(name, mode)}
+    answer = answered(run.model, run.task.vocabulary, shown or _story(run.task))[-1]
+    weights = answer.read_weights
     yield Figure(
         "training",
         lambda: figures.stream_curves({name: [run.metrics]}, published=published, title=title),
@@ -39,8 +42,6 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
             accuracies, run.task.tasks, labels=TASK_NAMES, title=f"{title}, {split}"
         ),
     )
-    answer = answered(run.model, run.task.vocabulary, shown or SHOWN)[-1]
-    weights = answer.read_weights
     if weights is not None:
         yield Figure(
             "reads",
@@ -95,6 +96,17 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
 def animate(run: Opened, shown: str | None, path: Path) -> Path | None:
     """Nothing: a memory of three dimensions over hundreds of words is no film."""
     return None
+
+
+def _story(task: CatBAbI) -> str:
+    """A story to look inside with: `SHOWN`, or where its words are not all known the first of the test split."""
+    try:
+        task.encode(SHOWN)
+        return SHOWN
+    except UserError:
+        segment = next(iter(task.segments("test", 1, 1000)))
+        asked = int(segment.answers[0].nonzero()[0])
+        return task.decode(segment.tokens[0, 1 : asked + 1])
 
 
 def _published(model: str, mode: str) -> dict[str, float]:

@@ -153,6 +153,9 @@ class Resolved(CatBAbI):
         for name in ("hidden", "embedding", "steps", "batch", "length", "test_rows"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("word_dropout", "embedding_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} must be from 0 to 1, not {getattr(self, name):g}")
         if self.minutes is not None and not self.minutes > 0:
             raise UserError(f"minutes must be more than 0, not {self.minutes:g}")
         if self.tasks is not None and not self.tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from fastweights.recipes.catbabi.recipe import CatBAbI
@@ -85,13 +85,29 @@ def settings(model: str, recipe: CatBAbI) -> dict[str, Any]:
 
 
 def options(model: str, recipe: CatBAbI) -> dict[str, Any]:
-    """Put the backbone's options together: the model's own, the recipe's fields, what `--set` says."""
+    """Put the backbone's options together: the model's own, the recipe's fields, what `--set` says.
+
+    Raises:
+        UserError: for an option that the model does not have, or that is said elsewhere.
+    """
+    from fastweights import models
+
     chosen = dict(BACKBONES[model].options) if model in BACKBONES else {}
     given = {name: getattr(recipe, name) for name in MEMORY_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     if given and model != "fwm":
-        raise UserError(f"model {model!r} has no {', '.join(given)}: only fwm has")
-    return {**chosen, **given, **parsed(recipe.set)}
+        raise UserError(
+            f"{', '.join(given)} is for fwm alone; --set gives {model} options of its own"
+        )
+    accepted, further = models.options(model), parsed(recipe.set)
+    for name, value in further.items():
+        if name not in accepted:
+            raise unknown(f"option of model {model!r}", name, accepted)
+        if name == "backend" or (model == "fwm" and name in MEMORY_OPTIONS):
+            raise UserError(f"{name} has an option of its own: --{name.replace('_', '-')} {value}")
+        if isinstance(accepted[name], bool) and not isinstance(value, bool):
+            raise UserError(f"{name} is true or false, not {value!r}")
+    return {**chosen, **given, **further}
 
 
 def parsed(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -97,7 +97,6 @@ def scored(
     return dict(found)
 
 
-@torch.no_grad()
 def _first_questions(
     model: SequenceModel, task: CatBAbI, count: int = 5
 ) -> Iterator[dict[str, Any]]:
@@ -105,7 +104,8 @@ def _first_questions(
     model.eval()
     segment = next(iter(task.segments("test", 1, LENGTH)))
     device = next(model.parameters()).device
-    logits, _ = model(segment.tokens.to(device))
+    with torch.no_grad():
+        logits, _ = model(segment.tokens.to(device))
     probabilities, answers = logits[0].float().softmax(-1).max(-1)
     asked = segment.answers[0].nonzero().squeeze(1).tolist()
     for step in asked[:count]:
