@@ -51,6 +51,24 @@ def test_on_a_terminal_there_is_a_bar_with_loss_accuracy_and_ceiling(width, monk
     assert capsys.readouterr().out == ""
 
 
+def test_a_run_that_ends_at_a_time_counts_seconds_and_its_pace_in_its_own_unit(monkeypatch, capsys):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "xterm")
+    clock = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr("fastweights.training.progress.perf_counter", lambda: next(clock))
+    progress = TerminalProgress("catbabi", work=100, unit="words", limit=40.0)
+    progress.start(7, 10**7)
+    progress.update(17, {"loss": 0.7})
+    progress.update(57, {"loss": 0.6})
+    assert progress._bar.tasks[0].percentage == 50.0
+    progress.stop()
+    drawn = screen.getvalue()
+    assert "250 words/s" in drawn and "57" in drawn and "10000000" not in drawn
+    assert progress._place(57) == "57"
+
+
 def test_a_run_without_accuracy_is_shown_too(run, capsys):
     fit(network(), Regression(), recipe(14), run, progress=TerminalProgress())
     lines = capsys.readouterr().err.splitlines()

@@ -11,7 +11,7 @@ from fastweights.errors import UserError
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
     from fastweights.runs import Run
-    from fastweights.training import Outcome, Settings, Source
+    from fastweights.training import Outcome, Progress, Settings, Source
 
 
 class Recipe(ABC):
@@ -79,12 +79,8 @@ class Ready(Protocol):
         """Say in a line what is about to be trained."""
         ...
 
-    def progress_title(self) -> str:
-        """Name the run on its progress bar."""
-        ...
-
-    def ceiling(self) -> float | None:
-        """The accuracy that needs no memory, shown beside the accuracy; None: there is none to show."""
+    def progress(self) -> Progress:
+        """Make the bar that shows the training on a terminal."""
         ...
 
     def examine(

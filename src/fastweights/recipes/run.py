@@ -16,7 +16,7 @@ from fastweights import models
 from fastweights.errors import UserError
 from fastweights.recipes.recipe import Ready, Recipe, check_data, wants_more
 from fastweights.runs import Run
-from fastweights.training import TerminalProgress, fit
+from fastweights.training import fit
 
 
 class Trained(NamedTuple):
@@ -82,7 +82,7 @@ def _train(
     run = run or _begin(chosen, folder, overwrite)
     if progress:
         say(chosen.opening(model))
-    shown = TerminalProgress(chosen.progress_title(), chosen.ceiling()) if progress else None
+    shown = chosen.progress() if progress else None
     outcome = fit(model, source, settings, run, progress=shown, stop=stop)
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
 WIDE = 110
@@ -54,23 +55,36 @@ class TerminalProgress:
         title: what is being trained.
         ceiling: the accuracy of a model that binds nothing, shown beside the accuracy; None shows
             none.
+        work: what a step does, counted in `unit`; the pace is shown in it.
+        unit: of the pace.
+        limit: seconds after which the training ends, if it ends at a time; the bar then counts
+            these.
     """
 
-    def __init__(self, title: str = "training", ceiling: float | None = None) -> None:
+    def __init__(
+        self,
+        title: str = "training",
+        ceiling: float | None = None,
+        work: int = 1,
+        unit: str = "steps",
+        limit: float | None = None,
+    ) -> None:
         self.title = title
         self.ceiling = ceiling
+        self.work, self.unit, self.limit = work, unit, limit
+        self._began = self._first = 0.0
         self._steps = 0
         self._bar: Any = None
         self._task: Any = None
 
     def start(self, step: int, steps: int) -> None:
         self._steps = steps
+        self._began, self._first = perf_counter(), step
         if not sys.stderr.isatty():
             return
         from rich.console import Console
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             TextColumn,
             TimeRemainingColumn,
@@ -79,7 +93,7 @@ class TerminalProgress:
         console = Console(stderr=True)
         columns = [
             BarColumn(bar_width=12),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[place]}"),
             TextColumn("{task.fields[readings]}"),
             TimeRemainingColumn(compact=True),
         ]
@@ -91,32 +105,40 @@ class TerminalProgress:
             ]
         self._bar = Progress(*columns, console=console)
         self._task = self._bar.add_task(
-            self.title, total=steps, completed=step, readings="", pace=""
+            self.title,
+            total=self.limit or steps,
+            completed=0 if self.limit else step,
+            place=self._place(step),
+            readings="",
+            pace="",
         )
         self._bar.start()
 
     def update(self, step: int, readings: Mapping[str, float]) -> None:
         if self._bar is None:
             return
-        pace = self._bar.tasks[0].speed
+        passed = perf_counter() - self._began
+        pace = (step - self._first) / max(passed, 1e-9)
         self._bar.update(
             self._task,
-            completed=step,
+            completed=min(passed, self.limit) if self.limit else step,
+            place=self._place(step),
             readings=self._describe(readings),
-            pace=f"{pace:,.0f} steps/s" if pace else "",
+            pace=f"{pace * self.work:,.0f} {self.unit}/s" if pace else "",
         )
 
     def evaluated(self, row: Mapping[str, Any]) -> None:
         if self._bar is None and row["step"]:
-            line = (
-                f"step {row['step']}/{self._steps}  {self._describe(row)}  {row['seconds']:.1f} s"
-            )
+            line = f"step {self._place(row['step'])}  {self._describe(row)}  {row['seconds']:.1f} s"
             print(line, file=sys.stderr, flush=True)
 
     def stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def _place(self, step: int) -> str:
+        return f"{step}" if self.limit else f"{step}/{self._steps}"
 
     def _describe(self, readings: Mapping[str, Any]) -> str:
         loss = readings.get("loss", readings.get("train_loss"))

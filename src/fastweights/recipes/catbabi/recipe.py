@@ -19,7 +19,7 @@ from fastweights.recipes.recipe import Recipe, check_device
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
     from fastweights.tasks import CatBAbI as Task
-    from fastweights.training import Outcome, Settings, Stream
+    from fastweights.training import Outcome, Settings, Stream, TerminalProgress
 
 
 @dataclass(frozen=True)
@@ -266,11 +266,16 @@ class Resolved(CatBAbI):
             f" {time} of {self.batch} × {self.length} words{notes}"
         )
 
-    def progress_title(self) -> str:
-        return f"{self.model}, catbAbI {self.mode}"
+    def progress(self) -> TerminalProgress:
+        from fastweights.training import TerminalProgress
 
-    def ceiling(self) -> None:
-        return None
+        title = f"{self.model}, catbAbI {self.mode}"
+        return TerminalProgress(
+            title,
+            work=self.batch * self.length,
+            unit="words",
+            limit=None if self.minutes is None else 60 * self.minutes,
+        )
 
     def examine(
         self, model: SequenceModel, outcome: Outcome

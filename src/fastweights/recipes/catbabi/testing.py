@@ -81,7 +81,11 @@ def scored(
     """
     segments = task.segments(split, rows, LONG if rows == 1 else LENGTH)[:limit]
     count = len(segments)
-    bar = TerminalProgress(f"{split} split") if told and sys.stderr.isatty() else None
+    bar = (
+        TerminalProgress(f"{split} split", unit="segments")
+        if told and sys.stderr.isatty()
+        else None
+    )
     if bar:
         bar.start(0, count)
     try:

@@ -17,7 +17,7 @@ from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, has_fast
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
     from fastweights.tasks.retrieval import Retrieval as Task
-    from fastweights.training import Outcome, Settings, Supervised
+    from fastweights.training import Outcome, Settings, Supervised, TerminalProgress
 
 SMALL = 1500
 """Hidden units times steps of a sequence, below which one thread is the faster choice."""
@@ -239,11 +239,10 @@ class Resolved(Retrieval):
             f" retrieval of {self.pairs} pairs, {self.steps:,} steps of {self.batch}"
         )
 
-    def progress_title(self) -> str:
-        return f"{self.model}, {self.pairs} pairs"
+    def progress(self) -> TerminalProgress:
+        from fastweights.training import TerminalProgress
 
-    def ceiling(self) -> float:
-        return self.task().no_binding_ceiling
+        return TerminalProgress(f"{self.model}, {self.pairs} pairs", self.task().no_binding_ceiling)
 
     def examine(
         self, model: SequenceModel, outcome: Outcome
