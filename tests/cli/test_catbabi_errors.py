@@ -49,6 +49,8 @@ def retrieval(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--size", "1k"], "en-valid: is it bAbI v1.2"),
         (["--minutes", "0"], "minutes must be more than 0"),
         (["--minutes", "nan"], "minutes must be more than 0"),
+        (["--minutes", "inf"], "minutes must be more than 0, not inf"),
+        (["--model", "mnm", "--meta-objective", "-1"], "meta_objective must not be negative"),
         (["--minutes", "1", "--schedule", "cosine"], "leave out one of minutes and schedule"),
         (["--mode", "both"], "--mode"),
         (["--model", "fmw"], "did you mean 'fwm'"),

@@ -16,7 +16,10 @@ from fastweights.cli import main
 from fastweights.recipes import run as running
 from fastweights.recipes.catbabi import CatBAbI
 from fastweights.recipes.catbabi.asking import answered, open_model
+from fastweights.recipes.catbabi.drawing import single
 from fastweights.recipes.catbabi.settings import BACKBONES
+from fastweights.recipes.drawing import group
+from fastweights.recipes.opened import open_run
 from fastweights.runs import Run
 
 OPTIONS = {
@@ -225,20 +228,27 @@ def test_a_test_on_a_split(run, catbabi, capsys):
     assert "fwm, valid split, qa" in out and "1 row" in out and "task 20" in out
 
 
-def test_pictures(run, release, tmp_path, capsys):
-    def drawn(*words: object) -> list[str]:
-        paths = [Path(path) for path in spoken(capsys, "plot", *words)["pictures"]]
-        assert all(path.stat().st_size > 3000 for path in paths)
-        return [path.name for path in paths]
-
+def test_pictures_of_several_runs(run, release, tmp_path, capsys):
     other = trained(tmp_path / "lstm", "--data-dir", release, *SMALL, "--model", "lstm")
     seed = trained(tmp_path / "seed", "--data-dir", release, *TINY, "--seed", "1")
-    assert drawn(run, "--gif") == ["training.png", "tasks.png", "reads.png"]
+    alike = group([open_run(folder) for folder in (run, other, seed)])
+    assert {name: len(seeds) for name, seeds in alike.items()} == {"fwm": 2, "lstm": 1}
     out = ("--out", tmp_path / "figures", "--form", "svg")
-    assert drawn(run, other, seed, *out) == ["comparison.svg", "tasks.svg"]
+    drawn = [Path(path) for path in spoken(capsys, "plot", run, other, seed, *out)["pictures"]]
+    assert [path.name for path in drawn] == ["comparison.svg", "tasks.svg"]
+    assert all(path.stat().st_size > 3000 for path in drawn)
 
 
-def test_a_run_on_few_tasks_is_drawn_with_a_story_of_its_own(release, tmp_path, capsys):
+def test_pictures_of_a_run_on_few_tasks_show_a_story_of_its_own(release, tmp_path, capsys):
     words = ("--data-dir", release, *TINY, "--tasks", "4", "--plot")
-    trained(tmp_path / "run", *words)
-    assert "reads.png" in capsys.readouterr().out
+    out = trained(tmp_path / "run", *words) / "figures"
+    said = capsys.readouterr().out
+    for name in ("training.png", "tasks.png", "reads.png"):
+        assert f"picture: {out / name}" in said and (out / name).stat().st_size > 3000
+    assert {path.name for path in out.iterdir()} == {"training.png", "tasks.png", "reads.png"}
+
+
+def test_a_model_that_does_not_attend_has_no_picture_of_reads(run, release, tmp_path):
+    other = trained(tmp_path / "lstm", "--data-dir", release, *SMALL, "--model", "lstm")
+    names = [[figure.name for figure in single(open_run(each), STORY)] for each in (run, other)]
+    assert names == [["training", "tasks", "reads"], ["training", "tasks"]]

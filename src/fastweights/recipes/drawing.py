@@ -34,7 +34,7 @@ def draw(
         folders: run folders, all of one task.
         out: where the pictures go; None: the run's own `figures` folder, or `figures` for a comparison.
         shown: the sequence or story to look inside with; None: one of the task's.
-        gif: animate the memory too.
+        gif: animate the memory too, where the task has such a film.
         form: png, pdf or svg.
         told: called with each figure's name before it is drawn.
         options: of the task, such as where its data is.
@@ -57,7 +57,7 @@ def draw(
     for figure in drawing.single(one, shown) if one else drawing.several(opened):
         told(figure.name)
         paths.append(figures.save(figure.make(), target / f"{figure.name}.{form}"))
-    if one and gif:
+    if one and gif and hasattr(drawing, "animate"):
         told("animation")
         animation = drawing.animate(one, shown, target / "memory.gif")
         paths += [animation] if animation else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from fastweights.data.babi import TASK_NAMES
@@ -91,11 +90,6 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
             accuracies, first.task.tasks, labels=TASK_NAMES, title=f"{title}, {_by_task(first)[1]}"
         ),
     )
-
-
-def animate(run: Opened, shown: str | None, path: Path) -> Path | None:
-    """Nothing: a memory of three dimensions over hundreds of words is no film."""
-    return None
 
 
 def _story(task: CatBAbI) -> str:

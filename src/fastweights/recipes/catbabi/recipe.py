@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -156,8 +157,10 @@ class Resolved(CatBAbI):
         for name in ("word_dropout", "embedding_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must be from 0 to 1, not {getattr(self, name):g}")
-        if self.minutes is not None and not self.minutes > 0:
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise UserError(f"minutes must be more than 0, not {self.minutes:g}")
+        if not 0 <= self.meta_objective < math.inf:
+            raise UserError(f"meta_objective must not be negative, not {self.meta_objective:g}")
         if self.tasks is not None and not self.tasks:
             raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
         if self.seed < 0:
