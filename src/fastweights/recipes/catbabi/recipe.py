@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.errors import UserError
-from fastweights.recipes.catbabi.settings import options, settings
-from fastweights.recipes.recipe import Recipe, check_device
+from fastweights.recipes.catbabi.settings import check, options, settings
+from fastweights.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -121,7 +120,7 @@ class CatBAbI(Recipe):
         chosen = settings(model, self)
         filled = {name: value for name, value in chosen.items() if given[name] is None}
         resolved = Resolved(**{**given, **filled, "model": model})
-        resolved.check()
+        check(resolved)
         return resolved
 
 
@@ -144,28 +143,6 @@ class Resolved(CatBAbI):
     evaluation_interval: int = 1
     validation_segments: int = 1
     test_rows: int = 1
-
-    def check(self) -> None:
-        """Refuse values out of range; what a model, the task or the engine checks for itself is left to them.
-
-        Raises:
-            UserError: naming the first.
-        """
-        for name in ("hidden", "embedding", "steps", "batch", "length", "test_rows"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("word_dropout", "embedding_dropout"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name} must be from 0 to 1, not {getattr(self, name):g}")
-        if self.minutes is not None and not 0 < self.minutes < math.inf:
-            raise UserError(f"minutes must be more than 0, not {self.minutes:g}")
-        if not 0 <= self.meta_objective < math.inf:
-            raise UserError(f"meta_objective must not be negative, not {self.meta_objective:g}")
-        if self.tasks is not None and not self.tasks:
-            raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
-        if self.seed < 0:
-            raise UserError(f"seed must not be negative: {self.seed} was given")
-        check_device(self.device)
 
     def task(self) -> Task:
         """Load the task."""

@@ -1,14 +1,16 @@
-"""The settings of each model on catbAbI: what a recipe takes where nothing is said."""
+"""The settings of each model on catbAbI: what a recipe takes where nothing is said, and what it refuses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastweights.errors import UserError, unknown
+from fastweights.recipes.recipe import check_device
 
 if TYPE_CHECKING:
-    from fastweights.recipes.catbabi.recipe import CatBAbI
+    from fastweights.recipes.catbabi.recipe import CatBAbI, Resolved
 
 MEMORY_OPTIONS = ("memory_size", "reads", "variant", "combine", "residual")
 """Fields that only the Fast Weight Memory understands; they become the backbone's options."""
@@ -82,6 +84,29 @@ def settings(model: str, recipe: CatBAbI) -> dict[str, Any]:
         chosen["evaluation_interval"] = max(50, steps // 40)
         chosen["warmup"] = min(chosen["warmup"], steps // 10)
     return chosen
+
+
+def check(recipe: Resolved) -> None:
+    """Refuse values out of range; what a model, the task or the engine checks for itself is left to them.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for name in ("hidden", "embedding", "steps", "batch", "length", "test_rows"):
+        if getattr(recipe, name) < 1:
+            raise UserError(f"{name} must be at least 1, not {getattr(recipe, name)}")
+    for name in ("word_dropout", "embedding_dropout"):
+        if not 0 <= getattr(recipe, name) <= 1:
+            raise UserError(f"{name} must be from 0 to 1, not {getattr(recipe, name):g}")
+    if recipe.minutes is not None and not 0 < recipe.minutes < math.inf:
+        raise UserError(f"minutes must be more than 0, not {recipe.minutes:g}")
+    if not 0 <= recipe.meta_objective < math.inf:
+        raise UserError(f"meta_objective must not be negative, not {recipe.meta_objective:g}")
+    if recipe.tasks is not None and not recipe.tasks:
+        raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
+    if recipe.seed < 0:
+        raise UserError(f"seed must not be negative: {recipe.seed} was given")
+    check_device(recipe.device)
 
 
 def options(model: str, recipe: CatBAbI) -> dict[str, Any]:
