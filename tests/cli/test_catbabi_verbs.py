@@ -39,7 +39,8 @@ FIGURES = {
     *("test_perplexity", "test_accuracy_without_task_3", "test_answers", "test_rows"),
     *("test_seconds", "validation_accuracy", "validation_perplexity", "validation_answers"),
     *("per_task_accuracy", "per_task_perplexity", "state_size", "parameters", "steps"),
-    *("limit_seconds", "train_seconds", "compile_seconds", "backend", "threads", "seed", "out"),
+    *("limit_seconds", "train_seconds", "compile_seconds", "backend"),
+    *("processes", "threads", "seed", "out"),
 }
 STORY = "Mary went to the kitchen. Where is Mary?"
 LONGER = f"{STORY} John moved to the office. Where is John?"

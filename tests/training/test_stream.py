@@ -1,98 +1,15 @@
 """Streams: carried state, what the loss is over, evaluation, and resuming in the middle of a text."""
 
-from typing import NamedTuple
-
 import pytest
 import torch
 import torch.nn.functional as F
 from regression import timeless
-from torch import Tensor, nn
+from texts import MARK, WORDS, Hits, Noise, fwm, piece
+from torch import nn
 
-from fastweights import models
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Settings, Stream, evaluate_stream, fit
-
-WORDS, MARK = 9, 3
-
-
-class Piece(NamedTuple):
-    tokens: Tensor
-    targets: Tensor
-    tasks: Tensor
-    answers: Tensor
-    mask: Tensor
-
-
-def piece(text, place, length):
-    tokens, targets = text[:, place : place + length], text[:, place + 1 : place + 1 + length]
-    real = torch.ones_like(tokens, dtype=torch.bool)
-    return Piece(tokens, targets, torch.ones_like(tokens), tokens == MARK, real)
-
-
-class Rows:
-    def __init__(self, text):
-        self.text, self.place = text, 0
-
-    def next(self, length):
-        self.place += length
-        return piece(self.text, self.place - length, length)
-
-    def state(self):
-        return {"place": torch.tensor(self.place)}
-
-    def restore(self, tensors):
-        self.place = int(tensors["place"])
-
-
-class Hits:
-    def __init__(self):
-        self.right, self.count = 0, 0
-
-    def add(self, logits, targets, task_ids):
-        assert len(logits) == len(targets) == len(task_ids)
-        self.right += int((logits.argmax(1) == targets).sum())
-        self.count += len(targets)
-
-    def metrics(self):
-        return {"accuracy": self.right / self.count, "answers": float(self.count)}
-
-
-class Noise:
-    """A text without sense, with marks in it whose next word counts as an answer."""
-
-    def text(self, rows, seed):
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randint(0, WORDS, (rows, 401), generator=generator)
-
-    def streams(self, rows, *, seed=0):
-        return Rows(self.text(rows, seed % 1000))
-
-    def segments(self, split, rows, length):
-        text = self.text(rows, 7)
-        return [piece(text, start, length) for start in range(0, 60, length)]
-
-    def score(self):
-        return Hits()
-
-
-def network(name="fwm", **options):
-    torch.manual_seed(3)
-    return models.from_config(
-        models.model_config(
-            name,
-            input=WORDS,
-            hidden=6,
-            classes=WORDS,
-            embedding=5,
-            head_bias=False,
-            options=options,
-        )
-    )
-
-
-def fwm():
-    return network(memory_size=3, reads=2, backend="reference")
 
 
 class Plain(nn.Module):

@@ -172,7 +172,7 @@ def test_a_supervised_run_learns_and_resumes_to_the_bit(tmp_path, fixed):
     def source():
         return Supervised(First(), batch=8, fixed=fixed, train_size=100)
 
-    chosen = Settings(150, Optimiser("adam", 0.05), evaluation_interval=40)
+    chosen = Settings(150, optimiser=Optimiser("adam", 0.05), evaluation_interval=40)
     whole, model = Run.create(tmp_path / "whole", {}), Model()
     outcome = fit(model, source(), chosen, whole)
     assert outcome.metrics["accuracy"] == 1.0

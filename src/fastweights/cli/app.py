@@ -12,10 +12,15 @@ import io
 import itertools
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastweights.errors import UserError, unknown
+
+FIRST_SPEAKS = 3.0
+"""Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
+since torchrun ends them all with it."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -75,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
+    if int(os.environ.get("RANK", 0)):
+        time.sleep(FIRST_SPEAKS)
     print(f"fastweights: {' '.join(message.split())}", file=sys.stderr)
     return 2
 

@@ -35,9 +35,16 @@ class Training:
         """Train a recipe as these options say, and report what came of it."""
         from fastweights.recipes.drawing import draw
         from fastweights.recipes.run import train
+        from fastweights.training import distributed
 
         folder = self.out or Path("runs") / recipe.resolve().folder_name()
-        outcome = train(recipe, folder, resume=self.resume, overwrite=self.overwrite, progress=True)
+        with distributed.joined(recipe.device):
+            first = distributed.rank() == 0
+            outcome = train(
+                recipe, folder, resume=self.resume, overwrite=self.overwrite, progress=True
+            )
+        if not first:
+            return 130 if outcome.interrupted else 0
         if outcome.interrupted:
             say(
                 f"stopped at step {outcome.step}; to go on: fastweights train {task} --resume --out {folder}"
@@ -73,7 +80,8 @@ class TrainRetrieval(Training, Retrieval):
 class TrainCatBAbI(Training, CatBAbI):
     """Train a model on catbAbI: all bAbI stories as one endless text (Schlag et al. 2021, section 4.1).
 
-    Settings left at None are those recorded for the chosen model and mode.
+    Settings left at None are those recorded for the chosen model and mode. On several cores or GPUs:
+    torchrun --nproc-per-node N -m fastweights train catbabi …
     """
 
     def run(self) -> int:

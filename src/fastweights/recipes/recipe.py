@@ -20,10 +20,12 @@ class Recipe(ABC):
     A field left at None is chosen by `resolve`.
 
     Attributes:
+        device: where to train.
         free: fields that may change when a run is resumed.
         aside: fields that do not decide what is trained: where the data lies, how much time there is.
     """
 
+    device: str
     free: ClassVar[tuple[str, ...]] = ("device", "backend")
     aside: ClassVar[tuple[str, ...]] = ()
 

@@ -16,7 +16,7 @@ from fastweights import models
 from fastweights.errors import UserError
 from fastweights.recipes.recipe import Ready, Recipe, check_data, wants_more
 from fastweights.runs import Run
-from fastweights.training import fit
+from fastweights.training import Outcome, distributed, fit
 
 
 class Trained(NamedTuple):
@@ -39,6 +39,8 @@ def train(
 ) -> Trained:
     """Train, test and record a recipe in a run folder.
 
+    Within `training.distributed.joined` the processes train together; the first one writes and tests.
+
     Args:
         recipe: what to train; options left at None are filled in.
         folder: the run folder to make.
@@ -52,12 +54,11 @@ def train(
     """
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other")
-    if resume and (folder / "config.json").exists():
-        run = Run.open(folder)
-        chosen = _recorded(recipe, run).resolve()
-    else:
-        chosen, run = recipe.resolve(), None
-    recorded = run.result() if run else None
+    run = distributed.from_first(
+        lambda: Run.open(folder) if resume and (folder / "config.json").exists() else None
+    )
+    chosen = (_recorded(recipe, run) if run else recipe).resolve()
+    recorded = distributed.from_first(lambda: run.result() if run else None)
     if recorded is not None and not wants_more(recorded, chosen.engine_settings().seconds):
         return Trained(recorded, [], recorded["steps"], False)
     with _threads(chosen):
@@ -79,26 +80,32 @@ def _train(
     model = models.from_config(chosen.model_config())
     settings = chosen.engine_settings()
     source = chosen.source()
-    run = run or _begin(chosen, folder, overwrite)
+    writing = distributed.from_first(lambda: run or _begin(chosen, folder, overwrite))
+    progress = progress and distributed.rank() == 0
     if progress:
         say(chosen.opening(model))
     shown = chosen.progress() if progress else None
-    outcome = fit(model, source, settings, run, progress=shown, stop=stop)
+    outcome = fit(model, source, settings, writing, progress=shown, stop=stop)
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)
+    return distributed.from_first(lambda: _finish(chosen, model, outcome, writing))
+
+
+def _finish(chosen: Ready, model: models.SequenceModel, outcome: Outcome, run: Run) -> Trained:
     tested, samples = chosen.examine(model, outcome)
     result = {
         "model": chosen.model,
         **tested,
         "steps": outcome.steps,
-        "limit_seconds": settings.seconds,
+        "limit_seconds": chosen.engine_settings().seconds,
         "train_seconds": outcome.seconds,
         "compile_seconds": outcome.compile_seconds,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "backend": backend_of(model),
+        "processes": distributed.world(),
         "threads": torch.get_num_threads(),
         "seed": chosen.seed,
-        "out": str(folder),
+        "out": str(run.folder),
     }
     run.write_result(result)
     return Trained(result, samples, outcome.steps, False)

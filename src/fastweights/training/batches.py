@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.training import distributed
 
 BATCHES_A_BLOCK = 64
 
@@ -43,7 +44,8 @@ class Batches:
     Args:
         draw: maps (step, generator) to the examples of the next block; how many batches they make
             is up to it.
-        size: examples in a batch; what is left of a block beyond whole batches is dropped.
+        size: examples in a batch, of which each of several processes gets its share; what is left of a
+            block beyond whole batches is dropped.
         generator: what `draw` takes its random numbers from.
         device: where the batches go.
     """
@@ -85,8 +87,14 @@ class Batches:
         self._block = self._split(self.draw(self._step, self.generator))
 
     def _split(self, examples: Any) -> Iterator[Any]:
-        whole = len(examples[0]) // self.size * self.size
-        fields = [field[:whole].to(self.device).split(self.size) for field in examples]
+        batches, own = len(examples[0]) // self.size, distributed.share(self.size)
+        fields = [
+            field[: batches * self.size]
+            .unflatten(0, (batches, self.size))[:, own.start : own.stop]
+            .to(self.device)
+            .unbind()
+            for field in examples
+        ]
         return map(type(examples), *fields)
 
 

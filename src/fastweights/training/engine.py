@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run, environment
-from fastweights.training import seeds, snapshot
+from fastweights.training import distributed, seeds, snapshot
 from fastweights.training.clock import Clock
 from fastweights.training.interrupt import Interrupt
 from fastweights.training.meter import Meter, NotFinite
@@ -61,6 +61,10 @@ def fit(
     finish the step, write a checkpoint and return. Torch's global generators are as before
     afterwards.
 
+    Within `distributed.joined` each process trains on its share of every batch, and all stop at the
+    same step. The first one writes, evaluates and tells `progress`; the others wait meanwhile. A run
+    may be resumed by another number of processes, though then not to the bit.
+
     Args:
         model: trained in place, moved to `settings.device`; left in training mode.
         source: batches, evaluation and their state.
@@ -77,10 +81,10 @@ def fit(
         UserError: if another process works on the run, the checkpoints are all damaged or of other settings,
             or the disk is full.
     """
-    with run.lock, _own_random_numbers(settings), Interrupt(stop) as interrupt:
-        return _Training(
-            model, source, settings, run, progress or NoProgress(), interrupt
-        ).run_all()
+    if progress is None or distributed.rank() > 0:
+        progress = NoProgress()
+    with _only_writer(run), _own_random_numbers(settings), Interrupt(stop) as interrupt:
+        return _Training(model, source, settings, run, progress, interrupt).run_all()
 
 
 class Diverged(UserError):
@@ -121,6 +125,7 @@ class _Training:
         self.meter = Meter(hold=1 if self.device.type == "cpu" else _HELD_ON_DEVICE)
         self.clock = Clock()
         self.done = 0
+        self.finished = False
         self.saved: int | None = None
 
     def run_all(self) -> Outcome:
@@ -137,16 +142,16 @@ class _Training:
             raise Diverged(trouble, kept) from trouble
         finally:
             self.progress.stop()
-        rows = self.run.metrics()
+        rows = distributed.from_first(self.run.metrics)
         return Outcome(
             steps=self.done,
             seconds=self.clock.seconds,
             compile_seconds=self.clock.compile_seconds,
             metrics=rows[-1] if rows else {},
-            interrupted=not self._finished(),
+            interrupted=not self.finished,
         )
 
-    def _finished(self) -> bool:
+    def _over(self) -> bool:
         """Whether all steps are done, or the time that there is for them is used up."""
         limit = self.settings.seconds
         return self.done >= self.settings.steps or (
@@ -156,20 +161,23 @@ class _Training:
     def _train(self) -> None:
         settings = self.settings
         told = saved = perf_counter()
-        finished = self._finished()
+        (self.finished,) = distributed.any_of(self._over())
         self.clock.start()
-        while not finished and not self.interrupt.requested():
+        while not (self.finished or any(distributed.any_of(self.interrupt.requested()))):
             self._step()
-            finished = self._finished()
             now = perf_counter()
-            if now - told >= _PROGRESS_SECONDS:
+            self.finished, telling, saving = distributed.any_of(
+                self._over(),
+                now - told >= _PROGRESS_SECONDS,
+                now - saved >= settings.checkpoint_seconds,
+            )
+            if telling:
                 self.progress.update(self.done, self.meter.recent())
                 told = now
-            if finished or self.done % settings.evaluation_interval == 0:
+            if self.finished or self.done % settings.evaluation_interval == 0:
                 self._evaluate()
             interval = settings.checkpoint_interval
-            due = interval is not None and self.done % interval == 0
-            if due or now - saved >= settings.checkpoint_seconds:
+            if saving or (interval is not None and self.done % interval == 0):
                 self._save()
                 saved = perf_counter()
         self.clock.stop()
@@ -181,13 +189,12 @@ class _Training:
         self.optimiser.param_groups[0]["lr"] = settings.learning_rate(self.done)
         loss, metrics = self.source.next_loss(self.model)
         loss.backward()
+        readings = distributed.average(self.parameters, {"loss": loss.detach(), **metrics})
         gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
         with torch.no_grad():
             norm = global_norm(gradients)
             # Noted before the weights move: on a CPU they never take a NaN.
-            self.meter.note(
-                self.done + 1, {"loss": loss.detach(), **metrics, "gradient_norm": norm}
-            )
+            self.meter.note(self.done + 1, {**readings, "gradient_norm": norm})
             if settings.clip:
                 clip(gradients, norm, settings.clip)
         self.optimiser.step()
@@ -198,7 +205,8 @@ class _Training:
     def _evaluate(self) -> None:
         self.meter.settle()
         with self.clock.paused():
-            self._log_evaluation()
+            distributed.from_first(self._log_evaluation)
+        self.meter.clear()
 
     def _log_evaluation(self) -> None:
         row: dict[str, Any] = {
@@ -213,7 +221,6 @@ class _Training:
             row |= self.source.evaluate(self.model)
             row |= self.source.probe(self.model)
         self.model.train()
-        self.meter.clear()
         self.run.log(row)
         self.progress.evaluated(row)
 
@@ -225,23 +232,22 @@ class _Training:
     def _write_checkpoint(self) -> None:
         source_tensors, source_meta = self.source.state()
         tensors = snapshot.take(self.model, self.optimiser, self.device)
-        self.run.save_checkpoint(
-            self.done,
-            tensors | snapshot.prefixed("source", source_tensors),
-            {
-                "source": source_meta,
-                "meter": self.meter.state(),
-                "seconds": self.clock.seconds,
-                "compile_seconds": self.clock.compile_seconds,
-                "settings": self.settings.record(),
-            },
-        )
+        tensors |= snapshot.prefixed("source", source_tensors)
+        meta = {
+            "source": source_meta,
+            "meter": self.meter.state(),
+            "seconds": self.clock.seconds,
+            "compile_seconds": self.clock.compile_seconds,
+            "settings": self.settings.record(),
+        }
+        distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
         self.saved = self.done
 
     def _resume(self) -> None:
-        found = self.run.load_checkpoint()
+        found = distributed.from_first(self.run.load_checkpoint)
         if found is None:
-            self.run.truncate_metrics(-1)
+            distributed.share_weights(self.model)
+            distributed.from_first(lambda: self.run.truncate_metrics(-1))
             return
         for change in environment.changes(self.run.config.get("versions")):
             _log.warning("resuming with %s: the last bits may differ", change)
@@ -252,14 +258,28 @@ class _Training:
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
         self.done = self.saved = found.step
-        self.run.truncate_metrics(found.step)
+        distributed.from_first(lambda: self.run.truncate_metrics(found.step))
+
+
+@contextmanager
+def _only_writer(run: Run) -> Iterator[None]:
+    """Hold the lock of a run in the process that writes it."""
+    with ExitStack() as held:
+
+        def take() -> None:
+            held.enter_context(run.lock)
+
+        distributed.from_first(take)
+        yield
 
 
 @contextmanager
 def _own_random_numbers(settings: Settings) -> Iterator[None]:
     """Seed torch's global generators for a training run and give them back as they were."""
+    rank = distributed.rank()
+    purpose = f"noise {rank}" if rank else "noise"  # other rows are dropped out otherwise
     with _untouched_random_numbers(torch.device(settings.device)):
-        torch.manual_seed(seeds.derive(settings.seed, "noise"))
+        torch.manual_seed(seeds.derive(settings.seed, purpose))
         yield
 
 

@@ -9,19 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
+from fastweights.training import distributed
 
 
 def take(
     model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
 ) -> dict[str, Tensor]:
-    """Name every tensor of the model, the optimiser and torch's global generators."""
+    """Name every tensor of the model, the optimiser and torch's global generators.
+
+    Of several processes each has generators of its own; only the first gets those of all.
+    """
     tensors = prefixed("model", model.state_dict())
     for index, state in optimiser.state_dict()["state"].items():
         present = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         tensors |= prefixed(f"optimiser.{index}", present)
-    tensors["random.cpu"] = torch.get_rng_state()
+    random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+        random["cuda"] = torch.cuda.get_rng_state(device)
+    for rank, states in enumerate(distributed.gather(random)):
+        tensors |= prefixed(_generators(rank), states)
     return tensors
 
 
@@ -31,7 +37,7 @@ def put_back(
     optimiser: torch.optim.Optimizer,
     device: torch.device,
 ) -> None:
-    """Restore what `take` named.
+    """Restore what `take` named; a process that had no part in it keeps its generators as they are.
 
     Raises:
         UserError: if the tensors are another model's.
@@ -49,9 +55,11 @@ def put_back(
         # A copy: the optimiser writes into its state, and what was read lies in the file's buffer.
         full["state"].setdefault(int(index), {})[rest] = tensor.clone()
     optimiser.load_state_dict(full)
-    torch.set_rng_state(tensors["random.cpu"])
-    if device.type == "cuda" and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"], device)
+    random = part(tensors, _generators(distributed.rank()))
+    if "cpu" in random:
+        torch.set_rng_state(random["cpu"])
+    if device.type == "cuda" and "cuda" in random:
+        torch.cuda.set_rng_state(random["cuda"], device)
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -67,3 +75,8 @@ def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if name.startswith(start)
     }
+
+
+def _generators(rank: int) -> str:
+    """Name the generators of a process."""
+    return f"random_{rank}" if rank else "random"

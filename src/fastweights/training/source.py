@@ -21,7 +21,11 @@ class Source(Protocol):
     """
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Take the next batch: its scalar loss, and cheap scalar metrics of it."""
+        """Take the next batch: its scalar loss, and cheap scalar metrics of it.
+
+        One of several processes takes its share of the batch; the means over the processes are the
+        loss and the metrics of the whole.
+        """
         ...
 
     def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
@@ -33,7 +37,7 @@ class Source(Protocol):
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Give all that exact resume needs: tensors, and plain JSON values."""
+        """Give all that exact resume needs: tensors, and plain JSON values; the first process, for all."""
         ...
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel
 from fastweights.nn.base import auxiliary_loss
-from fastweights.training import seeds
+from fastweights.training import distributed, seeds
 from fastweights.training.source import Reading
 
 
@@ -54,7 +54,9 @@ class Rows(Protocol):
 
     def next(self, length: int) -> Segment: ...
 
-    def state(self) -> dict[str, Tensor]: ...
+    def state(self) -> dict[str, Tensor]:
+        """Give the place in each row, as tensors [rows, …]."""
+        ...
 
     def restore(self, tensors: dict[str, Tensor]) -> None: ...
 
@@ -72,7 +74,7 @@ class Score(Protocol):
 class StreamTask(Protocol):
     """A task that is one long text with answers in it."""
 
-    def streams(self, rows: int, *, seed: int = 0) -> Rows: ...
+    def streams(self, rows: int, *, seed: int = 0, first_row: int = 0) -> Rows: ...
 
     def segments(self, split: str, rows: int, length: int) -> Iterable[Segment]: ...
 
@@ -84,7 +86,7 @@ class Stream:
 
     Args:
         task: for example `fastweights.tasks.CatBAbI`.
-        batch: rows, each a stream of its own.
+        batch: rows, each a stream of its own; each of several processes has its share of them.
         length: steps of a segment, over which gradients flow.
         mode: "qa": the loss is that of the answers; "lm": that of every step.
         seed: of the order of the stories.
@@ -97,7 +99,7 @@ class Stream:
         auxiliary: weight of the loss that a backbone has of its own (`auxiliary_loss`).
 
     Raises:
-        UserError: on a number below 1 or an unknown mode.
+        UserError: on a number below 1, a batch that cannot be shared out, or an unknown mode.
     """
 
     def __init__(
@@ -120,26 +122,35 @@ class Stream:
                 raise UserError(f"{name} must be at least 1, not {size}")
         if mode not in ("qa", "lm"):
             raise UserError(f"mode must be qa or lm, not {mode!r}")
-        self.task, self.mode, self.length, self.batch = task, mode, length, batch
+        own = distributed.share(batch)
+        self.task, self.mode, self.length, self.batch = task, mode, length, len(own)
         self.device = torch.device(device)
-        self.rows = task.streams(batch, seed=seeds.derive(seed, "training"))
+        self.rows = task.streams(len(own), seed=seeds.derive(seed, "training"), first_row=own.start)
         self.validation_rows, self.validation_segments = validation_rows, validation_segments
         self.start, self.auxiliary = start, auxiliary
         self.carried: Any = None
         self._restored: list[Tensor] | None = None
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Take the next segment of every row: its mean cross-entropy, and the answers' accuracy."""
+        """Take the next segment of every row: its mean cross-entropy, and the answers' accuracy.
+
+        In one of several processes both are sums over its own rows, divided by its share of what there
+        is to say in all rows.
+        """
         segment = _moved(self.rows.next(self.length), self.device)
         chosen = segment.answers if self.mode == "qa" else segment.mask
         logits, state = _logits(model, segment.tokens, self._start_of(model), chosen)
         self.carried = states.detach(state)
         targets = segment.targets[chosen]
-        loss = F.cross_entropy(logits, targets, reduction="sum") / max(1, len(targets))
         right = logits.detach().argmax(1) == targets
         if self.mode == "lm":
             right = right[segment.answers[chosen]]
-        metrics = {"accuracy": right.sum() / max(1, len(right))}
+        said, answers = (
+            max(1, count) / distributed.world()
+            for count in distributed.total(len(targets), len(right))
+        )
+        loss = F.cross_entropy(logits, targets, reduction="sum") / said
+        metrics = {"accuracy": right.sum() / answers}
         extra = auxiliary_loss(model) if self.auxiliary else None
         if extra is not None:
             metrics["cross_entropy"], metrics["auxiliary"] = loss.detach(), extra.detach()
@@ -164,12 +175,13 @@ class Stream:
         """Give the place in the streams and the carried state."""
         carried = self._restored or states.tensors(self.carried)
         named = {f"carried.{index:03d}": tensor for index, tensor in enumerate(carried)}
-        return {**{f"rows.{n}": t for n, t in self.rows.state().items()}, **named}, {}
+        rows = {f"rows.{name}": tensor for name, tensor in self.rows.state().items()}
+        return distributed.gather_rows({**rows, **named}), {}
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Go back to that place."""
         parts = {"rows": {}, "carried": {}}
-        for name, tensor in tensors.items():
+        for name, tensor in distributed.own_rows(tensors).items():
             kind, _, rest = name.partition(".")
             parts[kind][rest] = tensor
         self.rows.restore(parts["rows"])
