@@ -197,15 +197,13 @@ def test_answers_are_those_of_the_model(run, catbabi):
     assert answer.words == f"<eos> {STORY.lower()}".replace(".", " .").replace("?", " ?").split()
 
 
-@pytest.mark.parametrize("given", ["office", "Office.", " kitchen ", None])
+@pytest.mark.parametrize("given", ["office.", " Office .", "\n kitchen \n", "e,n.", " e , n\n", ""])
 def test_an_answer_behind_a_question_is_read_on_and_else_the_models_own(given, run):
     model, vocabulary = open_model(run)
-    end = "John moved to the office. Where is John?"
-    story = f"{STORY} {given or ''}" + ("\n" if given == " kitchen " else " ") + end
-    if given in ("office", " kitchen "):
-        story = story.replace(end, f". {end}")
+    assert "e,n" in vocabulary
+    story = f"{STORY}{given} John moved to the office. Where is John?"
     first, second = answered(model, vocabulary, story)
-    said = first.answer if given is None else given.strip(" .").lower()
+    said = "".join(given.lower().replace(".", "").split()) or first.answer
     expected = f"{' '.join(first.words)} {said} john moved to the office . where is john ?"
     assert " ".join(second.words) == expected
 

@@ -98,8 +98,8 @@ def answered(model: Any, vocabulary: tuple[str, ...], story: str) -> list[Answer
     return found
 
 
-_GIVEN = re.compile(r"\s*([^\s.,]+(?:\s*,\s*[^\s.,]+)*)\s*(?:\.|$)")
-"""An answer behind a question mark: one word, or several with commas between them, and nothing else in the sentence."""
+_GIVEN = re.compile(r"\s*([^\s.,]+(?:\s*,\s*[^\s.,]+)*)[^\S\n]*(?:\.|\n|$)")
+"""An answer behind a question mark: one word, or several with commas, and nothing else in the sentence or line."""
 
 
 def _asked(model: Any, vocabulary: tuple[str, ...], story: str) -> dict[str, Any]:
