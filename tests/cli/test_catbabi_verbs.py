@@ -178,6 +178,7 @@ def test_ask_by_words_and_by_pipe(run, monkeypatch, capsys):
         for taken in question["attention"]:
             steps = [item["step"] for item in taken]
             assert len(steps) == 3 and steps == sorted(steps)
+            assert 0 < sum(item["share"] for item in taken) <= 1 + 1e-6
     monkeypatch.setattr("sys.stdin", io.StringIO("\n\n".join(stories) + "\n"))
     assert spoken(capsys, "test", run) == answers
     assert main(["test", str(run), STORY]) == 0

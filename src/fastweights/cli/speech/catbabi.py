@@ -43,7 +43,8 @@ def show_answer(answer: dict[str, Any]) -> None:
         )
         for number, taken in enumerate(question["attention"], start=1):
             words = ", ".join(
-                f"{item['word']} ({item['weight']:+.2f}, word {item['step']})" for item in taken
+                f"{item['word']} ({100 * item['share']:.0f} %, word {item['step']})"
+                for item in taken
             )
             print(f"  read {number}: {words}")
 

@@ -51,7 +51,7 @@ def ask(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> l
 
     Returns:
         for each story: `story` and `questions`, each a dict of `question`, `answer`, `probability` and `attention`:
-        for each read, the three earlier words whose writes it took most from.
+        for each read, the three words whose writes it took most from, with the share of each in the magnitudes of all.
 
     Raises:
         UserError: if the folder is no such run, a story has no question, or a word is unknown.
@@ -118,14 +118,15 @@ def _asked(model: Any, vocabulary: tuple[str, ...], story: str) -> dict[str, Any
 
 
 def _most(answer: Answered, count: int = 3) -> list[list[dict[str, Any]]]:
-    """For each read, the earlier words whose writes it took most from, in the order of the story."""
+    """For each read, the words whose writes it took most from, in the order of the story, with their shares."""
     if answer.read_weights is None:
         return []
     chosen = []
     for weights in answer.read_weights:
-        steps = weights.abs().topk(min(count, len(weights))).indices.sort().values.tolist()
+        shares = weights.abs() / weights.abs().sum().clamp(min=1e-30)
+        steps = shares.topk(min(count, len(shares))).indices.sort().values.tolist()
         chosen.append(
-            [{"step": t, "word": answer.words[t], "weight": float(weights[t])} for t in steps]
+            [{"step": t, "word": answer.words[t], "share": float(shares[t])} for t in steps]
         )
     return chosen
 

@@ -45,11 +45,12 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
         yield Figure(
             "reads",
             lambda: figures.read_grid(
-                weights,
+                # Each read in its own unit: what one takes is not measured against the others.
+                weights / weights.abs().amax(1, keepdim=True).clamp(min=1e-30),
                 answer.words,
                 answer=answer.answer,
                 probability=answer.probability,
-                title=title,
+                title=f"{title}; each read as a share of its largest weight",
             ),
         )
 
