@@ -18,7 +18,15 @@ STUDY = Study(
     "tiny",
     "a tiny study",
     (
-        Cell("one", TINY, seeds=2, paper=1.5, reach=Reach(100.0, "worst"), mode="H=4"),
+        Cell(
+            "one",
+            TINY,
+            seeds=2,
+            paper=1.5,
+            reach=Reach(100.0, "worst"),
+            mode="H=4",
+            also=("parameters",),
+        ),
         Cell("other pairs", TINY, seeds=1, tested_on={"pairs": 6}, reach=Reach(0.0, "median")),
     ),
 )
@@ -55,6 +63,8 @@ def test_rounds_rows_and_skipping(tmp_path: Path) -> None:
     assert run(tmp_path, seeds=2)[0] == ["other pairs 1"]
     written = report.write(tmp_path / "results").read_text()
     assert "**no**" in written and "1.5" in written
+    assert first["also"] == {"parameters": first["also"]["parameters"]} and second["also"] == {}
+    assert "| parameters |" in written and f"| {first['also']['parameters']:.3f} |" in written
 
 
 def test_budget_of_nothing_starts_nothing(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Reproduce:
             folder = self.results / study.name
             print_table(
                 study.title,
-                report.COLUMNS,
+                report.columns(rows),
                 report.cells(rows),
                 note=f"recorded in {folder} and {written}",
             )

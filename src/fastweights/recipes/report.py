@@ -46,9 +46,27 @@ def write(results: Path) -> Path:
     return target
 
 
+def columns(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Name the columns of recorded rows: those of every table, and what these rows tell besides."""
+    return *COLUMNS, *(name.replace("_", " ") for name in _also(rows))
+
+
 def cells(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Turn recorded rows into the cells of a table, in the order of `COLUMNS`."""
-    return [_cells(row) for row in rows]
+    """Turn recorded rows into the cells of a table, in the order of `columns`."""
+    also = _also(rows)
+    return [
+        (*_cells(row), *(_number(row.get("also", {}).get(name)) for name in also)) for row in rows
+    ]
+
+
+def _also(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.get("also", {})))
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3f}"
 
 
 def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
@@ -60,8 +78,9 @@ def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
         study.draw(rows, folder / PICTURE)
     lines = [f"## {title}\n"]
     lines += [f"{note}\n" for note in (study.notes if study else ())]
-    lines.append("| " + " | ".join(COLUMNS) + " |")
-    lines.append("|" + "---|" * len(COLUMNS))
+    names = columns(rows)
+    lines.append("| " + " | ".join(names) + " |")
+    lines.append("|" + "---|" * len(names))
     lines += ["| " + " | ".join(row) + " |" for row in cells(rows)]
     machines = sorted({row["machine"] for row in rows})
     if (folder / PICTURE).exists():

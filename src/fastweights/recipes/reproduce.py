@@ -199,6 +199,7 @@ def _run(job: Job) -> dict[str, Any] | None:
         "limit_seconds": result["limit_seconds"],
         "threads": result["threads"],
         "backend": result["backend"],
+        "also": {name: tested.get(name, result.get(name)) for name in job.cell.also},
     }
 
 

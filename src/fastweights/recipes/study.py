@@ -70,6 +70,7 @@ class Cell:
         tested_on: test the run once more with these options, such as another number of pairs, and take the metric
             from that.
         mode: what the table calls the condition (data, budget …).
+        also: further keys of the result whose values stand beside the metric.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Cell:
     reach: Reach | None = None
     tested_on: Mapping[str, Any] | None = None
     mode: str = ""
+    also: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides the numbers; a changed recipe makes its old row void."""
@@ -224,7 +226,16 @@ def _row(
         "steps": max(entry.get("steps", recipe.steps) for entry in by_seed.values()),
         "seconds": statistics.fmean(seconds),
         "hidden": about["hidden"],
+        "also": {
+            name: _mean([entry.get("also", {}).get(name) for entry in by_seed.values()])
+            for name in cell.also
+        },
         **context,
         "fingerprint": cell.fingerprint(),
         "by_seed": {str(seed): by_seed[seed] for seed in sorted(by_seed)},
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None

@@ -22,6 +22,7 @@ MODELS = (
 )
 MODES: tuple[Literal["qa", "lm"], ...] = ("qa", "lm")
 METRIC = "test_accuracy_percent"
+ALSO = ("test_perplexity", "test_accuracy_without_task_3", "parameters", "state_size")
 MINUTES = 4.0
 """Training time of every model of the table, on one thread: what makes the table's rows comparable."""
 
@@ -34,6 +35,7 @@ def table1() -> Study:
             name=f"{model} {mode}",
             recipe=CatBAbI(model=model, mode=mode, minutes=MINUTES),
             metric=METRIC,
+            also=ALSO,
             seeds=1,
             paper=ACCURACY.get((model, mode)),
             mode=mode.upper(),
@@ -62,6 +64,7 @@ def long() -> Study:
             "fwm qa",
             paper,
             metric=METRIC,
+            also=ALSO,
             seeds=1,
             paper=ACCURACY["fwm", "qa"],
             reach=Reach(96.5, core_seconds=7200, at_least=True),
@@ -73,6 +76,7 @@ def long() -> Study:
                 paper, steps=16_000, rename_tasks=(3, 16, 19), often=(16,), times=4
             ),
             metric=METRIC,
+            also=ALSO,
             seeds=1,
             paper=ACCURACY["fwm", "qa"],
             reach=Reach(98.0, core_seconds=7200, at_least=True),
@@ -82,6 +86,7 @@ def long() -> Study:
             "fwm lm",
             dataclasses.replace(paper, mode="lm"),
             metric=METRIC,
+            also=ALSO,
             seeds=1,
             paper=ACCURACY["fwm", "lm"],
             reach=Reach(94.0, core_seconds=7200, at_least=True),
@@ -122,4 +127,6 @@ def _ablations() -> Iterator[Cell]:
         "without the norm clamp": {"set": ("clamp=false",)},
     }
     for name, options in changed.items():
-        yield Cell(name, dataclasses.replace(base, **options), metric=METRIC, seeds=1, mode=name)
+        yield Cell(
+            name, dataclasses.replace(base, **options), metric=METRIC, also=ALSO, seeds=1, mode=name
+        )
