@@ -16,7 +16,15 @@ TINY = "--hidden 4 --embedding 4 --memory-size 2 --batch 4 --length 10 --steps 2
 @pytest.mark.slow
 def test_torchrun_trains_one_run_and_tells_once(tmp_path: Path, own_cache: None) -> None:
     release = make_release(tmp_path, stories=2, tasks=[1])
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    # Alone: on a free port, for another test run may hold the usual one.
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
     where = ["--data-dir", str(release), "--out", str(tmp_path / "run"), "--tasks", "1", "--json"]
     words = ["train", "catbabi", *TINY.split(), "--backend", "reference", *where]
     done = subprocess.run([*launcher, "-m", "fastweights", *words], capture_output=True, text=True)
