@@ -25,6 +25,12 @@ def _seed():
 
 
 @pytest.fixture
+def unsynced(monkeypatch):
+    """Nothing is written through to the disk: no test outlives a power cut, and some write dozens of checkpoints."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
+@pytest.fixture
 def unchecked():
     """Run-time shape checks off: the library's own messages are what a user sees."""
     jaxtyping.config.update("jaxtyping_disable", True)

@@ -11,6 +11,8 @@ from babi_runs import SMALL, TINY, spoken, trained
 from babi_made import make_release
 from fastweights.cli import main
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 STORY = "Mary went to the kitchen. Where is Mary?"
 
 

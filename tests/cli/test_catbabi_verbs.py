@@ -22,6 +22,8 @@ from fastweights.recipes.drawing import group
 from fastweights.recipes.opened import open_run
 from fastweights.runs import Run
 
+pytestmark = pytest.mark.usefixtures("unsynced")
+
 OPTIONS = {
     "fwm": ("memory_size=4",),
     "residual-lstm": ("layers=2",),
