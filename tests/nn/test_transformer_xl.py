@@ -42,7 +42,10 @@ def encoding(distance):
 
 def attended(layer, h, seen):
     """One row's attention, h [time, H]; step t sees the steps `seen(t)`. Returns it and its weights."""
-    split = lambda x: x.view(layer.heads, -1)  # noqa: E731
+
+    def split(x):
+        return x.view(layer.heads, -1)
+
     reads, rows = [], []
     key, value = layer.key_value.weight.chunk(2)
     for t in range(len(h)):

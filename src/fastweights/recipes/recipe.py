@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -104,13 +105,9 @@ def check_data(run: Run, task: Mapping[str, Any]) -> None:
         raise UserError(f"{run.folder} was trained on other words or stories than those given now")
 
 
-def check_device(name: str) -> None:
-    """Raise `UserError` unless a device of this name is here."""
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {name!r} is not available: torch finds no CUDA GPU here")
+def filled(given: Recipe, chosen: Mapping[str, Any], **decided: Any) -> dict[str, Any]:
+    """Give a recipe's fields by name, a None among them as it is `chosen`; what is `decided` stands above both."""
+    recipe: Any = given
+    values = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    wanted = {name: value for name, value in chosen.items() if values[name] is None}
+    return {**values, **wanted, **decided}

@@ -83,7 +83,7 @@ def _train(
     writing = distributed.from_first(lambda: run or _begin(chosen, folder, overwrite))
     progress = progress and distributed.rank() == 0
     if progress:
-        say(chosen.opening(model))
+        print(chosen.opening(model), file=sys.stderr, flush=True)
     shown = chosen.progress() if progress else None
     outcome = fit(model, source, settings, writing, progress=shown, stop=stop)
     if outcome.interrupted:
@@ -126,11 +126,6 @@ def _threads(recipe: Ready) -> Iterator[None]:
 def backend_of(model: models.SequenceModel) -> str:
     """Name the implementation of the model's recurrence that runs here."""
     return getattr(model.backbone, "backend_in_use", "torch")
-
-
-def say(line: str) -> None:
-    """Print a line on stderr, which is where everything but results goes."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def _begin(recipe: Ready, folder: Path, overwrite: bool) -> Run:

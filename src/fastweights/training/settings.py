@@ -58,7 +58,7 @@ class Settings:
                 raise UserError(f"{name} must be at least 1, not {value}")
         if self.clip is not None and not 0 <= self.clip < math.inf:
             raise UserError(f"the gradient clip must not be negative, not {self.clip}")
-        _check_device(self.device)
+        check_device(self.device)
         if self.seconds is not None and not self.seconds > 0:
             raise UserError(f"the limit must be more than 0 seconds, not {self.seconds}")
         if not self.checkpoint_seconds >= 0:
@@ -91,7 +91,8 @@ class Settings:
                 )
 
 
-def _check_device(name: str) -> None:
+def check_device(name: str) -> None:
+    """Raise `UserError` unless a device of this name is here."""
     try:
         device = torch.device(name)
     except RuntimeError as error:

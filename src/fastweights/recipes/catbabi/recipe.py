@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.errors import UserError
 from fastweights.recipes.catbabi.settings import check, options, settings
-from fastweights.recipes.recipe import Recipe
+from fastweights.recipes.recipe import Recipe, filled
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -116,10 +115,7 @@ class CatBAbI(Recipe):
         model = models.describe(self.model).name
         if self.minutes is not None and self.schedule == "cosine":
             raise UserError("a cosine ends at a step: leave out one of minutes and schedule")
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(CatBAbI)}
-        chosen = settings(model, self)
-        filled = {name: value for name, value in chosen.items() if given[name] is None}
-        resolved = Resolved(**{**given, **filled, "model": model})
+        resolved = Resolved(**filled(self, settings(model, self), model=model))
         check(resolved)
         return resolved
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastweights.errors import UserError, unknown
-from fastweights.recipes.recipe import check_device
 
 if TYPE_CHECKING:
     from fastweights.recipes.catbabi.recipe import CatBAbI, Resolved
@@ -106,6 +105,8 @@ def check(recipe: Resolved) -> None:
         raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
     if recipe.seed < 0:
         raise UserError(f"seed must not be negative: {recipe.seed} was given")
+    from fastweights.training.settings import check_device
+
     check_device(recipe.device)
 
 

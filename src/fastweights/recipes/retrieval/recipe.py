@@ -6,12 +6,11 @@ what meets the recorded numbers for that task and model.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastweights.errors import UserError
-from fastweights.recipes.recipe import Recipe, check_device
+from fastweights.recipes.recipe import Recipe, filled
 from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
 
 if TYPE_CHECKING:
@@ -104,17 +103,15 @@ class Retrieval(Recipe):
         model = models.describe(self.model).name
         if not 1 <= self.pairs <= 26:
             raise UserError(f"pairs must be 1 to 26 (there are 26 letters), not {self.pairs}")
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Retrieval)}
         chosen = settings(model, self)
         if not has_fast_weights(model):
-            foreign = [name for name in FAST_WEIGHT_OPTIONS if given[name] is not None]
+            foreign = [name for name in FAST_WEIGHT_OPTIONS if getattr(self, name) is not None]
             if foreign:
                 raise UserError(
                     f"model {model!r} has no {', '.join(foreign)}: only fast-weights models have"
                 )
             chosen = {name: chosen[name] for name in chosen if name not in FAST_WEIGHT_OPTIONS}
-        filled = {name: value for name, value in chosen.items() if given[name] is None}
-        resolved = Resolved(**{**given, **filled, "model": model})
+        resolved = Resolved(**filled(self, chosen, model=model))
         resolved.check()
         return resolved
 
@@ -148,6 +145,8 @@ class Resolved(Retrieval):
         for name in ("embedding", "readout", "seed", "norm_gain", "input_std"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative: {getattr(self, name)} was given")
+        from fastweights.training.settings import check_device
+
         check_device(self.device)
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):
