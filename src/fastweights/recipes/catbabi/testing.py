@@ -39,7 +39,7 @@ def examine(
         told: show a bar on the terminal.
 
     Returns:
-        the figures to record, and the first questions of the test with their answers.
+        the figures to record, and the first questions of the test's first stories with their answers.
     """
     start = time.perf_counter()
     test = scored(model, task, "test", rows, told=told)
@@ -104,15 +104,17 @@ def scored(
 def _first_questions(
     model: SequenceModel, task: CatBAbI, count: int = 5
 ) -> Iterator[dict[str, Any]]:
-    """Answer the first questions of the test split."""
+    """Answer the first question of each of the first stories of the test split."""
     model.eval()
-    segment = next(iter(task.segments("test", 1, LENGTH)))
+    segment = next(iter(task.segments("test", 1, LONG)))
     device = next(model.parameters()).device
     with torch.no_grad():
         logits, _ = model(segment.tokens.to(device))
     probabilities, answers = logits[0].float().softmax(-1).max(-1)
+    story = (segment.tokens[0] == task.vocabulary.index("<eos>")).cumsum(0)
     asked = segment.answers[0].nonzero().squeeze(1).tolist()
-    for step in asked[:count]:
+    first = {int(story[step]): step for step in reversed(asked)}
+    for step in sorted(first.values())[:count]:
         words = task.decode(segment.tokens[0, : step + 1]).split()
         yield {
             "question": " ".join(last_sentence(words)),
