@@ -77,6 +77,33 @@ def test_trace_holds_the_logits(model):
     assert trace.hidden.shape == (3, 7, 6)
 
 
+@pytest.mark.parametrize("name", ["fast-weights", "lstm", "fwm"])
+@pytest.mark.parametrize("embedding", [None, 5])
+def test_vectors_go_in_as_they_are_or_through_a_relu_layer(name, embedding):
+    model = built(name, inputs="vectors", embedding=embedding)
+    x = torch.randn(3, 7, INPUT, dtype=torch.float64)
+    logits, _ = model(x)
+    features = x
+    if embedding is not None:
+        layer = model.encoder[0]
+        features = torch.relu(x @ layer.weight.T + layer.bias)
+        assert layer.out_features == embedding
+    torch.testing.assert_close(logits, model.head(model.backbone(features)[0]))
+    state, outputs = None, []
+    for t in range(7):
+        y, state = model.step(x[:, t], state)
+        outputs.append(y)
+    torch.testing.assert_close(torch.stack(outputs, 1), logits)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"inputs": "pictures"}, {"inputs": "vectors", "word_dropout": 0.1}]
+)
+def test_what_cannot_come_in_is_refused(wrong):
+    with pytest.raises(UserError, match=r"inputs must be|are of an embedding"):
+        config(**wrong)
+
+
 def test_one_hot_encoder_and_classes_are_the_same_model():
     model = built()
     encoded = SequenceModel(OneHot(INPUT).double(), model.backbone, model.head)

@@ -22,6 +22,7 @@ def model_config(
     input: int,
     hidden: int,
     classes: int,
+    inputs: str = "classes",
     embedding: int | None = None,
     readout: int | None = None,
     head_bias: bool = True,
@@ -29,14 +30,16 @@ def model_config(
     embedding_dropout: float = 0.0,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe a sequence model over tokens in plain values.
+    """Describe a sequence model in plain values.
 
     Args:
         name: a backbone's registered name or alias.
-        input: how many token classes come in.
+        input: how many token classes come in, or features of the vectors that do.
         hidden: hidden units of the backbone.
-        classes: how many classes go out.
-        embedding: size of a learned embedding; None feeds one-hot vectors.
+        classes: how many classes go out; of an agent, its actions and the value.
+        inputs: "classes": integers; "vectors": features as they are.
+        embedding: size of a learned embedding of the classes, or units of a ReLU layer that reads
+            the vectors; None feeds one-hot vectors, or the vectors themselves.
         readout: units of a ReLU layer before the output layer; None leaves it out.
         head_bias: False leaves the output layer's bias out and starts its weights Xavier-normal, as
             Schlag et al. 2021 do.
@@ -54,6 +57,10 @@ def model_config(
     """
     if not isinstance(options, Mapping | None):
         raise UserError(f"options is {options!r}; accepted: a mapping of names to values")
+    if inputs not in ("classes", "vectors"):
+        raise UserError(f"inputs must be classes or vectors, not {inputs!r}")
+    if inputs == "vectors" and (word_dropout or embedding_dropout):
+        raise UserError("word_dropout and embedding_dropout are of an embedding of classes")
     check_sizes(input=input, hidden=hidden, classes=classes)
     optional = {"embedding": embedding, "readout": readout}
     check_sizes(**{kind: size for kind, size in optional.items() if size is not None})
@@ -62,6 +69,7 @@ def model_config(
         "input": input,
         "hidden": hidden,
         "classes": classes,
+        "inputs": inputs,
         **optional,
         "head_bias": head_bias,
         "word_dropout": word_dropout,
@@ -101,8 +109,12 @@ def from_config(config: Mapping[str, Any]) -> SequenceModel:
 
 
 def _encoder(config: Mapping[str, Any], backbone: Backbone) -> nn.Module:
-    """A learned embedding, or one-hot vectors, which some backbones do without."""
+    """A learned embedding, or one-hot vectors, which some backbones do without; of vectors, a ReLU layer or none."""
     classes, embedding = config["input"], config["embedding"]
+    if config["inputs"] == "vectors":
+        if embedding is None:
+            return nn.Identity()
+        return nn.Sequential(nn.Linear(classes, embedding), nn.ReLU())
     words, elements = config["word_dropout"], config["embedding_dropout"]
     if embedding is None:
         if words or elements:
