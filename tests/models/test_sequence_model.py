@@ -161,6 +161,7 @@ def test_the_configuration_keeps_the_name_and_the_options():
         "input": INPUT,
         "hidden": 6,
         "classes": CLASSES,
+        "inputs": "classes",
         "embedding": None,
         "readout": None,
         "head_bias": True,
