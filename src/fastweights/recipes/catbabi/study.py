@@ -58,37 +58,49 @@ def table1() -> Study:
 @functools.cache
 def long() -> Study:
     """The Fast Weight Memory, trained until it is done, against the paper's figures."""
+    notes = (
+        "Accuracy in percent on the answers of the test split, read in one row as in the paper. The paper's models took"
+        " 15 hours on a V100. Under `the paper's data` no story is renamed but the copies that stand in for the missing"
+        " train stories of task 3; where stories are renamed, people, animals, places and things of these tasks change"
+        " their names from draw to draw, and task 16 comes four times an epoch: another data set, kept apart.",
+        "`fwm qa, 7 minutes` is how soon 90 % of the validation split's answers are right; the paper's models took two"
+        " hours of a V100 to that.",
+    )
+    return Study("catbabi", "catbAbI with the Fast Weight Memory", tuple(_long()), notes)
+
+
+def _long() -> Iterator[Cell]:
     paper = CatBAbI()
     renamed = dataclasses.replace(
         paper, steps=16_000, rename_tasks=(3, 16, 19), often=(16,), times=4
     )
     # A step that learns every word takes 1.7 times as long as one that learns the answers.
     words = dataclasses.replace(paper, mode="lm", steps=20_000)
-    told = (
+    for name, recipe, limit, mode in (
         ("fwm qa", paper, 96.5, "QA, the paper's data"),
         ("fwm qa, renamed", renamed, 98.0, "QA, stories of tasks 3, 16 and 19 renamed"),
         ("fwm lm", words, 94.0, "LM, the paper's data"),
-    )
-    cells = tuple(
-        Cell(
+    ):
+        reach = Reach(limit, core_seconds=7200, at_least=True)
+        yield Cell(
             name,
             recipe,
             metric=METRIC,
             also=ALSO,
             seeds=1,
             paper=ACCURACY["fwm", recipe.mode],
-            reach=Reach(limit, core_seconds=7200, at_least=True),
+            reach=reach,
             mode=mode,
         )
-        for name, recipe, limit, mode in told
+    yield Cell(
+        "fwm qa, 7 minutes",
+        dataclasses.replace(paper, steps=3200, evaluation_interval=400),
+        metric="validation_accuracy_percent",
+        also=ALSO,
+        seeds=1,
+        reach=Reach(90.0, core_seconds=840, at_least=True),
+        mode="QA, the paper's data",
     )
-    notes = (
-        "Accuracy in percent on the answers of the test split, read in one row as in the paper. The paper's models took"
-        " 15 hours on a V100. Under `the paper's data` no story is renamed but the copies that stand in for the missing"
-        " train stories of task 3; where stories are renamed, people, animals, places and things of these tasks change"
-        " their names from draw to draw, and task 16 comes four times an epoch: another data set, kept apart.",
-    )
-    return Study("catbabi", "catbAbI with the Fast Weight Memory", cells, notes)
 
 
 @functools.cache

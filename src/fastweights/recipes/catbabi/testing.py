@@ -55,6 +55,7 @@ def examine(
         "test_rows": rows,
         "test_seconds": seconds,
         "validation_accuracy": valid["accuracy"],
+        "validation_accuracy_percent": 100 * valid["accuracy"],
         "validation_perplexity": valid["perplexity"],
         "validation_answers": valid["answers"],
         "tasks": list(task.tasks),
