@@ -1,4 +1,4 @@
-"""Tasks: data sets and streams with their metrics, built by name."""
+"""Tasks: data sets, streams and worlds to act in, with their metrics, built by name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from typing import Any
 
 from fastweights.errors import unknown
 from fastweights.tasks.catbabi import CatBAbI
+from fastweights.tasks.catch import Catch
+from fastweights.tasks.environment import Environment
 from fastweights.tasks.retrieval import Retrieval
 from fastweights.tasks.score import Score
 from fastweights.tasks.streams import Segment
 
-__all__ = ["CatBAbI", "Retrieval", "Score", "Segment", "build", "describe", "names"]
+__all__ = [
+    "CatBAbI",
+    "Catch",
+    "Environment",
+    "Retrieval",
+    "Score",
+    "Segment",
+    "build",
+    "describe",
+    "names",
+]
 
-_TASKS: dict[str, type] = {"retrieval": Retrieval, "catbabi": CatBAbI}
+_TASKS: dict[str, type] = {"retrieval": Retrieval, "catbabi": CatBAbI, "catch": Catch}
 
 
 def names() -> tuple[str, ...]:
@@ -21,7 +33,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('retrieval', 'catbabi')
+        ('retrieval', 'catbabi', 'catch')
     """
     return tuple(_TASKS)
 
