@@ -9,6 +9,7 @@ from fastweights.errors import unknown
 from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
+from fastweights.tasks.metro_map import MetroMap
 from fastweights.tasks.retrieval import Retrieval
 from fastweights.tasks.score import Score
 from fastweights.tasks.streams import Segment
@@ -17,6 +18,7 @@ __all__ = [
     "CatBAbI",
     "Catch",
     "Environment",
+    "MetroMap",
     "Retrieval",
     "Score",
     "Segment",
@@ -25,7 +27,12 @@ __all__ = [
     "names",
 ]
 
-_TASKS: dict[str, type] = {"retrieval": Retrieval, "catbabi": CatBAbI, "catch": Catch}
+_TASKS: dict[str, type] = {
+    "retrieval": Retrieval,
+    "catbabi": CatBAbI,
+    "catch": Catch,
+    "metro-map": MetroMap,
+}
 
 
 def names() -> tuple[str, ...]:
@@ -33,7 +40,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('retrieval', 'catbabi', 'catch')
+        ('retrieval', 'catbabi', 'catch', 'metro-map')
     """
     return tuple(_TASKS)
 
