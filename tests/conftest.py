@@ -1,4 +1,4 @@
-"""What all tests share: one thread, fixed seeds, the hypothesis profiles, the backends, a small release of bAbI."""
+"""What all tests share: one thread, fixed seeds, the hypothesis profiles, the backends, small data sets."""
 
 import os
 
@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from babi_made import make_release
+from fastweights.data import mnist
 from fastweights.ops import backend
 from fastweights.ops.delta_memory import clamp_autograd
 from fastweights.ops.delta_memory.clamp import sweep
 from fastweights.tasks import CatBAbI
+from mnist_made import digests, make_mnist
 
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
@@ -55,6 +57,16 @@ def release(tmp_path_factory, own_cache):
 @pytest.fixture(scope="session")
 def catbabi(release):
     return CatBAbI(release)
+
+
+@pytest.fixture(scope="session")
+def mnist_files(tmp_path_factory):
+    """A small set of MNIST's form, made here, whose files are taken for the published ones."""
+    folder = make_mnist(tmp_path_factory.mktemp("data") / "mnist")
+    made = digests(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "published_digests", lambda: made)
+        yield folder
 
 
 WAYS = {

@@ -12,6 +12,7 @@ import pytest
 from babi_made import make_release
 from fastweights.cli import main
 from fastweights.data import babi_files, fetch
+from fastweights.data.catalogue import BABI
 from fastweights.errors import UserError
 
 
@@ -43,15 +44,16 @@ class Reply(io.BytesIO):
 def test_it_is_fetched_once(archive, tmp_path):
     told = []
     first = fetch.get(
+        BABI,
         tmp_path / "data",
         addresses=[archive.as_uri()],
         progress=lambda done, total: told.append((done, total)),
     )
-    assert first == (tmp_path / "data/babi/tasks_1-20_v1-2.tar.gz", archive.as_uri(), 120)
+    assert first == (tmp_path / "data/babi/tasks_1-20_v1-2.tar.gz", (archive.as_uri(),), 120)
     assert first.path.read_bytes() == archive.read_bytes()
     assert told[-1] == (archive.stat().st_size,) * 2
-    again = fetch.get(tmp_path / "data", addresses=["nowhere"])
-    assert again == (first.path, None, 120)
+    again = fetch.get(BABI, tmp_path / "data", addresses=["nowhere"])
+    assert again == (first.path, (), 120)
 
 
 def test_the_next_address_is_tried(archive, tmp_path):
@@ -64,10 +66,10 @@ def test_the_next_address_is_tried(archive, tmp_path):
             *{"cut": (content[:999], 5000), "other": (b"<html>",), "good": (content,)}[address]
         )
 
-    got = fetch.get(tmp_path, addresses=["down", "cut", "other", "good"], opener=opener)
-    assert got.address == "good"
+    got = fetch.get(BABI, tmp_path, addresses=["down", "cut", "other", "good"], opener=opener)
+    assert got.addresses == ("good",)
     with pytest.raises(UserError) as refused:
-        fetch.get(tmp_path / "none", addresses=["down", "cut", "other"], opener=opener)
+        fetch.get(BABI, tmp_path / "none", addresses=["down", "cut", "other"], opener=opener)
     for said in (
         "down: no route",
         "cut: the connection ended after 999 of 5000",
@@ -86,7 +88,7 @@ def test_another_release_is_refused_and_leaves_nothing(archive, tmp_path, monkey
     ):
         monkeypatch.setattr(babi_files, "published_digests", lambda change=change: digests | change)
         with pytest.raises(UserError, match=complaint):
-            fetch.get(tmp_path / "data", addresses=[archive.as_uri()])
+            fetch.get(BABI, tmp_path / "data", addresses=[archive.as_uri()])
         assert not list((tmp_path / "data" / "babi").iterdir())
 
 
@@ -95,14 +97,14 @@ def test_an_interrupt_leaves_nothing(archive, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fetch.get(tmp_path / "data", addresses=[archive.as_uri()], progress=interrupt)
+        fetch.get(BABI, tmp_path / "data", addresses=[archive.as_uri()], progress=interrupt)
     assert not list((tmp_path / "data" / "babi").iterdir())
 
 
 def test_a_folder_that_is_found_first_is_named(archive, tmp_path):
     broken = make_release(tmp_path / "data" / "babi", 2, tasks=(1,), seed=9)
     with pytest.raises(UserError, match=f"{broken.name} is found first"):
-        fetch.get(tmp_path / "data", addresses=[archive.as_uri()])
+        fetch.get(BABI, tmp_path / "data", addresses=[archive.as_uri()])
 
 
 def test_the_command(archive, tmp_path, capsys):

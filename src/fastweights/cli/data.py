@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING
 import tyro
 
 from fastweights.cli.console import print_json
-from fastweights.errors import unknown
 
 if TYPE_CHECKING:
     from fastweights.data.fetch import Progress
-
-NAMES = ("babi",)
 
 
 @dataclass(frozen=True)
@@ -25,30 +22,36 @@ class DataGet:
     """Fetch a data set into the folder of data sets, and check every file against the published one.
 
     `babi`: the 20 bAbI tasks v1.2 of Weston et al. 2015 (16 MB; CC BY 3.0, Facebook, Inc.).
+    `mnist`: the handwritten digits of LeCun, Cortes and Burges 1998 (four files, 12 MB; CC BY-SA 3.0).
     """
 
     name: tyro.conf.Positional[str] = "babi"
-    """Which data set: babi."""
+    """Which data set: babi or mnist."""
     data_dir: Path | None = None
     """Folder to put it into [default: FASTWEIGHTS_DATA, or the user's cache folder]."""
     url: str | None = None
-    """Fetch the archive from this address instead; file:// addresses work too."""
+    """Fetch from this address instead: of the archive, or of the folder of MNIST's files; file:// works too."""
     json: bool = False
     """Print the result as one JSON object."""
 
     def run(self) -> int:
         from fastweights.data import fetch
+        from fastweights.data.catalogue import CATALOGUE
+        from fastweights.errors import unknown
 
-        if self.name not in NAMES:
-            raise unknown("data set", self.name, NAMES)
-        addresses = fetch.ADDRESSES if self.url is None else (self.url,)
-        with _bar("bAbI") as progress:
-            got = fetch.get(self.data_dir, addresses=addresses, progress=progress)
+        if self.name not in CATALOGUE:
+            raise unknown("data set", self.name, CATALOGUE)
+        published = CATALOGUE[self.name]
+        addresses = None if self.url is None else (self.url,)
+        with _bar(published.title) as progress:
+            got = fetch.get(published, self.data_dir, addresses=addresses, progress=progress)
         if self.json:
-            print_json({"path": str(got.path), "address": got.address, "files": got.files})
+            came = {"addresses": list(got.addresses), "files": got.files}
+            print_json({"path": str(got.path), **came})
         else:
-            came = "was there already" if got.address is None else f"from {got.address}"
-            print(f"bAbI v1.2, {got.files} files checked: {got.path} ({came})")
+            places = dict.fromkeys(address.rpartition("/")[0] for address in got.addresses)
+            came = f"from {', '.join(places)}" if places else "was there already"
+            print(f"{published.title}, {got.files} files checked: {got.path} ({came})")
         return 0
 
 

@@ -1,4 +1,4 @@
-"""bAbI v1.2 fetched from where it is published, and taken only if every file is the release's own."""
+"""Data sets fetched from where they are published, and taken only if every file is the publisher's own."""
 
 from __future__ import annotations
 
@@ -7,113 +7,127 @@ import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastweights.data import babi_files
 from fastweights.data.atomic import atomically
 from fastweights.data.folders import data_root
 from fastweights.errors import UserError
 
-ADDRESSES = (
-    "http://www.thespermwhale.com/jaseweston/babi/tasks_1-20_v1-2.tar.gz",
-    "https://huggingface.co/datasets/facebook/babi_qa/resolve/"
-    "dc80d34a44d86281fe820e05eb8c4c62057c3075/data/tasks_1-20_v1-2.tar.gz",
-)
-"""The authors' address, and the copy of it that Facebook's data set page on Hugging Face keeps; tried in this order."""
-
 _CHUNK = 1 << 18
 _MOST = 1 << 28
-"""Bytes after which a reply cannot be the archive (it has 16 MB)."""
+"""Bytes after which a reply cannot be any of these files (the largest has 16 MB)."""
 
 Opener = Callable[[str], Any]
 """Opens an address; what it gives is used in a `with` and has `read(size)` and `headers`."""
 
 Progress = Callable[[int, int | None], None]
-"""Told how many bytes have come, and how many there are where that is known."""
+"""Told how many bytes of a file have come, and how many there are where that is known."""
 
 
 _open: Opener = functools.partial(urllib.request.urlopen, timeout=30)
 
 
+@dataclass(frozen=True)
+class Published:
+    """A data set as it is published, in one file or several.
+
+    Attributes:
+        title: what people call it.
+        folder: its name below the folder of data sets.
+        files: to be fetched into that folder.
+        addresses: of the file, tried in this order; where there are several files, of the place that has them all.
+        find: where the data set lies at or below a folder; a `UserError` if nowhere.
+        check: a `UserError` unless what lies there is whole and the publisher's; else how many files were checked.
+        check_file: a `UserError` unless what lies at a path is the file of that name.
+    """
+
+    title: str
+    folder: str
+    files: tuple[str, ...]
+    addresses: tuple[str, ...]
+    find: Callable[[Path], Path]
+    check: Callable[[Path], int]
+    check_file: Callable[[Path, str], None]
+
+
 class Fetched(NamedTuple):
-    """What came of it: where the release lies, the address it came from (None: it was there), files checked."""
+    """What came of it: where the data set lies, the addresses it came from (none: it was there), files checked."""
 
     path: Path
-    address: str | None
+    addresses: tuple[str, ...]
     files: int
 
 
 def get(
+    published: Published,
     data_dir: str | Path | None = None,
     *,
-    addresses: Sequence[str] = ADDRESSES,
+    addresses: Sequence[str] | None = None,
     progress: Progress = lambda done, total: None,
     opener: Opener = _open,
 ) -> Fetched:
-    """Fetch the archive into the folder of data sets, unless the whole release is there.
+    """Fetch what is not there of a data set into the folder of data sets, unless it lies there whole.
 
     Args:
-        data_dir: folder in which `babi` is made; None: `folders.data_root()`.
-        addresses: tried one after the other.
+        published: which.
+        data_dir: folder in which the set's own is made; None: `folders.data_root()`.
+        addresses: tried one after the other; None: those where it is published.
         progress: told after each piece.
         opener: opens an address.
 
     Raises:
-        UserError: if no address gives the release, with what was wrong with each.
+        UserError: if no address gives a file, with what was wrong with each.
     """
     folder = Path(data_dir).expanduser() if data_dir is not None else data_root()
     if folder.is_file():
-        raise UserError(f"{folder} is a file; --data-dir names the folder that babi is put into")
-    target = folder / "babi" / f"{babi_files.RELEASE}.tar.gz"
-    whole = _whole(folder)
-    if whole is not None:
-        return Fetched(whole.path, None, len(_names()))
+        raise UserError(
+            f"{folder} is a file; --data-dir names the folder that {published.folder} is put into"
+        )
+    with suppress(UserError):
+        found = published.find(folder)
+        return Fetched(found, (), published.check(found))
+    target = folder / published.folder
+    places = published.addresses if addresses is None else tuple(addresses)
+    taken = []
+    for name in published.files:
+        with suppress(UserError, FileNotFoundError):
+            published.check_file(target / name, name)
+            continue
+        alone = len(published.files) == 1
+        sources = [place if alone else f"{place.rstrip('/')}/{name}" for place in places]
+        taken.append(_fetch(published, target / name, sources, progress, opener))
+    whole = target / published.files[0] if len(published.files) == 1 else target
+    found = published.find(folder)
+    if found != whole:
+        raise UserError(f"{whole} is whole, but {found} is found first and is not: remove it")
+    return Fetched(found, tuple(taken), published.check(found))
+
+
+def _fetch(
+    published: Published,
+    target: Path,
+    addresses: Sequence[str],
+    progress: Progress,
+    opener: Opener,
+) -> str:
+    """Fetch one file, whole and checked, and give the address it came from."""
     complaints = []
     for address in addresses:
         try:
             with atomically(target) as file:
                 file.writelines(_chunks(address, opener, progress))
                 file.flush()
-                check(babi_files.Source(Path(file.name)))
+                published.check_file(Path(file.name), target.name)
         except UserError as error:
             complaints.append(f"{address}: {error}")
             continue
-        found = babi_files.find(folder).path
-        if found != target:
-            raise UserError(f"{target} is whole, but {found} is found first and is not: remove it")
-        return Fetched(target, address, len(_names()))
+        return address
     raise UserError(
-        f"no address gave bAbI v1.2 ({'; '.join(complaints)}); fetch it by hand, then name it with --data-dir"
+        f"no address gave {published.title} ({'; '.join(complaints)}); fetch it by hand, then name it with --data-dir"
     )
-
-
-def check(source: babi_files.Source) -> None:
-    """Check that every file of `en-valid` and `en-valid-10k` is the release's, by its checksum.
-
-    Raises:
-        UserError: naming the first that is missing or differs.
-    """
-    known = babi_files.published_digests()
-    files = source.read(_names())
-    for name in _names():
-        if name not in files:
-            raise UserError(f"{name} is missing")
-        if babi_files.git_digest(files[name]) != known[name]:
-            raise UserError(f"{name} is not that of bAbI v1.2")
-
-
-def _names() -> list[str]:
-    return [name for name in babi_files.published_digests() if name != babi_files.PART]
-
-
-def _whole(folder: Path) -> babi_files.Source | None:
-    try:
-        source = babi_files.find(folder)
-        check(source)
-    except UserError:
-        return None
-    return source
 
 
 def _chunks(address: str, opener: Opener, progress: Progress) -> Iterator[bytes]:
@@ -125,7 +139,7 @@ def _chunks(address: str, opener: Opener, progress: Progress) -> Iterator[bytes]
             while chunk := reply.read(_CHUNK):
                 done += len(chunk)
                 if done > _MOST:
-                    raise UserError("the reply is far too long to be the archive")
+                    raise UserError("the reply is far too long to be that file")
                 progress(done, total)
                 yield chunk
     except UserError:

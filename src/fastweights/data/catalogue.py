@@ -1,0 +1,69 @@
+"""The data sets that can be fetched, by name: where each is published, and how it is known to be whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastweights.data import babi_files, mnist
+from fastweights.data.fetch import Published
+from fastweights.errors import UserError
+
+
+def _check_babi(path: Path) -> int:
+    """Check that every file of `en-valid` and `en-valid-10k` is the release's, by its checksum."""
+    known = babi_files.published_digests()
+    names = [name for name in known if name != babi_files.PART]
+    files = babi_files.Source(path).read(names)
+    for name in names:
+        if name not in files:
+            raise UserError(f"{name} is missing")
+        if babi_files.git_digest(files[name]) != known[name]:
+            raise UserError(f"{name} is not that of bAbI v1.2")
+    return len(names)
+
+
+def _check_babi_file(path: Path, _name: str) -> None:
+    _check_babi(path)
+
+
+BABI = Published(
+    title="bAbI v1.2",
+    folder="babi",
+    files=(f"{babi_files.RELEASE}.tar.gz",),
+    # The authors' address, and the copy of it that Facebook's data set page on Hugging Face keeps.
+    addresses=(
+        "http://www.thespermwhale.com/jaseweston/babi/tasks_1-20_v1-2.tar.gz",
+        "https://huggingface.co/datasets/facebook/babi_qa/resolve/"
+        "dc80d34a44d86281fe820e05eb8c4c62057c3075/data/tasks_1-20_v1-2.tar.gz",
+    ),
+    find=lambda folder: babi_files.find(folder).path,
+    check=_check_babi,
+    check_file=_check_babi_file,
+)
+
+
+def _check_mnist(folder: Path) -> int:
+    mnist.read(folder)
+    return len(mnist.FILES)
+
+
+def _check_mnist_file(path: Path, name: str) -> None:
+    mnist.check_file(path, name.removesuffix(".gz"))
+
+
+MNIST = Published(
+    title="MNIST",
+    folder="mnist",
+    files=tuple(f"{name}.gz" for name in mnist.FILES),
+    # Copies that PyTorch and Google keep, and the authors' own address, which has not answered all for years.
+    addresses=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        "https://storage.googleapis.com/cvdf-datasets/mnist",
+        "http://yann.lecun.com/exdb/mnist",
+    ),
+    find=mnist.find,
+    check=_check_mnist,
+    check_file=_check_mnist_file,
+)
+
+CATALOGUE = {"babi": BABI, "mnist": MNIST}
