@@ -61,6 +61,14 @@ def test_token_by_token(backbone, x, carried):
     close((whole, end), (torch.stack(outputs, 1), state))
 
 
+@pytest.mark.parametrize("time", [5, 9])
+def test_stepper_does_what_steps_do(backbone, x, time):
+    expected, _ = backbone(x[:, :time])
+    with torch.inference_mode():
+        step = backbone.stepper(3, time)
+        close(torch.stack([step(x[:, t]) for t in range(time)], 1), expected)
+
+
 def test_zero_state_is_where_it_starts(backbone, x):
     close(backbone(x), backbone(x, backbone.initial_state(3)))
     assert all((tensor == 0).all() for tensor in states.tensors(backbone.initial_state(2)))
@@ -251,7 +259,11 @@ def test_autocast_narrows_the_outputs_and_not_the_state(backbone, x):
     with torch.autocast("cpu", torch.bfloat16):
         y, state = backbone(x.float())
         again, state = backbone.step(x[:, 0].float(), state)
-    assert y.dtype == again.dtype == torch.bfloat16
+        with torch.no_grad():
+            step = backbone.stepper(3, 2)
+            stepped = torch.stack([step(x[:, t].float()) for t in range(2)], 1)
+    assert y.dtype == again.dtype == stepped.dtype == torch.bfloat16
+    torch.testing.assert_close(stepped.float(), y[:, :2].float(), rtol=0.2, atol=0.2)
     assert {tensor.dtype for tensor in floating(state)} == {torch.float32}
     torch.testing.assert_close(y.float(), backbone(x.float())[0], rtol=0.2, atol=0.2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxtyping import Bool, Float, Shaped
@@ -92,6 +92,11 @@ class SequenceModel(nn.Module):
         """Run one time step: x [batch, …], what the encoder takes, to logits [batch, classes]."""
         y, state = self.backbone.step(self.encoder(x), state)
         return self.head(y), state
+
+    def stepper(self, batch: int, time: int) -> Callable[[Tensor], Tensor]:
+        """Prepare for a sequence whose inputs come one by one, from zero and without gradients (`Backbone.stepper`)."""
+        run = self.backbone.stepper(batch, time)
+        return lambda x: self.head(run(self.encoder(x)))
 
     def trace(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -119,6 +119,17 @@ class Backbone(nn.Module, ABC):
         y, state = self.run(x[:, None], state, None, True)
         return y[:, 0], state
 
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
+        """Prepare checked steps from zero; a layer may keep instead of its state what costs least over `time` of them."""
+        state = None
+
+        def step(x: StepInput) -> Tensor:
+            nonlocal state
+            y, state = self._settle(*self.run_step(x, state))
+            return y
+
+        return step
+
     def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
         """Trace checked input; as it stands for layers that output their hidden state."""
         y, state = self.run(x, state, None, True)
@@ -181,6 +192,34 @@ class Backbone(nn.Module, ABC):
         if state is not None:
             self.check_state(state, x.shape[0])
         return self._settle(*self.run_step(x, state))
+
+    def stepper(
+        self, batch: int, time: int
+    ) -> Callable[[StepInput], Float[Tensor, "batch output"]]:
+        """Prepare to run a sequence from zero whose inputs come one by one: an episode, in which outputs decide inputs.
+
+        The results are those of `step`, but no state is given out, and nothing is kept for a
+        backward pass: over few steps some layers then need far less.
+
+        Args:
+            batch: rows.
+            time: steps, at most.
+
+        Returns:
+            a function of x [batch, input], or classes [batch], to y [batch, output]; to be called
+            for each step, under `torch.no_grad` or in inference mode.
+
+        Raises:
+            UserError: for sizes below 1; from the function, as `forward` does.
+        """
+        checks.check_sizes(batch=batch, time=time)
+        run = self.run_stepper(batch, time)
+
+        def step(x: StepInput) -> Tensor:
+            checks.check_input(self, x, "batch")
+            return self._settle(run(x), None)[0]
+
+        return step
 
     def trace(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from fastweights.errors import UserError
 from fastweights.nn.base import Backbone, Input, StepInput, Trace, project
 from fastweights.nn.checks import check_choice, check_range, check_sizes
 from fastweights.ops.fast_weight_rnn import reference
+from fastweights.ops.fast_weight_rnn.history import History
 from fastweights.ops.fast_weight_rnn.memory import final_memory
 
 NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
@@ -181,6 +183,17 @@ class FastWeightRNN(Backbone):
             z = torch.baddbmm(slow[:, None], h[:, None], A.mT)[:, 0]
             h = f(z if self.norm is None else self.norm(z))
         return h, FastWeightState(h, reference.write(A, h, self.decay, self.rate))
+
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
+        if time > self.hidden_size:  # A is the smaller
+            return super().run_stepper(batch, time)
+        history = History(self.recurrent.weight, batch, time, **self._options())
+
+        def step(x: StepInput) -> Tensor:
+            with torch.autocast(x.device.type, enabled=False):
+                return history.step(project(self.input, self._full(x)))
+
+        return step
 
     def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
         h_0, A_0 = self.initial_state(x.shape[0]) if state is None else state
