@@ -2,9 +2,11 @@
 
 from fastweights.training.batches import Stage
 from fastweights.training.engine import Diverged, Outcome, fit
+from fastweights.training.episodes import Episode, play
 from fastweights.training.evaluate import evaluate
 from fastweights.training.optimiser import Optimiser, Schedule
 from fastweights.training.progress import NoProgress, Progress, TerminalProgress
+from fastweights.training.rollout import Rollout
 from fastweights.training.settings import Settings
 from fastweights.training.source import Source
 from fastweights.training.stream import Stream, evaluate_stream
@@ -12,11 +14,13 @@ from fastweights.training.supervised import Supervised
 
 __all__ = [
     "Diverged",
+    "Episode",
     "NoProgress",
     "Optimiser",
     "Outcome",
     "Progress",
     "Schedule",
+    "Rollout",
     "Settings",
     "Source",
     "Stage",
@@ -26,4 +30,5 @@ __all__ = [
     "evaluate",
     "evaluate_stream",
     "fit",
+    "play",
 ]

@@ -94,6 +94,16 @@ def total(*counts: int) -> tuple[int, ...]:
     return tuple(_reduced(counts, dist.ReduceOp.SUM)) if world() > 1 else counts
 
 
+@torch.no_grad()
+def mean(value: Tensor) -> Tensor:
+    """Average a tensor over the processes."""
+    if world() > 1:
+        value = value.clone()
+        dist.all_reduce(value)
+        value /= world()
+    return value
+
+
 def any_of(*flags: bool) -> tuple[bool, ...]:
     """Tell of each flag whether it is up in any process."""
     return tuple(map(bool, _reduced(flags, dist.ReduceOp.MAX))) if world() > 1 else flags
