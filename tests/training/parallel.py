@@ -14,12 +14,13 @@ from pathlib import Path
 
 import torch
 from texts import WORDS, Noise, fwm
+from worlds import Recall, agent
 
 from fastweights import models
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.tasks import Retrieval
-from fastweights.training import Settings, Stream, Supervised, distributed, fit
+from fastweights.training import Rollout, Settings, Stream, Supervised, distributed, fit
 
 SETTINGS = Settings(steps=6, evaluation_interval=3, clip=0.5)
 
@@ -30,6 +31,10 @@ def source(mode="qa", batch=4):
 
 def supervised():
     return Supervised(Retrieval(2), batch=8, validation_size=20, probe_size=0)
+
+
+def rollout():
+    return Rollout(Recall(), agents=6, normalise_advantage=True, test_agents=10, seed=1)
 
 
 def reader():
@@ -139,6 +144,7 @@ def scenarios(folder):
         "qa": lambda: trained(folder / "qa"),
         "lm": lambda: trained(folder / "lm", of=source("lm")),
         "supervised": lambda: trained(folder / "supervised", reader(), supervised()),
+        "rollout": lambda: trained(folder / "rollout", agent(), rollout()),
         "other weights": lambda: other_weights(folder / "other"),
         "stopped": lambda: trained(folder / "stopped", stop=after(4, {1})),
         "resumed": lambda: trained(folder / "resumed"),

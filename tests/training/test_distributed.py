@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from parallel import after, reader, source, supervised, trained
+from parallel import after, reader, rollout, source, supervised, trained
 from regression import timeless
+from worlds import agent
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
@@ -45,6 +46,7 @@ def folder(tmp_path_factory):
     trained(folder / "qa-alone")
     trained(folder / "lm-alone", of=source("lm"))
     trained(folder / "supervised-alone", reader(), supervised())
+    trained(folder / "rollout-alone", agent(), rollout())
     assert trained(folder / "stopped")["steps"] == 6
     return folder
 
@@ -71,7 +73,7 @@ def assert_equal_runs(ours, theirs):
     torch.testing.assert_close(tensors, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["qa", "lm", "supervised"])
+@pytest.mark.parametrize("name", ["qa", "lm", "supervised", "rollout"])
 def test_two_processes_train_as_one_with_the_whole_batch(folder, name):
     assert_equal_runs(Run.open(folder / name), Run.open(folder / f"{name}-alone"))
 

@@ -120,7 +120,7 @@ class Backbone(nn.Module, ABC):
         return y[:, 0], state
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
-        """Prepare checked steps from zero; a layer may keep instead of its state what costs least over `time` of them."""
+        """Prepare checked steps from zero; a layer may keep what costs less than its state over `time` of them."""
         state = None
 
         def step(x: StepInput) -> Tensor:

@@ -202,9 +202,7 @@ def actor_critic(
     )
 
 
-def returns(
-    rewards: Float[Tensor, "agents time"], discount: float
-) -> Float[Tensor, "agents time"]:
+def returns(rewards: Float[Tensor, "agents time"], discount: float) -> Float[Tensor, "agents time"]:
     """Give R_t = r_t + γ R_t+1, 0 after the end, for all t in one product.
 
     Example:
