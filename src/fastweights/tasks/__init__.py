@@ -9,6 +9,7 @@ from fastweights.errors import unknown
 from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
+from fastweights.tasks.gymnasium_envs import register_environments, register_when_imported
 from fastweights.tasks.metro_map import MetroMap
 from fastweights.tasks.retrieval import Retrieval
 from fastweights.tasks.score import Score
@@ -25,6 +26,7 @@ __all__ = [
     "build",
     "describe",
     "names",
+    "register_environments",
 ]
 
 _TASKS: dict[str, type] = {
@@ -33,6 +35,8 @@ _TASKS: dict[str, type] = {
     "catch": Catch,
     "metro-map": MetroMap,
 }
+
+register_when_imported()
 
 
 def names() -> tuple[str, ...]:

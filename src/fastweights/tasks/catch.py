@@ -81,14 +81,7 @@ class Catch:
         start: str = "random",
         last_action: bool = True,
     ) -> None:
-        if size < 2:
-            raise UserError(f"the screen has at least 2 rows and columns, not {size}")
-        if not 1 <= visible <= size:
-            raise UserError(
-                f"visible frames must be 1 to {size} (the screen's size), not {visible}"
-            )
-        if start not in STARTS:
-            raise unknown("start of the paddle", start, STARTS)
+        check(size, visible, start)
         self.size, self.visible, self.start, self.last_action = size, visible, start, last_action
 
     def __repr__(self) -> str:
@@ -157,3 +150,17 @@ class Catch:
             lit = torch.cat([lit, acted[:, None]], 1)
         seen = torch.zeros(len(places), self.features, device=places.device)
         return seen.scatter_(1, places, lit.to(seen.dtype))
+
+
+def check(size: int, visible: int, start: str) -> None:
+    """Complain of options out of range.
+
+    Raises:
+        UserError: naming the first.
+    """
+    if size < 2:
+        raise UserError(f"the screen has at least 2 rows and columns, not {size}")
+    if not 1 <= visible <= size:
+        raise UserError(f"visible frames must be 1 to {size} (the screen's size), not {visible}")
+    if start not in STARTS:
+        raise unknown("start of the paddle", start, STARTS)

@@ -1,0 +1,250 @@
+"""The single environments equal the batched ones, pass gymnasium's checks, and are there in any order of imports."""
+
+import itertools
+import subprocess
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastweights.errors import UserError
+from fastweights.tasks import Catch, MetroMap, gymnasium_envs
+from fastweights.tasks.catch_env import CatchEnv
+from fastweights.tasks.metro_env import MetroMapEnv
+
+AGENTS = 4
+
+
+def episode(task, seed, split="train"):
+    """Play the batched task at random: what was seen, done and rewarded, and the worlds, by step."""
+    draws = torch.Generator().manual_seed(seed)
+    observation, world = task.reset(AGENTS, draws, split)
+    seen, done, rewards, worlds = [observation], [], [], [world]
+    for _ in range(task.horizon):
+        done.append(torch.randint(task.actions, (AGENTS,), generator=draws))
+        observation, reward, world = task.step(world, done[-1], draws)
+        seen.append(observation)
+        rewards.append(reward)
+        worlds.append(world)
+    return torch.stack(seen, 1).numpy(), torch.stack(done, 1), torch.stack(rewards, 1), worlds
+
+
+@given(
+    size=st.integers(2, 9),
+    start=st.sampled_from(["random", "middle"]),
+    seed=st.integers(0, 2**31),
+    data=st.data(),
+)
+def test_one_board_is_a_row_of_many(size, start, seed, data):
+    visible = data.draw(st.integers(1, size))
+    seen, done, rewards, worlds = episode(Catch(size, visible, start=start), seed)
+    env = CatchEnv(size, visible, start=start)
+    for agent in range(AGENTS):
+        columns = {name: int(getattr(worlds[0], name)[agent]) for name in ("ball", "paddle")}
+        if start == "middle":
+            del columns["paddle"]
+        screen, _ = env.reset(options=columns)
+        acted = np.zeros(3)
+        for time, action in enumerate(done[agent].tolist()):
+            assert np.array_equal(seen[agent, time], np.append(screen, acted))
+            screen, reward, terminated, truncated, _ = env.step(action)
+            acted = np.eye(3)[action]
+            assert reward == rewards[agent, time] and not truncated
+            assert terminated == (time == size - 2)
+        assert np.array_equal(seen[agent, -1], np.append(screen, acted))
+
+
+@given(
+    form=st.sampled_from(["faithful", "fixed"]),
+    split=st.sampled_from(["train", "test"]),
+    states=st.integers(3, 5),
+    moves=st.integers(2, 4),
+    reward=st.sampled_from([1.0, 10.0]),
+    penalty=st.sampled_from([0.0, 0.05, 0.5]),
+    seed=st.integers(0, 2**31),
+)
+def test_one_agent_is_a_row_of_many(form, split, states, moves, reward, penalty, seed):
+    options = {"states": states, "moves": moves, "graphs": 3, "steps": 25}
+    options |= {"reward": reward, "penalty": penalty, "graph_seed": seed}
+    seen, done, rewards, worlds = episode(MetroMap(form, **options), seed, split)
+    env = MetroMapEnv(form, split=split, **options)
+    for agent in range(AGENTS):
+        places = [(int(world.goal[agent]), int(world.state[agent])) for world in worlds]
+        # Whoever is put elsewhere gets another goal.
+        put = [places[0]] + [b for a, b in itertools.pairwise(places) if a[0] != b[0]]
+        observation, info = env.reset(options={"graph": agent % 3, "places": put})
+        assert info == {"graph": agent % 3}
+        for time, action in enumerate(done[agent].tolist()):
+            assert observation in env.observation_space
+            np.testing.assert_allclose(observation, seen[agent, time], atol=1e-5)
+            observation, gained, terminated, truncated, _ = env.step(action)
+            assert gained == pytest.approx(float(rewards[agent, time])) and not truncated
+            assert terminated == (time == 24)
+            assert (env._goal, env._state) == places[time + 1]
+        assert next(env._places, None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Catch", {}),
+        ("Catch", {"size": 24, "visible": 5, "start": "middle"}),
+        ("MetroMap", {}),
+        ("MetroMap", {"form": "fixed", "states": 4, "graphs": 2, "split": "test"}),
+    ],
+)
+def test_gymnasium_finds_nothing_wrong(name, options):
+    env = gymnasium.make(f"fastweights/{name}-v0", render_mode="rgb_array", **options)
+    check_env(env.unwrapped)
+    observation, _ = env.reset(seed=0)
+    over = steps = 0
+    while not over:
+        observation, _, over, _, _ = env.step(env.action_space.sample())
+        steps += 1
+        assert observation in env.observation_space
+    assert steps == (30 if name == "MetroMap" else options.get("size", 16) - 1)
+    with pytest.raises(UserError, match="episode is over"):
+        env.unwrapped.step(0)
+    env.close()
+
+
+def test_a_vector_of_them():
+    envs = gymnasium.make_vec("fastweights/MetroMap-v0", 3, vectorization_mode="sync", graphs=2)
+    observation, _ = envs.reset(seed=0)
+    assert observation.shape == (3, 17)
+    for _ in range(40):
+        observation, reward, *_ = envs.step(envs.action_space.sample())
+    assert observation.shape == (3, 17) and reward.shape == (3,)
+    envs.close()
+
+
+WAIT = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("waiting", {gymnasium_envs.__file__!r})
+waiting = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(waiting)
+"""
+"""Loads the one module, and nothing that takes seconds."""
+
+LEFT_ALONE = """
+assert gymnasium.spec("fastweights/Catch-v0") and gymnasium.spec("fastweights/MetroMap-v0")
+assert not any(type(finder).__module__ == "waiting" for finder in sys.meta_path)
+for loader in (gymnasium.__loader__, gymnasium.__spec__.loader):
+    assert type(loader).__module__ != "waiting"
+"""
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "waiting.register_when_imported(); assert 'gymnasium' not in sys.modules; import gymnasium",
+        "import gymnasium; waiting.register_when_imported()",
+        "waiting.register_when_imported(); importlib.util.find_spec('gymnasium'); import gymnasium",
+        "waiting.register_when_imported(); import gymnasium.envs.registration",
+    ],
+    ids=["before", "after", "looked-for", "from-inside"],
+)
+def test_registered_in_any_order_of_imports(order):
+    script = f"{WAIT}{order}{LEFT_ALONE}"
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
+def test_importing_the_tasks_is_enough_and_loads_nothing():
+    script = (
+        "import sys, fastweights.tasks; assert not {'gymnasium', 'matplotlib'} & set(sys.modules);"
+        "import gymnasium; gymnasium.make('fastweights/Catch-v0').reset();"
+        "gymnasium.make('fastweights/MetroMap-v0', graphs=1).reset(); assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
+def test_registering_again_changes_nothing():
+    before = dict(gymnasium.registry)
+    gymnasium_envs.register_environments()
+    gymnasium_envs.register_when_imported()
+    assert dict(gymnasium.registry) == before
+
+
+def test_the_picture_of_a_board_shows_what_is_there():
+    env = CatchEnv(16, 1, render_mode="rgb_array")
+    env.reset(options={"ball": 3, "paddle": 9})
+    bright = env.render()
+    env.step(1)
+    dim = env.render()
+    assert bright.shape == dim.shape == (512, 512, 3) and bright.dtype == np.uint8
+    middle = slice(16, None, 32)
+    lit = [(p[middle, middle] != (24, 26, 32)).any(-1) for p in (bright, dim)]
+    assert [np.argwhere(there).tolist() for there in lit] == [[[0, 3], [15, 9]], [[1, 3], [15, 9]]]
+    assert bright[16, 3 * 32 + 16].sum() > dim[48, 3 * 32 + 16].sum()
+    assert CatchEnv().render() is None
+
+
+def test_the_picture_of_a_map_changes_with_what_happens():
+    env = MetroMapEnv(graphs=2, render_mode="rgb_array")
+    env.reset(options={"graph": 0, "places": [(1, 0)]})
+    first = env.render()
+    env.reset(options={"graph": 0, "places": [(1, 0)]})
+    again = env.render()
+    env.reset(options={"graph": 0, "places": [(0, 1)]})
+    other = env.render()
+    assert first.shape == (600, 560, 3) and first.dtype == np.uint8
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert MetroMapEnv(graphs=2).render() is None
+
+
+def test_a_picture_of_a_map_without_matplotlib(monkeypatch):
+    env = MetroMapEnv(graphs=2, render_mode="rgb_array")
+    env.reset(seed=0)
+    monkeypatch.delattr("fastweights.tasks.metro_drawing", raising=False)
+    monkeypatch.setitem(sys.modules, "fastweights.tasks.metro_drawing", None)
+    with pytest.raises(UserError, match=r"fastweights\[viz\]"):
+        env.render()
+
+
+@pytest.mark.parametrize(
+    ("env", "options", "complaint"),
+    [
+        (CatchEnv, {"size": 1}, "at least 2"),
+        (CatchEnv, {"visible": 17}, "1 to 16"),
+        (CatchEnv, {"start": "left"}, "start of the paddle"),
+        (CatchEnv, {"render_mode": "human"}, "render mode"),
+        (MetroMapEnv, {"form": "fixd"}, "did you mean 'fixed'"),
+        (MetroMapEnv, {"split": "valid"}, "split"),
+        (MetroMapEnv, {"graphs": 0}, "at least 1"),
+        (MetroMapEnv, {"render_mode": "human"}, "render mode"),
+    ],
+)
+def test_slips(env, options, complaint):
+    with pytest.raises(UserError, match=complaint):
+        env(**options)
+
+
+@pytest.mark.parametrize(
+    ("env", "options", "complaint"),
+    [
+        (CatchEnv(), {"ball": 16}, "0 to 15"),
+        (CatchEnv(), {"bal": 3}, "did you mean 'ball'"),
+        (MetroMapEnv(graphs=2), {"graph": 2}, "0 to 1"),
+        (MetroMapEnv(graphs=2), {"place": []}, "did you mean 'places'"),
+        (MetroMapEnv(graphs=2), {"places": [(1, 1)]}, "two different states"),
+        (MetroMapEnv(graphs=2), {"places": [(0, 5)]}, "two different states"),
+        (MetroMapEnv(graphs=2), {"places": [(0, 1, 2)]}, "two different states"),
+    ],
+)
+def test_slips_in_a_reset(env, options, complaint):
+    with pytest.raises(UserError, match=complaint):
+        env.reset(options=options)
+
+
+@pytest.mark.parametrize("env", [CatchEnv(), MetroMapEnv(graphs=2)], ids=["catch", "metro-map"])
+def test_slips_in_a_step(env):
+    with pytest.raises(UserError, match="never begun"):
+        env.step(0)
+    env.reset(seed=0)
+    with pytest.raises(UserError, match="an action is 0"):
+        env.step(3)
