@@ -9,8 +9,8 @@ from fastweights import tasks
 from fastweights.errors import UserError
 
 
-def test_every_task_is_described_and_built(release):
-    options = {"catbabi": {"data_dir": release}}
+def test_every_task_is_described_and_built(release, mnist_files):
+    options = {"catbabi": {"data_dir": release}, "glimpses": {"data_dir": mnist_files}}
     assert set(tasks.describe()) == set(tasks.names())
     for name, line in tasks.describe().items():
         assert line and "\n" not in line
@@ -29,6 +29,7 @@ def test_options_reach_the_task():
         ("retreival", {}, "did you mean 'retrieval'"),
         ("retrieval", {"pear": 3}, "did you mean 'pairs'"),
         ("retrieval", {"pairs": 27}, "1 to 26"),
+        ("glimpses", {"reading": "plane"}, "did you mean 'plain'"),
         ("retrieval", {"form": "trailing"}, "did you mean 'trailing-read'"),
     ],
 )

@@ -12,6 +12,7 @@ from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Optimiser, Settings, Supervised, evaluate, fit
 from fastweights.training.batches import Batches, Stage, epochs, fresh
+from fastweights.training.evaluate import answers
 
 
 class Examples(NamedTuple):
@@ -28,6 +29,9 @@ class First:
     def sample(self, count, generator):
         tokens = torch.randint(4, (count, self.length), generator=generator)
         return Examples(tokens, (tokens[:, 0] + self.shift) % 4)
+
+    def inputs(self, batch):
+        return batch.tokens
 
     def metrics(self, logits, batch):
         return {"accuracy": float((logits.argmax(1) == batch.answer).double().mean())}
@@ -119,6 +123,37 @@ def test_a_set_smaller_than_a_batch_is_one_clear_line():
         Supervised(First(), batch=64, fixed=True, train_size=63)
 
 
+class Halves:
+    """A data set divided for good: the answer is the first number of a vector, which `inputs` makes of an integer."""
+
+    def split(self, name):
+        count, start = {"train": (50, 0), "valid": (20, 50), "test": (9, 70)}[name]
+        numbers = torch.arange(start, start + count)
+        return Examples(numbers, numbers % 4)
+
+    def inputs(self, examples):
+        return torch.stack([examples.tokens % 4, examples.tokens], 1)
+
+    metrics = First.metrics
+
+
+def test_a_divided_task_is_trained_on_its_train_split_and_evaluated_on_its_validation_split():
+    source = Supervised(Halves(), batch=10, probe_size=0)
+    for _ in range(3):
+        shown = torch.cat([batch.tokens for batch in take(source.batches, 5)])
+        assert sorted(shown.tolist()) == list(range(50))
+    assert source.validation.tokens.tolist() == list(range(50, 70))
+    loss, metrics = source.next_loss(Model())
+    assert loss.ndim == 0 and 0 <= metrics["accuracy"] <= 1
+    valid = source.validation
+    logits, _ = Model()(Halves().inputs(valid), last_only=True, need_state=False)
+    assert source.evaluate(Model()) == source.task.metrics(logits, valid)
+    assert torch.equal(answers(Model(), source.task, valid, batch=7), logits)
+    small = Supervised(Halves(), batch=4, train_size=5, validation_size=3)
+    assert {int(n) for batch in take(small.batches, 20) for n in batch.tokens} == {0, 1, 2, 3, 4}
+    assert len(small.validation.answer) == 3
+
+
 @pytest.mark.parametrize("bad", [{"batch": 0}, {"validation_size": 0}, {"probe_size": -1}])
 def test_sizes_that_cannot_be_are_one_clear_line(bad):
     with pytest.raises(UserError, match="at least"):
@@ -167,10 +202,16 @@ def test_evaluation_in_parts_equals_evaluation_at_once(training):
     assert model.training == training
 
 
-@pytest.mark.parametrize("fixed", [False, True])
-def test_a_supervised_run_learns_and_resumes_to_the_bit(tmp_path, fixed):
-    def source():
-        return Supervised(First(), batch=8, fixed=fixed, train_size=100)
+SOURCES = {
+    "fresh": lambda: Supervised(First(), batch=8),
+    "fixed": lambda: Supervised(First(), batch=8, fixed=True, train_size=100),
+    "divided": lambda: Supervised(Halves(), batch=8),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_supervised_run_learns_and_resumes_to_the_bit(tmp_path, kind):
+    source = SOURCES[kind]
 
     chosen = Settings(150, optimiser=Optimiser("adam", 0.05), evaluation_interval=40)
     whole, model = Run.create(tmp_path / "whole", {}), Model()

@@ -9,6 +9,7 @@ from fastweights.errors import unknown
 from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
+from fastweights.tasks.glimpses import Glimpses
 from fastweights.tasks.gymnasium_envs import register_environments, register_when_imported
 from fastweights.tasks.metro_map import MetroMap
 from fastweights.tasks.retrieval import Retrieval
@@ -19,6 +20,7 @@ __all__ = [
     "CatBAbI",
     "Catch",
     "Environment",
+    "Glimpses",
     "MetroMap",
     "Retrieval",
     "Score",
@@ -32,6 +34,7 @@ __all__ = [
 _TASKS: dict[str, type] = {
     "retrieval": Retrieval,
     "catbabi": CatBAbI,
+    "glimpses": Glimpses,
     "catch": Catch,
     "metro-map": MetroMap,
 }
@@ -44,7 +47,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('retrieval', 'catbabi', 'catch', 'metro-map')
+        ('retrieval', 'catbabi', 'glimpses', 'catch', 'metro-map')
     """
     return tuple(_TASKS)
 

@@ -115,6 +115,10 @@ class Retrieval:
         tokens[:, 2 * self.pairs + 2] = keys.gather(1, slot[:, None])[:, 0]
         return Batch(tokens, values.gather(1, slot[:, None])[:, 0], slot)
 
+    def inputs(self, batch: Batch) -> Int[Tensor, "count length"]:
+        """Give what a model reads: the tokens."""
+        return batch.tokens
+
     def metrics(
         self, logits: Float[Tensor, "count classes"], batch: Batch
     ) -> dict[str, float | list[float]]:

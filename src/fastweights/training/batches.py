@@ -19,12 +19,30 @@ BATCHES_A_BLOCK = 64
 class Task(Protocol):
     """A classification task: what `fastweights.tasks` offers of it."""
 
-    def sample(self, count: int, generator: torch.Generator) -> Any:
-        """Draw `count` examples: a named tuple of tensors, `tokens` and `answer` among them."""
+    def inputs(self, examples: Any, /) -> Tensor:
+        """Give what a model reads of examples: classes [count, time] or vectors [count, time, features]."""
         ...
 
-    def metrics(self, logits: Any, batch: Any) -> Mapping[str, Any]:
+    def metrics(self, logits: Any, examples: Any, /) -> Mapping[str, Any]:
         """Score the logits [count, classes] of the examples."""
+        ...
+
+
+@runtime_checkable
+class Sampled(Task, Protocol):
+    """A task that draws its examples."""
+
+    def sample(self, count: int, generator: torch.Generator) -> Any:
+        """Draw `count` examples: a named tuple of tensors, `answer` among them."""
+        ...
+
+
+@runtime_checkable
+class Divided(Task, Protocol):
+    """A task on a data set that is divided for good."""
+
+    def split(self, name: str) -> Any:
+        """Give the examples of "train", "valid" or "test": a named tuple of tensors, `answer` among them."""
         ...
 
 
@@ -32,7 +50,7 @@ class Stage(NamedTuple):
     """From `step` (from 0) on, train on `task`."""
 
     step: int
-    task: Task
+    task: Sampled
 
 
 Draw = Callable[[int, torch.Generator], Any]
@@ -120,6 +138,11 @@ def fresh(stages: Sequence[Stage], size: int) -> Draw:
         return stages[current].task.sample(batches * size, generator)
 
     return draw
+
+
+def first(examples: Any, count: int | None) -> Any:
+    """Take the first `count` of examples, a named tuple of tensors; None takes all."""
+    return type(examples)(*(field[:count] for field in examples))
 
 
 def epochs(examples: Any, size: int) -> Draw:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
 
 def gradient_norms(
-    model: Any, tokens: Int[Tensor, "batch time"], answer: Int[Tensor, " batch"]
+    model: Any, inputs: Shaped[Tensor, "batch time ..."], answer: Int[Tensor, " batch"]
 ) -> dict[str, float]:
     """Compare the gradient that reaches the fast weights A(t) with that of the slow weights W.
 
@@ -22,7 +22,7 @@ def gradient_norms(
     Args:
         model: with `step` and `initial_state`; its fast weights are the fields named `memory` of
             its state.
-        tokens: the sequences.
+        inputs: the sequences, of classes or of vectors.
         answer: the class to be given at the last step.
 
     Returns:
@@ -31,7 +31,7 @@ def gradient_norms(
         of the backbone's weights where there are none of that name). Empty for a model without fast
         weights.
     """
-    batch, steps = tokens.shape
+    batch, steps = inputs.shape[:2]
     state = model.initial_state(batch)
     if not memories(state):
         return {}
@@ -39,7 +39,7 @@ def gradient_norms(
         written: list[Tensor] = []
         logits = torch.empty(0)
         for step in range(steps):
-            logits, state = model.step(tokens[:, step], state)
+            logits, state = model.step(inputs[:, step], state)
             written += memories(state)
         loss = F.cross_entropy(logits, answer)
         slow = _slow_weights(model)
@@ -54,25 +54,25 @@ def gradient_norms(
 
 
 def hidden_gradient_norms(
-    model: Any, tokens: Int[Tensor, "batch time"], answer: Int[Tensor, " batch"]
+    model: Any, inputs: Shaped[Tensor, "batch time ..."], answer: Int[Tensor, " batch"]
 ) -> list[float]:
     """Measure how much of the loss's gradient reaches the hidden state of each step.
 
     Args:
         model: with `step` and `initial_state`, whose state has a field named `hidden`.
-        tokens: the sequences.
+        inputs: the sequences, of classes or of vectors.
         answer: the class to be given at the last step.
 
     Returns:
         ‖∂L/∂h(t)‖ of one sequence's loss for every step t (root mean square over the sequences).
     """
-    batch, steps = tokens.shape
+    batch, steps = inputs.shape[:2]
     state = model.initial_state(batch)
     with torch.enable_grad():
         written: list[Tensor] = []
         logits = torch.empty(0)
         for step in range(steps):
-            logits, state = model.step(tokens[:, step], state)
+            logits, state = model.step(inputs[:, step], state)
             written.append(state.hidden)
         gradients = torch.autograd.grad(F.cross_entropy(logits, answer), written, allow_unused=True)
     return [math.sqrt(batch) * _norm([gradient]) for gradient in gradients]

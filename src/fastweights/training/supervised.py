@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.training import probe, seeds
-from fastweights.training.batches import Batches, Stage, Task, epochs, fresh
+from fastweights.training.batches import (
+    Batches,
+    Divided,
+    Sampled,
+    Stage,
+    Task,
+    epochs,
+    first,
+    fresh,
+)
 from fastweights.training.evaluate import evaluate
 from fastweights.training.source import Reading
 
@@ -20,15 +30,17 @@ class Supervised:
     """A classification task as a `Source`: fresh examples, or a fixed set in shuffled epochs.
 
     Training, validation and probe examples come from generators of their own, all derived from one
-    seed.
+    seed. A task that is divided into splits is trained on its own train split, in epochs, and
+    evaluated on its validation split.
 
     Args:
         task: a task, or the stages (step, task) of a curriculum; the last one's task is evaluated.
         batch: examples in a training batch.
         seed: of all examples.
         fixed: draw the training set once and go over it in epochs; else draw fresh examples for ever.
-        train_size: examples in a fixed training set.
-        validation_size: examples in the evaluation set; None: 10,000 if `fixed`, else 2,000.
+        train_size: examples in a fixed training set; None: 100,000, or the whole train split.
+        validation_size: examples in the evaluation set; None: 10,000 if `fixed`, else 2,000, or the
+            whole validation split.
         probe_size: examples in the probe batch for the gradient norms; 0 leaves them out.
         device: where the batches go; the model's.
 
@@ -38,42 +50,55 @@ class Supervised:
 
     def __init__(
         self,
-        task: Task | Sequence[tuple[int, Task]],
+        task: Divided | Sampled | Sequence[tuple[int, Sampled]],
         *,
         batch: int = 128,
         seed: int = 0,
         fixed: bool = False,
-        train_size: int = 100_000,
+        train_size: int | None = None,
         validation_size: int | None = None,
         probe_size: int = 32,
         device: str = "cpu",
     ) -> None:
-        size = (10_000 if fixed else 2_000) if validation_size is None else validation_size
         for name, given, least in (
             ("batch", batch, 1),
             ("train_size", train_size, 1),
-            ("validation_size", size, 1),
+            ("validation_size", validation_size, 1),
             ("probe_size", probe_size, 0),
         ):
-            if given < least:
+            if given is not None and given < least:
                 raise UserError(f"{name} must be at least {least}, not {given}")
-        stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]
-        draw = fresh(stages, batch)
-        self.task = stages[-1].task
-        if fixed:
-            examples = self.task.sample(train_size, seeds.generator(seed, "training set"))
-            draw = epochs(examples, batch)
-        self.batches = Batches(draw, batch, seeds.generator(seed, "training"), device)
-        self.validation = self.task.sample(size, seeds.generator(seed, "validation"))
+        generators = {
+            purpose: seeds.generator(seed, purpose)
+            for purpose in ("training set", "training", "validation", "probe")
+        }
+        if isinstance(task, Divided):
+            self.task: Task = task
+            draw = epochs(first(task.split("train"), train_size), batch)
+            self.validation = first(task.split("valid"), validation_size)
+            order = torch.randperm(len(self.validation.answer), generator=generators["probe"])
+            probed = type(self.validation)(
+                *(field[order[:probe_size]] for field in self.validation)
+            )
+        else:
+            stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]
+            draw = fresh(stages, batch)
+            self.task = last = stages[-1].task
+            if fixed:
+                draw = epochs(last.sample(train_size or 100_000, generators["training set"]), batch)
+            size = validation_size or (10_000 if fixed else 2_000)
+            self.validation = last.sample(size, generators["validation"])
+            probed = last.sample(probe_size, generators["probe"])
+        self.batches = Batches(draw, batch, generators["training"], device)
         self._probe = None
         if probe_size:
-            examples = self.task.sample(probe_size, seeds.generator(seed, "probe"))
-            self._probe = examples.tokens.to(device), examples.answer.to(device)
+            probed = type(probed)(*(field.to(device) for field in probed))
+            self._probe = self.task.inputs(probed), probed.answer
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Take the next batch: its mean cross-entropy and its accuracy."""
         examples = next(self.batches)
-        logits, _ = model(examples.tokens, last_only=True, need_state=False)
+        logits, _ = model(self.task.inputs(examples), last_only=True, need_state=False)
         loss = F.cross_entropy(logits, examples.answer)
         accuracy = (logits.detach().argmax(1) == examples.answer).float().mean()
         return loss, {"accuracy": accuracy}
