@@ -15,7 +15,7 @@ from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Optimiser, Rollout, Settings, fit
 from fastweights.training.episodes import play
-from fastweights.training.rollout import Entropy, actor_critic, returns
+from fastweights.training.rollout import Entropy, actor_critic
 
 SETTINGS = Settings(steps=6, evaluation_interval=3, clip=1.0, optimiser=Optimiser("adam", 1e-2))
 
@@ -28,19 +28,23 @@ def rollout(task=None, **changes):
     return Rollout(task or Recall(), **{"agents": 8, "test_agents": 20, "seed": 1, **changes})
 
 
-def loss_in_numpy(output, actions, rewards, discount, value_weight, entropy_weight, normalise):
+def loss_in_numpy(output, actions, rewards, gamma, trace, value_weight, entropy_weight, normalise):
     """The loss written out, agent by agent and step by step."""
     agents, time, width = output.shape
     policy, value, entropy, advantage = (np.zeros((agents, time)) for _ in range(4))
     for i in range(agents):
-        returned = 0.0
+        returned, ahead, following = 0.0, 0.0, 0.0
         for t in reversed(range(time)):
-            returned = rewards[i, t] + discount * returned
+            returned = rewards[i, t] + gamma * returned
+            ahead = rewards[i, t] + gamma * following - output[i, t, -1] + gamma * trace * ahead
+            following = output[i, t, -1]
             logits = output[i, t, : width - 1]
             probability = np.exp(logits) / np.exp(logits).sum()
-            advantage[i, t] = returned - output[i, t, -1]
+            advantage[i, t] = ahead
             policy[i, t] = -np.log(probability[actions[i, t]])
-            value[i, t] = advantage[i, t] ** 2
+            value[i, t] = (returned - output[i, t, -1]) ** 2
+            if trace == 1:
+                assert ahead == pytest.approx(returned - output[i, t, -1], rel=1e-9, abs=1e-12)
             entropy[i, t] = -(probability * np.log(probability)).sum()
     if normalise:
         advantage = (advantage - advantage.mean()) / advantage.std()
@@ -51,7 +55,7 @@ def loss_in_numpy(output, actions, rewards, discount, value_weight, entropy_weig
 @pytest.mark.parametrize("name", BACKBONES)
 def test_learning_in_one_pass_equals_stepping_with_gradients(name):
     """The very actions of the episode are taken again step by step, this time under autograd."""
-    model, source = agent(name), rollout(normalise_advantage=True)
+    model, source = agent(name), rollout(trace_decay=0.7, normalise_advantage=True)
     loss, _ = source.next_loss(model)
     loss.backward()
     learned = [weight.grad for weight in model.parameters()]
@@ -67,7 +71,9 @@ def test_learning_in_one_pass_equals_stepping_with_gradients(name):
     parts = actor_critic(
         torch.stack(outputs, 1),
         episode.actions,
-        returns(episode.rewards, 0.9),
+        episode.rewards,
+        discount=0.9,
+        trace_decay=0.7,
         normalise_advantage=True,
     )
     stepped = parts.policy + 0.1 * parts.value - 0.03 * parts.entropy
@@ -78,19 +84,26 @@ def test_learning_in_one_pass_equals_stepping_with_gradients(name):
 
 
 @pytest.mark.parametrize("normalise", [False, True])
-@given(discount=st.sampled_from([0.0, 0.5, 0.9, 1.0]), seed=st.integers(0, 99))
-def test_the_loss_is_that_of_a_loop_over_agents_and_steps(normalise, discount, seed):
+@given(
+    discount=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
+    trace_decay=st.sampled_from([0.0, 0.6, 1.0]),
+    seed=st.integers(0, 99),
+)
+def test_the_loss_is_that_of_a_loop_over_agents_and_steps(normalise, discount, trace_decay, seed):
     model = agent()
     source = rollout(
-        seed=seed, discount=discount, entropy_weight=0.2, normalise_advantage=normalise
+        seed=seed,
+        discount=discount,
+        trace_decay=trace_decay,
+        entropy_weight=0.2,
+        normalise_advantage=normalise,
     )
     loss, metrics = source.next_loss(model)
     episode = play(model, source.task, 8, source._generator("episode 0"))
     output = model(episode.observations)[0].detach().numpy()
     rewards = episode.rewards.numpy()
-    expected = loss_in_numpy(
-        output, episode.actions.numpy(), rewards, discount, 0.1, 0.2, normalise
-    )
+    weights = discount, trace_decay, 0.1, 0.2
+    expected = loss_in_numpy(output, episode.actions.numpy(), rewards, *weights, normalise)
     assert loss.item() == pytest.approx(expected, rel=1e-10)
     assert metrics["reward"].item() == pytest.approx(rewards.sum(1).mean())
 
@@ -98,7 +111,7 @@ def test_the_loss_is_that_of_a_loop_over_agents_and_steps(normalise, discount, s
 def test_the_gradient_does_not_flow_through_the_advantage():
     output = torch.randn(4, 3, 4, dtype=torch.float64, requires_grad=True)
     actions = torch.randint(3, (4, 3))
-    losses = actor_critic(output, actions, torch.randn(4, 3, dtype=torch.float64))
+    losses = actor_critic(output, actions, torch.randn(4, 3, dtype=torch.float64), discount=0.9)
     (gradient,) = torch.autograd.grad(losses.policy, output)
     assert (gradient[..., -1] == 0).all() and (gradient[..., :-1] != 0).all()
 
@@ -111,8 +124,8 @@ def test_the_order_of_the_agents_does_not_matter(order):
 
     def loss(rows):
         output = model(episode.observations[rows])[0]
-        returned = returns(episode.rewards[rows], 0.9)
-        return torch.stack(actor_critic(output, episode.actions[rows], returned))
+        parts = actor_critic(output, episode.actions[rows], episode.rewards[rows], discount=0.9)
+        return torch.stack(parts)
 
     torch.testing.assert_close(loss(order), loss(torch.arange(8)), rtol=1e-10, atol=1e-12)
 
@@ -237,6 +250,7 @@ def test_the_weight_of_the_entropy_goes_down_a_line():
         ({"agents": 0}, "agents must be at least 1"),
         ({"test_agents": 0}, "test_agents must be at least 1"),
         ({"discount": 1.5}, "discount must be from 0 to 1"),
+        ({"trace_decay": -0.1}, "trace_decay must be from 0 to 1"),
         ({"value_weight": -1.0}, "value_weight must not be negative"),
         ({"entropy_weight": -0.1}, "entropy_weight must be a number"),
         ({"entropy_weight": (0.1, 0.0, 0)}, "entropy_weight must be a number"),

@@ -25,19 +25,21 @@ class Rollout:
     """A task that agents act in, as a `Source`: a batch is one episode of all agents, from the zero state.
 
     The agents act step by step, which leaves nothing behind, and learn from the whole episode in
-    one pass over it: the gradient is that of the steps, for a fraction of their cost. With
-    R_t = r_t + γ R_t+1 from R = 0 after the end (no bootstrap) the loss is the mean over agents and
-    steps of
+    one pass over it: the gradient is that of the steps, for a fraction of their cost. The loss is
+    the mean over agents and steps of
 
-        −log π(a_t) (R_t − V_t) + value_weight (R_t − V_t)² − entropy_weight H(π_t)
+        −log π(a_t) A_t + value_weight (R_t − V_t)² − entropy_weight H(π_t)
 
-    where the advantage R_t − V_t of the first term is a constant. Everything random in an update
-    follows from the seed and the update's number.
+    with the return R_t = r_t + γ R_t+1 and the advantage A_t = δ_t + γ λ A_t+1, a constant, where
+    δ_t = r_t + γ V_t+1 − V_t; R, V and A are 0 after the end. With λ = 1 the advantage is R_t − V_t;
+    a smaller λ credits an action with what the value made of it soon after. Everything random in
+    an update follows from the seed and the update's number.
 
     Args:
         task: what is acted in, for example `fastweights.tasks.Catch`.
         agents: episodes in a batch; each of several processes has its share of them.
         discount: γ, 0 to 1.
+        trace_decay: λ, 0 to 1.
         value_weight: of the squared error of the value.
         entropy_weight: of the policy's entropy; or (start, end, updates): linear from start to end
             over so many updates, then end.
@@ -51,7 +53,9 @@ class Rollout:
         UserError: on a number out of range, or agents that cannot be shared out.
 
     Source: Mnih et al., "Asynchronous Methods for Deep Reinforcement Learning", 2016, without its
-    asynchrony; constants as Schlag et al. 2021, appendix I, have them are γ = 0.9, 0.1 and 0.03.
+    asynchrony; the advantage of Schulman et al., "High-Dimensional Continuous Control Using
+    Generalized Advantage Estimation", 2016, eq. 16. The constants left alone are those of Schlag et
+    al. 2021, appendix I.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Rollout:
         *,
         agents: int = 512,
         discount: float = 0.9,
+        trace_decay: float = 1.0,
         value_weight: float = 0.1,
         entropy_weight: float | tuple[float, float, int] = 0.03,
         normalise_advantage: bool = False,
@@ -71,12 +76,13 @@ class Rollout:
         for name, count in (("agents", agents), ("test_agents", test_agents)):
             if count < 1:
                 raise UserError(f"{name} must be at least 1, not {count}")
-        if not 0 <= discount <= 1:
-            raise UserError(f"discount must be from 0 to 1, not {discount}")
+        for name, share in (("discount", discount), ("trace_decay", trace_decay)):
+            if not 0 <= share <= 1:
+                raise UserError(f"{name} must be from 0 to 1, not {share}")
         if not 0 <= value_weight < math.inf:
             raise UserError(f"value_weight must not be negative, not {value_weight}")
         self.task, self.agents, self.own = task, agents, distributed.share(agents)
-        self.discount, self.value_weight = discount, value_weight
+        self.discount, self.trace_decay, self.value_weight = discount, trace_decay, value_weight
         self.entropy = Entropy.of(entropy_weight)
         self.normalise_advantage = normalise_advantage
         self.seed, self.device = seed, torch.device(device)
@@ -94,7 +100,9 @@ class Rollout:
         losses = actor_critic(
             output,
             episode.actions,
-            returns(episode.rewards, self.discount),
+            episode.rewards,
+            discount=self.discount,
+            trace_decay=self.trace_decay,
             normalise_advantage=self.normalise_advantage,
         )
         entropy_weight = self.entropy.weight(self.updates)
@@ -175,8 +183,10 @@ class Losses(NamedTuple):
 def actor_critic(
     output: Float[Tensor, "agents time outputs"],
     actions: Int[Tensor, "agents time"],
-    returned: Float[Tensor, "agents time"],
+    rewards: Float[Tensor, "agents time"],
     *,
+    discount: float,
+    trace_decay: float = 1.0,
     normalise_advantage: bool = False,
 ) -> Losses:
     """Compute the parts of the loss.
@@ -184,32 +194,38 @@ def actor_critic(
     Args:
         output: of the model: logits of the actions, then the value.
         actions: taken.
-        returned: R_t.
+        rewards: r_t.
+        discount: γ.
+        trace_decay: λ.
         normalise_advantage: over the agents of all processes and all steps.
     """
     log_policy = F.log_softmax(output[..., :-1], -1)
     taken = log_policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-    missed = returned - output[..., -1]
-    advantage = missed.detach()
+    value = output[..., -1]
+    following = F.pad(value.detach()[:, 1:], (0, 1))
+    surprise = rewards + discount * following - value.detach()
+    advantage = discounted(surprise, discount * trace_decay)
     if normalise_advantage:
         advantage = advantage - distributed.mean(advantage.mean())
         spread = distributed.mean(advantage.square().mean()).sqrt()
         advantage = advantage / spread.clamp(min=_SMALLEST_SPREAD)
     return Losses(
         policy=-(taken * advantage).mean(),
-        value=missed.square().mean(),
+        value=(discounted(rewards, discount) - value).square().mean(),
         entropy=-(log_policy.exp() * log_policy).sum(-1).mean(),
     )
 
 
-def returns(rewards: Float[Tensor, "agents time"], discount: float) -> Float[Tensor, "agents time"]:
-    """Give R_t = r_t + γ R_t+1, 0 after the end, for all t in one product.
+def discounted(
+    given: Float[Tensor, "agents time"], discount: float
+) -> Float[Tensor, "agents time"]:
+    """Add up what is given from each step on: G_t = g_t + γ G_t+1, 0 after the end, for all t in one product.
 
     Example:
-        >>> returns(torch.tensor([[1.0, 0.0, 4.0]]), 0.5).tolist()
+        >>> discounted(torch.tensor([[1.0, 0.0, 4.0]]), 0.5).tolist()
         [[2.0, 2.0, 4.0]]
     """
-    steps = torch.arange(rewards.shape[1], device=rewards.device)
+    steps = torch.arange(given.shape[1], device=given.device)
     ahead = steps[:, None] - steps
-    fading = rewards.new_tensor(discount) ** ahead.clamp(min=0) * (ahead >= 0)
-    return rewards @ fading
+    fading = given.new_tensor(discount) ** ahead.clamp(min=0) * (ahead >= 0)
+    return given @ fading
