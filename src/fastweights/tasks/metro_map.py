@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
-from fastweights.tasks import metro_graphs
+from fastweights.tasks import metro_graphs, metro_reference
 
 FORMS = ("faithful", "fixed")
 
@@ -127,6 +127,17 @@ class MetroMap:
             raise unknown("split", split, self._graphs)
         return self._graphs[split]
 
+    def best_possible(self, split: str) -> float:
+        """Compute the mean reward, over a split's graphs, of the best policy of those that know the graph; exact.
+
+        It bounds what an agent can reach, which has to find the graph out first.
+        """
+        return self._expected(split, best=True)
+
+    def chance(self, split: str) -> float:
+        """Compute the mean reward, over a split's graphs, of moves drawn evenly; exact."""
+        return self._expected(split, best=False)
+
     def reset(
         self, agents: int, generator: torch.Generator, split: str = "train"
     ) -> tuple[Float[Tensor, "agents features"], World]:
@@ -172,6 +183,17 @@ class MetroMap:
             total=world.total + reward,
         )
         return self._observe(world), reward, world
+
+    def _expected(self, split: str, *, best: bool) -> float:
+        expected = metro_reference.expected_reward(
+            self.maps(split),
+            steps=self.steps,
+            reward=self.reward,
+            penalty=self.penalty,
+            goal_restarts_timer=self.form == "fixed",
+            best=best,
+        )
+        return float(expected.mean())
 
     def _observe(self, world: World) -> Float[Tensor, "agents features"]:
         """What the agents are given: four ones each, all put into zeros at once, and two numbers."""
