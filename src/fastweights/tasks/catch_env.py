@@ -116,12 +116,19 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
         if self.render_mode is None:
             return None
         square = max(_EDGE // self.size, 2)
-        board = np.full((self.size, self.size, 3), _BOARD, np.uint8)
-        colours = _SHOWN if self._row < self.visible else _HIDDEN
-        board[self.size - 1, self._paddle] = colours["paddle"]
-        board[self._row, self._ball] = colours["ball"]
-        picture = board.repeat(square, 0).repeat(square, 1)
+        picture = np.full((self.size * square, self.size * square, 3), _BOARD, np.uint8)
         picture[::square] = picture[:, ::square] = _LINE
+        colours = _SHOWN if self._row < self.visible else _HIDDEN
+        # From a pixel's middle, in its own width: the paddle fills it, the ball is round and lies on top.
+        away = (np.arange(square) + 0.5) / square - 0.5
+        full = np.ones((square, square), bool)
+        disc = np.hypot(away, away[:, None]) < 0.42
+        for name, row, column, shape in (
+            ("paddle", self.size - 1, self._paddle, full),
+            ("ball", self._row, self._ball, disc),
+        ):
+            place = picture[row * square :, column * square :][:square, :square]
+            place[shape] = colours[name]
         return picture
 
     def _column(self, given: dict[str, Any], name: str, default: int | None) -> int:

@@ -25,6 +25,9 @@ INK, PAPER, GOAL = "#222222", "#FFFFFF", "#F0E442"
 RADIUS = 0.16
 """Of a station, where the ring's is 1."""
 
+SIDE = 0.06
+"""How far beside its stations' middles, on the right, a line runs: those of two directions keep apart."""
+
 
 def stations(states: int) -> Float[ndarray, "states 2"]:
     """Place the stations on a ring of radius 1: the first at the top, the others clockwise.
@@ -61,14 +64,16 @@ def draw(
         if target == NOWHERE:
             continue
         lane = parallel[origin, target] = parallel.get((origin, target), -1) + 1
+        along = places[target] - places[origin]
+        beside = SIDE * np.array([along[1], -along[0]]) / np.hypot(*along)
         line = FancyArrowPatch(
-            tuple(places[origin]),
-            tuple(places[target]),
-            connectionstyle=f"arc3,rad={0.2 + 0.2 * lane}",
+            tuple(places[origin] + beside),
+            tuple(places[target] + beside),
+            connectionstyle=f"arc3,rad={0.13 + 0.2 * lane}",
             arrowstyle="-|>,head_length=0.4,head_width=0.22",
             mutation_scale=0.22 * size,
-            shrinkA=RADIUS * size,
-            shrinkB=RADIUS * size,
+            shrinkA=np.sqrt(RADIUS**2 - SIDE**2) * size,
+            shrinkB=np.sqrt(RADIUS**2 - SIDE**2) * size,
             linewidth=0.036 * size,
             color=LINES[move % len(LINES)],
             alpha=0.2 if (origin, move) in faint else 1.0,
