@@ -97,10 +97,18 @@ def test_vectors_go_in_as_they_are_or_through_a_relu_layer(name, embedding):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"inputs": "pictures"}, {"inputs": "vectors", "word_dropout": 0.1}]
+    "wrong",
+    [
+        {"inputs": "pictures"},
+        {"inputs": "vectors", "word_dropout": 0.1},
+        {"input_dropout": 0.1},
+        {"inputs": "vectors", "input_dropout": 1.5},
+    ],
 )
 def test_what_cannot_come_in_is_refused(wrong):
-    with pytest.raises(UserError, match=r"inputs must be|are of an embedding"):
+    with pytest.raises(
+        UserError, match=r"inputs must be|are of an embedding|is of vectors|0 to 1|input_dropout"
+    ):
         config(**wrong)
 
 
@@ -147,7 +155,8 @@ def test_one_hot_follows_the_module():
 @pytest.mark.parametrize("embedding", [None, 5])
 @pytest.mark.parametrize("readout", [None, 8])
 def test_a_configuration_rebuilds_the_model(name, embedding, readout):
-    original = built(name, embedding=embedding, readout=readout).float().eval()
+    options = {"cells": [None, *range(16)], "patch": 1} if name == "convnet" else {}
+    original = built(name, embedding=embedding, readout=readout, options=options).float().eval()
     rebuilt = models.from_config(json.loads(json.dumps(original.config))).eval()
     assert rebuilt.config == original.config
     rebuilt.load_state_dict(original.state_dict())
@@ -167,6 +176,7 @@ def test_the_configuration_keeps_the_name_and_the_options():
         "head_bias": True,
         "word_dropout": 0.0,
         "embedding_dropout": 0.0,
+        "input_dropout": 0.0,
         "options": {"decay": 0.5},
     }
     backbone = models.from_config(kept).backbone
@@ -217,6 +227,34 @@ def test_a_head_without_bias_starts_xavier_normal():
     head = built(classes=2000, head_bias=False).head
     assert head.bias is None
     assert head.weight.detach().std() == pytest.approx((2 / (6 + 2000)) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("embedding", [None, 5])
+def test_input_dropout_drops_features_of_vectors_in_training_alone(embedding):
+    model = built("lstm", inputs="vectors", embedding=embedding, input_dropout=0.5)
+    plain = built("lstm", inputs="vectors", embedding=embedding)
+    plain.load_state_dict(
+        {n.replace("encoder.1.", "encoder.0."): w for n, w in model.state_dict().items()}
+    )
+    x = torch.randn(3, 7, INPUT, dtype=torch.float64)
+    torch.testing.assert_close(model.eval()(x)[0], plain.eval()(x)[0])
+    dropped = model.train().encoder[0](torch.ones(40, 7, INPUT))
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    assert 0.4 < (dropped == 0).float().mean() < 0.6
+    assert not torch.equal(dropped[:, 0], dropped[:, 1])
+
+
+@pytest.mark.parametrize("name", ["fwm", "lstm", "deltanet", "transformer-xl", "gated-deltanet"])
+@pytest.mark.parametrize("embedding", [None, 5])
+def test_the_last_steps_logits_are_those_of_all_steps(name, embedding):
+    """Where a memory is read outside the recurrence, it is then read at the last step alone."""
+    model, x = built(name, embedding=embedding).eval(), tokens()
+    mask = torch.tensor([[True] * 7, [True] * 3 + [False] * 4, [False] * 2 + [True] * 5])
+    whole, _ = model(x, mask=mask)
+    last, _ = model(x, mask=mask, last_only=True)
+    torch.testing.assert_close(last, whole[range(3), [6, 2, 6]])
+    torch.testing.assert_close(model(x, last_only=True)[0], model(x)[0][:, -1])
+    torch.testing.assert_close(model(x[0], last_only=True)[0], model(x[0])[0][-1])
 
 
 @pytest.mark.parametrize("name", ["fwm", "lstm", "deltanet"])

@@ -52,6 +52,7 @@ BACKBONES = {
     "transformer-xl-pre-norm": partial(
         nn.TransformerXL, layers=2, heads=3, memory_length=20, pre_norm=True, weight_std=0.4
     ),
+    "convnet": partial(nn.ConvNet, cells=(None, 2, 0, None, 1, None, None, None, 3), patch=2),
     "stack": lambda i, h: nn.Stack([nn.FastWeightRNN(i, 7), nn.LSTM(7, 4), nn.LayerNormGRU(4, h)]),
     "stack-residual": lambda i, h: nn.Stack(
         [nn.LSTM(i, h), nn.LayerNormGRU(h, h), nn.FWMLSTM(h, h, 3)], residual=True, dropout=0.2

@@ -8,6 +8,7 @@ from fastweights.nn import (
     IRNN,
     LSTM,
     AssociativeLSTM,
+    ConvNet,
     DeltaNet,
     ElmanRNN,
     FastWeightRNN,
@@ -90,3 +91,9 @@ register(
     aliases=("a-lstm", "alstm"),
     summary="LSTM with a holographic memory in redundant copies (Danihelka et al. 2016)",
 )(AssociativeLSTM)
+
+register(
+    "convnet",
+    aliases=("cnn",),
+    summary="convolutions over the picture that glimpses put together; for the task glimpses alone",
+)(ConvNet)

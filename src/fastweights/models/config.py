@@ -13,7 +13,7 @@ from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
 from fastweights.nn.base import Backbone
-from fastweights.nn.checks import check_sizes
+from fastweights.nn.checks import check_range, check_sizes
 
 
 def model_config(
@@ -28,6 +28,7 @@ def model_config(
     head_bias: bool = True,
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
+    input_dropout: float = 0.0,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a sequence model in plain values.
@@ -45,6 +46,7 @@ def model_config(
             Schlag et al. 2021 do.
         word_dropout: the probability that a class's whole embedding is dropped in training.
         embedding_dropout: the probability that an element of an embedding is.
+        input_dropout: the probability that a feature of a vector is, at each step anew.
         options: the backbone's options.
 
     Raises:
@@ -61,6 +63,9 @@ def model_config(
         raise UserError(f"inputs must be classes or vectors, not {inputs!r}")
     if inputs == "vectors" and (word_dropout or embedding_dropout):
         raise UserError("word_dropout and embedding_dropout are of an embedding of classes")
+    if inputs == "classes" and input_dropout:
+        raise UserError("input_dropout is of vectors: classes have word_dropout")
+    check_range("input_dropout", input_dropout, 0, 1)
     check_sizes(input=input, hidden=hidden, classes=classes)
     optional = {"embedding": embedding, "readout": readout}
     check_sizes(**{kind: size for kind, size in optional.items() if size is not None})
@@ -74,6 +79,7 @@ def model_config(
         "head_bias": head_bias,
         "word_dropout": word_dropout,
         "embedding_dropout": embedding_dropout,
+        "input_dropout": input_dropout,
         "options": dict(options or {}),
     }
 
@@ -112,9 +118,9 @@ def _encoder(config: Mapping[str, Any], backbone: Backbone) -> nn.Module:
     """A learned embedding, or one-hot vectors, which some backbones do without; of vectors, a ReLU layer or none."""
     classes, embedding = config["input"], config["embedding"]
     if config["inputs"] == "vectors":
-        if embedding is None:
-            return nn.Identity()
-        return nn.Sequential(nn.Linear(classes, embedding), nn.ReLU())
+        read = [] if embedding is None else [nn.Linear(classes, embedding), nn.ReLU()]
+        dropped = [nn.Dropout(config["input_dropout"])] if config["input_dropout"] else []
+        return nn.Sequential(*dropped, *read)
     words, elements = config["word_dropout"], config["embedding_dropout"]
     if embedding is None:
         if words or elements:

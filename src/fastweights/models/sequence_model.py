@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
@@ -64,17 +65,19 @@ class SequenceModel(nn.Module):
                 `reads_outside`.
             at: [batch, time], True = the logits of this step are wanted. The head is applied
                 there only, and a memory with `reads_outside` is read there only.
-            last_only: apply the head to each row's last real step only.
+            last_only: apply the head to each row's last real step only; a memory with
+                `reads_outside` is read there only.
             need_state: False returns None for the state, which some backbones then need not build.
 
         Returns:
             logits [batch, time, classes] ([batch, classes] if `last_only`; [chosen, classes] if
             `at`, row by row) and the state.
         """
-        if at is not None and read_mask is None and self.backbone.reads_outside:
-            read_mask = at
+        encoded = self._encoded(x)
+        if read_mask is None and self.backbone.reads_outside:
+            read_mask = _last_steps(encoded, mask) if last_only and at is None else at
         y, state = self.backbone(
-            self._encoded(x), state, mask=mask, read_mask=read_mask, need_state=need_state
+            encoded, state, mask=mask, read_mask=read_mask, need_state=need_state
         )
         if at is not None:
             y = y.flatten(0, -2).index_select(0, at.flatten().nonzero().squeeze(1))
@@ -111,6 +114,17 @@ class SequenceModel(nn.Module):
     def initial_state(self, batch: int) -> Any:
         """Return the backbone's zero state for `batch` rows."""
         return self.backbone.initial_state(batch)
+
+
+def _last_steps(
+    encoded: Tensor | Embedded, mask: Bool[Tensor, "*batch time"] | None
+) -> Bool[Tensor, "*batch time"]:
+    """Mark each row's last real step (none if it has none)."""
+    if mask is None:
+        steps = encoded.classes if isinstance(encoded, Embedded) else encoded
+        shape = steps.shape[:-1] if steps.is_floating_point() else steps.shape
+        mask = torch.ones(shape, dtype=torch.bool, device=steps.device)
+    return mask & (mask.flip(-1).cumsum(-1).flip(-1) == 1)
 
 
 def _last_real(

@@ -2,6 +2,7 @@
 
 from fastweights.nn.associative_lstm import AssociativeLSTM, AssociativeLSTMState
 from fastweights.nn.base import Backbone, HiddenState, Trace
+from fastweights.nn.conv_net import ConvNet, ConvNetState
 from fastweights.nn.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.dropout import VariationalDropout
 from fastweights.nn.elman_rnn import ElmanRNN
@@ -30,6 +31,8 @@ __all__ = [
     "AssociativeLSTM",
     "AssociativeLSTMState",
     "Backbone",
+    "ConvNet",
+    "ConvNetState",
     "DeltaNet",
     "DeltaNetState",
     "ElmanRNN",
