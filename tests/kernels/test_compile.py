@@ -83,6 +83,30 @@ def test_the_users_cache_folder_serves_where_the_package_cannot_be_written(sourc
     assert _run(sources, **places) == (7, 1)
 
 
+SYMBOLS = """
+from demo_kernel import run
+run(3)
+(compiled,) = run.dispatcher.overloads.values()
+print(compiled.fndesc.mangled_name)
+"""
+
+
+def test_no_two_processes_give_a_function_the_same_symbol(sources):
+    """Else the linker takes machine code from the cache for another function that this process compiles."""
+    (sources / "symbols.py").write_text(SYMBOLS)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    names = set()
+    for place in ("one", "two"):
+        environment["NUMBA_CACHE_DIR"] = str(sources / place)
+        command = [sys.executable, str(sources / "symbols.py")]
+        names.add(
+            subprocess.run(
+                command, capture_output=True, text=True, check=True, env=environment
+            ).stdout
+        )
+    assert len(names) == 2
+
+
 @helper
 def _half(x):
     return x / 2

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
+import itertools
 import logging
 import os
+import secrets
 import tempfile
 import threading
 import time
@@ -22,7 +24,7 @@ from typing import Any
 
 import numba
 from numba import types
-from numba.core import caching, codegen
+from numba.core import bytecode, caching, codegen
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import ParallelOptions
 
@@ -79,6 +81,11 @@ def _whole(entry: str) -> Iterator[None]:
         finally:
             _entry = None
 
+
+# Numba tells functions of one name apart by a number that it counts from 1 in each process, and weak symbols that bear
+# the same name and number are one to the linker: machine code from the cache would be called in place of another
+# function that this process compiles. Counting from a place of its own, no process meets another's numbers.
+bytecode.FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
 
 _seconds = 0.0
 _seconds_lock = threading.Lock()
