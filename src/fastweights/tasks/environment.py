@@ -18,7 +18,8 @@ class Environment(Protocol[W]):
     A world is a named tuple of tensors whose dimension 0 is the agents, so that `fastweights.state` selects, moves and
     joins agents' worlds as it does with recurrent states. `reset` and `step` are functions of what they are given:
     they change no world in place, agents do not depend on each other, and everything random comes from the generator,
-    on whose device they work. After `horizon` steps an episode is over; a step beyond it has no meaning.
+    on whose device they work. (Catch and the metro maps draw all of it at the beginning, so that an agent's episode is
+    the same whoever else acts.) After `horizon` steps an episode is over; a step beyond it has no meaning.
     """
 
     @property

@@ -25,6 +25,7 @@ class World(NamedTuple):
         timer: [agents], steps without a goal since the timer was set to 0.
         step: [agents], steps since the beginning.
         total: [agents], rewards so far.
+        lots: [agents, steps, 2], for each step the numbers that say where goal and agent are put if it comes to that.
     """
 
     graph: Int[Tensor, "agents states moves"]
@@ -34,6 +35,7 @@ class World(NamedTuple):
     timer: Int[Tensor, " agents"]
     step: Int[Tensor, " agents"]
     total: Float[Tensor, " agents"]
+    lots: Int[Tensor, "agents steps 2"]
 
 
 class MetroMap:
@@ -147,22 +149,29 @@ class MetroMap:
         device = generator.device
         graph = self.maps(split)[torch.arange(agents) % self.graphs].to(device)
         goal = torch.randint(self.states, (agents,), generator=generator, device=device)
+        shape = (agents, self.steps, 2)
+        lots = torch.randint(self.states - 1, shape, generator=generator, device=device)
+        start = torch.randint(self.states - 1, (agents,), generator=generator, device=device)
         zeros = torch.zeros_like(goal)
         world = World(
             graph=graph,
             goal=goal,
-            state=_other(goal, self.states, generator),
+            state=_other(goal, start),
             last=torch.full_like(goal, self.moves),
             timer=zeros,
             step=zeros,
             total=torch.zeros(agents, device=device),
+            lots=lots,
         )
         return self._observe(world), world
 
     def step(
         self, world: World, actions: Int[Tensor, " agents"], generator: torch.Generator
     ) -> tuple[Float[Tensor, "agents features"], Float[Tensor, " agents"], World]:
-        """Move every agent, and put those elsewhere that are at their goal or have no time left; see `Environment`."""
+        """Move every agent, and put those elsewhere that are at their goal or have no time left; see `Environment`.
+
+        All that is random was drawn for each agent when it began: nothing is taken from the generator.
+        """
         place = (world.state * self.moves + actions)[:, None]
         onward = world.graph.flatten(1).gather(1, place)[:, 0]
         nowhere, arrived = onward == metro_graphs.NOWHERE, onward == world.goal
@@ -171,16 +180,19 @@ class MetroMap:
         late = timer > self.states
         restart = late if self.form == "faithful" else late | arrived
         put = late | arrived
-        goal = torch.where(put, _other(world.goal, self.states, generator), world.goal)
+        now = world.step[:, None, None].expand(-1, 1, 2)
+        goal_lot, state_lot = world.lots.gather(1, now)[:, 0].unbind(1)
+        goal = torch.where(put, _other(world.goal, goal_lot), world.goal)
         state = torch.where(nowhere, world.state, onward)
         world = World(
             graph=world.graph,
             goal=goal,
-            state=torch.where(put, _other(goal, self.states, generator), state),
+            state=torch.where(put, _other(goal, state_lot), state),
             last=actions.masked_fill(late, self.moves),
             timer=timer.masked_fill(restart, 0),
             step=world.step + 1,
             total=world.total + reward,
+            lots=world.lots,
         )
         return self._observe(world), reward, world
 
@@ -224,9 +236,6 @@ def check(form: str, steps: int, reward: float, penalty: float) -> None:
         raise UserError(f"penalty must be 0 or more, not {penalty}; it is subtracted")
 
 
-def _other(
-    than: Int[Tensor, " agents"], states: int, generator: torch.Generator
-) -> Int[Tensor, " agents"]:
-    """Draw a state for each agent, any but the one given equally likely."""
-    drawn = torch.randint(states - 1, than.shape, generator=generator, device=than.device)
-    return drawn + (drawn >= than)
+def _other(than: Int[Tensor, " agents"], lot: Int[Tensor, " agents"]) -> Int[Tensor, " agents"]:
+    """Choose each agent a state by its lot, 0 to states - 2, any but the one given."""
+    return lot + (lot >= than)
