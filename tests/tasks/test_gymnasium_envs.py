@@ -1,5 +1,6 @@
 """The single environments equal the batched ones, pass gymnasium's checks, and are there in any order of imports."""
 
+import importlib
 import itertools
 import subprocess
 import sys
@@ -152,6 +153,15 @@ for loader in (gymnasium.__loader__, gymnasium.__spec__.loader):
 def test_registered_in_any_order_of_imports(order):
     script = f"{WAIT}{order}{LEFT_ALONE}"
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
+def test_waiting_leaves_other_imports_alone(tmp_path, monkeypatch):
+    """Also those from a package that is a folder without an `__init__`."""
+    (tmp_path / "namespace_made_here").mkdir()
+    (tmp_path / "namespace_made_here" / "module.py").write_text("here = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [gymnasium_envs._Awaiting(), *sys.meta_path])
+    assert importlib.import_module("namespace_made_here.module").here == 1
 
 
 def test_importing_the_tasks_is_enough_and_loads_nothing():

@@ -8,10 +8,10 @@ right after it has been.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 ENVIRONMENTS = {
     "fastweights/Catch-v0": "fastweights.tasks.catch_env:CatchEnv",
@@ -50,8 +50,9 @@ def register_when_imported() -> None:
 class _Awaiting(MetaPathFinder):
     """Finds gymnasium where the other finders do, and has the environments registered once it is loaded."""
 
+    # What the import system calls a path may be an object of its own (of a namespace package, say), no sequence.
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Any, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname != "gymnasium":
             return None
