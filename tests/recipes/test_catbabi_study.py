@@ -94,7 +94,9 @@ def test_more_minutes_go_on_with_the_same_runs(recipe, tmp_path):
 def test_the_studies_hold_what_the_paper_has():
     cells = table1().cells
     assert len(cells) == len({cell.name for cell in cells}) == 2 * len(MODELS)
-    assert len({cell.fingerprint() for cell in (*cells, *long().cells)}) == len(cells) + len(long().cells)
+    assert len({cell.fingerprint() for cell in (*cells, *long().cells)}) == len(cells) + len(
+        long().cells
+    )
     published = {cell.name: cell.paper for cell in cells if cell.paper is not None}
     assert published["fwm qa"] == 96.75 and published["fwm lm"] == 93.04
     assert len({cell.fingerprint() for cell in ablations().cells}) == 7

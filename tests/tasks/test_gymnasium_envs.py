@@ -1,6 +1,5 @@
-"""The single environments equal the batched ones, pass gymnasium's checks, and are there in any order of imports."""
+"""The single environments equal the batched ones, pass gymnasium's checks; importing the tasks registers them."""
 
-import importlib
 import itertools
 import subprocess
 import sys
@@ -124,59 +123,22 @@ def test_a_vector_of_them():
     envs.close()
 
 
-WAIT = f"""
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("waiting", {gymnasium_envs.__file__!r})
-waiting = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(waiting)
-"""
-"""Loads the one module, and nothing that takes seconds."""
-
-LEFT_ALONE = """
-assert gymnasium.spec("fastweights/Catch-v0") and gymnasium.spec("fastweights/MetroMap-v0")
-assert not any(type(finder).__module__ == "waiting" for finder in sys.meta_path)
-for loader in (gymnasium.__loader__, gymnasium.__spec__.loader):
-    assert type(loader).__module__ != "waiting"
-"""
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        "waiting.register_when_imported(); assert 'gymnasium' not in sys.modules; import gymnasium",
-        "import gymnasium; waiting.register_when_imported()",
-        "waiting.register_when_imported(); importlib.util.find_spec('gymnasium'); import gymnasium",
-        "waiting.register_when_imported(); import gymnasium.envs.registration",
-    ],
-    ids=["before", "after", "looked-for", "from-inside"],
-)
-def test_registered_in_any_order_of_imports(order):
-    script = f"{WAIT}{order}{LEFT_ALONE}"
+def test_importing_the_tasks_registers_them_and_loads_no_pictures():
+    script = (
+        "import sys, gymnasium, fastweights.tasks; gymnasium.make('fastweights/Catch-v0').reset();"
+        "gymnasium.make('fastweights/MetroMap-v0', graphs=1).reset(); assert 'matplotlib' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
 
-def test_waiting_leaves_other_imports_alone(tmp_path, monkeypatch):
-    """Also those from a package that is a folder without an `__init__`."""
-    (tmp_path / "namespace_made_here").mkdir()
-    (tmp_path / "namespace_made_here" / "module.py").write_text("here = 1")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "meta_path", [gymnasium_envs._Awaiting(), *sys.meta_path])
-    assert importlib.import_module("namespace_made_here.module").here == 1
-
-
-def test_importing_the_tasks_is_enough_and_loads_nothing():
-    script = (
-        "import sys, fastweights.tasks; assert not {'gymnasium', 'matplotlib'} & set(sys.modules);"
-        "import gymnasium; gymnasium.make('fastweights/Catch-v0').reset();"
-        "gymnasium.make('fastweights/MetroMap-v0', graphs=1).reset(); assert 'matplotlib' not in sys.modules"
-    )
+def test_the_tasks_are_there_without_gymnasium():
+    script = "import sys; sys.modules['gymnasium'] = None; import fastweights.tasks as tasks; tasks.Catch()"
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
 
 def test_registering_again_changes_nothing():
     before = dict(gymnasium.registry)
     gymnasium_envs.register_environments()
-    gymnasium_envs.register_when_imported()
     assert dict(gymnasium.registry) == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
 from fastweights.tasks.glimpses import Glimpses
-from fastweights.tasks.gymnasium_envs import register_environments, register_when_imported
+from fastweights.tasks.gymnasium_envs import register_environments
 from fastweights.tasks.metro_map import MetroMap
 from fastweights.tasks.retrieval import Retrieval
 from fastweights.tasks.score import Score
@@ -39,7 +40,9 @@ _TASKS: dict[str, type] = {
     "metro-map": MetroMap,
 }
 
-register_when_imported()
+# gymnasium is an extra: without it the batched tasks are there all the same.
+with contextlib.suppress(ImportError):
+    register_environments()
 
 
 def names() -> tuple[str, ...]:
