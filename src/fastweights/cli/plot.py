@@ -22,9 +22,9 @@ class Plot:
     folders: tyro.conf.Positional[tuple[Path, ...]]
     """Run folders."""
     gif: bool = False
-    """Animate the fast weights and the hidden state too (one run)."""
+    """Animate the fast weights and the hidden state too, of agents an episode beside them (one run)."""
     sequence: str | None = None
-    """Sequence or story to look inside with, such as c9k8j3f1??c."""
+    """Sequence or story to look inside with, such as c9k8j3f1??c; of agents the number of an episode, such as 3."""
     data_dir: Path | None = None
     """Where the data of a catbAbI run is [default: FASTWEIGHTS_DATA or the cache folder]."""
     out: Path | None = None

@@ -21,7 +21,7 @@ class Test:
     A run of associative retrieval takes sequences (`fastweights test RUN "c9k8j3f1??c"`), one of catbAbI takes stories
     with questions ("Mary went to the kitchen. Where is Mary?"): as words, or one a line on standard input. With one of
     the options below the run is tested instead: a retrieval run on --samples fresh sequences of its own length or of
-    --pairs, a catbAbI run on a --split of the data.
+    --pairs, a catbAbI run on a --split of the data. Agents take no questions: they play --samples fresh episodes.
     """
 
     folder: tyro.conf.Positional[Path]
@@ -29,11 +29,11 @@ class Test:
     questions: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sequences or stories to answer; none: read them from standard input."""
     samples: int | None = None
-    """Retrieval: test on this many fresh sequences instead [default: 20,000]."""
+    """Retrieval: test on this many fresh sequences instead [default: 20,000]. Agents: fresh episodes."""
     pairs: int | None = None
     """Retrieval: pairs of those sequences [default: the run's own]."""
     seed: int | None = None
-    """Retrieval: seed of those sequences [default: 0]."""
+    """Seed of those sequences or episodes [default: 0]."""
     split: str | None = None
     """catbAbI: test on the stories of this split instead: test or valid."""
     data_dir: Path | None = None
@@ -48,7 +48,10 @@ class Test:
         words = speech.of(self.folder)
         tests = self._given("samples", "pairs", "seed", "split", accepted=asking.TEST_OPTIONS)
         data = self._given("data_dir", accepted=asking.DATA_OPTIONS)
-        if tests:
+        asked = hasattr(asking, "ask")
+        if self.questions and not asked:
+            raise UserError(f"{self.folder} is a run that takes no questions")
+        if tests or not asked:
             if self.questions:
                 raise UserError(f"give either {words.QUESTIONS} or --{' --'.join(tests)}, not both")
             tested = asking.test(self.folder, **tests, **data)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from fastweights.cli import speech
 from fastweights.cli.console import print_json, say
 from fastweights.recipes.catbabi import CatBAbI
+from fastweights.recipes.catch import Catch
 from fastweights.recipes.recipe import Recipe
 from fastweights.recipes.retrieval import Retrieval
 
@@ -86,6 +87,17 @@ class TrainCatBAbI(Training, CatBAbI):
 
     def run(self) -> int:
         return self.train(_only(CatBAbI, self), "catbabi")
+
+
+@dataclass(frozen=True)
+class TrainCatch(Training, Catch):
+    """Train agents on Catch: the ball falls on when the screen has gone blank (Ba et al. 2016, section 4.4).
+
+    Settings left at None are the same for all models but for the learning rate.
+    """
+
+    def run(self) -> int:
+        return self.train(_only(Catch, self), "catch")
 
 
 def _only(kind: type[R], options: R) -> R:

@@ -15,12 +15,14 @@ from fastweights.figures.attention import attention
 from fastweights.figures.bindings import bindings
 from fastweights.figures.comparison import comparison
 from fastweights.figures.curves import training_curves
+from fastweights.figures.episode import Played, animate_episode, film_strip
 from fastweights.figures.files import save
 from fastweights.figures.growth import growth
 from fastweights.figures.hidden import hidden_trace
 from fastweights.figures.memory import memory_evolution
 from fastweights.figures.modes import mode_table
 from fastweights.figures.per_task import task_accuracy
+from fastweights.figures.rewards import reward_curves
 from fastweights.figures.saturation import saturation
 from fastweights.figures.slots import slot_accuracy
 from fastweights.figures.story import read_grid
@@ -28,16 +30,20 @@ from fastweights.figures.streams import stream_curves
 from fastweights.figures.table import error_table
 
 __all__ = [
+    "Played",
     "animate",
+    "animate_episode",
     "attention",
     "bindings",
     "comparison",
     "error_table",
+    "film_strip",
     "growth",
     "hidden_trace",
     "memory_evolution",
     "mode_table",
     "read_grid",
+    "reward_curves",
     "saturation",
     "save",
     "slot_accuracy",

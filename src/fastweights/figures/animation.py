@@ -58,13 +58,26 @@ def animate(
         ...     animate(trace, "a1?", f"{folder}/memory.gif", answer="1", dpi=40).name
         'memory.gif'
     """
+    stage = _Stage(trace, symbols, row, answer, dpi)
+    return film([stage.picture(step) for step in range(len(symbols))], stage.maps, path)
+
+
+def film(pictures: list[Image.Image], maps: set[str], path: str | os.PathLike[str]) -> Path:
+    """Write pictures as a GIF that loops for ever and rests at the end.
+
+    Args:
+        pictures: of one size.
+        maps: names of the colour maps in them.
+        path: ending in .gif.
+
+    Raises:
+        UserError: for another ending, or if the file cannot be written.
+    """
     target = Path(path)
     if target.suffix.lower() != ".gif":
         raise unknown("kind of animation", target.suffix.removeprefix(".") or target.name, ["gif"])
-    stage = _Stage(trace, symbols, row, answer, dpi)
-    pictures = [stage.picture(step) for step in range(len(symbols))]
     # One palette for all: colours do not flicker, and unchanged parts cost nothing.
-    palette = _palette(stage.maps)
+    palette = _palette(maps)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     content = io.BytesIO()
     reduced[0].save(
@@ -72,7 +85,7 @@ def animate(
         format="GIF",
         save_all=True,
         append_images=reduced[1:],
-        duration=_durations(len(symbols)),
+        duration=_durations(len(pictures)),
         loop=0,
         optimize=True,
     )
@@ -162,12 +175,12 @@ class _Stage:
         last = step == len(self.symbols) - 1
         self.reply.set_text(f"→ {self.answer}" if last and self.answer is not None else "")
         self.matrix.set_data(self.memory[step])
-        self.columns.set_data(_up_to(self.hidden, step).T)
+        self.columns.set_data(up_to(self.hidden, step).T)
         self.canvas.draw()
         return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
 
 
-def _up_to(hidden: Float[np.ndarray, "time hidden"], step: int) -> np.ma.MaskedArray:
+def up_to(hidden: Float[np.ndarray, "time hidden"], step: int) -> np.ma.MaskedArray:
     """Leave blank what has not happened yet."""
     later = np.arange(len(hidden))[:, None] > step
     return np.ma.masked_array(hidden, np.broadcast_to(later, hidden.shape))

@@ -14,6 +14,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn import checks
 from fastweights.nn.embedded import Embedded
+from fastweights.nn.stepping import Stepper
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
@@ -119,16 +120,9 @@ class Backbone(nn.Module, ABC):
         y, state = self.run(x[:, None], state, None, True)
         return y[:, 0], state
 
-    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
-        """Prepare checked steps from zero; a layer may keep what costs less than its state over `time` of them."""
-        state = None
-
-        def step(x: StepInput) -> Tensor:
-            nonlocal state
-            y, state = self._settle(*self.run_step(x, state))
-            return y
-
-        return step
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
+        """Prepare steps from zero that keep what costs less than the state; None: there is nothing that does."""
+        return None
 
     def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
         """Trace checked input; as it stands for layers that output their hidden state."""
@@ -173,7 +167,7 @@ class Backbone(nn.Module, ABC):
             return y[0], state
         x = self.check_sequence(x, state, mask, read_mask)
         y, state = self.run_reading(x, state, mask, read_mask, need_state)
-        return self._settle(y, state if need_state else None)
+        return self.settle(y, state if need_state else None)
 
     def step(self, x: StepInput, state: Any = None) -> tuple[Float[Tensor, "batch output"], Any]:
         """Run one time step in constant time and memory.
@@ -191,35 +185,11 @@ class Backbone(nn.Module, ABC):
         checks.check_input(self, x, "batch")
         if state is not None:
             self.check_state(state, x.shape[0])
-        return self._settle(*self.run_step(x, state))
+        return self.settle(*self.run_step(x, state))
 
-    def stepper(
-        self, batch: int, time: int
-    ) -> Callable[[StepInput], Float[Tensor, "batch output"]]:
-        """Prepare to run a sequence from zero whose inputs come one by one: an episode, in which outputs decide inputs.
-
-        The results are those of `step`, but no state is given out, and nothing is kept for a
-        backward pass: over few steps some layers then need far less.
-
-        Args:
-            batch: rows.
-            time: steps, at most.
-
-        Returns:
-            a function of x [batch, input], or classes [batch], to y [batch, output]; to be called
-            for each step, under `torch.no_grad` or in inference mode.
-
-        Raises:
-            UserError: for sizes below 1; from the function, as `forward` does.
-        """
-        checks.check_sizes(batch=batch, time=time)
-        run = self.run_stepper(batch, time)
-
-        def step(x: StepInput) -> Tensor:
-            checks.check_input(self, x, "batch")
-            return self._settle(run(x), None)[0]
-
-        return step
+    def stepper(self, batch: int, time: int) -> Stepper:
+        """Prepare for a sequence from zero, of at most `time` steps, whose inputs come one by one."""
+        return Stepper(self, batch, time)
 
     def trace(
         self,
@@ -281,7 +251,7 @@ class Backbone(nn.Module, ABC):
         """A parameter, whose device and dtype the states share."""
         return next(self.parameters())
 
-    def _settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Under autocast: outputs in its dtype, the state carried in the parameters' own."""
         like = self.anchor
         device = like.device.type

@@ -153,7 +153,7 @@ class FastWeightMemory(MemoryLayer):
         Args and errors as those of `forward`.
         """
         x = self.check_sequence(x, state, mask, read_mask)
-        return self._settle(*self.run_retrieval(x, state, mask, read_mask))
+        return self.settle(*self.run_retrieval(x, state, mask, read_mask))
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         keys = self.key_sizes if self.combine == "product" else (sum(self.key_sizes),)

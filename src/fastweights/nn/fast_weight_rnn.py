@@ -184,9 +184,9 @@ class FastWeightRNN(Backbone):
             h = f(z if self.norm is None else self.norm(z))
         return h, FastWeightState(h, reference.write(A, h, self.decay, self.rate))
 
-    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
         if time > self.hidden_size:  # A is the smaller
-            return super().run_stepper(batch, time)
+            return None
         history = History(self.recurrent.weight, batch, time, **self._options())
 
         def step(x: StepInput) -> Tensor:

@@ -12,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.recipes.recipe import check_data
 from fastweights.runs import Run
 
-TASKS = ("retrieval", "catbabi")
+TASKS = ("retrieval", "catbabi", "catch")
 """The tasks that have recipes, each in a package of its name beside this module."""
 
 
@@ -62,4 +62,5 @@ def task_name(folder: Path) -> str:
 
 def part(folder: Path, name: str) -> ModuleType:
     """Load what the task of a run has for `name`: "asking" or "drawing"."""
-    return importlib.import_module(f"fastweights.recipes.{task_name(folder)}.{name}")
+    package = task_name(folder).replace("-", "_")
+    return importlib.import_module(f"fastweights.recipes.{package}.{name}")

@@ -10,6 +10,7 @@ from typing import Literal
 from fastweights.errors import unknown
 from fastweights.recipes import bindings
 from fastweights.recipes.catbabi import study as catbabi
+from fastweights.recipes.catch import study as catch
 from fastweights.recipes.demonstration import Demonstration
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
@@ -224,4 +225,6 @@ STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
     "catbabi": catbabi.long,
     "catbabi-table1": catbabi.table1,
     "catbabi-ablations": catbabi.ablations,
+    "ba2016-catch": catch.comparison,
+    "ba2016-catch-tuning": catch.tuning,
 }

@@ -35,6 +35,7 @@ class Outcome(NamedTuple):
         seconds: of training steps: without kernel compilation, evaluations and checkpoints.
         compile_seconds: of kernel compilation.
         metrics: the last row of the run's metrics.
+        history: all of them.
         interrupted: True if it was asked to stop before the last step.
     """
 
@@ -42,6 +43,7 @@ class Outcome(NamedTuple):
     seconds: float
     compile_seconds: float
     metrics: dict[str, Any]
+    history: list[dict[str, Any]]
     interrupted: bool
 
 
@@ -148,6 +150,7 @@ class _Training:
             seconds=self.clock.seconds,
             compile_seconds=self.clock.compile_seconds,
             metrics=rows[-1] if rows else {},
+            history=rows,
             interrupted=not self.finished,
         )
 

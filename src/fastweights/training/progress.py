@@ -142,11 +142,13 @@ class TerminalProgress:
 
     def _describe(self, readings: Mapping[str, Any]) -> str:
         loss = readings.get("loss", readings.get("train_loss"))
-        accuracy = readings.get("accuracy")
+        accuracy, reward = readings.get("accuracy"), readings.get("reward")
         words = []
         if loss is not None:
             words.append(f"loss {loss:.4f}")
         if accuracy is not None:
             ceiling = "" if self.ceiling is None else f" (no binding: {100 * self.ceiling:.2f} %)"
             words.append(f"accuracy {100 * accuracy:.2f} %{ceiling}")
+        if reward is not None:
+            words.append(f"reward {reward:.3f}")
         return "  ".join(words)

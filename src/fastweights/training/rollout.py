@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.models import SequenceModel
 from fastweights.tasks.environment import Environment
 from fastweights.training import distributed, seeds
 from fastweights.training.episodes import play
@@ -89,7 +88,7 @@ class Rollout:
         self.test_agents, self.test_split = test_agents, test_split
         self.updates = 0
 
-    def next_loss(self, model: SequenceModel) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+    def next_loss(self, model: Any) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Play an episode; its loss, the mean total `reward`, the policy's `entropy`, the `value_loss`.
 
         In one of several processes they are means over its own agents.
@@ -115,7 +114,7 @@ class Rollout:
         }
         return loss, metrics
 
-    def evaluate(self, model: SequenceModel) -> Mapping[str, Reading]:
+    def evaluate(self, model: Any) -> Mapping[str, Reading]:
         """Play episodes of evaluation, actions sampled: the mean total `reward`, and its standard error."""
         episode = play(
             model, self.task, self.test_agents, self._generator("test"), split=self.test_split

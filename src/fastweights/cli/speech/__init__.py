@@ -16,4 +16,4 @@ def of(folder: Path) -> ModuleType:
 
 def of_task(name: str) -> ModuleType:
     """Load the module of a task."""
-    return importlib.import_module(f"fastweights.cli.speech.{name}")
+    return importlib.import_module(f"fastweights.cli.speech.{name.replace('-', '_')}")

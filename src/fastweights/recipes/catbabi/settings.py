@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError
+from fastweights.recipes.options import further
 
 if TYPE_CHECKING:
     from fastweights.recipes.catbabi.recipe import CatBAbI, Resolved
@@ -116,8 +117,6 @@ def options(model: str, recipe: CatBAbI) -> dict[str, Any]:
     Raises:
         UserError: for an option that the model does not have, or that is said elsewhere.
     """
-    from fastweights import models
-
     chosen = dict(BACKBONES[model].options) if model in BACKBONES else {}
     given = {name: getattr(recipe, name) for name in MEMORY_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
@@ -125,33 +124,5 @@ def options(model: str, recipe: CatBAbI) -> dict[str, Any]:
         raise UserError(
             f"{', '.join(given)} is for fwm alone; --set gives {model} options of its own"
         )
-    accepted, further = models.options(model), parsed(recipe.set)
-    for name, value in further.items():
-        if name not in accepted:
-            raise unknown(f"option of model {model!r}", name, accepted)
-        if name == "backend" or (model == "fwm" and name in MEMORY_OPTIONS):
-            raise UserError(f"{name} has an option of its own: --{name.replace('_', '-')} {value}")
-        if isinstance(accepted[name], bool) and not isinstance(value, bool):
-            raise UserError(f"{name} is true or false, not {value!r}")
-    return {**chosen, **given, **further}
-
-
-def parsed(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Read NAME=VALUE pairs; a value is what it would be in JSON, or a word.
-
-    Example:
-        >>> parsed(("memory_length=400", "pre_norm=true", "variant=paper"))
-        {'memory_length': 400, 'pre_norm': True, 'variant': 'paper'}
-    """
-    import json
-
-    found = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise UserError(f"--set takes NAME=VALUE, not {pair!r}")
-        try:
-            found[name.strip().replace("-", "_")] = json.loads(value)
-        except ValueError:
-            found[name.strip().replace("-", "_")] = value
-    return found
+    elsewhere = MEMORY_OPTIONS if model == "fwm" else ()
+    return {**chosen, **given, **further(model, recipe.set, elsewhere)}

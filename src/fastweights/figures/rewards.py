@@ -1,0 +1,68 @@
+"""Learning curves of agents: the mean reward of an episode over updates or frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from fastweights.errors import UserError
+from fastweights.figures import style
+from fastweights.figures.comparison import all_have, gather, mean_and_spread
+from fastweights.figures.rows import Rows
+
+PANELS = {"reward": "mean reward of an episode"}
+
+
+@style.styled
+def reward_curves(
+    runs: Mapping[str, Sequence[Rows]],
+    *,
+    frames: Mapping[str, int] | None = None,
+    levels: Mapping[str, float] | None = None,
+    panels: Mapping[str, str] | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw the rewards of one or several models, the mean over a model's seeds ± one standard deviation.
+
+    Args:
+        runs: for each name in the legend, the metrics of its seeds: `step` with the keys of `panels`. Seeds are
+            averaged at the steps that all of them have.
+        frames: for each name, the frames of an update; the x axis then counts frames. None: updates.
+        levels: rewards to compare with, by name, such as the best possible; lines in every panel of a reward.
+        panels: key of the metrics and what its axis is called, from left to right; None: the reward of evaluations.
+        title: above the panels.
+
+    Raises:
+        UserError: if there is no run, more than seven names, or seeds without a common step; or the runs share none of
+            the panels.
+
+    Example:
+        >>> from fastweights.figures import reward_curves
+        >>> seeds = [[{"step": s, "reward": r} for s, r in enumerate(row)] for row in ([-1, 0], [-1, 1])]
+        >>> figure = reward_curves({"lstm": seeds}, frames={"lstm": 1000}, levels={"best possible": 1.0})
+        >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
+        [-1.0, 0.5]
+    """
+    if not 1 <= len(runs) <= len(style.PALETTE):
+        raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    wanted = PANELS if panels is None else panels
+    shown = {key: label for key, label in wanted.items() if all_have(runs, key)}
+    if not shown:
+        raise UserError(f"the runs share no {' or '.join(wanted)} to draw")
+    figure = style.figure(style.COLUMN if len(shown) == 1 else style.PAGE, 2.4)
+    columns = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (key, label) in zip(columns, shown.items(), strict=True):
+        for place, (name, seeds) in enumerate(runs.items()):
+            steps, values = gather(name, seeds, key)
+            at = steps if frames is None else steps * frames[name] / 1e6
+            look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
+            mean_and_spread(axes, name, at, values, positive=False, **look)
+        axes.set(ylabel=label, xlabel="update" if frames is None else "frames (million)")
+        for name, height in (levels or {}).items() if key.endswith("reward") else ():
+            style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
+    if len(runs) > 1:
+        style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
+    elif title:
+        figure.suptitle(title)
+    return figure

@@ -1,0 +1,85 @@
+"""Ba et al. 2016, section 4.4: which memory learns to catch soonest, at equal tuning and equal horizons."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+from fastweights.recipes.catch.recipe import Catch
+from fastweights.recipes.study import Cell, Reach, Study
+
+MODELS = {
+    "fast-weights": Catch(),
+    "lstm": Catch(model="lstm"),
+    "irnn": Catch(model="irnn"),
+    "control": Catch(rate=0.0),
+}
+"""The models of the paper, and the fast-weights RNN with η = 0: the same network without its memory."""
+
+SCREENS = ((16, 3), (24, 5))
+
+GRID = (3e-3, 6e-3, 1.2e-2)
+"""Learning rates tried for every model and screen (study ba2016-catch-tuning)."""
+
+CHOSEN = {
+    (16, 3): {"fast-weights": 6e-3, "lstm": 6e-3, "irnn": 6e-3, "control": 6e-3},
+    (24, 5): {"fast-weights": 6e-3, "lstm": 6e-3, "irnn": 6e-3, "control": 6e-3},
+}
+"""The learning rate of that grid with the highest mean reward over its evaluations."""
+
+ALSO = ("frames_to_reach", "caught", "frames", "parameters")
+
+
+def _recipe(model: str, screen: tuple[int, int], rate: float) -> Catch:
+    size, visible = screen
+    return dataclasses.replace(MODELS[model], size=size, visible=visible, learning_rate=rate)
+
+
+def _cells() -> Iterator[Cell]:
+    for screen in SCREENS:
+        for model in MODELS:
+            judged = screen == (16, 3) and model != "control"
+            judged = judged or (screen == (24, 5) and model == "fast-weights")
+            yield Cell(
+                name=f"{model} {screen[0]}-{screen[1]}",
+                recipe=_recipe(model, screen, CHOSEN[screen][model]),
+                metric="test_reward",
+                also=ALSO,
+                reach=Reach(0.95, core_seconds=1800, at_least=True) if judged else None,
+                mode=f"({screen[0]}, {screen[1]})" + (", η = 0" if model == "control" else ""),
+            )
+
+
+@functools.cache
+def comparison() -> Study:
+    """Four models on both screens of the paper."""
+    notes = (
+        "Mean reward of the sampled policy on fresh episodes (1: always caught, -1: never). All have the same"
+        " advantage actor-critic, agents, updates and schedules, and the best learning rate of the same grid"
+        f" ({', '.join(f'{rate:g}' for rate in GRID)}; see ba2016-catch-tuning). `frames to reach` are those before"
+        " the first evaluation with a mean reward of .95, a mean over the seeds that got there; the horizon of the"
+        " schedules is the same for all, and sets part of that time. The rows with η = 0 are the fast-weights RNN"
+        " without its fast weights.",
+    )
+    return Study("ba2016-catch", "Ba et al. 2016, section 4.4: Catch", tuple(_cells()), notes)
+
+
+@functools.cache
+def tuning() -> Study:
+    """The same learning rates for every model on both screens."""
+    cells = tuple(
+        Cell(
+            name=f"{model} {screen[0]}-{screen[1]} lr={rate:g}",
+            recipe=_recipe(model, screen, rate),
+            metric="test_reward",
+            also=ALSO,
+            seeds=1,
+            mode=f"({screen[0]}, {screen[1]}), learning rate {rate:g}"
+            + (", η = 0" if model == "control" else ""),
+        )
+        for screen in SCREENS
+        for model in MODELS
+        for rate in GRID
+    )
+    return Study("ba2016-catch-tuning", "Learning rates for Ba et al. 2016, Catch", cells)
