@@ -45,8 +45,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval: c9k8j3f1??c → 9."),
     "train catbabi": Entry("train:TrainCatBAbI", "Train on catbAbI: questions in an endless text of bAbI stories."),
+    "train glimpses": Entry("train:TrainGlimpses", "Train on MNIST seen as 24 small glimpses, fine and coarse."),
     "train catch": Entry("train:TrainCatch", "Train agents on Catch: a ball that falls on when the screen is blank."),
-    "test": Entry("test:Test", "Ask a run: answers and probabilities for typed sequences or stories; test it anew."),
+    "test": Entry("test:Test", "Ask a run: answers and probabilities for sequences, stories or images; test it anew."),
     "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
     "data get": Entry("data:DataGet", "Fetch a data set and check it against the published one: babi, mnist."),

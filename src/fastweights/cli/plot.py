@@ -24,9 +24,9 @@ class Plot:
     gif: bool = False
     """Animate the fast weights and the hidden state too, of agents an episode beside them (one run)."""
     sequence: str | None = None
-    """Sequence or story to look inside with, such as c9k8j3f1??c; of agents the number of an episode, such as 3."""
+    """Sequence, story or test image to look inside with, such as c9k8j3f1??c or 7; of agents the number of an episode."""
     data_dir: Path | None = None
-    """Where the data of a catbAbI run is [default: FASTWEIGHTS_DATA or the cache folder]."""
+    """Where the data of a catbAbI or glimpses run is [default: FASTWEIGHTS_DATA or the cache folder]."""
     out: Path | None = None
     """Folder for the pictures [default: the run's own figures folder; figures/ for several runs]."""
     form: Literal["png", "pdf", "svg"] = "png"

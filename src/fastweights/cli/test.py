@@ -19,15 +19,16 @@ class Test:
     """Ask a run: answers with their probabilities, and what was attended to.
 
     A run of associative retrieval takes sequences (`fastweights test RUN "c9k8j3f1??c"`), one of catbAbI takes stories
-    with questions ("Mary went to the kitchen. Where is Mary?"): as words, or one a line on standard input. With one of
-    the options below the run is tested instead: a retrieval run on --samples fresh sequences of its own length or of
-    --pairs, a catbAbI run on a --split of the data. Agents take no questions: they play --samples fresh episodes.
+    with questions ("Mary went to the kitchen. Where is Mary?"): as words, or one a line on standard input. A run of
+    glimpses takes numbers of MNIST's test images (7 42), and is tested if there are none. With one of the options below
+    a run is tested instead: a retrieval run on --samples fresh sequences of its own length or of --pairs, a catbAbI or
+    glimpses run on a --split of the data. Agents take no questions: they play --samples fresh episodes.
     """
 
     folder: tyro.conf.Positional[Path]
     """Run folder."""
     questions: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sequences or stories to answer; none: read them from standard input."""
+    """Sequences, stories or numbers of images; none: read from standard input, but for images."""
     samples: int | None = None
     """Retrieval: test on this many fresh sequences instead [default: 20,000]. Agents: fresh episodes."""
     pairs: int | None = None
@@ -35,9 +36,9 @@ class Test:
     seed: int | None = None
     """Seed of those sequences or episodes [default: 0]."""
     split: str | None = None
-    """catbAbI: test on the stories of this split instead: test or valid."""
+    """catbAbI, glimpses: test on this split instead: test or valid; of glimpses also train."""
     data_dir: Path | None = None
-    """catbAbI: where its data is [default: FASTWEIGHTS_DATA or the cache folder]."""
+    """catbAbI, glimpses: where the data is [default: FASTWEIGHTS_DATA or the cache folder]."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -51,7 +52,7 @@ class Test:
         asked = hasattr(asking, "ask")
         if self.questions and not asked:
             raise UserError(f"{self.folder} is a run that takes no questions")
-        if tests or not asked:
+        if tests or not asked or not (self.questions or asking.PIPED):
             if self.questions:
                 raise UserError(f"give either {words.QUESTIONS} or --{' --'.join(tests)}, not both")
             tested = asking.test(self.folder, **tests, **data)

@@ -11,6 +11,7 @@ from fastweights.cli import speech
 from fastweights.cli.console import print_json, say
 from fastweights.recipes.catbabi import CatBAbI
 from fastweights.recipes.catch import Catch
+from fastweights.recipes.glimpses import Glimpses
 from fastweights.recipes.recipe import Recipe
 from fastweights.recipes.retrieval import Retrieval
 
@@ -87,6 +88,17 @@ class TrainCatBAbI(Training, CatBAbI):
 
     def run(self) -> int:
         return self.train(_only(CatBAbI, self), "catbabi")
+
+
+@dataclass(frozen=True)
+class TrainGlimpses(Training, Glimpses):
+    """Train a model on MNIST seen as 24 small glimpses at two scales (Ba et al. 2016, section 4.2).
+
+    Settings left at None are the same for all models but for the learning rate.
+    """
+
+    def run(self) -> int:
+        return self.train(_only(Glimpses, self), "glimpses")
 
 
 @dataclass(frozen=True)

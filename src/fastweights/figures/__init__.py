@@ -14,9 +14,12 @@ from fastweights.figures.animation import animate
 from fastweights.figures.attention import attention
 from fastweights.figures.bindings import bindings
 from fastweights.figures.comparison import comparison
+from fastweights.figures.confusion import confusion_matrix
 from fastweights.figures.curves import training_curves
 from fastweights.figures.episode import Played, animate_episode, film_strip
+from fastweights.figures.errors import error_curves
 from fastweights.figures.files import save
+from fastweights.figures.glimpses import glimpse_path
 from fastweights.figures.growth import growth
 from fastweights.figures.hidden import hidden_trace
 from fastweights.figures.memory import memory_evolution
@@ -36,8 +39,11 @@ __all__ = [
     "attention",
     "bindings",
     "comparison",
+    "confusion_matrix",
+    "error_curves",
     "error_table",
     "film_strip",
+    "glimpse_path",
     "growth",
     "hidden_trace",
     "memory_evolution",

@@ -19,6 +19,10 @@ FLOOR = 0.002
 """In percent, less than one error in 20,000: where an error of 0 is drawn on the logarithmic axis."""
 
 
+NARROW = 0.1
+"""In percent: errors that are all above this are drawn on an axis of their own range."""
+
+
 @style.styled
 def error_table(
     rows: Sequence[Row], *, no_binding_error: float | None = None, title: str = ""
@@ -26,9 +30,9 @@ def error_table(
     """Draw test errors on a logarithmic axis: a panel for each condition, a group for each size, a mark for each model.
 
     Args:
-        rows: recorded results with `model`, `hidden` (units), `value` (error in percent), `median` and `by_seed`
-            (each seed's `value`) where several seeds were run, `paper` (published error or None) and `mode`, whose
-            words apart from `R=…` name the condition.
+        rows: recorded results with `model`, or a `label` that stands for it, `hidden` (units), `value` (error in
+            percent), `median` and `by_seed` (each seed's `value`) where several seeds were run, `paper` (published
+            error or None) and `mode`, whose words apart from `R=…` name the condition.
         no_binding_error: in percent, of a model that binds nothing; drawn as a line.
         title: above the panels.
 
@@ -41,7 +45,7 @@ def error_table(
         >>> error_table([row], no_binding_error=61.65).axes[0].get_title()
         'fresh data'
     """
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    models = list(dict.fromkeys(_name(row) for row in rows))
     if not 1 <= len(models) <= len(style.PALETTE):
         raise UserError(
             f"a table of errors takes 1 to {len(style.PALETTE)} models, not {len(models)}"
@@ -49,10 +53,8 @@ def error_table(
     conditions: dict[str, dict[tuple[str, int], Row]] = {}
     for row in rows:
         cells = conditions.setdefault(condition(row), {})
-        if cells.setdefault((row["model"], row["hidden"]), row) is not row:
-            raise UserError(
-                f"two rows of {row['model']} with {row['hidden']} units in one condition"
-            )
+        if cells.setdefault((_name(row), row["hidden"]), row) is not row:
+            raise UserError(f"two rows of {_name(row)} with {row['hidden']} units in one condition")
     sizes = sorted({row["hidden"] for row in rows})
     count = len(conditions)
     columns = min(count, 2)
@@ -65,7 +67,7 @@ def error_table(
                 if (model, size) in cells:
                     shift = 0.8 * ((index + 0.5) / len(models) - 0.5)
                     _mark(axes, place + shift, cells[model, size], index)
-        _axis(axes, sizes)
+        _axis(axes, sizes, rows)
         if no_binding_error is not None:
             label = f"no binding\n{no_binding_error:.4g} %"
             style.level(axes, no_binding_error, label if axes in panels[:, -1] else "")
@@ -88,10 +90,18 @@ def condition(row: Row) -> str:
     return re.sub(r"\bR=\d+(,\s*)?", "", row.get("mode") or "").strip(" ,")
 
 
+def _name(row: Row) -> str:
+    return row.get("label") or row["model"]
+
+
+def _seeds(row: Row) -> list[float]:
+    entries = (row.get("by_seed") or {}).values()
+    return [entry["value"] for entry in entries if entry["value"] is not None]
+
+
 def _mark(axes: Axes, x: float, row: Row, index: int) -> None:
     colour, marker = style.PALETTE[index], style.MARKERS[index]
-    seeds = [entry["value"] for entry in (row.get("by_seed") or {}).values()]
-    seeds = [value for value in seeds if value is not None]
+    seeds = _seeds(row)
     if len(seeds) > 1:
         axes.plot([x] * len(seeds), np.maximum(seeds, FLOOR), "_", color=colour, markersize=11)
     middle = row.get("median", row["value"])
@@ -109,12 +119,21 @@ def _mark(axes: Axes, x: float, row: Row, index: int) -> None:
         )
 
 
-def _axis(axes: Axes, sizes: Sequence[int]) -> None:
-    axes.set(yscale="log", ylim=(FLOOR / 1.6, 160), xlim=(-0.5, len(sizes) - 0.5))
+def _axis(axes: Axes, sizes: Sequence[int], rows: Sequence[Row]) -> None:
+    drawn = [error for row in rows for error in (*_seeds(row), row["value"], row.get("paper"))]
+    known = [error for error in drawn if error is not None]
+    low, high = min(known, default=0.0), max(known, default=100.0)
+    if low < NARROW:
+        axes.set(yscale="log", ylim=(FLOOR / 1.6, 160))
+        ticks = {FLOOR: "0", 0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10", 100: "100"}
+    else:
+        axes.set(yscale="log", ylim=(low / 1.3, high * 1.3))
+        ticks = {tick: f"{tick:g}" for tick in (0.5, 1, 2, 5, 10, 20, 50, 100)}
+        ticks = {tick: name for tick, name in ticks.items() if low / 1.3 < tick < high * 1.3}
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.set_xlim(-0.5, len(sizes) - 0.5)
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.tick_params(axis="x", length=0, labelbottom=True)
-    ticks = (FLOOR, 0.01, 0.1, 1, 10, 100)
-    axes.set_yticks(ticks, ["0", "0.01", "0.1", "1", "10", "100"])
     axes.yaxis.minorticks_off()
     for border in np.arange(len(sizes) - 1) + 0.5:
         axes.axvline(border, color="#DDDDDD", linewidth=0.6, zorder=0)

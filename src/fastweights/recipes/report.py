@@ -100,7 +100,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     met = {True: "yes", False: "**no**", None: ""}[row["met"]]
     paper = "" if row["paper"] is None else f"{row['paper']:g}"
     return (
-        row["model"],
+        row.get("label", row["model"]),
         row["mode"],
         row["metric"].replace("_", " "),
         value,

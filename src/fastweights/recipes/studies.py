@@ -12,6 +12,7 @@ from fastweights.recipes import bindings
 from fastweights.recipes.catbabi import study as catbabi
 from fastweights.recipes.catch import study as catch
 from fastweights.recipes.demonstration import Demonstration
+from fastweights.recipes.glimpses import study as glimpses
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
 
@@ -221,6 +222,8 @@ STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
     "ba2016-table1": ba2016_table1,
     "ba2016-table1-tuning": ba2016_table1_tuning,
     "trailing-read": trailing_read,
+    "ba2016-table2": glimpses.table2,
+    "ba2016-table2-tuning": glimpses.tuning,
     "fwm-bindings": lambda: bindings.DEMONSTRATION,
     "catbabi": catbabi.long,
     "catbabi-table1": catbabi.table1,

@@ -71,6 +71,7 @@ class Cell:
             from that.
         mode: what the table calls the condition (data, budget …).
         also: further keys of the result whose values stand beside the metric.
+        label: what the table calls the model, where its name alone does not tell; empty: its name.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Cell:
     tested_on: Mapping[str, Any] | None = None
     mode: str = ""
     also: tuple[str, ...] = ()
+    label: str = ""
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides the numbers; a changed recipe makes its old row void."""
@@ -102,8 +104,8 @@ def with_seed(recipe: R, seed: int) -> R:
 class Study:
     """A named set of cells with the sentences that a reader of its table needs.
 
-    A study with a `no_binding_error` (in percent) is a table of errors by model and size, and is drawn as one; one
-    with `modes` is a table of accuracies by model and mode.
+    A study with a `no_binding_error` (in percent) or with `errors` is a table of errors by model and size, and is drawn
+    as one; one with `modes` is a table of accuracies by model and mode.
     """
 
     name: str
@@ -112,12 +114,13 @@ class Study:
     notes: tuple[str, ...] = field(default=())
     no_binding_error: float | None = None
     modes: bool = False
+    errors: bool = False
 
     def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         """Draw the table into a file, if it is one that is drawn."""
         from fastweights import figures
 
-        if self.no_binding_error is not None:
+        if self.errors or self.no_binding_error is not None:
             figure = figures.error_table(
                 rows, no_binding_error=self.no_binding_error, title=self.title
             )
@@ -213,6 +216,7 @@ def _row(
         "cell": cell.name,
         "task": about["task"],
         "model": recipe.model,
+        "label": cell.label or recipe.model,
         "mode": cell.mode,
         "metric": cell.metric,
         "value": statistics.fmean(values) if values else None,

@@ -57,7 +57,9 @@ def path(reading: str) -> tuple[Glimpse | None, ...]:
         raise unknown("reading", reading, READINGS)
     coarse = _grid(0, 0, 2 * PATCH, 2)
     if reading == "plain":
-        return *_grid(0, 0, PATCH, 4), *coarse, *[None] * 4
+        fine = _grid(0, 0, PATCH, 4)
+        rows = [(*fine[start : start + 4], None) for start in range(0, 16, 4)]
+        return *(glimpse for row in rows for glimpse in row), *coarse
     regions = [(view, *_grid(view.top, view.left, PATCH, 2), None) for view in coarse]
     return tuple(glimpse for region in regions for glimpse in region)
 
@@ -68,8 +70,8 @@ class Glimpses:
     Both readings hold the same glimpses: the 16 fine ones that tile the image, the four quadrants at half the
     resolution, and four blanks.
 
-    - "plain": the fine ones row by row, the quadrants, the blanks; beside its pixels a glimpse tells its position, as
-      a one-hot vector of the step.
+    - "plain": the fine ones row by row, a blank behind each row, then the quadrants; beside its pixels a glimpse tells
+      its position, as a one-hot vector of the step.
     - "hierarchical": for each quadrant the coarse view, then its four fine ones, an excursion after which what the
       coarse view left must be recalled, then a blank. Nothing tells the position.
 

@@ -21,6 +21,9 @@ TEST_OPTIONS = ("split",)
 DATA_OPTIONS = ("data_dir",)
 """What `test` needs to find the task's data."""
 
+PIPED = True
+"""Where no questions are given, they are read from standard input."""
+
 SPLITS = ("test", "valid")
 
 

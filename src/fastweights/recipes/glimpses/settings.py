@@ -1,0 +1,81 @@
+"""The settings of each model on the glimpses: what a recipe takes where nothing is said, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastweights.errors import UserError
+from fastweights.recipes.options import further
+
+if TYPE_CHECKING:
+    from fastweights.recipes.glimpses.recipe import Glimpses, Resolved
+
+FAST_WEIGHT_OPTIONS = {"decay": 0.95, "rate": 0.5, "inner_steps": 1}
+"""Fields that only a fast-weights RNN understands, with the paper's values; they become the backbone's options."""
+
+EPOCH = 55_000
+"""Images of the train split."""
+
+
+def settings(model: str, recipe: Glimpses) -> dict[str, Any]:
+    """Choose every setting for a model: what all have in common, then what its kind needs."""
+    chosen: dict[str, Any] = {
+        "glimpse_layer": 0 if model == "convnet" else 100,
+        "input_dropout": 0.1,
+        "steps": 8_600,
+        "batch": 128,
+        "learning_rate": 2e-3,
+        "weight_decay": 0.05,
+        "warmup": 200,
+        "clip": 1.0,
+    }
+    if _has_fast_weights(model):
+        chosen.update(FAST_WEIGHT_OPTIONS)
+    steps = recipe.steps or chosen["steps"]
+    chosen["evaluation_interval"] = max(1, steps // 20)
+    chosen["warmup"] = min(chosen["warmup"], steps // 10)
+    return chosen
+
+
+def check(recipe: Resolved) -> None:
+    """Refuse values out of range; what a model, the task or the engine checks for itself is left to them.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for name in ("features", "steps", "batch", "evaluation_interval"):
+        if getattr(recipe, name) < 1:
+            raise UserError(f"{name} must be at least 1, not {getattr(recipe, name)}")
+    for name in ("glimpse_layer", "seed"):
+        if getattr(recipe, name) < 0:
+            raise UserError(f"{name} must not be negative: {getattr(recipe, name)} was given")
+    if not 0 <= recipe.input_dropout < 1:
+        raise UserError(f"input_dropout must be from 0 to below 1, not {recipe.input_dropout:g}")
+    if recipe.batch > EPOCH:
+        raise UserError(f"batch must be at most {EPOCH}, the images there are, not {recipe.batch}")
+    if recipe.model == "convnet" and recipe.glimpse_layer:
+        raise UserError("a convnet sees the pixels themselves: its glimpse_layer must be 0")
+    from fastweights.training.settings import check_device
+
+    check_device(recipe.device)
+
+
+def options(model: str, recipe: Resolved) -> dict[str, Any]:
+    """Put the backbone's options together: the recipe's fields, then what `--set` says.
+
+    Raises:
+        UserError: for an option that the model does not have, or that is said elsewhere.
+    """
+    from fastweights.tasks.glimpses import cells
+
+    given = {name: getattr(recipe, name) for name in FAST_WEIGHT_OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and not _has_fast_weights(model):
+        raise UserError(f"model {model!r} has no {', '.join(given)}: only fast-weights models have")
+    if model == "convnet":
+        given["cells"] = list(cells(recipe.reading))
+    return {**given, **further(model, recipe.set, tuple(given))}
+
+
+def _has_fast_weights(model: str) -> bool:
+    return model in ("fast-weights", "fast-weights-flat")
