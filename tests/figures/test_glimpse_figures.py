@@ -23,7 +23,7 @@ def drawn(attention=(), steps=24):
 
 
 def test_windows_strip_beliefs_and_attention():
-    figure = drawn(np.arange(24) / 276)
+    figure = drawn([step / 276 for step in range(24)])
     windows, strip, beliefs, bars = (figure.axes[place] for place in (0, 1, 2, 4))
     assert [text.get_text() for text in windows.texts] == [
         str(step) for step in range(1, 25) if step % 6
@@ -41,9 +41,10 @@ def test_windows_strip_beliefs_and_attention():
 
 
 def test_without_attention_there_is_no_such_panel():
-    assert len(drawn().axes) == len(drawn(np.ones(24) / 24).axes) - 1
+    assert len(drawn().axes) == len(drawn([1 / 24] * 24).axes) - 1
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_steps_that_do_not_go_together():
     for options in ({"attention": [0.5]}, {"steps": 23}):
         with pytest.raises(UserError, match="a path of 24 steps does not go with"):

@@ -20,12 +20,12 @@ EPOCH = 55_000
 def settings(model: str, recipe: Glimpses) -> dict[str, Any]:
     """Choose every setting for a model: what all have in common, then what its kind needs."""
     chosen: dict[str, Any] = {
-        "glimpse_layer": 0 if model == "convnet" else 100,
+        "glimpse_layer": 0 if model == "convnet" else 200,
         "input_dropout": 0.1,
-        "steps": 8_600,
+        "steps": 12_000,
         "batch": 128,
-        "learning_rate": 2e-3,
-        "weight_decay": 0.05,
+        "learning_rate": 4e-3,
+        "weight_decay": 0.1,
         "warmup": 200,
         "clip": 1.0,
     }
