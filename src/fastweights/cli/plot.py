@@ -24,7 +24,7 @@ class Plot:
     gif: bool = False
     """Animate the fast weights and the hidden state too, of agents an episode beside them (one run)."""
     sequence: str | None = None
-    """Sequence, story or test image to look inside with, such as c9k8j3f1??c or 7; of agents the number of an episode."""
+    """Sequence, story or number of a test image to look inside with (c9k8j3f1??c); of agents, of an episode."""
     data_dir: Path | None = None
     """Where the data of a catbAbI or glimpses run is [default: FASTWEIGHTS_DATA or the cache folder]."""
     out: Path | None = None
