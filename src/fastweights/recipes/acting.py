@@ -58,6 +58,8 @@ class Acting(Recipe):
     """Optimiser."""
     learning_rate: float | None = None
     """Peak learning rate."""
+    beta2: float | None = None
+    """Adam's second-moment decay (RMSProp's smoothing)."""
     eps: float | None = None
     """The optimiser's ε."""
     warmup: int | None = None
@@ -99,6 +101,7 @@ class ReadyToAct(Acting):
     normalise_advantage: bool = False
     optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     learning_rate: float = 1e-3
+    beta2: float = 0.999
     eps: float = 1e-8
     warmup: int = 0
     schedule: Literal["constant", "cosine"] = "constant"
@@ -178,7 +181,9 @@ class ReadyToAct(Acting):
         return Settings(
             steps=self.updates,
             seconds=None if self.minutes is None else 60 * self.minutes,
-            optimiser=Optimiser(self.optimiser, self.learning_rate, eps=self.eps),
+            optimiser=Optimiser(
+                self.optimiser, self.learning_rate, betas=(0.9, self.beta2), eps=self.eps
+            ),
             schedule=Schedule(self.warmup, self.schedule),
             clip=self.clip,
             seed=self.seed,

@@ -62,10 +62,10 @@ def play(
     chance = generator
     if rows is not None:
         lots = torch.randint(2**31, (agents,), generator=generator, device=generator.device)
-        chosen = torch.arange(rows.start, rows.stop, rows.step, device=generator.device)
         chance = torch.Generator(generator.device).manual_seed(int(lots[rows.start]))
-        observation, world = states.select((observation, world), chosen)
-        waiting = waiting[:, chosen]
+        own = slice(rows.start, rows.stop)
+        observation, world = states.map_tensors(lambda tensor: tensor[own], (observation, world))
+        waiting = waiting[:, own]
     count = waiting.shape[1]
     # Made here, since tensors made in inference mode cannot be learned from.
     observations = like.new_empty(count, task.horizon, task.features)
