@@ -18,14 +18,14 @@ EPOCH = 55_000
 
 
 def settings(model: str, recipe: Glimpses) -> dict[str, Any]:
-    """Choose every setting for a model: what all have in common, then what its kind needs."""
+    """Choose every setting: what all models have in common, more steps for the larger ones, the memory's constants."""
     chosen: dict[str, Any] = {
         "glimpse_layer": 0 if model == "convnet" else 200,
-        "input_dropout": 0.1,
-        "steps": 12_000,
+        "input_dropout": 0.15,
+        "steps": 12_000 if recipe.features < 100 else 20_000,
         "batch": 128,
         "learning_rate": 4e-3,
-        "weight_decay": 0.1,
+        "weight_decay": 0.2,
         "warmup": 200,
         "clip": 1.0,
     }
