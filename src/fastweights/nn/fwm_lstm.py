@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from jaxtyping import Bool, Float
@@ -144,6 +145,16 @@ class FWMLSTM(Backbone):
         h, below = self.lstm.run_step(x, below)
         y, above = self.memory.run_step(h, above)
         return self._sum(h, y), FWMLSTMState(*below, *above)
+
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
+        below = self.lstm.run_stepper(batch, time)
+        above = self.memory.run_stepper(batch, time)
+
+        def step(x: StepInput) -> Tensor:
+            h = below(x)
+            return self._sum(h, above(h))
+
+        return step
 
     def run_trace(self, x: Input, state: FWMLSTMState | None, steps: tuple[int, ...]) -> Trace:
         below, above = _apart(state)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -11,7 +13,9 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.nn.base import Backbone, Input, Trace
+from fastweights.nn.base import Backbone, Input, StepInput, Trace
+from fastweights.ops.delta_memory.combine import key_shape
+from fastweights.ops.delta_memory.history import History
 from fastweights.ops.delta_memory.inside import look_inside
 
 
@@ -125,6 +129,29 @@ class MemoryLayer(Backbone):
         assert retrieved is not None
         return retrieved, self.state_type(memory, *rest)
 
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
+        value = self.state_shapes()[0][-1]
+        addressed = math.prod(key_shape(self.key_sizes, self.combine))
+        if time * (sum(self.key_sizes) + value) > addressed * value:  # F is the smaller
+            return super().run_stepper(batch, time)
+        history = History(
+            time,
+            rule=self.rule,
+            clamp=self.gating == "norm",
+            combine=self.combine,
+            read_norm=self.read_norm,
+        )
+        # Its memory stays as it is: the history stands for it.
+        state = self.initial_state(batch)
+
+        def step(x: StepInput) -> Tensor:
+            nonlocal state
+            access, rest = self.access(x[:, None], state, None)
+            state = self.state_type(state.memory, *rest)
+            return self.output(_step(history, access), x[:, None])[:, 0]
+
+        return step
+
     def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
         before = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
@@ -170,6 +197,25 @@ class MemoryLayer(Backbone):
         except UserError:
             runs = "none, it cannot run here"
         return f"backend={self.backend} (runs: {runs})"
+
+
+def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
+    """Retrieve in the one step accessed, in float32 or wider and outside autocast, as `ops.delta_memory` does."""
+    like, lead = access.values, access.strength.shape[:-1]
+    wide = torch.promote_types(like.dtype, torch.float32)
+
+    def rows(part: Tensor) -> Tensor:
+        return part.to(wide).flatten(0, len(lead))
+
+    with torch.autocast(like.device.type, enabled=False):
+        retrieved = history.step(
+            tuple(rows(factor) for factor in access.keys),
+            rows(access.values),
+            rows(access.strength),
+            tuple(rows(part) for part in access.queries),
+            rows(access.gate) if isinstance(access.gate, Tensor) else None,
+        )
+    return retrieved.to(like.dtype).view(*lead, 1, -1)
 
 
 def at_steps(

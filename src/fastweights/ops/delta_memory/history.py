@@ -1,0 +1,98 @@
+"""The memory one step at a time from zero, in attention form: F is never made, only what would have written it."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+Tensors = tuple[Tensor, ...]
+
+
+class History:
+    """The writes so far, which a step reads instead of F: O(t (k1 + k2 + v)), where F costs O(k1 k2 v).
+
+        F(t)ᵀ q = Σ_i≤t left_i ⟨k_i, q⟩ u_i               u_i what step i wrote, left_i what gates and clamps left of it
+
+    The norm of F, which the clamp needs, is a recursion in one number for each row (`clamp`). For what needs no
+    gradient: the history is written in place.
+
+    Args:
+        time: steps, at most.
+        rule, combine, read_norm, norm_eps: as `delta_memory` documents them.
+        clamp: whether the norm is held at 1.
+
+    Example:
+        >>> history = History(5, rule="delta", clamp=True, combine="product", read_norm=False)
+        >>> k1, k2, v = torch.eye(3).unsqueeze(1)
+        >>> history.step((k1, k2), v, torch.ones(1), (k1, k2.unsqueeze(1))).tolist()
+        [[0.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        time: int,
+        *,
+        rule: str,
+        clamp: bool,
+        combine: str,
+        read_norm: bool,
+        norm_eps: float = 1e-5,
+    ) -> None:
+        self.time, self.done = time, 0
+        self.delta, self.clamp, self.concat = rule == "delta", clamp, combine == "concat"
+        self.norm_eps = norm_eps if read_norm else None
+        self.keys: Tensors = ()
+
+    def step(
+        self,
+        keys: tuple[Float[Tensor, "batch _"], ...],
+        values: Float[Tensor, "batch value"],
+        strength: Float[Tensor, " batch"],
+        queries: Tensors,
+        gate: Float[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch value"]:
+        """Write, then read; the arguments are those of `delta_memory` at this step, with one leading dimension."""
+        keys = self._joined(keys)
+        if not self.done:
+            self._begin(keys, values)
+        if gate is not None:
+            self.left[: self.done] *= gate
+        found = self._find(keys) if self.delta or self.clamp else None
+        written = strength.unsqueeze(1) * (values - found if self.delta else values)
+        for past, key in zip(self.keys, keys, strict=True):
+            past[self.done] = key
+        self.written[self.done], self.left[self.done] = written, 1
+        self.done += 1
+        if self.clamp:
+            self._hold(keys, found, written)
+        n, *links = queries
+        for link in links[0].unbind(1) if links else (None,):
+            n = self._find(self._joined((n,) if link is None else (n, link)))
+            if self.norm_eps is not None:
+                n = layer_norm(n, n.shape[1:], eps=self.norm_eps)
+        return n
+
+    def _begin(self, keys: Tensors, values: Tensor) -> None:
+        self.keys = tuple(key.new_empty(self.time, *key.shape) for key in keys)
+        self.written = values.new_empty(self.time, *values.shape)
+        self.left = values.new_empty(self.time, len(values))
+        self.norm = values.new_zeros(len(values))
+
+    def _joined(self, factors: Tensors) -> Tensors:
+        return (torch.cat(factors, 1),) if self.concat and len(factors) == 2 else factors
+
+    def _find(self, query: Tensors) -> Float[Tensor, "batch value"]:
+        """Return Fᵀ q of a query in factors."""
+        attention = self.left[: self.done]
+        for past, factor in zip(self.keys, query, strict=True):
+            attention = attention * torch.linalg.vecdot(past[: self.done], factor)
+        return (attention.unsqueeze(2) * self.written[: self.done]).sum(0)
+
+    def _hold(self, keys: Tensors, found: Tensor, written: Tensor) -> None:
+        """Scale F, whose norm a write has changed, down to norm 1; see `clamp`."""
+        square = torch.stack([key.square().sum(1) for key in keys]).prod(0).unsqueeze(1)
+        norm = self.norm + (written * (2 * found + square * written)).sum(1)
+        self.left[: self.done] *= norm.clamp(min=1).rsqrt()
+        self.norm = norm.clamp(max=1)
