@@ -47,6 +47,7 @@ COMMANDS = {
     "train catbabi": Entry("train:TrainCatBAbI", "Train on catbAbI: questions in an endless text of bAbI stories."),
     "train glimpses": Entry("train:TrainGlimpses", "Train on MNIST seen as 24 small glimpses, fine and coarse."),
     "train catch": Entry("train:TrainCatch", "Train agents on Catch: a ball that falls on when the screen is blank."),
+    "train metro-map": Entry("train:TrainMetroMap", "Train agents on metro maps that only riding reveals (meta-RL)."),
     "test": Entry("test:Test", "Ask a run: answers and probabilities for sequences, stories or images; test it anew."),
     "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),

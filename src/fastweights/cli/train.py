@@ -12,6 +12,7 @@ from fastweights.cli.console import print_json, say
 from fastweights.recipes.catbabi import CatBAbI
 from fastweights.recipes.catch import Catch
 from fastweights.recipes.glimpses import Glimpses
+from fastweights.recipes.metro_map import MetroMap
 from fastweights.recipes.recipe import Recipe
 from fastweights.recipes.retrieval import Retrieval
 
@@ -110,6 +111,17 @@ class TrainCatch(Training, Catch):
 
     def run(self) -> int:
         return self.train(_only(Catch, self), "catch")
+
+
+@dataclass(frozen=True)
+class TrainMetroMap(Training, MetroMap):
+    """Train agents to find their way on metro maps that only riding reveals (Schlag et al. 2021, section 4.2).
+
+    Settings left at None are the paper's, the same for all models.
+    """
+
+    def run(self) -> int:
+        return self.train(_only(MetroMap, self), "metro-map")
 
 
 def _only(kind: type[R], options: R) -> R:

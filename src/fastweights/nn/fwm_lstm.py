@@ -146,9 +146,10 @@ class FWMLSTM(Backbone):
         y, above = self.memory.run_step(h, above)
         return self._sum(h, y), FWMLSTMState(*below, *above)
 
-    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
-        below = self.lstm.run_stepper(batch, time)
-        above = self.memory.run_stepper(batch, time)
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
+        below, above = self.lstm.stepper(batch, time), self.memory.run_stepper(batch, time)
+        if above is None:
+            return None
 
         def step(x: StepInput) -> Tensor:
             h = below(x)

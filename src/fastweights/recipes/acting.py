@@ -249,17 +249,17 @@ class ReadyToAct(Acting):
 
 
 def examined(
-    model: SequenceModel, task: Environment[Any], episodes: int, seed: int
+    model: SequenceModel, task: Environment[Any], episodes: int, seed: int, *, split: str = "test"
 ) -> dict[str, Any]:
-    """Play fresh episodes of the test split, actions sampled; give the mean total reward and its standard error."""
+    """Play fresh episodes of a split, actions sampled: the mean total reward and its standard error."""
     from fastweights.training import play
 
     generator = torch.Generator(next(model.parameters()).device).manual_seed(TEST_SEED + seed)
     model.eval()
-    total = play(model, task, episodes, generator, split="test").rewards.double().sum(1)
+    total = play(model, task, episodes, generator, split=split).rewards.double().sum(1)
     error = total.std(correction=0) / math.sqrt(episodes)
     return {
-        "test_reward": total.mean().item(),
-        "test_reward_error": error.item(),
-        "test_episodes": episodes,
+        f"{split}_reward": total.mean().item(),
+        f"{split}_reward_error": error.item(),
+        f"{split}_episodes": episodes,
     }

@@ -13,6 +13,7 @@ from fastweights.recipes.catbabi import study as catbabi
 from fastweights.recipes.catch import study as catch
 from fastweights.recipes.demonstration import Demonstration
 from fastweights.recipes.glimpses import study as glimpses
+from fastweights.recipes.metro_map import study as metro_map
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
 
@@ -230,4 +231,5 @@ STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
     "catbabi-ablations": catbabi.ablations,
     "ba2016-catch": catch.comparison,
     "ba2016-catch-tuning": catch.tuning,
+    "fwm-meta-rl": metro_map.comparison,
 }
