@@ -35,10 +35,10 @@ def test_curves_are_means_over_frames_with_their_spread():
     assert one.get_label() == "lstm (2 seeds, ± sd)" and len(axes.collections) == 1
 
 
-def test_levels_are_drawn_beside_rewards_alone():
+def test_levels_are_drawn_in_their_own_panel():
     runs = {"": [rows([-1, 0], train_entropy=1.0)]}
     panels = {"reward": "reward", "train_entropy": "entropy", "train_value_loss": "value"}
-    figure = reward_curves(runs, panels=panels, levels={"unseen": -0.875})
+    figure = reward_curves(runs, panels=panels, levels={"reward": {"unseen": -0.875}})
     first, second = figure.axes  # no run has a value loss
     assert [len(axes.lines) for axes in (first, second)] == [2, 1]
     assert [text.get_text() for text in first.texts] == ["unseen\n\N{MINUS SIGN}0.875"]

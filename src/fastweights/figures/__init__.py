@@ -25,15 +25,17 @@ from fastweights.figures.hidden import hidden_trace
 from fastweights.figures.memory import memory_evolution
 from fastweights.figures.modes import mode_table
 from fastweights.figures.per_task import task_accuracy
-from fastweights.figures.rewards import reward_curves
+from fastweights.figures.rewards import reward_by_step, reward_curves
 from fastweights.figures.saturation import saturation
 from fastweights.figures.slots import slot_accuracy
 from fastweights.figures.story import read_grid
 from fastweights.figures.streams import stream_curves
 from fastweights.figures.table import error_table
+from fastweights.figures.walk import Walk, walk_strip
 
 __all__ = [
     "Played",
+    "Walk",
     "animate",
     "animate_episode",
     "attention",
@@ -49,6 +51,7 @@ __all__ = [
     "memory_evolution",
     "mode_table",
     "read_grid",
+    "reward_by_step",
     "reward_curves",
     "saturation",
     "save",
@@ -56,4 +59,5 @@ __all__ = [
     "stream_curves",
     "task_accuracy",
     "training_curves",
+    "walk_strip",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
@@ -19,7 +21,7 @@ def reward_curves(
     runs: Mapping[str, Sequence[Rows]],
     *,
     frames: Mapping[str, int] | None = None,
-    levels: Mapping[str, float] | None = None,
+    levels: Mapping[str, Mapping[str, float]] | None = None,
     panels: Mapping[str, str] | None = None,
     title: str = "",
 ) -> Figure:
@@ -29,7 +31,7 @@ def reward_curves(
         runs: for each name in the legend, the metrics of its seeds: `step` with the keys of `panels`. Seeds are
             averaged at the steps that all of them have.
         frames: for each name, the frames of an update; the x axis then counts frames. None: updates.
-        levels: rewards to compare with, by name, such as the best possible; lines in every panel of a reward.
+        levels: for each panel's key, what to compare with, by name, such as the best possible reward: lines.
         panels: key of the metrics and what its axis is called, from left to right; None: the reward of evaluations.
         title: above the panels.
 
@@ -40,7 +42,7 @@ def reward_curves(
     Example:
         >>> from fastweights.figures import reward_curves
         >>> seeds = [[{"step": s, "reward": r} for s, r in enumerate(row)] for row in ([-1, 0], [-1, 1])]
-        >>> figure = reward_curves({"lstm": seeds}, frames={"lstm": 1000}, levels={"best possible": 1.0})
+        >>> figure = reward_curves({"lstm": seeds}, frames={"lstm": 1000}, levels={"reward": {"best possible": 1.0}})
         >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
         [-1.0, 0.5]
     """
@@ -59,10 +61,56 @@ def reward_curves(
             look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
             mean_and_spread(axes, name, at, values, positive=False, **look)
         axes.set(ylabel=label, xlabel="update" if frames is None else "frames (million)")
-        for name, height in (levels or {}).items() if key.endswith("reward") else ():
+        for name, height in (levels or {}).get(key, {}).items():
             style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
     if len(runs) > 1:
         style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
+    elif title:
+        figure.suptitle(title)
+    return figure
+
+
+@style.styled
+def reward_by_step(
+    rewards: Mapping[str, Float[np.ndarray, "episodes steps"]],
+    *,
+    levels: Mapping[str, float] | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw what each step of an episode brings, the mean over episodes ± two standard errors: learning within them.
+
+    Args:
+        rewards: for each name in the legend, the reward of every step of many episodes.
+        levels: rewards of a step to compare with, by name: lines.
+        title: above the panel.
+
+    Raises:
+        UserError: if there is nothing to draw, or more than seven names.
+
+    Example:
+        >>> import numpy as np
+        >>> from fastweights.figures import reward_by_step
+        >>> figure = reward_by_step({"fwm": np.array([[0.0, 10.0], [0.0, 0.0]])}, levels={"random moves": 1.5})
+        >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
+        [0.0, 5.0]
+    """
+    if not 1 <= len(rewards) <= len(style.PALETTE):
+        raise UserError(f"rewards take 1 to {len(style.PALETTE)} names, not {len(rewards)}")
+    figure = style.figure(style.COLUMN, 2.4)
+    axes = figure.subplots()
+    for place, (name, given) in enumerate(rewards.items()):
+        steps, mean = np.arange(1, given.shape[1] + 1), given.mean(0)
+        error = 2 * given.std(0) / np.sqrt(len(given))
+        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
+        axes.plot(steps, mean, label=name, zorder=3, **look)
+        axes.fill_between(
+            steps, mean - error, mean + error, color=look["color"], alpha=0.2, linewidth=0, zorder=2
+        )
+    axes.set(xlabel="step of the episode", ylabel="mean reward of a step", ylim=(0, None))
+    for name, height in (levels or {}).items():
+        style.level(axes, height, f"{name}\n{height:.3g}")
+    if len(rewards) > 1:
+        style.shared_legend(figure, axes.get_legend_handles_labels()[0], title)
     elif title:
         figure.suptitle(title)
     return figure

@@ -47,6 +47,7 @@ def draw(
     state: int | None = None,
     goal: int | None = None,
     faint: Collection[tuple[int, int]] = (),
+    taken: tuple[int, int] | None = None,
 ) -> None:
     """Draw a map on axes of its own.
 
@@ -56,6 +57,7 @@ def draw(
         state: the agent's; None: no agent is drawn.
         goal: None: no goal is drawn.
         faint: lines, as (state, move), that are drawn pale: such as nobody has ridden yet.
+        taken: a line that is drawn bold: such as is being ridden.
     """
     places = stations(len(graph))
     parallel: dict[tuple[int, int], int] = {}
@@ -65,20 +67,23 @@ def draw(
             continue
         lane = parallel[origin, target] = parallel.get((origin, target), -1) + 1
         along = places[target] - places[origin]
+        weight = 2.0 if (origin, move) == taken else 1.0
         beside = SIDE * np.array([along[1], -along[0]]) / np.hypot(*along)
         line = FancyArrowPatch(
             tuple(places[origin] + beside),
             tuple(places[target] + beside),
             connectionstyle=f"arc3,rad={0.13 + 0.2 * lane}",
             arrowstyle="-|>,head_length=0.4,head_width=0.22",
-            mutation_scale=0.22 * size,
+            mutation_scale=0.22 * size * weight**0.5,
             shrinkA=np.sqrt(RADIUS**2 - SIDE**2) * size,
             shrinkB=np.sqrt(RADIUS**2 - SIDE**2) * size,
-            linewidth=0.036 * size,
+            linewidth=0.036 * size * weight,
             color=LINES[move % len(LINES)],
             alpha=0.2 if (origin, move) in faint else 1.0,
         )
-        line.set_path_effects([withStroke(linewidth=0.056 * size, foreground=PAPER)])
+        line.set_path_effects(
+            [withStroke(linewidth=(0.02 + 0.036 * weight) * size, foreground=PAPER)]
+        )
         axes.add_patch(line)
     for number, place in enumerate(places):
         fill = INK if number == state else GOAL if number == goal else PAPER

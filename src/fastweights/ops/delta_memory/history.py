@@ -59,7 +59,7 @@ class History:
             self._begin(keys, values)
         if gate is not None:
             self.left[: self.done] *= gate
-        found = self._find(keys) if self.delta or self.clamp else None
+        found = self._find(keys) if self.delta or self.clamp else torch.zeros_like(values)
         written = strength.unsqueeze(1) * (values - found if self.delta else values)
         for past, key in zip(self.keys, keys, strict=True):
             past[self.done] = key

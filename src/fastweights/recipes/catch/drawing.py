@@ -93,8 +93,8 @@ def _frames(run: Opened) -> int:
     return run.config["recipe"]["agents"] * run.task.horizon
 
 
-def _levels(run: Opened) -> dict[str, float]:
-    return {"best possible": run.task.best_possible, "ball unseen": run.task.chance}
+def _levels(run: Opened) -> dict[str, dict[str, float]]:
+    return {"reward": {"best possible": run.task.best_possible, "ball unseen": run.task.chance}}
 
 
 @torch.no_grad()

@@ -69,6 +69,10 @@ class Resolved(ReadyToAct, MetroMap):
 
         return Task(**self.task_config()["options"])
 
+    def check(self) -> None:
+        self.task()  # first: other numbers follow from its own
+        super().check()
+
     def options(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in self.own_options()}
         return {**BACKBONES.get(self.model, {}), **own}
