@@ -22,8 +22,8 @@ class Test:
     with questions ("Mary went to the kitchen. Where is Mary?"): as words, or one a line on standard input. A run of
     glimpses takes numbers of MNIST's test images (7 42), and is tested if there are none. With one of the options below
     a run is tested instead: a retrieval run on --samples fresh sequences of its own length or of --pairs, a catbAbI or
-    glimpses run on a --split of the data. Agents take no questions: they play --samples fresh episodes, those on the metro
-    maps on the train and the test maps or on one --split.
+    glimpses run on a --split of the data. Agents take no questions: they play --samples fresh episodes, on metro maps
+    those of both splits or of one --split.
     """
 
     folder: tyro.conf.Positional[Path]
@@ -37,7 +37,7 @@ class Test:
     seed: int | None = None
     """Seed of those sequences or episodes [default: 0]."""
     split: str | None = None
-    """catbAbI, glimpses, metro maps: test on this split: test or valid, of glimpses also train; of maps train or test."""
+    """Test on this split instead. catbAbI: test or valid; glimpses: train too; metro maps: train or test."""
     data_dir: Path | None = None
     """catbAbI, glimpses: where the data is [default: FASTWEIGHTS_DATA or the cache folder]."""
     json: bool = False
