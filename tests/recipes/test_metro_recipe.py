@@ -42,7 +42,8 @@ def test_the_settings_are_the_papers():
     assert (ready.agents, ready.test_episodes, ready.length) == (600, 600, 30)
     assert (ready.discount, ready.value_weight, ready.learning_rate) == (0.9, 0.1, 1e-3)
     assert ready.entropy_weight == ready.final_entropy_weight == 0.03
-    assert (ready.eps, ready.clip, ready.schedule, ready.trace_decay) == (1e-4, 0, "constant", 1)
+    assert (ready.beta2, ready.eps, ready.clip, ready.trace_decay) == (0.999, 1e-4, 0, 1)
+    assert ready.schedule == "constant"
     assert dataclasses.replace(MetroMap(), entropy_weight=0.1).resolve().final_entropy_weight == 0.1
     config = ready.model_config()
     assert config["options"]["variant"] == "meta_rl"

@@ -38,6 +38,7 @@ def settings(recipe: MetroMap) -> dict[str, Any]:
         "normalise_advantage": False,
         "optimiser": "adam",
         "learning_rate": 1e-3,
+        "beta2": 0.999,
         "eps": 1e-4,
         "warmup": 0,
         "schedule": "constant",
