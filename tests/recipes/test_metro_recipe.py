@@ -45,6 +45,8 @@ def test_the_settings_are_the_papers():
     assert (ready.beta2, ready.eps, ready.clip, ready.trace_decay) == (0.999, 1e-4, 0, 1)
     assert ready.schedule == "constant"
     assert dataclasses.replace(MetroMap(), entropy_weight=0.1).resolve().final_entropy_weight == 0.1
+    unsaid = [name for name, value in dataclasses.asdict(ready).items() if value is None]
+    assert unsaid == ["minutes"]
     config = ready.model_config()
     assert config["options"]["variant"] == "meta_rl"
     model = models.from_config(config)

@@ -170,11 +170,11 @@ def test_actions_are_sampled_from_the_policy():
 def test_agents_learn():
     model = agent()
     source = rollout(
-        agents=64, test_agents=200, entropy_weight=(0.1, 0.0, 60), normalise_advantage=True
+        agents=48, test_agents=200, entropy_weight=(0.1, 0.0, 40), normalise_advantage=True
     )
     before = source.evaluate(model)["reward"]
-    optimiser = torch.optim.Adam(model.parameters(), 2e-2)
-    for _ in range(80):
+    optimiser = torch.optim.Adam(model.parameters(), 3e-2)
+    for _ in range(60):
         optimiser.zero_grad()
         source.next_loss(model)[0].backward()
         optimiser.step()

@@ -44,13 +44,14 @@ class Recall:
 
 
 BACKBONES = {
-    "fast-weights": {"rate": 0.3},
+    "fast-weights": {"rate": 0.3, "backend": "chunked"},
     "irnn": {"input_std": 0.5},
-    "lstm": {},
+    "lstm": {"backend": "torch"},
     "gru-ln": {},
-    "fwm": {"memory_size": 3, "variant": "meta_rl"},
-    "deltanet": {"heads": 2},
+    "fwm": {"memory_size": 3, "variant": "meta_rl", "backend": "chunked"},
+    "deltanet": {"heads": 2, "backend": "chunked"},
 }
+"""Backends that run a sequence at once, as the kernels do, but need not be compiled in float64 first."""
 
 
 def agent(name="fast-weights", task=Recall, **changes):
