@@ -39,7 +39,8 @@ OPTIONS = {
 FIGURES = {
     *("model", "mode", "notes", "tasks", "test_accuracy", "test_accuracy_percent"),
     *("test_perplexity", "test_accuracy_without_task_3", "test_answers", "test_rows"),
-    *("test_seconds", "validation_accuracy", "validation_perplexity", "validation_answers"),
+    *("test_seconds", "validation_accuracy", "validation_accuracy_percent"),
+    *("validation_perplexity", "validation_answers"),
     *("per_task_accuracy", "per_task_perplexity", "state_size", "parameters", "steps"),
     *("limit_seconds", "train_seconds", "compile_seconds", "backend"),
     *("processes", "threads", "seed", "out"),
