@@ -37,18 +37,18 @@ def settings(model: str, recipe: Catch) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "hidden": 64,
         "embedding": 0,
-        "readout": 64,
+        "readout": 0,
         "decay": 0.95,
         "rate": 0.02,
-        "agents": 256,
-        "updates": 1562,
+        "agents": 128,
+        "updates": 3125,
         "discount": 1.0,
-        "trace_decay": 0.8,
-        "value_weight": 0.5,
-        "entropy_weight": 0.01,
+        "trace_decay": 0.9,
+        "value_weight": 0.2,
+        "entropy_weight": 0.006,
         "normalise_advantage": False,
         "optimiser": "adam",
-        "learning_rate": 5e-3,
+        "learning_rate": 4e-3,
         "beta2": 0.99,
         "eps": 1e-5,
         "warmup": 20,
@@ -56,6 +56,8 @@ def settings(model: str, recipe: Catch) -> dict[str, Any]:
         "evaluation_episodes": 1000,
         "test_episodes": 5000,
     }
+    if recipe.size > 16:
+        chosen.update(agents=256, updates=6800, learning_rate=3e-3)
     # What ends at a time cannot have schedules that end with the updates.
     timed = recipe.minutes is not None
     chosen["schedule"] = "constant" if timed else "cosine"
