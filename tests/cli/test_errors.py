@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "retrieval", "--decay", "1.5"], "decay"),
         (["train", "retrieval", "--rate", "nan"], "rate"),
         (["train", "retrieval", "--model", "lstm", "--decay", "0.9"], "decay"),
-        (["train", "retrieval", "--model", "lstm", "--backend", "cpu"], "backend"),
+        (["train", "retrieval", "--model", "irnn", "--backend", "cpu"], "backend"),
         (["train", "retrieval", "--curriculum", "2", "3"], "curriculum"),
         (
             ["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"],

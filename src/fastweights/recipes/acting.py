@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from fastweights.errors import UserError
-from fastweights.recipes.options import further
+from fastweights.recipes.options import backend_option, further
 from fastweights.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -154,10 +154,7 @@ class ReadyToAct(Acting):
 
         own = self.options()
         chosen = {**own, **further(self.model, self.set, self.own_options())}
-        if "backend" in models.options(self.model):
-            chosen["backend"] = self.backend
-        elif self.backend != "auto":
-            raise UserError(f"model {self.model!r} has one implementation: backend must be auto")
+        chosen |= backend_option(self.model, self.backend)
         task = self.task()
         return models.model_config(
             self.model,

@@ -49,3 +49,26 @@ def further(model: str, pairs: tuple[str, ...], elsewhere: tuple[str, ...]) -> d
         if isinstance(accepted[name], bool) and not isinstance(value, bool):
             raise UserError(f"{name} is true or false, not {value!r}")
     return given
+
+
+def backend_option(model: str, backend: str) -> dict[str, str]:
+    """Give a backbone's option for the implementation of its recurrence; none where it has but one.
+
+    Args:
+        model: its registered name.
+        backend: as a recipe has it.
+
+    Raises:
+        UserError: if an implementation is asked of a model that has only one.
+
+    Example:
+        >>> backend_option("fwm", "cpu"), backend_option("irnn", "auto")
+        ({'backend': 'cpu'}, {})
+    """
+    from fastweights import models
+
+    if "backend" in models.options(model):
+        return {"backend": backend}
+    if backend != "auto":
+        raise UserError(f"model {model!r} has one implementation: backend must be auto")
+    return {}

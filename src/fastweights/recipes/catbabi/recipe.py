@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.errors import UserError
 from fastweights.recipes.catbabi.settings import check, options, settings
+from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 
 if TYPE_CHECKING:
@@ -178,10 +179,7 @@ class Resolved(CatBAbI):
         from fastweights import models
 
         chosen = options(self.model, self)
-        if "backend" in models.options(self.model):
-            chosen["backend"] = self.backend
-        elif self.backend != "auto":
-            raise UserError(f"model {self.model!r} has one implementation: backend must be auto")
+        chosen |= backend_option(self.model, self.backend)
         classes = len(self.task().vocabulary)
         return models.model_config(
             self.model,

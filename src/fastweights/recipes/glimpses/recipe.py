@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fastweights.errors import UserError
 from fastweights.recipes.glimpses.settings import check, options, settings
+from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ class Resolved(Glimpses):
         from fastweights.tasks.glimpses import features
 
         chosen = options(self.model, self)
-        if "backend" in models.options(self.model):
-            chosen["backend"] = self.backend
-        elif self.backend != "auto":
-            raise UserError(f"model {self.model!r} has one implementation: backend must be auto")
+        chosen |= backend_option(self.model, self.backend)
         return models.model_config(
             self.model,
             input=features(self.reading),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastweights.errors import UserError
+from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
 
@@ -173,10 +174,7 @@ class Resolved(Retrieval):
             for name in FAST_WEIGHT_OPTIONS
             if getattr(self, name) is not None
         }
-        if has_fast_weights(self.model):
-            options["backend"] = self.backend
-        elif self.backend != "auto":
-            raise UserError(f"model {self.model!r} has one implementation: backend must be auto")
+        options |= backend_option(self.model, self.backend)
         task = self.task()
         return models.model_config(
             self.model,
