@@ -1,0 +1,1 @@
+"""The door to `transformers`: fast weight language models as a `PreTrainedModel`."""
