@@ -14,6 +14,7 @@ from fastweights.ops.delta_memory import clamp_autograd
 from fastweights.ops.delta_memory.clamp import sweep
 from fastweights.tasks import CatBAbI
 from mnist_made import digests, make_mnist
+from text_made import make_text
 
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
@@ -67,6 +68,12 @@ def mnist_files(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mnist, "published_digests", lambda: made)
         yield folder
+
+
+@pytest.fixture(scope="session")
+def text_files(tmp_path_factory):
+    """A small text in three files, with sentences made here."""
+    return make_text(tmp_path_factory.mktemp("data") / "text")
 
 
 WAYS = {

@@ -9,8 +9,12 @@ from fastweights import tasks
 from fastweights.errors import UserError
 
 
-def test_every_task_is_described_and_built(release, mnist_files):
-    options = {"catbabi": {"data_dir": release}, "glimpses": {"data_dir": mnist_files}}
+def test_every_task_is_described_and_built(release, mnist_files, text_files):
+    options = {
+        "catbabi": {"data_dir": release},
+        "glimpses": {"data_dir": mnist_files},
+        "text": {"data": text_files},
+    }
     assert set(tasks.describe()) == set(tasks.names())
     for name, line in tasks.describe().items():
         assert line and "\n" not in line

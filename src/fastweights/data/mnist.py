@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 
-from fastweights.data import idx
+from fastweights.data import idx, packed
 from fastweights.data.folders import VARIABLE, data_root
 from fastweights.errors import UserError
 
@@ -29,7 +27,6 @@ PLACES = ("", "mnist", "MNIST/raw", "raw")
 ADVICE = "fetch it with `fastweights data get mnist`, or name its folder with --data-dir"
 _LARGEST = 1 << 26
 """Bytes of the largest file that can be one of these (its largest has 47 MB)."""
-_BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 
 _DIGESTS = {
     FILES[0]: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -89,7 +86,9 @@ def check_file(path: Path, name: str) -> bytes:
     Raises:
         UserError: if it is damaged or another one.
     """
-    content = _unpacked(path)
+    content = packed.read(path, _LARGEST)
+    if len(content) == _LARGEST:
+        raise UserError("it is too large to be a file of MNIST")
     if hashlib.sha256(content).hexdigest() != published_digests()[name]:
         raise UserError(f"it is damaged or not MNIST's {name}: its checksum is another")
     return content
@@ -103,20 +102,6 @@ def _checked(folder: Path, name: str) -> bytes:
         return check_file(path, name)
     except UserError as error:
         raise UserError(f"{path}: {error}; {ADVICE}") from None
-
-
-def _unpacked(path: Path) -> bytes:
-    """Read a file, through gzip if it begins as such files do."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        try:
-            content = gzip.GzipFile(fileobj=file).read(_LARGEST) if packed else file.read(_LARGEST)
-        except _BROKEN as error:
-            raise UserError(f"it is damaged ({error})") from None
-    if len(content) == _LARGEST:
-        raise UserError("it is too large to be a file of MNIST")
-    return content
 
 
 def published_digests() -> dict[str, str]:

@@ -16,6 +16,7 @@ from fastweights.tasks.metro_map import MetroMap
 from fastweights.tasks.retrieval import Retrieval
 from fastweights.tasks.score import Score
 from fastweights.tasks.streams import Segment
+from fastweights.tasks.text import Text
 
 __all__ = [
     "CatBAbI",
@@ -26,6 +27,7 @@ __all__ = [
     "Retrieval",
     "Score",
     "Segment",
+    "Text",
     "build",
     "describe",
     "names",
@@ -38,6 +40,7 @@ _TASKS: dict[str, type] = {
     "glimpses": Glimpses,
     "catch": Catch,
     "metro-map": MetroMap,
+    "text": Text,
 }
 
 # gymnasium is an extra: without it the batched tasks are there all the same.
@@ -50,7 +53,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('retrieval', 'catbabi', 'glimpses', 'catch', 'metro-map')
+        ('retrieval', 'catbabi', 'glimpses', 'catch', 'metro-map', 'text')
     """
     return tuple(_TASKS)
 
