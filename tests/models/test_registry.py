@@ -11,6 +11,8 @@ NAMES = {
     "fast-weights": nn.FastWeightRNN,
     "fast-weights-flat": nn.FastWeightRNN,
     "fwm": nn.FWMLSTM,
+    "awd-lstm": nn.AWDLSTM,
+    "awd-fwm": nn.AWDFWM,
     "linear-attention": nn.LinearAttention,
     "deltanet": nn.DeltaNet,
     "gated-deltanet": nn.GatedDeltaNet,
@@ -30,7 +32,7 @@ NAMES = {
 def test_every_name_builds_its_layer(name):
     backbone = models.build(name, 5, 6)
     assert type(backbone) is NAMES[name]
-    assert backbone(torch.randn(2, 3, 5))[0].shape == (2, 3, 6)
+    assert backbone(torch.randn(2, 3, 5))[0].shape == (2, 3, backbone.output_size)
 
 
 def test_the_names_are_these_at_least():

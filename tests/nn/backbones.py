@@ -29,6 +29,10 @@ BACKBONES = {
     "residual-lstm-dropout": partial(
         nn.ResidualLSTM, layers=2, recurrent_dropout=0.3, hidden_dropout=0.3, backend="torch"
     ),
+    "awd-lstm": nn.AWDLSTM,
+    "awd-lstm-torch": partial(nn.AWDLSTM, layers=1, output_size=4, backend="torch"),
+    "awd-fwm": partial(nn.AWDFWM, memory_size=4),
+    "awd-fwm-two-layers": partial(nn.AWDFWM, layers=2, output_size=3, memory_size=3, reads=1),
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": partial(nn.AssociativeLSTM, copies=3),
     "fwm": partial(nn.FWMLSTM, memory_size=4),

@@ -12,7 +12,7 @@ B, T = 3, 9
 MEMORIES = [
     name for name in BACKBONES if name.startswith(("fwm", "memory", "linear", "delta", "gated"))
 ]
-memories = pytest.mark.parametrize("name", [*MEMORIES, "stack-memories"])
+memories = pytest.mark.parametrize("name", [*MEMORIES, "stack-memories", "awd-fwm"])
 
 
 def built(name):
@@ -75,7 +75,11 @@ def test_reading_less_changes_outputs_alone(name):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(y[read_mask], whole[read_mask], rtol=1e-12, atol=1e-12)
     unread = torch.zeros_like(y)
-    if getattr(backbone, "residual", False):
+    if isinstance(backbone, nn.AWDFWM):
+        below, top = nn.Stack(backbone.layers[:-1]).eval(), backbone.layers[-1].lstm
+        h, _ = below(x, state[:-1])
+        unread = top(h, nn.LSTMState(*state[-1][:2]))[0]
+    elif getattr(backbone, "residual", False):
         unread = backbone.lstm(x, nn.LSTMState(state.hidden, state.cell))[0]
     torch.testing.assert_close(y[~read_mask], unread[~read_mask], rtol=0, atol=0)
     alone, _ = backbone(x[0], read_mask=read_mask[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastweights.models.registry import register
 from fastweights.nn import (
+    AWDFWM,
+    AWDLSTM,
     FWMLSTM,
     IRNN,
     LSTM,
@@ -83,6 +85,14 @@ register(
     "residual-lstm",
     summary="deep LSTM with residual connections and dropouts (Schlag et al. 2021)",
 )(ResidualLSTM)
+
+register("awd-lstm", summary="LSTM of word language models, regularised (Merity et al. 2018)")(
+    AWDLSTM
+)
+
+register("awd-fwm", summary="AWD-LSTM with a Fast Weight Memory on top (Schlag et al. 2021)")(
+    AWDFWM
+)
 
 register("gru-ln", summary="GRU with layer normalisation (Ba et al. 2016)")(LayerNormGRU)
 

@@ -1,6 +1,9 @@
 """The layers: fast weight memories first, then the baselines they are measured against."""
 
 from fastweights.nn.associative_lstm import AssociativeLSTM, AssociativeLSTMState
+from fastweights.nn.awd_fwm import AWDFWM
+from fastweights.nn.awd_lstm import AWDLSTM
+from fastweights.nn.awd_stack import AWDStack
 from fastweights.nn.base import Backbone, HiddenState, Trace
 from fastweights.nn.conv_net import ConvNet, ConvNetState
 from fastweights.nn.delta_net import DeltaNet, DeltaNetState
@@ -20,14 +23,18 @@ from fastweights.nn.metalearned_neural_memory import (
     MetalearnedNeuralMemory,
     MetalearnedNeuralMemoryState,
 )
+from fastweights.nn.output_regulariser import OutputRegulariser
 from fastweights.nn.residual_lstm import ResidualLSTM
 from fastweights.nn.stack import Stack
 from fastweights.nn.transformer_xl import TransformerXL, TransformerXLState
 
 __all__ = [
+    "AWDFWM",
+    "AWDLSTM",
     "FWMLSTM",
     "IRNN",
     "LSTM",
+    "AWDStack",
     "AssociativeLSTM",
     "AssociativeLSTMState",
     "Backbone",
@@ -51,6 +58,7 @@ __all__ = [
     "LinearAttentionState",
     "MetalearnedNeuralMemory",
     "MetalearnedNeuralMemoryState",
+    "OutputRegulariser",
     "ResidualLSTM",
     "Stack",
     "Trace",

@@ -14,6 +14,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn import checks
 from fastweights.nn.embedded import Embedded
+from fastweights.nn.objective import Objective
 from fastweights.nn.stepping import Stepper
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
@@ -48,7 +49,7 @@ class HiddenState(NamedTuple):
     hidden: Float[Tensor, "batch hidden"]
 
 
-class Backbone(nn.Module, ABC):
+class Backbone(Objective, ABC):
     """A causal sequence layer with a carried state.
 
     `y, state = backbone(x, state)` maps x [batch, time, input] to y [batch, time, output]. The
@@ -70,9 +71,6 @@ class Backbone(nn.Module, ABC):
             its vectors up.
         reads_outside: whether the memory is read outside the recurrence, so that a step need not be
             read (`read_mask`).
-        auxiliary_loss: a scalar that a layer with an objective of its own leaves behind after each
-            forward in training, to be added to the loss with a weight of its own; otherwise None.
-            `auxiliary_loss(model)` adds up those of all layers.
     """
 
     input_size: int
@@ -82,11 +80,6 @@ class Backbone(nn.Module, ABC):
     takes_classes: bool = False
     takes_embedded: bool = False
     reads_outside: bool = False
-    auxiliary_loss: Tensor | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to the last forward, and not to a copy."""
-        return {key: value for key, value in self.__dict__.items() if key != "auxiliary_loss"}
 
     @abstractmethod
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -261,7 +254,7 @@ class Backbone(nn.Module, ABC):
 
 
 def auxiliary_loss(model: nn.Module) -> Tensor | None:
-    """Add up what the backbones within a model left behind of objectives of their own; None if nothing.
+    """Add up what the modules of a model left behind of objectives of their own; None if nothing.
 
     Example:
         >>> from fastweights.nn import MetalearnedNeuralMemory
@@ -270,8 +263,8 @@ def auxiliary_loss(model: nn.Module) -> Tensor | None:
         >>> torch.equal(auxiliary_loss(nn.Sequential(layer)), layer.auxiliary_loss)
         True
     """
-    backbones = [each for each in model.modules() if isinstance(each, Backbone)]
-    losses = [each.auxiliary_loss for each in backbones if each.auxiliary_loss is not None]
+    having = [each for each in model.modules() if isinstance(each, Objective)]
+    losses = [each.auxiliary_loss for each in having if each.auxiliary_loss is not None]
     return torch.stack(losses).sum() if losses else None
 
 

@@ -43,6 +43,8 @@ class FWMLSTM(Backbone):
         combine: "product" or "concat", how the memory's two key factors make one key.
         write_scale: the memory's scale on writes; None means the variant's.
         clamp: whether the memory's norm is held at 1 or below.
+        recurrent_dropout: the probability, in training, that an element of the LSTM's W_hh is
+            dropped (once a forward, for all its rows and steps).
         backend: the memory's; "auto", "reference", "chunked", "cpu" or "cuda".
 
     In the variant "catbabi" the LSTM has one bias vector that starts at zero, 1 for the forget gate;
@@ -82,6 +84,7 @@ class FWMLSTM(Backbone):
         combine: Literal["product", "concat"] = "product",
         write_scale: float | None = None,
         clamp: bool = True,
+        recurrent_dropout: float = 0.0,
         backend: str = "auto",
     ) -> None:
         super().__init__()
@@ -103,6 +106,7 @@ class FWMLSTM(Backbone):
             hidden_size,
             forget_bias=constants.forget_bias,
             single_bias=constants.single_bias,
+            recurrent_dropout=recurrent_dropout,
         )
         self.memory = memory
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
