@@ -1,6 +1,6 @@
 """Ratios measured side by side in one run, against named peers and the machine's limit."""
 
-from fastweights.bench import delta_memory, fast_weight_rnn, imports, lstm, machine
+from fastweights.bench import delta_memory, fast_weight_rnn, imports, lstm, machine, metro_map
 from fastweights.bench.report import LEGEND, to_table
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "imports",
     "lstm",
     "machine",
+    "metro_map",
     "to_table",
 ]

@@ -11,7 +11,8 @@ import tyro
 from fastweights.cli.console import json_text, print_json, print_table, say
 from fastweights.errors import UserError, unknown
 
-NAMES = ("fast-weight-rnn", "delta-memory", "lstm", "import")
+NAMES = ("fast-weight-rnn", "delta-memory", "lstm", "metro-map", "import")
+WITH_AUTHORS = ("delta-memory", "metro-map")
 
 
 @dataclass(frozen=True)
@@ -21,19 +22,20 @@ class Bench:
     `fast-weight-rnn`: the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.
     `delta-memory`: the fused memory alone, a whole training step, growth with time and size, threads, decoding.
     `lstm`: the LSTM on fused kernels against `torch.nn.LSTM`, alone and in a whole training step.
+    `metro-map`: an update of agents on the metro maps, acting and learning.
     `import`: what `import fastweights` adds to `import torch`.
     """
 
     name: tyro.conf.Positional[str] = "fast-weight-rnn"
-    """Which benchmark: fast-weight-rnn, delta-memory, lstm or import."""
+    """Which benchmark: fast-weight-rnn, delta-memory, lstm, metro-map or import."""
     threads: int = 1
     """Threads for every variant."""
     repeats: int | None = None
-    """Interleaved repeats; medians are reported [default: 7; 5 for delta-memory and import]."""
+    """Interleaved repeats; medians are reported [default: 7; 5 for delta-memory, metro-map and import]."""
     compile: bool = False
     """fast-weight-rnn: time torch.compile of the attention form too (it compiles for half a minute a shape)."""
     official: Path | None = None
-    """delta-memory: a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours."""
+    """delta-memory, metro-map: a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours."""
     only: str | None = None
     """delta-memory: measure only cases of whose name this is a part, such as "answers only"."""
     figure: Path | None = None
@@ -50,15 +52,15 @@ class Bench:
             raise unknown("benchmark", self.name, NAMES)
         if self.threads < 1 or (self.repeats is not None and self.repeats < 1):
             raise UserError("threads and repeats must be at least 1")
-        for option, owner in (
-            ("compile", "fast-weight-rnn"),
-            ("official", "delta-memory"),
-            ("figure", "delta-memory"),
-            ("only", "delta-memory"),
+        for option, owners in (
+            ("compile", ("fast-weight-rnn",)),
+            ("official", WITH_AUTHORS),
+            ("figure", ("delta-memory",)),
+            ("only", ("delta-memory",)),
         ):
-            if getattr(self, option) and self.name != owner:
+            if getattr(self, option) and self.name not in owners:
                 raise UserError(
-                    f"--{option} is an option of the benchmark {owner}, not {self.name}"
+                    f"--{option} is an option of the benchmark {' and '.join(owners)}, not {self.name}"
                 )
         rows = self._measure()
         measured = {"benchmark": self.name, "rows": rows}
@@ -87,8 +89,10 @@ class Bench:
         if self.name == "import":
             return bench.imports.run(self.repeats or 5)
         options: dict[str, Any] = {"threads": self.threads, "progress": say}
-        if self.name == "delta-memory":
+        if self.name in WITH_AUTHORS:
             options |= {"repeats": self.repeats or 5, "authors": self.official}
+            if self.name == "metro-map":
+                return bench.metro_map.run(**options)
             options["only"] = self.only or "*"
             return bench.delta_memory.run(**options)
         options["repeats"] = self.repeats or 7

@@ -1,0 +1,111 @@
+"""An update of agents on the metro maps: ours, which acts first and then learns at once, beside the authors'."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fastweights import models
+from fastweights.bench import machine, official_agents, timing
+from fastweights.bench.measure import Note, measure
+from fastweights.tasks import MetroMap
+from fastweights.training import Rollout
+
+AGENTS, HIDDEN, SIZE = 600, 32, 16
+RATE, EPS = 1e-3, 1e-4
+GOAL = Note(goals={"authors": 8.0})
+"""Of the issue that asked for the maps: as many updates a second as eight of the authors' programs."""
+
+
+def ours(agents: int = AGENTS) -> Callable[[], tuple[torch.Tensor]]:
+    """Build an update of ours: an episode of all agents on the training maps, loss, backward, Adam.
+
+    Args:
+        agents: episodes in an update.
+
+    Returns:
+        what makes one and returns its loss.
+    """
+    task = MetroMap()
+    config = models.model_config(
+        "fwm",
+        input=task.features,
+        hidden=HIDDEN,
+        classes=task.actions + 1,
+        inputs="vectors",
+        options={"memory_size": SIZE, "reads": 3, "variant": "meta_rl"},
+    )
+    torch.manual_seed(0)
+    model = models.from_config(config)
+    source = Rollout(
+        task, agents=agents, discount=0.9, value_weight=0.1, entropy_weight=0.03, seed=0
+    )
+    optimiser = torch.optim.Adam(model.parameters(), RATE, eps=EPS)
+
+    def update() -> tuple[torch.Tensor]:
+        optimiser.zero_grad()
+        loss, _ = source.next_loss(model)
+        loss.backward()
+        optimiser.step()
+        return (loss.detach(),)
+
+    return update
+
+
+def run(
+    *,
+    authors: Path | None = None,
+    agents: int = AGENTS,
+    threads: int = 1,
+    repeats: int = 5,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Time an update of the Fast Weight Memory, 32 units and 16³, on 600 maps with 30 steps an episode.
+
+    Args:
+        authors: a checkout of `ischlag/Fast-Weight-Memory-public`, whose program is then timed beside ours.
+        agents: episodes in an update.
+        threads: threads of torch and of the fused op.
+        repeats: rounds of measurement; each variant is measured once in each.
+        progress: called with a line before the measurement.
+
+    Returns:
+        A row: `agents`, `steps`, `updates_per_second` (by variant), and what `measure` says of it. The two draw their
+        episodes each by itself, so there are no results to hold against each other.
+
+    Raises:
+        UserError: if the folder is no such checkout, or for agents, threads or repeats below 1.
+    """
+    with timing.quiet(threads), contextlib.ExitStack() as held:
+        others = {}
+        if authors is not None:
+            program = held.enter_context(official_agents.program(authors))
+            others["authors"] = official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)
+        if progress:
+            progress(f"an update of {agents} agents: acting, forward, backward, Adam")
+        update = ours(agents)
+        row = measure(
+            f"metro maps, {agents} agents × {MetroMap().horizon} steps",
+            {"fused": update},
+            others,
+            machine.describe(threads),
+            truth="fused",
+            flops=None,
+            note=GOAL if authors else Note(),
+            repeats=repeats,
+        )
+    rates = {name: 1e3 / taken for name, taken in row["milliseconds"].items()}
+    steps = MetroMap().horizon
+    return [
+        {
+            "benchmark": "metro-map",
+            "agents": agents,
+            "steps": steps,
+            **row,
+            "updates_per_second": rates,
+        }
+    ]
