@@ -11,8 +11,11 @@ from fastweights.training.settings import Settings
 from fastweights.training.source import Source
 from fastweights.training.stream import Stream, evaluate_stream
 from fastweights.training.supervised import Supervised
+from fastweights.training.text_loss import evaluate_words, perplexity
+from fastweights.training.words import Corpus, Words
 
 __all__ = [
+    "Corpus",
     "Diverged",
     "Episode",
     "NoProgress",
@@ -27,8 +30,11 @@ __all__ = [
     "Stream",
     "Supervised",
     "TerminalProgress",
+    "Words",
     "evaluate",
     "evaluate_stream",
+    "evaluate_words",
     "fit",
+    "perplexity",
     "play",
 ]

@@ -14,7 +14,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel
 from fastweights.nn.base import auxiliary_loss
-from fastweights.training import distributed, seeds
+from fastweights.training import carried, distributed, seeds, snapshot
 from fastweights.training.source import Reading
 
 
@@ -173,27 +173,20 @@ class Stream:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Give the place in the streams and the carried state."""
-        carried = self._restored or states.tensors(self.carried)
-        named = {f"carried.{index:03d}": tensor for index, tensor in enumerate(carried)}
+        named = carried.named(tuple(self._restored) if self._restored else self.carried)
         rows = {f"rows.{name}": tensor for name, tensor in self.rows.state().items()}
         return distributed.gather_rows({**rows, **named}), {}
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Go back to that place."""
-        parts = {"rows": {}, "carried": {}}
-        for name, tensor in distributed.own_rows(tensors).items():
-            kind, _, rest = name.partition(".")
-            parts[kind][rest] = tensor
-        self.rows.restore(parts["rows"])
-        self._restored = [parts["carried"][name].clone() for name in sorted(parts["carried"])]
+        own = distributed.own_rows(tensors)
+        self.rows.restore(snapshot.part(own, "rows"))
+        self._restored = carried.found(own)
 
     def _start_of(self, model: nn.Module) -> Any:
         """The state to go on from; after a restore, put together in the form the model has it."""
         if self._restored:
-            kept = iter(self._restored)
-            self.carried = states.map_tensors(
-                lambda tensor: next(kept).to(tensor.device), _some_state(model, self.batch)
-            )
+            self.carried = carried.rebuilt(self._restored, model, self.batch)
         self._restored = None
         return self.carried
 
@@ -261,15 +254,3 @@ def _logits(
 
 def _moved(segment: Any, device: torch.device) -> Any:
     return type(segment)(*(field.to(device) for field in segment))
-
-
-def _some_state(model: nn.Module, rows: int) -> Any:
-    """A state of the form that the model has."""
-    zeros = getattr(model, "initial_state", None)
-    if zeros is not None:
-        return zeros(rows)
-    device = next(model.parameters()).device
-    cuda = [device] if device.type == "cuda" else []
-    # A dropout in it would draw, and what follows would not be as without a break.
-    with torch.no_grad(), torch.random.fork_rng(devices=cuda):
-        return model(torch.zeros(rows, 1, dtype=torch.long, device=device), None)[1]
