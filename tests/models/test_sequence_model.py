@@ -177,6 +177,8 @@ def test_the_configuration_keeps_the_name_and_the_options():
         "word_dropout": 0.0,
         "embedding_dropout": 0.0,
         "input_dropout": 0.0,
+        "tied": False,
+        "embedding_range": None,
         "options": {"decay": 0.5},
     }
     backbone = models.from_config(kept).backbone

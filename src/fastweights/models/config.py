@@ -29,6 +29,8 @@ def model_config(
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
     input_dropout: float = 0.0,
+    tied: bool = False,
+    embedding_range: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a sequence model in plain values.
@@ -47,11 +49,17 @@ def model_config(
         word_dropout: the probability that a class's whole embedding is dropped in training.
         embedding_dropout: the probability that an element of an embedding is.
         input_dropout: the probability that a feature of a vector is, at each step anew.
+        tied: the output layer's weight is the embedding's, one and the same parameter (Inan,
+            Khosravi & Socher 2017; Press & Wolf 2017); its bias is its own and starts at zero. It
+            needs as many classes out as in, an embedding as large as what the backbone puts out,
+            and no readout.
+        embedding_range: r, with which the embedding starts uniform in ±r; None starts it normal, as
+            `torch.nn.Embedding` does.
         options: the backbone's options.
 
     Raises:
-        UserError: for an unknown name, a size that is not a positive integer, or options that are
-            no mapping.
+        UserError: for an unknown name, a size that is not a positive integer, parts that cannot be
+            tied, or options that are no mapping.
 
     Example:
         >>> model_config("LSTM", input=37, hidden=50, classes=10)["name"]
@@ -66,6 +74,15 @@ def model_config(
     if inputs == "classes" and input_dropout:
         raise UserError("input_dropout is of vectors: classes have word_dropout")
     check_range("input_dropout", input_dropout, 0, 1)
+    if (tied or embedding_range is not None) and (inputs == "vectors" or embedding is None):
+        raise UserError("tied and embedding_range are of an embedding of classes")
+    if tied and (readout is not None or input != classes):
+        raise UserError(
+            f"{input} classes in, {classes} out and a readout of {readout} cannot be tied; "
+            "accepted: as many classes out as in, and no readout"
+        )
+    if embedding_range is not None:
+        check_range("embedding_range", embedding_range, 0)
     check_sizes(input=input, hidden=hidden, classes=classes)
     optional = {"embedding": embedding, "readout": readout}
     check_sizes(**{kind: size for kind, size in optional.items() if size is not None})
@@ -80,6 +97,8 @@ def model_config(
         "word_dropout": word_dropout,
         "embedding_dropout": embedding_dropout,
         "input_dropout": input_dropout,
+        "tied": tied,
+        "embedding_range": embedding_range,
         "options": dict(options or {}),
     }
 
@@ -105,11 +124,11 @@ def from_config(config: Mapping[str, Any]) -> SequenceModel:
     config = model_config(**config)
     features = config["embedding"] or config["input"]
     backbone = build(config["name"], features, config["hidden"], **config["options"])
-    model = SequenceModel(
-        _encoder(config, backbone),
-        backbone,
-        _head(backbone.output_size, config["readout"], config["classes"], config["head_bias"]),
-    )
+    encoder = _encoder(config, backbone)
+    head = _head(backbone.output_size, config["readout"], config["classes"], config["head_bias"])
+    if config["tied"]:
+        _tie(encoder, head)
+    model = SequenceModel(encoder, backbone, head)
     model.config = config
     return model
 
@@ -127,8 +146,12 @@ def _encoder(config: Mapping[str, Any], backbone: Backbone) -> nn.Module:
             raise UserError("word_dropout and embedding_dropout need an embedding")
         return nn.Identity() if backbone.takes_classes else OneHot(classes)
     if words or elements:
-        return DroppedEmbedding(classes, embedding, words=words, elements=elements)
-    return nn.Embedding(classes, embedding)
+        table = DroppedEmbedding(classes, embedding, words=words, elements=elements)
+    else:
+        table = nn.Embedding(classes, embedding)
+    if config["embedding_range"] is not None:
+        nn.init.uniform_(table.weight, -config["embedding_range"], config["embedding_range"])
+    return table
 
 
 def _head(features: int, readout: int | None, classes: int, bias: bool) -> nn.Module:
@@ -139,3 +162,16 @@ def _head(features: int, readout: int | None, classes: int, bias: bool) -> nn.Mo
     if readout is None:
         return last
     return nn.Sequential(nn.Linear(features, readout), nn.ReLU(), last)
+
+
+def _tie(encoder: nn.Module, head: nn.Module) -> None:
+    """Make the embedding's weight the head's too."""
+    assert isinstance(encoder, nn.Embedding) and isinstance(head, nn.Linear)
+    if encoder.embedding_dim != head.in_features:
+        raise UserError(
+            f"an embedding of {encoder.embedding_dim} cannot be tied to a backbone that puts out "
+            f"{head.in_features} features; accepted: the same"
+        )
+    head.weight = encoder.weight
+    if head.bias is not None:
+        nn.init.zeros_(head.bias)
