@@ -1,25 +1,30 @@
-"""Texts turned into the numbers of their words, and back; a tokenizer is rebuilt from a few plain values."""
+"""Texts turned into tokens and back; a tokenizer is rebuilt from a few plain values."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-import torch
 from jaxtyping import Int, Int64
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+from fastweights.tasks.text_pieces import Pieces
+from fastweights.tasks.text_words import EOS, UNKNOWN, Words, count_words
 
-EOS, UNKNOWN = "<eos>", "<unk>"
-KINDS = ("words", "bpe")
+__all__ = [
+    "EOS",
+    "KINDS",
+    "UNKNOWN",
+    "Pieces",
+    "Tokenizer",
+    "Words",
+    "count_words",
+    "from_record",
+    "learn",
+]
 
-_BLOCK = 1 << 20
-"""Characters of a text that are taken apart at a time: whatever its length, few words are objects at once."""
-_SPACE = re.compile(r"\s")
+KINDS = (Words.kind, Pieces.kind)
 
 
 @runtime_checkable
@@ -46,108 +51,6 @@ class Tokenizer(Protocol):
     def record(self) -> dict[str, Any]: ...
 
 
-class Words:
-    """Words are what stands between spaces, and every line ends in <eos>, as in the papers' programs.
-
-    Args:
-        vocabulary: different words in the order of their tokens, <eos> among them; any other word stands as <unk>, if
-            that is there.
-
-    Attributes:
-        vocabulary: the same.
-        end: the token of <eos>.
-        unknown: the token of <unk>, or None.
-
-    Raises:
-        UserError: if a word is there twice, or <eos> is not.
-
-    Example:
-        >>> words = Words(["<unk>", "<eos>", "the", "cat", "sat"])
-        >>> words.encode("the cat\\nthe dog").tolist()
-        [2, 3, 1, 2, 0]
-        >>> words.decode([2, 3, 1, 2, 0])
-        'the cat\\nthe <unk>'
-    """
-
-    kind = "words"
-
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        self.vocabulary = tuple(vocabulary)
-        self._index = _Index(zip(self.vocabulary, range(len(self.vocabulary)), strict=True))
-        if len(self._index) != len(self.vocabulary):
-            raise UserError("a vocabulary has each word once")
-        if EOS not in self._index:
-            raise UserError(f"a vocabulary has {EOS}, the end of a line")
-        self.end = self._index[EOS]
-        self.unknown = self._index.unknown = self._index.get(UNKNOWN)
-
-    def __repr__(self) -> str:
-        return f"Words({len(self.vocabulary)} words)"
-
-    @classmethod
-    def learn(cls, text: str, vocabulary_size: int | None = None) -> Words:
-        """Take the vocabulary of a text, in the order in which its words first occur.
-
-        Args:
-            text: to learn from.
-            vocabulary_size: how many words to keep at most, the most frequent (of equal ones, those that come first);
-                <eos> and <unk> are always kept, and come last where the text has none. None: all.
-
-        Raises:
-            UserError: for a size below 3.
-        """
-        if vocabulary_size is not None and vocabulary_size < 3:
-            least = f"{UNKNOWN}, {EOS} and a word make 3"
-            raise UserError(f"a vocabulary of {vocabulary_size} words is too small: {least}")
-        counts: Counter[str] = Counter()
-        for block in blocks(text, _SPACE):
-            counts.update(_words(block))
-        always = {EOS, UNKNOWN}
-        kept = [*counts, *sorted(always - counts.keys())]
-        if vocabulary_size is not None and vocabulary_size < len(kept):
-            frequent = [word for word, _ in counts.most_common() if word not in always]
-            chosen = {*always, *frequent[: vocabulary_size - len(always)]}
-            kept = [word for word in kept if word in chosen]
-        return cls(kept)
-
-    def encode(self, text: str) -> Int64[Tensor, " tokens"]:
-        """Turn text into tokens; an unfinished last line has no <eos>.
-
-        Raises:
-            UserError: naming a word outside the vocabulary, if that has no <unk>.
-        """
-        parts = [np.empty(0, np.int64)]
-        for block in blocks(text, _SPACE):
-            words = _words(block)
-            parts.append(np.fromiter(map(self._index.__getitem__, words), np.int64, len(words)))
-        return torch.from_numpy(np.concatenate(parts))
-
-    def decode(self, tokens: Int[Tensor, " tokens"] | Sequence[int]) -> str:
-        """Turn tokens into words with spaces between them, and <eos> into line breaks.
-
-        Raises:
-            UserError: for a number that is no token.
-        """
-        numbers = checked(tokens, len(self.vocabulary))
-        said = " ".join("\n" if n == self.end else self.vocabulary[n] for n in numbers)
-        return re.sub(" ?\n ?", "\n", said)
-
-    def record(self) -> dict[str, Any]:
-        """Give plain values for `from_record`."""
-        return {"kind": self.kind, "vocabulary": list(self.vocabulary)}
-
-
-class _Index(dict[str, int]):
-    """Tokens of words; of a word that is not there, <unk>'s."""
-
-    unknown: int | None = None
-
-    def __missing__(self, word: str) -> int:
-        if self.unknown is None:
-            raise UserError(f"{word!r} is not one of the {len(self)} known words")
-        return self.unknown
-
-
 def learn(kind: str, text: str, vocabulary_size: int | None = None) -> Tokenizer:
     """Make a tokenizer from the text to learn from.
 
@@ -161,14 +64,14 @@ def learn(kind: str, text: str, vocabulary_size: int | None = None) -> Tokenizer
     """
     if kind not in KINDS:
         raise unknown("tokenizer", kind, KINDS)
-    return Words.learn(text, vocabulary_size)
+    return (Words if kind == Words.kind else Pieces).learn(text, vocabulary_size)
 
 
 def from_record(record: dict[str, Any]) -> Tokenizer:
     """Rebuild a tokenizer from what its `record()` gave, without any text.
 
     Raises:
-        UserError: if it is no such record.
+        UserError: if it is no such record, or a library is missing.
 
     Example:
         >>> words = Words.learn("a b\\n")
@@ -179,43 +82,8 @@ def from_record(record: dict[str, Any]) -> Tokenizer:
     if kind not in KINDS:
         raise unknown("tokenizer", str(kind), KINDS)
     try:
-        return Words(record["vocabulary"])
+        if kind == Words.kind:
+            return Words(record["vocabulary"])
+        return Pieces(record["vocabulary"], record["merges"])
     except KeyError as lacking:
         raise UserError(f"the record of the tokenizer lacks {lacking}") from None
-
-
-def checked(tokens: Int[Tensor, " tokens"] | Sequence[int], classes: int) -> list[int]:
-    """Give tokens as a list of numbers.
-
-    Raises:
-        UserError: for a number that is none of so many tokens.
-    """
-    numbers: list[int] = tokens.tolist() if isinstance(tokens, Tensor) else list(tokens)
-    for number in numbers:
-        if not 0 <= number < classes:
-            raise UserError(f"tokens are 0 to {classes - 1}, not {number}")
-    return numbers
-
-
-def blocks(text: str, border: re.Pattern[str]) -> Iterator[str]:
-    """Cut a text, behind borders, into pieces of about a million characters."""
-    start = 0
-    while start < len(text):
-        found = border.search(text, start + _BLOCK)
-        end = found.end() if found else len(text)
-        yield text[start:end]
-        start = end
-
-
-def count_words(text: str) -> int:
-    """Count words, with one <eos> for each line.
-
-    Example:
-        >>> count_words("the cat\\nsat\\n")
-        5
-    """
-    return sum(len(block.split()) for block in blocks(text, _SPACE)) + text.count("\n")
-
-
-def _words(block: str) -> list[str]:
-    return block.replace("\n", f" {EOS} ").split()
