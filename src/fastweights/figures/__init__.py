@@ -24,12 +24,15 @@ from fastweights.figures.growth import growth
 from fastweights.figures.hidden import hidden_trace
 from fastweights.figures.memory import memory_evolution
 from fastweights.figures.modes import mode_table
+from fastweights.figures.passage import passage
 from fastweights.figures.per_task import task_accuracy
+from fastweights.figures.perplexity import perplexity_curves
 from fastweights.figures.rewards import reward_by_step, reward_curves
 from fastweights.figures.saturation import saturation
 from fastweights.figures.slots import slot_accuracy
 from fastweights.figures.story import read_grid
 from fastweights.figures.streams import stream_curves
+from fastweights.figures.surprise import surprise
 from fastweights.figures.table import error_table
 from fastweights.figures.walk import Walk, walk_strip
 
@@ -50,6 +53,8 @@ __all__ = [
     "hidden_trace",
     "memory_evolution",
     "mode_table",
+    "passage",
+    "perplexity_curves",
     "read_grid",
     "reward_by_step",
     "reward_curves",
@@ -57,6 +62,7 @@ __all__ = [
     "save",
     "slot_accuracy",
     "stream_curves",
+    "surprise",
     "task_accuracy",
     "training_curves",
     "walk_strip",

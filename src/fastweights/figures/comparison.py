@@ -103,6 +103,21 @@ def gather(
     return np.array(shared), np.array([[one[step] for step in shared] for one in found])
 
 
+def minutes(
+    name: str, seeds: Sequence[Rows], key: str, steps: Float[np.ndarray, " steps"]
+) -> Float[np.ndarray, " steps"]:
+    """Take the mean time of the seeds at the steps where all of them have the metric.
+
+    Raises:
+        UserError: if a row that has it has no `seconds`.
+    """
+    timed = [[row for row in rows if key in row and "seconds" in row] for rows in seeds]
+    found, seconds = gather(name, timed, "seconds")
+    if not np.array_equal(found, steps):
+        raise UserError(f"some rows of {name!r} have {key} but no seconds")
+    return seconds.mean(0) / 60
+
+
 def all_have(runs: Mapping[str, Sequence[Rows]], key: str) -> bool:
     """Tell whether every seed of every model has values of a metric."""
     return all(

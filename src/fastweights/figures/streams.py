@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fastweights.errors import UserError, unknown
 from fastweights.figures import style
-from fastweights.figures.comparison import all_have, gather, mean_and_spread
+from fastweights.figures.comparison import all_have, gather, mean_and_spread, minutes
 from fastweights.figures.curves import accuracy_axis
 from fastweights.figures.rows import Rows
 
@@ -93,20 +91,9 @@ def _draw(axes: Axes, runs: Mapping[str, Sequence[Rows]], key: str, clock: str) 
     for place, (name, seeds) in enumerate(runs.items()):
         at, values = gather(name, seeds, key)
         if clock == "minutes":
-            at = _minutes(name, seeds, key, at)
+            at = minutes(name, seeds, key, at)
         look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
         mean_and_spread(axes, name, at, _scale(key) * values, positive=key != "accuracy", **look)
-
-
-def _minutes(
-    name: str, seeds: Sequence[Rows], key: str, steps: Float[np.ndarray, " steps"]
-) -> Float[np.ndarray, " steps"]:
-    """Take the mean time of the seeds at the steps where all of them have the metric."""
-    timed = [[row for row in rows if key in row and "seconds" in row] for rows in seeds]
-    found, seconds = gather(name, timed, "seconds")
-    if not np.array_equal(found, steps):
-        raise UserError(f"some rows of {name!r} have {key} but no seconds")
-    return seconds.mean(0) / 60
 
 
 def _scale(key: str) -> int:

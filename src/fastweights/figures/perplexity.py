@@ -1,0 +1,154 @@
+"""Learning curves of language models: perplexity by epoch and by time, the learning rate, where averaging begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from fastweights.errors import UserError, unknown
+from fastweights.figures import style
+from fastweights.figures.comparison import all_have, gather, mean_and_spread, minutes
+from fastweights.figures.rows import Rows, series
+
+VALIDATION, TRAINING, RATE = "validation_perplexity", "train_cross_entropy", "learning_rate"
+AXES = {"epoch": "epoch", "minutes": "training time (minutes)"}
+FEW = 12
+"""Evaluations below which each has a mark."""
+
+
+@style.styled
+def perplexity_curves(
+    runs: Mapping[str, Sequence[Rows]],
+    *,
+    averaged: Mapping[str, Sequence[float]] | None = None,
+    published: Mapping[int, float] | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw the training of one language model, or compare several.
+
+    One run is shown with its perplexity on the training text (under dropout) beside that on the validation text, and
+    its learning rate; several with their validation perplexity by epoch and by minutes. Seeds of a model are their
+    mean ± one standard deviation, shaded down to the lowest seed at most. What was measured before any training is
+    left out.
+
+    Args:
+        runs: for each name in the legend, the metrics of its seeds: `epoch` and `seconds` with `validation_perplexity`,
+            `train_cross_entropy` (nats) and `learning_rate`. Seeds are averaged at the epochs that all of them have.
+        averaged: for each name, the epochs at which its seeds went over to averaged SGD.
+        published: validation perplexity by epoch, as someone reports it.
+        title: above the panels.
+
+    Raises:
+        UserError: if there is no run, more than seven names, a run without an evaluation after training or without
+            epochs, seeds without a common epoch, or `averaged` has an unknown name.
+
+    Example:
+        >>> from fastweights.figures import perplexity_curves
+        >>> rows = [{"epoch": e, "seconds": 9.0 * e, "validation_perplexity": 600 / (e + 1)} for e in range(9)]
+        >>> figure = perplexity_curves({"awd-fwm": [rows], "awd-lstm": [rows]}, averaged={"awd-fwm": [6.0]})
+        >>> [axes.get_xlabel() for axes in figure.axes]
+        ['epoch', 'training time (minutes)']
+    """
+    if not 1 <= len(runs) <= len(style.PALETTE):
+        raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    for name in averaged or {}:
+        if name not in runs:
+            raise unknown("run with averaged weights", name, runs)
+    trained = {name: [_trained(name, rows) for rows in seeds] for name, seeds in runs.items()}
+    if not all_have(trained, VALIDATION):
+        raise UserError("a run has no validation perplexity after training")
+    alone = sum(len(seeds) for seeds in runs.values()) == 1
+    rated = alone and all_have(trained, RATE)
+    figure = style.figure(style.PAGE, 2.6)
+    left, right = figure.subplots(1, 2)
+    first = next(iter(trained.values()))
+    _curves(left, {"validation": first} if alone else trained, "epoch")
+    if alone:
+        _training(left, first[0])
+    if published:
+        _published(left, published)
+    if rated:
+        _rate(right, first[0])
+    else:
+        _curves(right, trained, "minutes")
+    for axes in (left, right) if rated else (left,):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _switches(axes, averaged or {}, runs)
+    _name_first_switch(left, averaged or {})
+    style.shared_legend(figure, left.get_legend_handles_labels()[0], title)
+    return figure
+
+
+def _trained(name: str, rows: Rows) -> list[dict[str, Any]]:
+    """Leave out what was measured before any training, and let epochs be the steps by which rows are found."""
+    if any("epoch" not in row for row in rows):
+        raise UserError(f"a row of {name!r} has no epoch")
+    return [{**row, "step": row["epoch"]} for row in rows if row["epoch"] > 0]
+
+
+def _curves(axes: Axes, runs: Mapping[str, Sequence[Rows]], clock: str) -> None:
+    for place, (name, seeds) in enumerate(runs.items()):
+        at, values = gather(name, seeds, VALIDATION)
+        if clock == "minutes":
+            at = minutes(name, seeds, VALIDATION, at)
+        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
+        mean_and_spread(axes, name, at, values, positive=True, marker=_mark(place, at), **look)
+    axes.set(xlabel=AXES[clock], ylabel="validation perplexity")
+    _logarithmic(axes)
+
+
+def _mark(place: int, points: Sized) -> str:
+    return style.MARKERS[place] if len(points) < FEW else ""
+
+
+def _training(axes: Axes, rows: Rows) -> None:
+    """Add the perplexity on the text that is learned from."""
+    epochs, loss = series(rows, TRAINING)
+    if len(epochs):
+        look = {"color": style.PALETTE[1], "linestyle": style.DASHES[1], "zorder": 2.5}
+        label = "training, under dropout"
+        axes.plot(epochs, np.exp(loss), label=label, marker=_mark(1, epochs), **look)
+        axes.set_ylabel("perplexity")
+
+
+def _rate(axes: Axes, rows: Rows) -> None:
+    epochs, rates = series(rows, RATE)
+    axes.plot(epochs, rates, color=style.BLACK, drawstyle="steps-pre", marker=_mark(0, epochs))
+    axes.set(xlabel=AXES["epoch"], ylabel="learning rate", ylim=(0, None))
+    style.positive_scale(axes)
+
+
+def _published(axes: Axes, published: Mapping[int, float]) -> None:
+    """Mark what is reported of the epochs that were trained."""
+    within = {epoch: value for epoch, value in published.items() if epoch <= axes.dataLim.x1}
+    if within:
+        axes.plot([*within], [*within.values()], linestyle="none", marker="o", markerfacecolor="white",
+                  markeredgecolor=style.GREY, label="published", zorder=4)  # fmt: skip
+
+
+def _switches(axes: Axes, averaged: Mapping[str, Sequence[float]], names: Iterable[str]) -> None:
+    """Draw a line where a run went over to averaged SGD, in its own colour."""
+    for place, name in enumerate(names):
+        for epoch in averaged.get(name, ()):
+            axes.axvline(epoch, color=style.PALETTE[place], linewidth=0.8, linestyle=":", zorder=1)
+
+
+def _name_first_switch(axes: Axes, averaged: Mapping[str, Sequence[float]]) -> None:
+    switched = [epoch for epochs in averaged.values() for epoch in epochs]
+    if switched:
+        axes.annotate("averaged SGD", xy=(min(switched), 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -1),
+                      textcoords="offset points", ha="right", va="top", rotation=90, fontsize=6.5,
+                      color=style.GREY)  # fmt: skip
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
