@@ -51,7 +51,7 @@ COMMANDS = {
     "test": Entry("test:Test", "Ask a run: answers and probabilities for sequences, stories or images; test it anew."),
     "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
-    "data get": Entry("data:DataGet", "Fetch a data set and check it against the published one: babi, mnist."),
+    "data get": Entry("data:DataGet", "Fetch a data set and check it: babi, mnist, ptb, wikitext-2."),
     "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),
     "gradcheck": Entry("gradcheck:Gradcheck", "Check the hand-derived gradients by finite differences."),
     "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),

