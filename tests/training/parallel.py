@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from corpora import Babble
 from texts import WORDS, Noise, fwm
 from worlds import Recall, agent
 
@@ -20,13 +21,28 @@ from fastweights import models
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.tasks import Retrieval
-from fastweights.training import Rollout, Settings, Stream, Supervised, distributed, fit
+from fastweights.training import (
+    Averaging,
+    Rollout,
+    Settings,
+    Stream,
+    Supervised,
+    Words,
+    distributed,
+    fit,
+)
 
 SETTINGS = Settings(steps=6, evaluation_interval=3, clip=0.5)
+AVERAGED = replace(SETTINGS, averaging=Averaging(0.5, start=3), keep="validation_perplexity")
 
 
 def source(mode="qa", batch=4):
     return Stream(Noise(), batch=batch, length=10, mode=mode, validation_rows=2, seed=1)
+
+
+def words():
+    """A text whose third epoch has begun after six steps."""
+    return Words(Babble(130), batch=4, length=15, seed=1)
 
 
 def supervised():
@@ -143,6 +159,7 @@ def scenarios(folder):
     return {
         "qa": lambda: trained(folder / "qa"),
         "lm": lambda: trained(folder / "lm", of=source("lm")),
+        "words": lambda: trained(folder / "words", of=words(), settings=AVERAGED),
         "supervised": lambda: trained(folder / "supervised", reader(), supervised()),
         "rollout": lambda: trained(folder / "rollout", agent(), rollout()),
         "other weights": lambda: other_weights(folder / "other"),

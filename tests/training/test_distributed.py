@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from parallel import after, reader, rollout, source, supervised, trained
+from parallel import AVERAGED, after, reader, rollout, source, supervised, trained, words
 from regression import timeless
 from worlds import agent
 
@@ -45,6 +45,7 @@ def folder(tmp_path_factory):
         assert process.returncode == 0
     trained(folder / "qa-alone")
     trained(folder / "lm-alone", of=source("lm"))
+    trained(folder / "words-alone", of=words(), settings=AVERAGED)
     trained(folder / "supervised-alone", reader(), supervised())
     trained(folder / "rollout-alone", agent(), rollout())
     assert trained(folder / "stopped")["steps"] == 6
@@ -73,7 +74,7 @@ def assert_equal_runs(ours, theirs):
     torch.testing.assert_close(tensors, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["qa", "lm", "supervised", "rollout"])
+@pytest.mark.parametrize("name", ["qa", "lm", "words", "supervised", "rollout"])
 def test_two_processes_train_as_one_with_the_whole_batch(folder, name):
     assert_equal_runs(Run.open(folder / name), Run.open(folder / f"{name}-alone"))
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from fastweights.errors import UserError
 from fastweights.runs import Run, environment
 from fastweights.training import distributed, seeds, snapshot
+from fastweights.training.averaging import Descent
 from fastweights.training.clock import Clock
 from fastweights.training.interrupt import Interrupt
+from fastweights.training.keeping import Keeper, copied
 from fastweights.training.meter import Meter, NotFinite
 from fastweights.training.optimiser import clip, global_norm
+from fastweights.training.outcome import Diverged, Outcome
 from fastweights.training.progress import NoProgress, Progress
 from fastweights.training.settings import Settings
 from fastweights.training.source import Source
@@ -25,26 +27,6 @@ from fastweights.training.source import Source
 _PROGRESS_SECONDS = 0.1
 _HELD_ON_DEVICE = 64
 _log = logging.getLogger("fastweights.training")
-
-
-class Outcome(NamedTuple):
-    """What came of a training run.
-
-    Attributes:
-        steps: done in all, over every process that worked on the run.
-        seconds: of training steps: without kernel compilation, evaluations and checkpoints.
-        compile_seconds: of kernel compilation.
-        metrics: the last row of the run's metrics.
-        history: all of them.
-        interrupted: True if it was asked to stop before the last step.
-    """
-
-    steps: int
-    seconds: float
-    compile_seconds: float
-    metrics: dict[str, Any]
-    history: list[dict[str, Any]]
-    interrupted: bool
 
 
 def fit(
@@ -68,7 +50,8 @@ def fit(
     may be resumed by another number of processes, though then not to the bit.
 
     Args:
-        model: trained in place, moved to `settings.device`; left in training mode.
+        model: trained in place, moved to `settings.device`; left in training mode, with the weights that are kept: the
+            best evaluation's (`settings.keep`), or the averaged ones where there are any.
         source: batches, evaluation and their state.
         settings: how long and how to train.
         run: the folder for metrics and checkpoints; locked meanwhile.
@@ -85,22 +68,11 @@ def fit(
     """
     if progress is None or distributed.rank() > 0:
         progress = NoProgress()
-    with _only_writer(run), _own_random_numbers(settings), Interrupt(stop) as interrupt:
+    device, rank = torch.device(settings.device), distributed.rank()
+    purpose = f"noise {rank}" if rank else "noise"  # other rows are dropped out otherwise
+    noise = seeds.own_noise(device, settings.seed, purpose)
+    with _only_writer(run), noise, Interrupt(stop) as interrupt:
         return _Training(model, source, settings, run, progress, interrupt).run_all()
-
-
-class Diverged(UserError):
-    """Training was stopped by a loss or gradient that is not finite.
-
-    Attributes:
-        step: the first step (from 1) at which it was not.
-    """
-
-    def __init__(self, trouble: NotFinite, kept: str) -> None:
-        super().__init__(
-            f"training stopped: {trouble}; {kept}; a lower learning rate or a smaller clip may help"
-        )
-        self.step = trouble.step
 
 
 class _Training:
@@ -123,7 +95,8 @@ class _Training:
         self.progress = progress
         self.interrupt = interrupt
         self.parameters = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimiser = settings.optimiser.build(self.parameters)
+        self.descent = Descent(self.parameters, settings.optimiser, settings.averaging)
+        self.keeper = Keeper(settings.keep)
         self.meter = Meter(hold=1 if self.device.type == "cpu" else _HELD_ON_DEVICE)
         self.clock = Clock()
         self.done = 0
@@ -144,6 +117,9 @@ class _Training:
             raise Diverged(trouble, kept) from trouble
         finally:
             self.progress.stop()
+        given = self._given()
+        if given is not None:
+            self.model.load_state_dict(given)
         rows = distributed.from_first(self.run.metrics)
         return Outcome(
             steps=self.done,
@@ -177,7 +153,7 @@ class _Training:
             if telling:
                 self.progress.update(self.done, self.meter.recent())
                 told = now
-            if self.finished or self.done % settings.evaluation_interval == 0:
+            if self.finished or settings.evaluates_at(self.done):
                 self._evaluate()
             interval = settings.checkpoint_interval
             if saving or (interval is not None and self.done % interval == 0):
@@ -189,8 +165,9 @@ class _Training:
 
     def _step(self) -> None:
         settings = self.settings
-        self.optimiser.param_groups[0]["lr"] = settings.learning_rate(self.done)
-        loss, metrics = self.source.next_loss(self.model)
+        self.descent.begin(self.done)
+        with self._precision():
+            loss, metrics = self.source.next_loss(self.model)
         loss.backward()
         readings = distributed.average(self.parameters, {"loss": loss.detach(), **metrics})
         gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
@@ -200,32 +177,56 @@ class _Training:
             self.meter.note(self.done + 1, {**readings, "gradient_norm": norm})
             if settings.clip:
                 clip(gradients, norm, settings.clip)
-        self.optimiser.step()
+        factor = getattr(self.source, "rate_factor", 1.0)
+        self.descent.step(self._learning_rate(self.done) * factor)
         for weight in self.parameters:
             weight.grad = None
         self.done += 1
 
     def _evaluate(self) -> None:
         self.meter.settle()
-        with self.clock.paused():
-            distributed.from_first(self._log_evaluation)
+        with self.clock.paused(), self.descent.averaged():
+            row = distributed.from_first(self._log_evaluation)
+            self.keeper.note(row, self.model)
+        self.descent.note(self.done, row, self.settings.evaluates_at(self.done))
         self.meter.clear()
 
-    def _log_evaluation(self) -> None:
+    def _log_evaluation(self) -> dict[str, Any]:
         row: dict[str, Any] = {
             "step": self.done,
             "seconds": self.clock.seconds,
             "compile_seconds": self.clock.compile_seconds,
-            "learning_rate": self.settings.learning_rate(max(0, self.done - 1)),
+            "learning_rate": self._learning_rate(max(0, self.done - 1)),
             **{f"train_{name}": mean for name, mean in self.meter.means().items()},
         }
         self.model.eval()
-        with _untouched_random_numbers(self.device):
+        with seeds.untouched(self.device), self._precision():
             row |= self.source.evaluate(self.model)
             row |= self.source.probe(self.model)
         self.model.train()
         self.run.log(row)
         self.progress.evaluated(row)
+        return row
+
+    def _learning_rate(self, step: int) -> float:
+        """The rate of a step, but for the source's own factor."""
+        averaging, since = self.settings.averaging, self.descent.since
+        if averaging is not None and since is not None and step >= since:
+            return averaging.learning_rate
+        return self.settings.learning_rate(step)
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        """What the forward pass runs under; weights and their gradients are of the model's own type."""
+        if self.settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
+
+    def _given(self) -> dict[str, Tensor] | None:
+        """The weights that a user should get, where they are not those that training goes on with."""
+        if self.keeper.weights is not None or self.descent.since is None:
+            return self.keeper.weights
+        with self.descent.averaged():
+            return copied(self.model)
 
     def _save(self) -> None:
         self.meter.settle()
@@ -234,7 +235,7 @@ class _Training:
 
     def _write_checkpoint(self) -> None:
         source_tensors, source_meta = self.source.state()
-        tensors = snapshot.take(self.model, self.optimiser, self.device)
+        tensors = snapshot.take(self.model, self.descent.current, self.device, self._given())
         tensors |= snapshot.prefixed("source", source_tensors)
         meta = {
             "source": source_meta,
@@ -242,6 +243,8 @@ class _Training:
             "seconds": self.clock.seconds,
             "compile_seconds": self.clock.compile_seconds,
             "settings": self.settings.record(),
+            "descent": self.descent.state(),
+            "best": self.keeper.best,
         }
         distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
         self.saved = self.done
@@ -256,7 +259,10 @@ class _Training:
             _log.warning("resuming with %s: the last bits may differ", change)
         meta = found.meta
         self.settings.check_resumes(meta["settings"])
-        snapshot.put_back(found.tensors, self.model, self.optimiser, self.device)
+        if "descent" in meta:  # runs of earlier versions have none, and kept nothing
+            self.descent.restore(meta["descent"])
+            self.keeper.restore(meta["best"], snapshot.part(found.tensors, "model"), self.model)
+        snapshot.put_back(found.tensors, self.model, self.descent.current, self.device)
         self.source.restore(snapshot.part(found.tensors, "source"), meta["source"])
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
@@ -273,21 +279,4 @@ def _only_writer(run: Run) -> Iterator[None]:
             held.enter_context(run.lock)
 
         distributed.from_first(take)
-        yield
-
-
-@contextmanager
-def _own_random_numbers(settings: Settings) -> Iterator[None]:
-    """Seed torch's global generators for a training run and give them back as they were."""
-    rank = distributed.rank()
-    purpose = f"noise {rank}" if rank else "noise"  # other rows are dropped out otherwise
-    with _untouched_random_numbers(torch.device(settings.device)):
-        torch.manual_seed(seeds.derive(settings.seed, purpose))
-        yield
-
-
-@contextmanager
-def _untouched_random_numbers(device: torch.device) -> Iterator[None]:
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
         yield

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,3 +23,19 @@ def derive(seed: int, purpose: str) -> int:
 def generator(seed: int, purpose: str) -> torch.Generator:
     """Make the CPU generator of one purpose; see `derive`."""
     return torch.Generator().manual_seed(derive(seed, purpose))
+
+
+@contextmanager
+def own_noise(device: torch.device, seed: int, purpose: str) -> Iterator[None]:
+    """Seed torch's global generators for one purpose and give them back as they were."""
+    with untouched(device):
+        torch.manual_seed(derive(seed, purpose))
+        yield
+
+
+@contextmanager
+def untouched(device: torch.device) -> Iterator[None]:
+    """Give torch's global generators back as they were."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield

@@ -13,13 +13,25 @@ from fastweights.training import distributed
 
 
 def take(
-    model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+    given: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Name every tensor of the model, the optimiser and torch's global generators.
 
     Of several processes each has generators of its own; only the first gets those of all.
+
+    Args:
+        model: as training goes on with it.
+        optimiser: its state is taken.
+        device: whose generator is taken, besides the CPU's.
+        given: the weights that a user should get instead, named "model.…" then; those that training goes on with are
+            named "trained.…" beside them.
     """
-    tensors = prefixed("model", model.state_dict())
+    tensors = prefixed("model", model.state_dict() if given is None else given)
+    if given is not None:
+        tensors |= prefixed("trained", model.state_dict())
     for index, state in optimiser.state_dict()["state"].items():
         present = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         tensors |= prefixed(f"optimiser.{index}", present)
@@ -43,7 +55,7 @@ def put_back(
         UserError: if the tensors are another model's.
     """
     try:
-        model.load_state_dict(part(tensors, "model"))
+        model.load_state_dict(part(tensors, "trained") or part(tensors, "model"))
     except RuntimeError as error:
         raise UserError(
             "cannot resume with another model: the checkpoint does not fit it"
@@ -55,6 +67,11 @@ def put_back(
         # A copy: the optimiser writes into its state, and what was read lies in the file's buffer.
         full["state"].setdefault(int(index), {})[rest] = tensor.clone()
     optimiser.load_state_dict(full)
+    # Loading casts to the weights' type: a scalar of fewer bits, as ASGD's, would go on with more of them.
+    for index, weight in enumerate(optimiser.param_groups[0]["params"]):
+        state = optimiser.state[weight] if index in full["state"] else {}
+        for name, value in state.items():
+            state[name] = value.to(full["state"][index][name].dtype)
     random = part(tensors, _generators(distributed.rank()))
     if "cpu" in random:
         torch.set_rng_state(random["cpu"])

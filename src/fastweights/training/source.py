@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fastweights.errors import unknown
+
 Reading = float | None | list[float] | list[float | None]
 
 
@@ -18,6 +20,9 @@ class Source(Protocol):
     Supervised batches, endless streams (whose carried state is part of `state`) and rollouts all
     fit. Everything random in `next_loss` comes from torch's global generator or from generators
     that `state` holds.
+
+    A source may have an attribute `rate_factor`: by it the learning rate of the batch last taken is
+    multiplied, as that of a piece of text by its length.
     """
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
@@ -43,3 +48,19 @@ class Source(Protocol):
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Go back to a state that `state` gave."""
         ...
+
+
+def number(readings: Mapping[str, Any], name: str) -> float:
+    """Take the number of this name out of an evaluation's readings.
+
+    Raises:
+        UserError: if there is none.
+
+    Example:
+        >>> number({"loss": 0.5, "history": [1.0, 0.5]}, "loss")
+        0.5
+    """
+    numbers = {key: value for key, value in readings.items() if isinstance(value, int | float)}
+    if name not in numbers:
+        raise unknown("metric", name, numbers)
+    return float(numbers[name])
