@@ -39,6 +39,7 @@ def test_counts_and_ids_are_those_published(name):
     assert tuple(index) == task.vocabulary
 
 
+@pytest.mark.slow
 def test_pieces_give_back_the_very_text(name):
     task = Text(name, tokenizer="bpe", vocabulary_size=1000)
     assert task.classes == 1000 and tuple(task.words.values()) == PUBLISHED[name][0]
