@@ -95,23 +95,25 @@ def _no_gates(plan: Any, tensors: Any, row: int, t: int, z: Any, stride: int, li
 
 @helper
 def _through_weight(
-    plan: Any, layout: Any, scratch: Any, z: Any, stride: int, dh: Any, height: int
+    plan: Any, layout: Any, scratch: Any, z: Any, stride: int, dh: Any, rows: int
 ) -> None:
-    """dh = Wᵀ z̄ for a tile of rows, z by panels `stride` scalars apart."""
+    """dh = Wᵀ z̄ for some rows, z by panels `stride` scalars apart; each block of W serves all rows while it is near."""
     width = plan.width
-    for r in range(height):
-        clear(offset(dh, r * plan.columns), plan.columns // plan.lanes)
+    clear(dh, rows * (plan.columns // plan.lanes))
     for column in range(0, plan.columns, width):
         packed = offset(scratch, layout.packed + column * 4 * plan.units)
         for panel in range(plan.panels):
             weight = offset(packed, panel * width * width)
-            if height == ROWS:
-                add_tile(
-                    offset(z, panel * stride), width, 1, width, weight,
-                    offset(dh, column), plan.columns,
-                )  # fmt: skip
-            else:
-                add_row(offset(z, panel * stride), 1, width, weight, offset(dh, column))
+            row = 0
+            while row < rows:
+                gates = offset(z, panel * stride + row * width)
+                sums = offset(dh, row * plan.columns + column)
+                if row + ROWS <= rows:
+                    add_tile(gates, width, 1, width, weight, sums, plan.columns)
+                    row += ROWS
+                else:
+                    add_row(gates, 1, width, weight, sums)
+                    row += 1
 
 
 @kernel
@@ -148,24 +150,20 @@ def down(
     stop = min(start + layout.steps, plan.time)
     first, last = share(plan.batch, worker, workers, ROWS)
     for t in range(stop - 1, start - 1, -1):
-        row = first
-        while row < last:
-            height = ROWS if row + ROWS <= last else 1
-            n = (t - start) * plan.batch + row
-            z = offset(scratch, layout.gates + n * plan.width)
-            dh = offset(scratch, layout.dh + row * plan.columns)
-            dc = offset(scratch, layout.dc + row * plan.units)
-            for r in range(height):
-                look_back(plan, layout, tensors, row + r, t, n + r, like)
-                z_row = offset(z, r * plan.width)
-                if t < length_of(tensors, row + r, plan.time):
-                    dh_row, dc_row = offset(dh, r * plan.columns), offset(dc, r * plan.units)
-                    _gates(plan, tensors, row + r, t, dh_row, dc_row, z_row, stride, like)
-                else:
-                    _no_gates(plan, tensors, row + r, t, z_row, stride, like)
-            if t > 0 or plan.has_hidden:
-                _through_weight(plan, layout, scratch, z, stride, dh, height)
-            row += height
+        place = (t - start) * plan.batch
+        for row in range(first, last):
+            look_back(plan, layout, tensors, row, t, place + row, like)
+            z = offset(scratch, layout.gates + (place + row) * plan.width)
+            if t < length_of(tensors, row, plan.time):
+                dh = offset(scratch, layout.dh + row * plan.columns)
+                dc = offset(scratch, layout.dc + row * plan.units)
+                _gates(plan, tensors, row, t, dh, dc, z, stride, like)
+            else:
+                _no_gates(plan, tensors, row, t, z, stride, like)
+        if t > 0 or plan.has_hidden:
+            z = offset(scratch, layout.gates + (place + first) * plan.width)
+            dh = offset(scratch, layout.dh + first * plan.columns)
+            _through_weight(plan, layout, scratch, z, stride, dh, last - first)
 
 
 @kernel

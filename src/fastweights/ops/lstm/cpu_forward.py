@@ -2,7 +2,8 @@
 
     i, f, g, o = gates(t) + W h(t-1)        c(t) = σ(f) c(t-1) + σ(i) tanh(g)        h(t) = σ(o) tanh(c(t))
 
-A tile of sums is ROWS batch rows by one panel, so that all gates of a unit are at hand when its sum is complete.
+A tile of sums is ROWS batch rows by one panel, so that all gates of a unit are at hand when its sum is complete. All
+tiles of a panel take a block of W in turn, while it is in the nearest cache: W is read once a step, however wide it is.
 """
 
 from __future__ import annotations
@@ -81,6 +82,24 @@ def _settle(plan: Any, tensors: Any, row: int, t: int, panel: int, sums: Any, li
         store_first(pointer(tensors.last_cell, like), row * size + unit, count, c)
 
 
+@helper
+def _through_weight(
+    h: Any, stride: int, size: int, packed: Any, tiles: Any, width: int, rows: int
+) -> None:
+    """tiles[r] += W h[r] for one panel of W and some rows of h, `stride` scalars apart."""
+    for k in range(0, size, width):
+        weight, count = offset(packed, k * width), min(width, size - k)
+        row = 0
+        while row < rows:
+            past, sums = offset(h, row * stride + k), offset(tiles, row * width)
+            if row + ROWS <= rows:
+                add_tile(past, stride, 1, count, weight, sums, width)
+                row += ROWS
+            else:
+                add_row(past, 1, count, weight, sums)
+                row += 1
+
+
 @kernel
 def prepare(
     plan_at: int, scratch_at: int, addresses_at: int, worker: int, workers: int, like: Any
@@ -90,7 +109,7 @@ def prepare(
     tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, like)
     weight = pointer(tensors.recurrent_weight, like)
-    spare = offset(scratch, layout.tiles + worker * layout.tile_stride)
+    spare = offset(scratch, layout.spares + worker * plan.lanes)
     clear(spare, 1)
     for panel in range(worker, plan.panels, workers):
         packed = offset(scratch, layout.packed + panel * plan.hidden * plan.width)
@@ -106,8 +125,8 @@ def rows(
     tensors = read_addresses(addresses_at)
     size, time, width, lanes = plan.hidden, plan.time, plan.width, plan.lanes
     scratch = pointer(tensors.scratch, like)
-    tile = offset(scratch, layout.tiles + worker * layout.tile_stride)
     first, last = share(plan.batch, worker, workers, ROWS)
+    tiles = offset(scratch, layout.tiles + first * width)
     for row in range(first, last):
         _start(plan, tensors, row, like)
     for t in range(time):
@@ -117,23 +136,16 @@ def rows(
             x, stride, start = pointer(tensors.hidden, like), size, 0
         for panel in range(plan.panels):
             packed = offset(scratch, layout.packed + panel * size * width)
-            row = first
-            while row < last:
-                height = ROWS if row + ROWS <= last else 1
-                for r in range(height):
-                    gates = gates_row(plan, tensors, row + r, t, like)
-                    for gate in range(4):
-                        prefetch(gates, gate * size + panel * lanes)
-                clear(tile, 4 * height)
-                if t > 0 or plan.has_hidden:
-                    h = offset(x, row * stride + start * size)
-                    if height == ROWS:
-                        add_tile(h, stride, 1, size, packed, tile, width)
-                    else:
-                        add_row(h, 1, size, packed, tile)
-                for r in range(height):
-                    _settle(plan, tensors, row + r, t, panel, offset(tile, r * width), like)
-                row += height
+            for row in range(first, last):
+                gates = gates_row(plan, tensors, row, t, like)
+                for gate in range(4):
+                    prefetch(gates, gate * size + panel * lanes)
+            clear(tiles, 4 * (last - first))
+            if t > 0 or plan.has_hidden:
+                h = offset(x, first * stride + start * size)
+                _through_weight(h, stride, size, packed, tiles, width, last - first)
+            for row in range(first, last):
+                _settle(plan, tensors, row, t, panel, offset(tiles, (row - first) * width), like)
 
 
 @kernel

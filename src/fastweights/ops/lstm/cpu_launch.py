@@ -92,7 +92,7 @@ def run_forward(
     size = recurrent_weight.shape[1]
     plan, needed = plan_of(gates, steps, size, hidden is not None, classes is not None, keep)
     workers = _workers(batch)
-    layout, scratch_size = forward_scratch(plan, kernels.ROWS, workers)
+    layout, scratch_size = forward_scratch(plan, workers)
     outputs = gates.new_empty(batch, time, size)
     last_hidden, last_cell = gates.new_empty(batch, size), gates.new_empty(batch, size)
     saved = memory_pool.take(needed, gates)

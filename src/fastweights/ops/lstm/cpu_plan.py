@@ -105,13 +105,13 @@ class ForwardScratch(NamedTuple):
 
     Attributes:
         packed: W, by panels: for each unit k of h, the weights of k in the panel's four gates.
-        tiles: a tile of sums for each worker.
-        tile_stride: between them.
+        tiles: a panel's sums for every batch row.
+        spares: a vector of zeros for each worker.
     """
 
     packed: int
     tiles: int
-    tile_stride: int
+    spares: int
 
 
 class BackwardScratch(NamedTuple):
@@ -139,13 +139,12 @@ class BackwardScratch(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def forward_scratch(plan: Plan, rows: int, workers: int) -> tuple[ForwardScratch, int]:
+def forward_scratch(plan: Plan, workers: int) -> tuple[ForwardScratch, int]:
     """Lay out the scratch of a forward; returns the layout and the scalars in all."""
-    tiles = plan.panels * plan.hidden * plan.width + plan.lanes
-    stride = (rows + 1) * plan.width
-    return ForwardScratch(
-        packed=plan.lanes, tiles=tiles, tile_stride=stride
-    ), tiles + workers * stride
+    tiles = plan.panels * plan.hidden * plan.width
+    spares = tiles + plan.batch * plan.width
+    layout = ForwardScratch(packed=0, tiles=tiles, spares=spares)
+    return layout, spares + workers * plan.lanes
 
 
 @lru_cache(maxsize=256)
