@@ -1,6 +1,14 @@
 """Ratios measured side by side in one run, against named peers and the machine's limit."""
 
-from fastweights.bench import delta_memory, fast_weight_rnn, imports, lstm, machine, metro_map
+from fastweights.bench import (
+    delta_memory,
+    fast_weight_rnn,
+    imports,
+    language,
+    lstm,
+    machine,
+    metro_map,
+)
 from fastweights.bench.report import LEGEND, to_table
 
 __all__ = [
@@ -8,6 +16,7 @@ __all__ = [
     "delta_memory",
     "fast_weight_rnn",
     "imports",
+    "language",
     "lstm",
     "machine",
     "metro_map",

@@ -26,7 +26,44 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
         keys = ("torch_seconds", "added_seconds", "limit_seconds")
         columns = ["import torch, s", "fastweights adds, s", "limit, s"]
         return columns, [[f"{row[key]:.2f}" for key in keys] for row in rows]
+    if rows and rows[0].get("benchmark") == "language":
+        return _language(rows)
     return _recurrence(rows)
+
+
+def _language(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    if "words" in rows[0]:
+        columns = [
+            "case",
+            "near word 10, ms",
+            f"near word {rows[0]['words']:,}, ms",
+            "state",
+            "logits differ",
+        ]
+        return columns, [
+            [
+                row["case"],
+                *(_figure(row["milliseconds"][name]) for name in ("first", "last")),
+                " → ".join(f"{count:,}" for count in dict.fromkeys(row["state"])),
+                f"{row['difference']:.1e} ≤ {row['goal']:.0e}",
+            ]
+            for row in rows
+        ]
+    timed = ("awd-fwm", "awd-lstm", "torch", "products")
+    names = (*timed[:2], "torch.nn.LSTM", "its products alone")
+    columns = ["case", *(f"{name}, ms" for name in names), "awd-fwm ÷ awd-lstm", "GFLOP/s"]
+    return columns, [
+        [
+            row["case"],
+            *(
+                "refused" if name in row["refused"] else _figure(row["milliseconds"][name])
+                for name in timed
+            ),
+            f"{row['memory']:.2f} ≤ {row['goal']:g}",
+            f"{row['gflops']:.0f}",
+        ]
+        for row in rows
+    ]
 
 
 def _recurrence(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

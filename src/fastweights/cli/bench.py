@@ -11,7 +11,7 @@ import tyro
 from fastweights.cli.console import json_text, print_json, print_table, say
 from fastweights.errors import UserError, unknown
 
-NAMES = ("fast-weight-rnn", "delta-memory", "lstm", "metro-map", "import")
+NAMES = ("fast-weight-rnn", "delta-memory", "lstm", "language", "metro-map", "import")
 WITH_AUTHORS = ("delta-memory", "metro-map")
 
 
@@ -22,12 +22,13 @@ class Bench:
     `fast-weight-rnn`: the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.
     `delta-memory`: the fused memory alone, a whole training step, growth with time and size, threads, decoding.
     `lstm`: the LSTM on fused kernels against `torch.nn.LSTM`, alone and in a whole training step.
+    `language`: what a memory adds to a training step of AWD-LSTM, and what a generated word costs.
     `metro-map`: an update of agents on the metro maps, acting and learning.
     `import`: what `import fastweights` adds to `import torch`.
     """
 
     name: tyro.conf.Positional[str] = "fast-weight-rnn"
-    """Which benchmark: fast-weight-rnn, delta-memory, lstm, metro-map or import."""
+    """Which benchmark: fast-weight-rnn, delta-memory, lstm, language, metro-map or import."""
     threads: int = 1
     """Threads for every variant."""
     repeats: int | None = None
@@ -98,6 +99,8 @@ class Bench:
         options["repeats"] = self.repeats or 7
         if self.name == "lstm":
             return bench.lstm.run(**options)
+        if self.name == "language":
+            return bench.language.run(**options)
         return bench.fast_weight_rnn.run(compile=self.compile, **options)
 
 

@@ -1,0 +1,61 @@
+"""Rows of the language benchmark: whole, consistent, and equal networks where times are compared."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from fastweights.bench import agreement, report
+from fastweights.bench import language as bench
+from fastweights.bench.language import Shape
+from fastweights.errors import UserError
+
+TINY = Shape(batch=3, time=4, words=9, embedding=5, hidden=6)
+
+
+def test_rows_are_whole_and_consistent() -> None:
+    rows = bench.run([TINY], words=130, repeats=2)
+    step, words = rows
+    json.dumps(rows, allow_nan=False)
+    assert [row["group"] for row in rows] == [bench.STEP, bench.GENERATION]
+    assert all(row["benchmark"] == "language" and row["machine"]["threads"] == 1 for row in rows)
+    taken = step["milliseconds"]
+    assert taken.keys() == {"awd-lstm", "awd-fwm", "torch", "products"} and step["refused"] == []
+    assert step["memory"] == pytest.approx(taken["awd-fwm"] / taken["awd-lstm"])
+    assert step["gflops"] == pytest.approx(bench.flops(TINY) / taken["awd-lstm"] / 1e6)
+    assert words["words"] == 130 and words["milliseconds"].keys() == {"first", "last"}
+    # The norm of a read divides by little in so small a network, which makes rounding larger.
+    assert words["difference"] < 1e-4
+    numbers = 2 * (6 + 6 + 5) + 32**3
+    assert words["state"] == [numbers, numbers]
+    for row in rows:
+        columns, table = report.to_table([row])
+        assert len(table[0]) == len(columns)
+    assert "130" in report.to_table([words])[0][2]
+
+
+@pytest.mark.parametrize("name", ["awd-lstm", "awd-fwm"])
+def test_equal_networks_step_equally_with_all_dropouts(name: str) -> None:
+    variants = {kind: bench.step(name, TINY, kind) for kind in ("torch", "reference")}
+    assert agreement.errors(variants, "reference")["torch"] < 1e-5
+    loss, *gradients = variants["torch"]()
+    assert all(gradient.abs().max() > 0 for gradient in gradients)
+    losses = [variants["torch"]()[0].item() for _ in range(60)]
+    assert losses[-1] < loss.item()
+
+
+def test_the_products_are_those_of_the_layers() -> None:
+    """Each weight matrix is there, and multiplied by once forward and twice backward."""
+    model = bench.network("awd-lstm", TINY)
+    matrices = [w for name, w in model.named_parameters() if "weight" in name]
+    assert len(matrices) == len(bench.sizes(TINY))
+    assert bench.flops(TINY) == 6 * 12 * sum(w.numel() for w in matrices)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 9, 5, 6), (3, 4, 9, 5, -1)])
+def test_sizes_below_one_are_refused(shape: tuple[int, int, int, int, int]) -> None:
+    with pytest.raises(UserError, match="at least 1"):
+        bench.run([shape])
+    assert torch.get_num_threads() == 1
