@@ -38,6 +38,12 @@ class Recipe(ABC):
             UserError: on a value out of range, or an option that the model does not have.
         """
 
+    def decisive(self) -> dict[str, Any]:
+        """Give the fields that decide what is trained; how long, only where something else depends on it."""
+        recipe: Any = self
+        names = [field.name for field in dataclasses.fields(recipe)]
+        return {name: getattr(self, name) for name in names if name not in self.aside}
+
 
 @runtime_checkable
 class Ready(Protocol):
@@ -93,10 +99,13 @@ class Ready(Protocol):
         ...
 
 
-def wants_more(recorded: Mapping[str, Any], limit: float | None) -> bool:
-    """Tell whether a recorded run ended at a limit of time (`limit_seconds`) below the one that is now given."""
+def wants_more(recorded: Mapping[str, Any], ready: Ready) -> bool:
+    """Tell whether a recorded run ended at a limit, of time or of epochs, below that of a recipe."""
+    minutes, epochs = getattr(ready, "minutes", None), getattr(ready, "epochs", None)
     before = recorded.get("limit_seconds")
-    return before is not None and (limit is None or limit > before)
+    if before is not None:
+        return minutes is None or 60 * minutes > before
+    return epochs is not None and epochs > recorded.get("epochs", epochs)
 
 
 def check_data(run: Run, task: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -135,9 +135,7 @@ def _todo(
     for seed in range(max(wanted.values(), default=0)):
         for cell in cells:
             if seed < wanted[cell.name] and seed not in ledger.done(cell):
-                folder = (
-                    runs / f"{cell.name.replace(' ', '-')}-{cell.fingerprint()}" / f"seed-{seed}"
-                )
+                folder = runs / cell.folder_name() / f"seed-{seed}"
                 yield Job(cell, seed, folder, deadline, shown)
 
 
@@ -151,10 +149,18 @@ def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, dict[str, Any] |
     # Fresh interpreters: a fork would share torch's and Numba's thread pools with the parent.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
-        running = {pool.submit(_run, job): job for job in todo}
+        # Stages of one run come one after the other.
+        stages: dict[Path, list[Job]] = {}
+        for job in todo:
+            stages.setdefault(job.folder, []).append(job)
+        running = {pool.submit(_run, jobs[0]): jobs for jobs in stages.values()}
         try:
-            for future in as_completed(running):
-                yield running[future], future.result()
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job, *later = running.pop(future)
+                    yield job, future.result()
+                    if later:
+                        running[pool.submit(_run, later[0])] = later
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

@@ -59,7 +59,7 @@ def train(
     )
     chosen = (_recorded(recipe, run) if run else recipe).resolve()
     recorded = distributed.from_first(lambda: run.result() if run else None)
-    if recorded is not None and not wants_more(recorded, chosen.engine_settings().seconds):
+    if recorded is not None and not wants_more(recorded, chosen):
         return Trained(recorded, [], recorded["steps"], False)
     with _threads(chosen):
         return _train(chosen, folder, run, overwrite, progress, stop)

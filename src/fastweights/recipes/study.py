@@ -72,6 +72,8 @@ class Cell:
         mode: what the table calls the condition (data, budget …).
         also: further keys of the result whose values stand beside the metric.
         label: what the table calls the model, where its name alone does not tell; empty: its name.
+        stage_of: the name of the run that this cell is a stage of, where several cells ask for one run after so many
+            epochs; empty: a run of its own.
     """
 
     name: str
@@ -84,14 +86,25 @@ class Cell:
     mode: str = ""
     also: tuple[str, ...] = ()
     label: str = ""
+    stage_of: str = ""
 
     def fingerprint(self) -> str:
         """Return a hash of everything that decides the numbers; a changed recipe makes its old row void."""
+        return _hashed([self._decisive(), self.metric, self.tested_on])
+
+    def folder_name(self) -> str:
+        """Name the folder of its runs, one of which stages of it share."""
+        own = _hashed(self._decisive()) if self.stage_of else self.fingerprint()
+        return f"{(self.stage_of or self.name).replace(' ', '-')}-{own}"
+
+    def _decisive(self) -> dict[str, Any]:
         ready: Any = self.recipe.resolve()
-        recipe = dataclasses.asdict(dataclasses.replace(ready, seed=0))
-        decisive = {name: recipe[name] for name in recipe if name not in self.recipe.aside}
-        text = json.dumps([decisive, self.metric, self.tested_on], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return dataclasses.replace(ready, seed=0).decisive()
+
+
+def _hashed(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def with_seed(recipe: R, seed: int) -> R:
@@ -145,11 +158,11 @@ class Ledger:
         row = self.rows.get(cell.name)
         if row is None or row["fingerprint"] != cell.fingerprint():
             return {}
-        limit = cell.recipe.resolve().engine_settings().seconds
+        ready = cell.recipe.resolve()
         return {
             int(seed): entry
             for seed, entry in row["by_seed"].items()
-            if not wants_more(entry, limit)
+            if not wants_more(entry, ready)
         }
 
     def add(self, cell: Cell, seed: int, entry: dict[str, Any], context: dict[str, Any]) -> None:
