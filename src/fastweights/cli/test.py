@@ -20,16 +20,17 @@ class Test:
 
     A run of associative retrieval takes sequences (`fastweights test RUN "c9k8j3f1??c"`), one of catbAbI takes stories
     with questions ("Mary went to the kitchen. Where is Mary?"): as words, or one a line on standard input. A run of
-    glimpses takes numbers of MNIST's test images (7 42), and is tested if there are none. With one of the options below
-    a run is tested instead: a retrieval run on --samples fresh sequences of its own length or of --pairs, a catbAbI or
-    glimpses run on a --split of the data. Agents take no questions: they play --samples fresh episodes, on metro maps
-    those of both splits or of one --split.
+    glimpses takes numbers of MNIST's test images (7 42), and is tested if there are none. A language model takes texts,
+    or standard input as one, and says of each word how likely it was. With one of the options below a run is tested
+    instead: a retrieval run on --samples fresh sequences of its own length or of --pairs, a catbAbI, glimpses or text
+    run on a --split of the data, a text run on a --file. Agents take no questions: they play --samples fresh episodes,
+    on metro maps those of both splits or of one --split.
     """
 
     folder: tyro.conf.Positional[Path]
     """Run folder."""
     questions: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Sequences, stories or numbers of images; none: read from standard input, but for images."""
+    """Sequences, stories, numbers of images or texts; none: read from standard input, but for images."""
     samples: int | None = None
     """Retrieval: test on this many fresh sequences instead [default: 20,000]. Agents: fresh episodes."""
     pairs: int | None = None
@@ -37,9 +38,11 @@ class Test:
     seed: int | None = None
     """Seed of those sequences or episodes [default: 0]."""
     split: str | None = None
-    """Test on this split instead. catbAbI: test or valid; glimpses: train too; metro maps: train or test."""
+    """Test on this split instead. catbAbI, text: test or valid; glimpses: train too; metro maps: train or test."""
+    file: Path | None = None
+    """Text: test on this file instead."""
     data_dir: Path | None = None
-    """catbAbI, glimpses: where the data is [default: FASTWEIGHTS_DATA or the cache folder]."""
+    """catbAbI, glimpses, text: where the data is [default: FASTWEIGHTS_DATA or the cache folder]."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -48,7 +51,9 @@ class Test:
 
         asking = part(self.folder, "asking")
         words = speech.of(self.folder)
-        tests = self._given("samples", "pairs", "seed", "split", accepted=asking.TEST_OPTIONS)
+        tests = self._given(
+            "samples", "pairs", "seed", "split", "file", accepted=asking.TEST_OPTIONS
+        )
         data = self._given("data_dir", accepted=asking.DATA_OPTIONS)
         asked = hasattr(asking, "ask")
         if self.questions and not asked:
@@ -59,7 +64,7 @@ class Test:
             tested = asking.test(self.folder, **tests, **data)
             print_json(tested) if self.json else words.show_test(tested)
             return 0
-        answers = asking.ask(self.folder, self.questions or _lines(words), **data)
+        answers = asking.ask(self.folder, self.questions or _piped(words, asking.PIPED), **data)
         if self.json:
             print_json(answers)
             return 0
@@ -78,10 +83,13 @@ class Test:
         return given
 
 
-def _lines(words: Any) -> tuple[str, ...]:
+def _piped(words: Any, taken: str) -> tuple[str, ...]:
+    """Read questions from standard input: its lines, or the whole."""
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError(f'no {words.QUESTIONS} given: add some ("{words.EXAMPLE}") or pipe them in')
-    lines = tuple(line.strip() for line in sys.stdin if line.strip())
-    if not lines:
+    text = sys.stdin.read()
+    questions = [text] if taken == "whole" else text.splitlines()
+    found = tuple(question.strip() for question in questions if question.strip())
+    if not found:
         raise UserError(f"no {words.QUESTIONS} on standard input")
-    return lines
+    return found

@@ -15,6 +15,7 @@ from fastweights.recipes.glimpses import Glimpses
 from fastweights.recipes.metro_map import MetroMap
 from fastweights.recipes.recipe import Recipe
 from fastweights.recipes.retrieval import Retrieval
+from fastweights.recipes.text import Text
 
 R = TypeVar("R", bound=Recipe)
 
@@ -122,6 +123,18 @@ class TrainMetroMap(Training, MetroMap):
 
     def run(self) -> int:
         return self.train(_only(MetroMap, self), "metro-map")
+
+
+@dataclass(frozen=True)
+class TrainText(Training, Text):
+    """Train a word language model (Schlag et al. 2021, section 4.3) on Penn Treebank, WikiText-2 or any text.
+
+    Settings left at None are the preset's, the same for awd-lstm and awd-fwm. On several cores or GPUs:
+    torchrun --nproc-per-node N -m fastweights train text …
+    """
+
+    def run(self) -> int:
+        return self.train(_only(Text, self), "text")
 
 
 def _only(kind: type[R], options: R) -> R:

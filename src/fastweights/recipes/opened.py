@@ -12,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.recipes.recipe import check_data
 from fastweights.runs import Run
 
-TASKS = ("retrieval", "catbabi", "glimpses", "catch", "metro-map")
+TASKS = ("retrieval", "catbabi", "glimpses", "catch", "metro-map", "text")
 """The tasks that have recipes, each in a package of its name beside this module."""
 
 

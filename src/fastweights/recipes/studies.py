@@ -16,6 +16,7 @@ from fastweights.recipes.glimpses import study as glimpses
 from fastweights.recipes.metro_map import study as metro_map
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
+from fastweights.recipes.text import study as text
 
 
 def get(name: str) -> Study | Demonstration:
@@ -232,4 +233,5 @@ STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
     "ba2016-catch": catch.comparison,
     "ba2016-catch-tuning": catch.tuning,
     "fwm-meta-rl": metro_map.comparison,
+    "fwm-language": text.language,
 }

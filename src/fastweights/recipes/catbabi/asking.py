@@ -21,8 +21,8 @@ TEST_OPTIONS = ("split",)
 DATA_OPTIONS = ("data_dir",)
 """What `test` needs to find the task's data."""
 
-PIPED = True
-"""Where no questions are given, they are read from standard input."""
+PIPED = "lines"
+"""Where no questions are given, each line of standard input is one."""
 
 SPLITS = ("test", "valid")
 

@@ -19,7 +19,7 @@ TEST_OPTIONS = ("split",)
 DATA_OPTIONS = ("data_dir",)
 """What `ask` and `test` need to find the task's data."""
 
-PIPED = False
+PIPED = None
 """Where no images are given, the run is tested."""
 
 

@@ -19,8 +19,8 @@ TEST_OPTIONS = ("samples", "pairs", "seed")
 DATA_OPTIONS = ()
 """What `ask` and `test` need to find the task's data: this task makes its own."""
 
-PIPED = True
-"""Where no questions are given, they are read from standard input."""
+PIPED = "lines"
+"""Where no questions are given, each line of standard input is one."""
 
 TEST_SEED = 2**31
 """Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
