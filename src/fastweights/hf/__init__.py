@@ -1,1 +1,19 @@
-"""The door to `transformers`: fast weight language models as a `PreTrainedModel`."""
+"""The door to `transformers`: fast weight language models as a `PreTrainedModel`.
+
+Importing it registers the model with `AutoConfig` and `AutoModelForCausalLM`.
+"""
+
+import fastweights.hf.available  # noqa: F401  (first: it says what to install)
+from fastweights.hf.cache import RecurrentCache
+from fastweights.hf.config import FastWeightConfig
+from fastweights.hf.model import FastWeightForCausalLM
+from fastweights.hf.pretrained import from_run
+from fastweights.hf.tokenizer import pretrained_tokenizer
+
+__all__ = [
+    "FastWeightConfig",
+    "FastWeightForCausalLM",
+    "RecurrentCache",
+    "from_run",
+    "pretrained_tokenizer",
+]

@@ -1,0 +1,237 @@
+"""Any backbone as a causal language model of `transformers`, its recurrent state as the cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from fastweights import models
+from fastweights.errors import UserError
+from fastweights.hf.cache import RecurrentCache
+from fastweights.hf.config import FastWeightConfig
+from fastweights.hf.loading import check_weights, restore_constants
+from fastweights.nn.base import auxiliary_loss
+
+# transformers 5 has had both names for the cache: forward takes either, what comes out is called by the version's own.
+CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
+
+
+class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
+    """A `SequenceModel` that tells the next token, with the interface of `transformers`.
+
+    `generate` takes constant memory and time for each token. Rows may be padded in front or behind; each gets what
+    it would get alone. The loss in training has the backbone's own objectives in it (`config.auxiliary_weight`).
+
+    Args:
+        config: what to build.
+
+    Attributes:
+        model: the `models.SequenceModel`.
+
+    Raises:
+        UserError: for an option that the backbone does not have.
+
+    Example:
+        >>> config = FastWeightConfig(vocab_size=10, backbone="fwm", hidden_size=8, embedding_size=4)
+        >>> model = FastWeightForCausalLM(config).eval()
+        >>> model.generate(torch.tensor([[1, 2, 3]]), max_new_tokens=5, do_sample=False).shape
+        torch.Size([1, 8])
+    """
+
+    config_class = FastWeightConfig
+    main_input_name = "input_ids"
+    _tied_weights_keys = {"model.head.weight": "model.encoder.weight"}  # noqa: RUF012  (transformers' own form)
+    _is_stateful = True
+
+    def __init__(self, config: FastWeightConfig) -> None:
+        super().__init__(config)
+        self.model = models.from_config(config.describe())
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load a saved model; the arguments are those of `transformers.PreTrainedModel.from_pretrained`.
+
+        Raises:
+            UserError: if the weights are not those of the model that its configuration describes.
+        """
+        wanted = kwargs.pop("output_loading_info", False)
+        lenient = kwargs.pop("ignore_mismatched_sizes", False)
+        loaded: Any = super().from_pretrained(
+            *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+        )
+        model, found = loaded
+        if not lenient:
+            check_weights(model, found)
+        restore_constants(model.model)
+        return (model, found) if wanted else model
+
+    def forward(
+        self,
+        input_ids: Integer[Tensor, "batch time"],
+        attention_mask: Integer[Tensor, "batch all"] | Bool[Tensor, "batch all"] | None = None,
+        labels: Integer[Tensor, "batch time"] | None = None,
+        cache: RecurrentCache | None = None,
+        past_key_values: RecurrentCache | None = None,
+        use_cache: bool | None = None,
+        return_dict: bool | None = None,
+        logits_to_keep: int | Integer[Tensor, " kept"] = 0,
+        num_items_in_batch: int | Integer[Tensor, ""] | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast | tuple[Any, ...]:
+        """Run a batch of token sequences.
+
+        Args:
+            input_ids: [batch, time].
+            attention_mask: [batch, time], 1 = a real token; with a cache [batch, what it has read + time] does too.
+                Padding is a prefix or a suffix of a row.
+            labels: [batch, time], what `input_ids` holds where it is to be told, and −100 elsewhere; they are
+                shifted here.
+            cache: what to go on from; it is changed to the state after these tokens.
+            past_key_values: the same under its older name.
+            use_cache: whether to return the state; None: `config.use_cache`, and not in training.
+            return_dict: False: a tuple of what there is.
+            logits_to_keep: how many last steps to give logits of, or which; 0: all.
+            num_items_in_batch: labels of the whole batch, of which these are a part: the loss is its share of the
+                batch's mean. None: the mean over these labels.
+            kwargs: what other models of `transformers` know; not used.
+
+        Returns:
+            loss (if there are labels), logits [batch, time, vocab_size] and the cache (if it is used).
+
+        Raises:
+            UserError: for tokens outside the vocabulary, padding between real tokens, a cache of another model, or
+                a mask of another shape.
+        """
+        cache = past_key_values if cache is None else cache
+        if use_cache is None:
+            use_cache = self.config.use_cache and not self.training
+        if use_cache and cache is None:
+            cache = RecurrentCache()
+        self._check(input_ids, cache)
+        state = None if cache is None else cache.state
+        mask = _real(input_ids, attention_mask)
+        logits, state = self._logits(input_ids, state, mask, logits_to_keep)
+        if cache is not None:
+            cache.advance(state, input_ids.shape[1])
+        carried: dict[str, Any] = {CACHE: cache if use_cache else None}
+        loss = None if labels is None else self._loss(logits, labels, num_items_in_batch)
+        output = CausalLMOutputWithPast(loss=loss, logits=logits, **carried)
+        plain = self.config.return_dict if return_dict is None else return_dict
+        return output if plain else output.to_tuple()
+
+    def _logits(
+        self,
+        tokens: Integer[Tensor, "batch time"],
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        kept: int | Tensor,
+    ) -> tuple[Float[Tensor, "batch kept classes"], Any]:
+        if tokens.shape[1] == 1 and mask is None and not self.training:
+            logits, state = self.model.step(tokens[:, 0], state)
+            return logits[:, None], state
+        if isinstance(kept, Tensor) or not kept:
+            logits, state = self.model(tokens, state, mask=mask)
+            return logits[:, kept] if isinstance(kept, Tensor) else logits, state
+        last = torch.zeros_like(tokens, dtype=torch.bool)
+        last[:, -kept:] = True
+        logits, state = self.model(tokens, state, mask=mask, at=last)
+        return logits.unflatten(0, (len(tokens), -1)), state
+
+    def _loss(
+        self, logits: Tensor, labels: Tensor, whole: int | Tensor | None
+    ) -> Float[Tensor, ""]:
+        """The mean cross-entropy of the labels and, in training, the backbone's own objectives in the same share."""
+        loss = self.loss_function(
+            logits=logits,
+            labels=labels,
+            vocab_size=self.config.vocab_size,
+            num_items_in_batch=whole,
+        )
+        extra = auxiliary_loss(self.model) if self.training else None
+        if extra is None or not self.config.auxiliary_weight:
+            return loss
+        share = 1.0 if whole is None else (labels[:, 1:] != -100).sum() / whole
+        return loss + self.config.auxiliary_weight * share * extra
+
+    def _check(self, tokens: Tensor, cache: RecurrentCache | None) -> None:
+        if cache is not None and not isinstance(cache, RecurrentCache):
+            raise UserError(f"the cache is a {type(cache).__name__}; accepted: a RecurrentCache")
+        # Elsewhere than on the CPU to look at the tokens is to wait for them.
+        if tokens.device.type == "cpu" and tokens.numel():
+            low, high = (int(bound) for bound in torch.aminmax(tokens))
+            if low < 0 or high >= self.config.vocab_size:
+                raise UserError(
+                    f"token {low if low < 0 else high} is outside the model's vocabulary of "
+                    f"{self.config.vocab_size}; is the tokenizer another model's?"
+                )
+
+    def _prepare_cache_for_generation(
+        self, generation_config: Any, model_kwargs: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Start from an empty state where `generate` is not given one."""
+        if generation_config.use_cache and model_kwargs.get(CACHE) is None:
+            model_kwargs[CACHE] = RecurrentCache()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Leave the start to the layers; what a larger embedding gains starts as the rest of it did."""
+        bound = self.config.embedding_range
+        if (
+            bound is not None
+            and isinstance(module, nn.Embedding)
+            and module is not self.model.encoder
+        ):
+            nn.init.uniform_(module.weight, -bound, bound)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.model.encoder
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.model.encoder = value
+
+    def get_output_embeddings(self) -> nn.Module:
+        head = self.model.head
+        return head[-1] if isinstance(head, nn.Sequential) else head
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        if isinstance(self.model.head, nn.Sequential):
+            self.model.head[-1] = new_embeddings
+        else:
+            self.model.head = new_embeddings
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """Make the vocabulary larger or smaller; the arguments are those of `transformers.PreTrainedModel`.
+
+        Raises:
+            UserError: for a model that reads one-hot vectors.
+        """
+        if not isinstance(self.model.encoder, nn.Embedding):
+            raise UserError("a model without an embedding cannot have its vocabulary resized")
+        embedding = super().resize_token_embeddings(*args, **kwargs)
+        self.model.config = self.config.describe()
+        return embedding
+
+
+def _real(
+    tokens: Integer[Tensor, "batch time"], attention_mask: Tensor | None
+) -> Bool[Tensor, "batch time"] | None:
+    """Say which of these tokens are real, or None where all are."""
+    if attention_mask is None:
+        return None
+    batch, time = tokens.shape
+    shape = attention_mask.shape
+    if len(shape) != 2 or shape[0] != batch or shape[1] < time:
+        raise UserError(
+            f"attention_mask has shape {list(shape)}; accepted: [{batch}, {time}] of 0 and 1"
+        )
+    mask = attention_mask[:, -time:].bool()
+    return None if mask.all() else mask
+
+
+AutoConfig.register(FastWeightConfig.model_type, FastWeightConfig, exist_ok=True)
+AutoModelForCausalLM.register(FastWeightConfig, FastWeightForCausalLM, exist_ok=True)
