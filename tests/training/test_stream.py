@@ -7,6 +7,7 @@ from regression import timeless
 from texts import MARK, WORDS, Hits, Noise, fwm, piece
 from torch import nn
 
+from fastweights import models
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Settings, Stream, evaluate_stream, fit
@@ -91,7 +92,17 @@ def test_a_limit_of_segments():
     assert found["answers"] == (Noise().text(4, 7)[:, :40] == MARK).sum()
 
 
-@pytest.mark.parametrize("make", [fwm, Plain, Dropped])
+def tied():
+    """One matrix for embedding and softmax, all dropouts on."""
+    torch.manual_seed(3)
+    sizes = {"input": WORDS, "hidden": 6, "classes": WORDS, "embedding": 5}
+    options = {"memory_size": 3, "backend": "reference"}
+    return models.from_config(
+        models.model_config("awd-fwm", **sizes, tied=True, word_dropout=0.1, options=options)
+    )
+
+
+@pytest.mark.parametrize("make", [fwm, Plain, Dropped, tied])
 @pytest.mark.parametrize("stop", [1, 4])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, make, stop):
     settings = Settings(steps=8, evaluation_interval=2)
