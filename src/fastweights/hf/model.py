@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer, Shaped
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
@@ -81,7 +81,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         use_cache: bool | None = None,
         return_dict: bool | None = None,
         logits_to_keep: int | Integer[Tensor, " kept"] = 0,
-        num_items_in_batch: int | Integer[Tensor, ""] | None = None,
+        num_items_in_batch: float | Shaped[Tensor, ""] | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast | tuple[Any, ...]:
         """Run a batch of token sequences.
@@ -144,7 +144,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         return logits.unflatten(0, (len(tokens), -1)), state
 
     def _loss(
-        self, logits: Tensor, labels: Tensor, whole: int | Tensor | None
+        self, logits: Tensor, labels: Tensor, whole: float | Tensor | None
     ) -> Float[Tensor, ""]:
         """The mean cross-entropy of the labels and, in training, the backbone's own objectives in the same share."""
         loss = self.loss_function(
