@@ -29,7 +29,7 @@ def switches(axes):
 
 def test_one_run_has_training_text_and_learning_rate_too():
     rows = made()
-    published = {1: 312.6, 5: 149.7, 50: 76.8}
+    published = {"awd-fwm": {1: 312.6, 5: 149.7, 50: 76.8}}
     figure = perplexity_curves({"awd-fwm": [rows]}, averaged={"awd-fwm": [15]}, published=published)
     left, right = figure.axes
     validation, training, others = curves(left)

@@ -16,7 +16,7 @@ class Plot:
     """Draw a run: training curves, slots, the hidden state, the fast memory, attention. Several runs: compare them.
 
     Seeds of one recipe are averaged, with their spread. Runs with and without layer normalisation also give the
-    figure that shows what it is for.
+    figure that shows what it is for. Two language models are also compared word by word on a passage.
     """
 
     folders: tyro.conf.Positional[tuple[Path, ...]]
@@ -24,9 +24,10 @@ class Plot:
     gif: bool = False
     """Animate the fast weights and the hidden state too, of agents an episode beside them (one run)."""
     sequence: str | None = None
-    """Sequence, story or number of a test image to look inside with (c9k8j3f1??c); of agents, of an episode."""
+    """Sequence, story or number of a test image to look inside with (c9k8j3f1??c); of agents, of an episode; of one or
+    two language models, a text to read."""
     data_dir: Path | None = None
-    """Where the data of a catbAbI or glimpses run is [default: FASTWEIGHTS_DATA or the cache folder]."""
+    """Where the data of a catbAbI, glimpses or text run is [default: FASTWEIGHTS_DATA or the cache folder]."""
     out: Path | None = None
     """Folder for the pictures [default: the run's own figures folder; figures/ for several runs]."""
     form: Literal["png", "pdf", "svg"] = "png"

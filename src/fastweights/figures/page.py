@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -33,6 +34,7 @@ class Page:
         words: of any script; what the type has no picture of becomes a "▯", the end of a line a "↵".
         names: of the rows of cells under each line; the lines leave room for them.
         bold: places of the words that stand out.
+        until: the place of a word; the lines below its own have the first row of cells alone. None: all have all.
 
     Attributes:
         line: width of the longest line, or of a column of a paper, in points.
@@ -50,9 +52,9 @@ class Page:
         names: Sequence[str],
         *,
         bold: Collection[int] = (),
+        until: int | None = None,
     ) -> None:
         self.words = [drawable(word) for word in words]
-        self.names = tuple(names)
         self.weights = ["bold" if place in bold else "normal" for place in range(len(words))]
         pairs = zip(self.words, self.weights, strict=True)
         self.widths = [PAD + width(word, SIZE, weight) for word, weight in pairs]
@@ -61,7 +63,10 @@ class Page:
         self.lefts, self.lines = wrap(self.widths, LINE - self._beyond)
         ends = (left + wide for left, wide in zip(self.lefts, self.widths, strict=True))
         self.line = max(*ends, LINE * style.COLUMN / style.PAGE)
-        self.pitch = WORDS + len(names) + GAP
+        last = self.lines[-1 if until is None else until]
+        self.names = [names if line <= last else names[:1] for line in range(self.lines[-1] + 1)]
+        pitches = [WORDS + len(rows) + GAP for rows in self.names]
+        self.tops = [0.0, *itertools.accumulate(pitches)]
 
     @property
     def width(self) -> float:
@@ -69,7 +74,7 @@ class Page:
 
     @property
     def height(self) -> float:
-        return ROW * ((self.lines[-1] + 1) * self.pitch - GAP)
+        return ROW * (self.tops[-1] - GAP)
 
     def figure(self, bars: int, title: str = "") -> tuple[Figure, Axes, list[Axes]]:
         """Make a figure with the words written, and axes below them for colour bars side by side."""
@@ -90,10 +95,13 @@ class Page:
             middle, top = self._middle(place), self._top(place)
             axes.text(middle, top + WORDS / 2, word, fontsize=SIZE, fontweight=weight,
                       ha="center", va="center_baseline", parse_math=False)  # fmt: skip
-        tops = [line * self.pitch for line in range(self.lines[-1] + 1)]
-        axes.set(xlim=(0, self.line), ylim=(tops[-1] + self.pitch - GAP, 0), xticks=[])
-        ticks = [top + WORDS + row + 0.5 for top in tops for row in range(len(self.names))]
-        axes.set_yticks(ticks, [*self.names] * len(tops), parse_math=False)
+        axes.set(xlim=(0, self.line), ylim=(self.tops[-1] - GAP, 0), xticks=[])
+        named = [
+            (top + WORDS + row + 0.5, name)
+            for top, names in zip(self.tops, self.names, strict=False)
+            for row, name in enumerate(names)
+        ]
+        axes.set_yticks(*zip(*named, strict=True), parse_math=False)
         axes.tick_params(axis="y", length=0, pad=2, labelsize=6)
         axes.spines[:].set_visible(False)
 
@@ -142,7 +150,7 @@ class Page:
         return self.lefts[place] + self.widths[place] / 2
 
     def _top(self, place: int) -> float:
-        return self.lines[place] * self.pitch
+        return self.tops[self.lines[place]]
 
 
 def colour_bar(grid: PatchCollection, axes: Axes, label: str, extend: str) -> None:

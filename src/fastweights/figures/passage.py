@@ -23,6 +23,7 @@ def passage(
     read_weights: Float[torch.Tensor, "reads past"] | None = None,
     chosen: int | None = None,
     name: str = "",
+    unit: str = "word",
     title: str = "",
 ) -> Figure:
     """Draw a text as lines of words, with the surprise at each word in cells below, and reads of the memory.
@@ -32,10 +33,11 @@ def passage(
             before anything was predicted.
         words: of the text.
         read_weights: how much each read of the step that predicted the chosen word took from what was written at
-            each word before it: `trace.read_weights[row, chosen - 1, :, :chosen]`. A read is drawn as shares of its
-            largest weight. None: the surprise alone.
+            each word before it: `trace.read_weights[row, chosen - 1, :, :chosen]`. A read is drawn as shares of the
+            largest of these. None: the surprise alone.
         chosen: place of the chosen word, 1 or more; it is bold, its cell has a border.
         name: of the model.
+        unit: what the words are called, where they are pieces of words.
         title: above the text.
 
     Raises:
@@ -53,9 +55,10 @@ def passage(
     values = checked(name or "the model", bits, words)
     shares = _shares(read_weights, chosen, len(words))
     numbers = [f"read {read + 1}" for read in range(len(shares))]
-    page = Page(words, ["surprise", *numbers], bold=() if chosen is None else (chosen,))
+    bold = () if chosen is None else (chosen,)
+    page = Page(words, ["surprise", *numbers], bold=bold, until=chosen)
     figure, axes, bars = page.figure(1 + bool(numbers), title)
-    axes.set_title(mean(name, values), loc="left", fontsize=7)
+    axes.set_title(mean(name, values, unit), loc="left", fontsize=7)
     _, norm, beyond = style.colours(values[np.isfinite(values)], OUTLIERS)
     cells = page.cells(axes, values[None], GREYS, norm)
     colour_bar(cells, bars[0], "surprise (bits)", beyond)

@@ -26,7 +26,7 @@ def perplexity_curves(
     runs: Mapping[str, Sequence[Rows]],
     *,
     averaged: Mapping[str, Sequence[float]] | None = None,
-    published: Mapping[int, float] | None = None,
+    published: Mapping[str, Mapping[int, float]] | None = None,
     title: str = "",
 ) -> Figure:
     """Draw the training of one language model, or compare several.
@@ -40,12 +40,12 @@ def perplexity_curves(
         runs: for each name in the legend, the metrics of its seeds: `epoch` and `seconds` with `validation_perplexity`,
             `train_cross_entropy` (nats) and `learning_rate`. Seeds are averaged at the epochs that all of them have.
         averaged: for each name, the epochs at which its seeds went over to averaged SGD.
-        published: validation perplexity by epoch, as someone reports it.
+        published: by name and epoch, the validation perplexity that others report.
         title: above the panels.
 
     Raises:
         UserError: if there is no run, more than seven names, a run without an evaluation after training or without
-            epochs, seeds without a common epoch, or `averaged` has an unknown name.
+            epochs, seeds without a common epoch, or an unknown name.
 
     Example:
         >>> from fastweights.figures import perplexity_curves
@@ -56,9 +56,9 @@ def perplexity_curves(
     """
     if not 1 <= len(runs) <= len(style.PALETTE):
         raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
-    for name in averaged or {}:
+    for name in {**(averaged or {}), **(published or {})}:
         if name not in runs:
-            raise unknown("run with averaged weights", name, runs)
+            raise unknown("run", name, runs)
     trained = {name: [_trained(name, rows) for rows in seeds] for name, seeds in runs.items()}
     if not all_have(trained, VALIDATION):
         raise UserError("a run has no validation perplexity after training")
@@ -70,8 +70,7 @@ def perplexity_curves(
     _curves(left, {"validation": first} if alone else trained, "epoch")
     if alone:
         _training(left, first[0])
-    if published:
-        _published(left, published)
+    _published(left, published or {}, runs)
     if rated:
         _rate(right, first[0])
     else:
@@ -118,17 +117,24 @@ def _training(axes: Axes, rows: Rows) -> None:
 
 def _rate(axes: Axes, rows: Rows) -> None:
     epochs, rates = series(rows, RATE)
-    axes.plot(epochs, rates, color=style.BLACK, drawstyle="steps-pre", marker=_mark(0, epochs))
-    axes.set(xlabel=AXES["epoch"], ylabel="learning rate", ylim=(0, None))
+    axes.plot(epochs, rates, color=style.BLACK, marker=_mark(0, epochs))
+    axes.set(xlabel=AXES["epoch"], ylabel="learning rate")
     style.positive_scale(axes)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(bottom=0)
 
 
-def _published(axes: Axes, published: Mapping[int, float]) -> None:
-    """Mark what is reported of the epochs that were trained."""
-    within = {epoch: value for epoch, value in published.items() if epoch <= axes.dataLim.x1}
-    if within:
-        axes.plot([*within], [*within.values()], linestyle="none", marker="o", markerfacecolor="white",
-                  markeredgecolor=style.GREY, label="published", zorder=4)  # fmt: skip
+def _published(
+    axes: Axes, published: Mapping[str, Mapping[int, float]], names: Iterable[str]
+) -> None:
+    """Mark what is reported of the epochs that were trained, in the run's own colour."""
+    last = axes.dataLim.x1
+    for place, name in enumerate(names):
+        within = {at: value for at, value in published.get(name, {}).items() if at <= last}
+        if within:
+            axes.plot([*within], [*within.values()], linestyle="none", marker=style.MARKERS[place],
+                      markerfacecolor="white", markeredgecolor=style.PALETTE[place], markersize=5,
+                      label="published", zorder=4)  # fmt: skip
 
 
 def _switches(axes: Axes, averaged: Mapping[str, Sequence[float]], names: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ def surprise(
     words: Sequence[str],
     *,
     marked: float = 2.0,
+    unit: str = "word",
     title: str = "",
 ) -> Figure:
     """Draw a text as lines of words, with both models' surprise at each word and the difference in cells below.
@@ -39,6 +40,7 @@ def surprise(
         words: of the text.
         marked: bits by which the models must differ for a word to be bold, with its numbers in the cells; 2 is
             one model giving four times the probability of the other.
+        unit: what the words are called, where they are pieces of words.
         title: above the text.
 
     Raises:
@@ -59,7 +61,8 @@ def surprise(
     far = [place for place in range(len(words)) if abs(difference[0, place]) >= marked]
     page = Page(words, [first, second, "difference"], bold=far)
     figure, axes, bars = page.figure(2, title)
-    axes.set_title("; ".join(map(mean, bits, values)), loc="left", fontsize=7)
+    heading = "; ".join(mean(name, row, unit) for name, row in zip(bits, values, strict=True))
+    axes.set_title(heading, loc="left", fontsize=7)
     _, norm, beyond = style.colours(values[np.isfinite(values)], OUTLIERS)
     cells = page.cells(axes, values, GREYS, norm)
     colour_bar(cells, bars[0], "surprise (bits)", beyond)
@@ -90,7 +93,7 @@ def checked(name: str, bits: Sequence[float], words: Sequence[str]) -> Float[np.
     return values
 
 
-def mean(name: str, bits: Float[np.ndarray, " words"]) -> str:
+def mean(name: str, bits: Float[np.ndarray, " words"], unit: str = "word") -> str:
     """Say how surprised a model is on the whole.
 
     Example:
@@ -98,4 +101,4 @@ def mean(name: str, bits: Float[np.ndarray, " words"]) -> str:
         'lstm: 3.00 bits a word, perplexity 8.0'
     """
     average = np.nanmean(bits)
-    return f"{name}{': ' if name else ''}{average:.2f} bits a word, perplexity {2**average:.1f}"
+    return f"{name}{': ' if name else ''}{average:.2f} bits a {unit}, perplexity {2**average:.1f}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
@@ -33,14 +34,15 @@ def draw(
     Args:
         folders: run folders, all of one task.
         out: where the pictures go; None: the run's own `figures` folder, or `figures` for a comparison.
-        shown: the sequence or story to look inside with; None: one of the task's.
+        shown: the sequence, story or text to look inside with; None: one of the task's. Several runs have a use for it
+            only where the task's `drawing` says so (`SEVERAL_READ`).
         gif: animate the memory too, where the task has such a film.
         form: png, pdf or svg.
         told: called with each figure's name before it is drawn.
         options: of the task, such as where its data is.
 
     Raises:
-        UserError: if a folder is no run, the runs are of several tasks, or `shown` cannot be answered.
+        UserError: if a folder is no run, the runs are of several tasks, or `shown` cannot be answered or has no use.
     """
     from fastweights import figures
 
@@ -49,12 +51,12 @@ def draw(
     names = {task_name(folder) for folder in folders}
     if len(names) > 1:
         raise UserError(f"runs of {' and '.join(sorted(names))} cannot be compared in one figure")
-    opened = [_open(folder, options) for folder in folders]
     drawing = part(folders[0], "drawing")
+    opened = [_open(drawing, folder, options) for folder in folders]
     one = opened[0] if len(opened) == 1 else None
     target = out or (one.folder / "figures" if one else Path("figures"))
     paths = []
-    for figure in drawing.single(one, shown) if one else drawing.several(opened):
+    for figure in drawing.single(one, shown) if one else _several(drawing, opened, shown):
         told(figure.name)
         paths.append(figures.save(figure.make(), target / f"{figure.name}.{form}"))
     if one and gif and hasattr(drawing, "animate"):
@@ -64,8 +66,19 @@ def draw(
     return paths
 
 
-def _open(folder: Path, options: dict[str, Any]) -> Opened:
-    run = open_run(folder, **options)
+def _several(drawing: ModuleType, runs: list[Opened], shown: str | None) -> Iterator[Figure]:
+    if shown is None:
+        return drawing.several(runs)
+    if not getattr(drawing, "SEVERAL_READ", False):
+        raise UserError(
+            f"--sequence is for a single run of {task_name(runs[0].folder)}: leave it out to compare runs"
+        )
+    return drawing.several(runs, shown)
+
+
+def _open(drawing: ModuleType, folder: Path, options: dict[str, Any]) -> Opened:
+    """Load a run, as its task's `drawing` does where it has a way of its own (`open_run`)."""
+    run = getattr(drawing, "open_run", open_run)(folder, **options)
     if len(run.metrics) < 2:
         raise UserError(f"{folder} has not been evaluated often enough to draw: train it further")
     return run

@@ -1,0 +1,142 @@
+"""A passage of a text as a model reads it: how surprised it is by each word, and what its memory was asked before."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from fastweights.models import SequenceModel
+from fastweights.tasks.text_tokenizer import Tokenizer
+
+LENGTH = 80
+"""Tokens of a passage that is taken from a text."""
+BEFORE = 200
+"""Tokens that are read before it."""
+RARE = 1e-3
+"""The share of a text below which a word is rare."""
+
+
+class Passage(NamedTuple):
+    """Tokens in their order.
+
+    Attributes:
+        tokens: with what is read before the passage.
+        start: the place of the passage's first word among them.
+    """
+
+    tokens: Int64[Tensor, " tokens"]
+    start: int
+
+
+class Told(NamedTuple):
+    """A passage as a model reads it.
+
+    Attributes:
+        bits: the surprise at each word; NaN at one that nothing is read before.
+        read_weights: [words, reads, words], how much the reads before each word took from what was written at each
+            word; None for a model that does not attend.
+    """
+
+    bits: Float[Tensor, " words"]
+    read_weights: Float[Tensor, "words reads words"] | None
+
+
+def most_recurring(
+    tokens: Int64[Tensor, " tokens"],
+    counts: Int64[Tensor, " classes"],
+    tokenizer: Tokenizer,
+    length: int = LENGTH,
+) -> Passage:
+    """Choose the passage in which most rare words are said again: names, which a memory might keep.
+
+    The text alone decides, whatever a model makes of it. A passage begins a line; of equals, the first is taken.
+
+    Args:
+        tokens: the text.
+        counts: how often each word occurs in the text that was learned from.
+        tokenizer: its <unk> is no rare word.
+        length: words of the passage; where the text is shorter, all of it.
+
+    Example:
+        >>> from fastweights.tasks.text_tokenizer import Words
+        >>> words = Words(["<eos>", "a", "b"])
+        >>> most_recurring(torch.tensor([1, 1, 0, 2, 2, 0]), torch.tensor([9, 9, 0]), words, 3).start
+        3
+    """
+    length = min(length, len(tokens))
+    rare = counts < RARE * counts.sum()
+    rare[_marks(tokenizer)] = False
+    # Of every word, the place where it stood before: equal words are neighbours once they are sorted.
+    order = tokens.argsort(stable=True)
+    again = tokens[order[1:]] == tokens[order[:-1]]
+    here, before = order[1:][again], order[:-1][again]
+    near = rare[tokens[here]] & (here - before < length)
+    here, before = here[near], before[near]
+    # A passage holds both if it begins at the earlier one at the latest and reaches as far as the later one.
+    change = torch.zeros(len(tokens) + 1, dtype=torch.long)
+    change.index_add_(0, (here - length + 1).clamp(min=0), torch.ones_like(here))
+    change.index_add_(0, before + 1, -torch.ones_like(before))
+    held = change.cumsum(0)[: len(tokens) - length + 1]
+    begins = torch.cat([torch.tensor([True]), tokens[: len(held) - 1] == tokenizer.end])
+    start = int(held.masked_fill(~begins, -1).argmax())
+    first = max(0, start - BEFORE)
+    return Passage(tokens[first : start + length], start - first)
+
+
+@torch.no_grad()
+def told(model: SequenceModel, passage: Passage) -> Told:
+    """Read a passage, and what stands before it, from the zero state."""
+    trace = model.trace(passage.tokens[None, :-1], memory_steps=())
+    chances = trace.output[0].double().log_softmax(-1)
+    own = chances.gather(1, passage.tokens[1:, None]).squeeze(1)
+    bits = torch.cat([own.new_full((1,), math.nan), -own / math.log(2)])[passage.start :]
+    weights = trace.read_weights
+    if weights is None:
+        return Told(bits, None)
+    # The step that reads a word tells the next one.
+    shifted = torch.nn.functional.pad(weights[0], (0, 1, 0, 0, 1, 0))
+    return Told(bits, shifted[passage.start :, :, passage.start :])
+
+
+def remembered(
+    words: Int64[Tensor, " words"], bits: Float[Tensor, " words"], tokenizer: Tokenizer
+) -> tuple[int, int] | None:
+    """Choose the word of a passage at whose return the surprise is furthest below that at its first place.
+
+    Returns:
+        both places; None where no word returns but <eos> and <unk>.
+
+    Example:
+        >>> from fastweights.tasks.text_tokenizer import Words
+        >>> bits = torch.tensor([9.0, 14.0, 8.0, 3.0])
+        >>> remembered(torch.tensor([1, 2, 1, 2]), bits, Words(["<eos>", "a", "b"]))
+        (1, 3)
+    """
+    marks = _marks(tokenizer)
+    surprises = bits.tolist()
+    first: dict[int, int] = {}
+    returns: list[tuple[int, int]] = []
+    for place, word in enumerate(words.tolist()):
+        if word in first:
+            returns.append((first[word], place))
+        elif word not in marks and not math.isnan(surprises[place]):
+            first[word] = place
+    fall = {pair: surprises[pair[0]] - surprises[pair[1]] for pair in returns}
+    return max(returns, key=fall.__getitem__) if returns else None
+
+
+def spelled(passage: Passage, tokenizer: Tokenizer) -> list[str]:
+    """Give the passage's words as they are written, or as they stand in the vocabulary where that is a space."""
+    return [
+        tokenizer.decode([token]).strip() or tokenizer.vocabulary[token]
+        for token in passage.tokens[passage.start :].tolist()
+    ]
+
+
+def _marks(tokenizer: Tokenizer) -> list[int]:
+    """The tokens that are no words."""
+    return [token for token in (tokenizer.end, tokenizer.unknown) if token is not None]
