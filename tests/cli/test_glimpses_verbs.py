@@ -218,6 +218,7 @@ def test_data_and_images_that_are_not_there(run, tmp_path, monkeypatch, capsys):
         (("test", run, "--data-dir", tmp_path), "data get mnist"),
         (("test", run, "40"), "numbered 0 to 39, not '40'"),
         (("plot", run, "--sequence", "x"), "numbered 0 to 39, not 'x'"),
+        (("plot", run, run, "--sequence", "7"), "is for a single run of glimpses"),
         (("test", run, "--split", "trial"), "unknown split"),
         (("test", run, "--pairs", "4"), "--pairs is no option"),
         (("test", run, "7", "--split", "test"), "not both"),

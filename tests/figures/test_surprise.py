@@ -114,6 +114,22 @@ def test_one_model_and_what_was_read_before_a_word():
     assert len(boxes(reads)) == 30
 
 
+def test_lines_below_that_of_the_chosen_word_have_no_rows_for_reads():
+    words = TEXT * 5
+    figure = figures.passage(made() * 5, words, read_weights=torch.ones(2, 3), chosen=3)
+    figure.draw_without_rendering()
+    lines = len({text.get_position()[1] for text in figure.axes[0].texts[: len(words)]})
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert lines > 2 and labels == ["surprise", "read 1", "read 2"] + ["surprise"] * (lines - 1)
+    tops = sorted({top for _, top, _, _ in boxes(grids(figure)[0])})
+    assert tops[1] - tops[0] == pytest.approx(tops[2] - tops[1] + 2)
+
+
+def test_pieces_of_words_are_called_so():
+    heading = figures.passage([NAN, 2.0], ["a", "b"], unit="piece").axes[0].get_title(loc="left")
+    assert heading == "2.00 bits a piece, perplexity 4.0"
+
+
 def test_a_model_without_memory_has_one_row_and_one_scale():
     figure = figures.passage(made(), TEXT, name="awd-lstm", title="a made text")
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["surprise"]

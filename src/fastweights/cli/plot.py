@@ -24,8 +24,7 @@ class Plot:
     gif: bool = False
     """Animate the fast weights and the hidden state too, of agents an episode beside them (one run)."""
     sequence: str | None = None
-    """Sequence, story or number of a test image to look inside with (c9k8j3f1??c); of agents, of an episode; of one or
-    two language models, a text to read."""
+    """Sequence, story, text or number of a test image to look inside with (c9k8j3f1??c); of agents, of an episode."""
     data_dir: Path | None = None
     """Where the data of a catbAbI, glimpses or text run is [default: FASTWEIGHTS_DATA or the cache folder]."""
     out: Path | None = None
