@@ -28,11 +28,11 @@ def saved(tmp_path):
     return tmp_path
 
 
-LANGUAGE_MODELS = [name for name in models.names() if name != "convnet"]
+LANGUAGE_MODELS = [(name, 8) for name in models.names() if name != "convnet"]
+ONE_HOT = [("fwm", None), ("deltanet", None)]  # without a table of one-hot vectors, and with one
 
 
-@pytest.mark.parametrize("backbone", LANGUAGE_MODELS)
-@pytest.mark.parametrize("embedding", [8, None])
+@pytest.mark.parametrize(("backbone", "embedding"), [*LANGUAGE_MODELS, *ONE_HOT])
 def test_every_backbone_comes_back_to_the_bit(backbone, embedding, tmp_path):
     model = build(backbone, embedding_size=embedding)
     before = torch.get_rng_state()
