@@ -50,9 +50,10 @@ class EpochProgress(TerminalProgress):
 
     def _place(self, step: int) -> str:
         epoch = bisect.bisect_left(self.ends, step)
-        read = self.words * epochs_of(step, self.ends) / 1e6
+        read = self.words * epochs_of(step, self.ends)
+        shown = f"{read / 1e6:.2f}M" if self.words >= 1e5 else f"{read:,.0f}"
         of = "" if self.limit else f"/{len(self.ends)}"
-        return f"epoch {min(epoch + 1, len(self.ends))}{of}  {read:.2f}M {self.unit}"
+        return f"epoch {min(epoch + 1, len(self.ends))}{of}  {shown} {self.unit}"
 
     def _describe(self, readings: Mapping[str, Any]) -> str:
         loss = readings.get("cross_entropy", readings.get("train_cross_entropy"))
