@@ -61,6 +61,19 @@ def test_two_models_and_their_difference():
     assert "awd-fwm less awd-lstm" in figure.axes[2].get_xlabel()
 
 
+def test_every_number_has_room():
+    words = ["a", "."] * 9
+    figure = figures.surprise({"a": [30.5] * 18, "b": [1.0, 30.0] * 9}, words)
+    figure.draw_without_rendering()
+    numbers = figure.axes[0].texts[18:]
+    assert [text.get_text() for text in numbers[:3]] == ["30.5", "1.0", "−29.5"]
+    marked = boxes(grids(figure)[1])[::2]
+    place = figure.axes[0].transData.transform
+    for text, (left, _, right, _) in zip(numbers, np.repeat(marked, 3, 0), strict=True):
+        span = text.get_window_extent()
+        assert place((left, 0))[0] <= span.x0 and span.x1 <= place((right, 0))[0]
+
+
 def test_where_models_hardly_differ_nothing_is_marked_and_the_colours_are_pale():
     figure = figures.surprise({"a": made(), "b": [value + 0.1 for value in made()]}, TEXT)
     assert written(figure)[1] == []

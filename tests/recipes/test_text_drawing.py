@@ -55,20 +55,23 @@ def surprises_of(figure, rows=1):
     return figure.axes[0].collections[0].get_array().reshape(-1, rows).T
 
 
-@given(st.lists(st.integers(0, 5), min_size=2, max_size=60), st.integers(1, 20))
-def test_the_passage_chosen_holds_most_returns_of_rare_words(tokens, length):
-    counts = torch.tensor([9, 900, 900, 0, 0, 1])
-    chosen = passage.most_recurring(torch.tensor(tokens), counts, TOKENIZER, length)
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=60), st.integers(1, 20), st.integers(0, 9))
+def test_the_passage_chosen_holds_most_rare_words_that_return(tokens, length, before):
+    counts = torch.tensor([9, 900, 900, 200, 100, 1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passage, "BEFORE", before)
+        chosen = passage.most_recurring(torch.tensor(tokens), counts, TOKENIZER, length)
 
-    def returns(start):
+    def returning(start):
         held = tokens[start : start + length]
-        return sum(word > 2 and word in held[:place] for place, word in enumerate(held))
+        return len({word for word in held if word > 2 and held.count(word) > 1})
 
     length = min(length, len(tokens))
-    begins = [s for s in range(len(tokens) - length + 1) if s == 0 or tokens[s - 1] == 1]
-    best = max(begins, key=returns)
-    assert chosen.start == min(best, passage.BEFORE)
-    assert chosen.tokens.tolist() == tokens[: best + length]
+    lines = [s for s in range(1, len(tokens) - length + 1) if tokens[s - 1] == 1 != tokens[s]]
+    far = [start for start in [0, *lines] if start >= before]
+    best = max(far or [0, *lines], key=returning)
+    assert chosen.start == min(best, before)
+    assert chosen.tokens.tolist() == tokens[max(0, best - before) : best + length]
 
 
 def test_what_is_read_before_a_passage_is_limited():

@@ -23,6 +23,8 @@ SIZE, SMALL, PAD, LINE = 7.0, 5.0, 6.0, 440.0
 ROW = 0.13
 """Inches, the height of a cell; the words have WORDS of it, and the space below a line GAP."""
 WORDS, GAP = 1.3, 0.7
+NUMBER = "−88.8"
+"""The widest number within a cell."""
 MARGIN = 24.0
 """Points that a page leaves beside a line for the names of rows."""
 
@@ -33,7 +35,7 @@ class Page:
     Args:
         words: of any script; what the type has no picture of becomes a "▯", the end of a line a "↵".
         names: of the rows of cells under each line; the lines leave room for them.
-        bold: places of the words that stand out.
+        bold: places of the words that stand out; their cells have room for a number.
         until: the place of a word; the lines below its own have the first row of cells alone. None: all have all.
 
     Attributes:
@@ -57,7 +59,8 @@ class Page:
         self.words = [drawable(word) for word in words]
         self.weights = ["bold" if place in bold else "normal" for place in range(len(words))]
         pairs = zip(self.words, self.weights, strict=True)
-        self.widths = [PAD + width(word, SIZE, weight) for word, weight in pairs]
+        least = {"bold": width(NUMBER, SMALL) + 2, "normal": 0.0}
+        self.widths = [max(PAD + width(word, SIZE, heavy), least[heavy]) for word, heavy in pairs]
         beside = max(width(name, 6) for name in names)
         self._beyond = max(0.0, beside - MARGIN)
         self.lefts, self.lines = wrap(self.widths, LINE - self._beyond)
@@ -129,9 +132,7 @@ class Page:
     def number(
         self, axes: Axes, grid: PatchCollection, place: int, row: int, value: float, text: str
     ) -> None:
-        """Write a number into a cell of colour `value`, if the cell is wide enough for it."""
-        if width(text, SMALL) > self.widths[place] - 1:
-            return
+        """Write a number into the cell of a bold word, whose colour is that of `value`."""
         red, green, blue, _ = grid.to_rgba(np.array([value]))[0]
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         at = (self._middle(place), self._top(place) + WORDS + row + 0.5)

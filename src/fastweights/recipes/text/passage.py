@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from fastweights.models import SequenceModel
@@ -15,9 +15,9 @@ from fastweights.tasks.text_tokenizer import Tokenizer
 LENGTH = 80
 """Tokens of a passage that is taken from a text."""
 BEFORE = 200
-"""Tokens that are read before it."""
-RARE = 1e-3
-"""The share of a text below which a word is rare."""
+"""Tokens that are read before it, where there are as many."""
+RARE = 0.2
+"""The share of a text that the rarest words make up."""
 
 
 class Passage(NamedTuple):
@@ -51,14 +51,15 @@ def most_recurring(
     tokenizer: Tokenizer,
     length: int = LENGTH,
 ) -> Passage:
-    """Choose the passage in which most rare words are said again: names, which a memory might keep.
+    """Choose the passage in which most rare words are said more than once: names, which a memory might keep.
 
-    The text alone decides, whatever a model makes of it. A passage begins a line; of equals, the first is taken.
+    The text alone decides, whatever a model makes of it. A passage begins a line that is not empty, and behind words
+    enough to be read before it, if the text has such a place; of equals, the first is taken.
 
     Args:
         tokens: the text.
         counts: how often each word occurs in the text that was learned from.
-        tokenizer: its <unk> is no rare word.
+        tokenizer: its <eos> and <unk> are no rare words.
         length: words of the passage; where the text is shorter, all of it.
 
     Example:
@@ -68,23 +69,36 @@ def most_recurring(
         3
     """
     length = min(length, len(tokens))
-    rare = counts < RARE * counts.sum()
+    rarest = counts.argsort(stable=True)
+    rare = torch.zeros(len(counts), dtype=torch.bool)
+    rare[rarest[counts[rarest].cumsum(0) <= RARE * counts.sum()]] = True
     rare[_marks(tokenizer)] = False
-    # Of every word, the place where it stood before: equal words are neighbours once they are sorted.
-    order = tokens.argsort(stable=True)
-    again = tokens[order[1:]] == tokens[order[:-1]]
-    here, before = order[1:][again], order[:-1][again]
-    near = rare[tokens[here]] & (here - before < length)
-    here, before = here[near], before[near]
-    # A passage holds both if it begins at the earlier one at the latest and reaches as far as the later one.
-    change = torch.zeros(len(tokens) + 1, dtype=torch.long)
-    change.index_add_(0, (here - length + 1).clamp(min=0), torch.ones_like(here))
-    change.index_add_(0, before + 1, -torch.ones_like(before))
-    held = change.cumsum(0)[: len(tokens) - length + 1]
-    begins = torch.cat([torch.tensor([True]), tokens[: len(held) - 1] == tokenizer.end])
-    start = int(held.masked_fill(~begins, -1).argmax())
+    # Within a passage, a word that is said k times has k - 1 places that follow another of its own, and k - 2 that
+    # follow two: their difference is 1 wherever a word returns, however often.
+    held = _holding(tokens, rare, 1, length) - _holding(tokens, rare, 2, length)
+    ends = tokens == tokenizer.end
+    begins = ends.roll(1)[: len(held)] & ~ends[: len(held)]
+    begins[0] = True
+    far = begins.clone()
+    far[:BEFORE] = False
+    start = int(held.masked_fill(~(far if far.any() else begins), -1).argmax())
     first = max(0, start - BEFORE)
     return Passage(tokens[first : start + length], start - first)
+
+
+def _holding(
+    tokens: Int64[Tensor, " tokens"], rare: Bool[Tensor, " classes"], apart: int, length: int
+) -> Int64[Tensor, " starts"]:
+    """Count, for each place where a passage may begin, the rare words in it with the same word `apart` times before."""
+    order = tokens.argsort(stable=True)  # equal words are neighbours, each in the order of the text
+    later, earlier = order[apart:], order[: len(order) - apart]
+    held = (tokens[later] == tokens[earlier]) & rare[tokens[later]] & (later - earlier < length)
+    later, earlier = later[held], earlier[held]
+    # A passage holds both if it begins at the earlier one at the latest and reaches as far as the later one.
+    change = torch.zeros(len(tokens) + 1, dtype=torch.long)
+    change.index_add_(0, (later - length + 1).clamp(min=0), torch.ones_like(later))
+    change.index_add_(0, earlier + 1, -torch.ones_like(earlier))
+    return change.cumsum(0)[: len(tokens) - length + 1]
 
 
 @torch.no_grad()
