@@ -27,9 +27,9 @@ def language() -> Study:
     notes = (
         "Perplexity of a word, <eos> among the words; lower is better. `small`: below 5M weights, a run of minutes."
         " Both models have the same LSTM, embedding and softmax, the same dropout, the same number of epochs and the"
-        " same learning rate (Adam, falling along a cosine); awd-fwm has a memory on its last layer besides. So these"
-        " rows compare two models after little training, not with the paper, whose models are five times as large and"
-        " read the text hundreds of times.",
+        " same learning rate (Adam, falling along a cosine from .006); awd-fwm has a memory on its last layer besides."
+        " So these rows compare two models after little training, not with the paper, whose models are ten times as"
+        " large and read the text hundreds of times.",
         "`paper`: the authors' configuration, optimiser and regularisation. The rows by epoch are stages of one run,"
         " whose other figures and time are those of the whole of it as it stood; they are held against the validation"
         " perplexity in the authors' log after so many epochs (seed 141; reach: within 3 %, for it is one seed). The"
