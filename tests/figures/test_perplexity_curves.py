@@ -68,6 +68,7 @@ def test_a_few_epochs_are_marked(epochs):
     left, right = perplexity_curves({"awd-lstm": [made(epochs)]}).axes
     assert all(line.get_marker() not in ("", "None") for line in (*left.lines, *right.lines))
     assert right.get_yscale() == "linear"
+    assert left.get_xlim()[0] == 0 and all(tick == int(tick) for tick in left.get_xticks())
 
 
 def test_without_learning_rates_there_are_minutes():

@@ -20,6 +20,7 @@ from fastweights.recipes.drawing import draw
 from fastweights.recipes.opened import Opened
 from fastweights.recipes.text import Text, drawing, passage
 from fastweights.recipes.text.passage import Passage
+from fastweights.tasks.text_pieces import Pieces
 from fastweights.tasks.text_words import Words
 from fastweights.training import evaluate_words
 
@@ -80,6 +81,15 @@ def test_what_is_read_before_a_passage_is_limited():
     chosen = passage.most_recurring(tokens, counts, TOKENIZER, 3)
     assert len(chosen.tokens) == passage.BEFORE + 3 and chosen.start == passage.BEFORE
     assert passage.spelled(chosen, TOKENIZER) == ["smith", "the", "smith"]
+
+
+def test_pieces_of_words_are_spelled(text_files):
+    pytest.importorskip("tokenizers")
+    pieces = Pieces.learn(Path(text_files[0]).read_text(), 300)
+    tokens = pieces.encode("the cat  é\n")
+    words = passage.spelled(Passage(tokens, 0), pieces)
+    assert "".join(words).startswith("the␣cat␣␣") and words[-1] == "<eos>"
+    assert not any(word.isspace() or "Ġ" in word for word in words)
 
 
 @pytest.mark.parametrize("name", ["awd-fwm", "awd-lstm"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
@@ -63,8 +64,7 @@ def passage(
     cells = page.cells(axes, values[None], GREYS, norm)
     colour_bar(cells, bars[0], "surprise (bits)", beyond)
     if numbers:
-        cmap, norm, _ = style.colours(shares[np.isfinite(shares)])
-        reads = page.cells(axes, shares, cmap, norm, first=1)
+        reads = page.cells(axes, shares, "RdBu_r", Normalize(-1, 1), first=1)
         colour_bar(reads, bars[1], "share of the read's largest weight", "neither")
     if chosen is not None:
         page.number(axes, cells, chosen, 0, values[chosen], f"{values[chosen]:.1f}")

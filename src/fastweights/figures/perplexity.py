@@ -76,6 +76,7 @@ def perplexity_curves(
     else:
         _curves(right, trained, "minutes")
     for axes in (left, right) if rated else (left,):
+        axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _switches(axes, averaged or {}, runs)
     _name_first_switch(left, averaged or {})

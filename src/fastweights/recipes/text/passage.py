@@ -144,11 +144,13 @@ def remembered(
 
 
 def spelled(passage: Passage, tokenizer: Tokenizer) -> list[str]:
-    """Give the passage's words as they are written, or as they stand in the vocabulary where that is a space."""
-    return [
-        tokenizer.decode([token]).strip() or tokenizer.vocabulary[token]
-        for token in passage.tokens[passage.start :].tolist()
-    ]
+    """Give the passage's words as they are written; a space that is one by itself is "␣"."""
+    words = []
+    for token in passage.tokens[passage.start :].tolist():
+        written = tokenizer.decode([token])
+        seen = written.strip() or written.replace(" ", "␣").strip()
+        words.append(seen or tokenizer.vocabulary[token])
+    return words
 
 
 def _marks(tokenizer: Tokenizer) -> list[int]:
