@@ -72,7 +72,7 @@ def perplexity_curves(
         _training(left, first[0])
     _published(left, published or {}, runs)
     if rated:
-        _rate(right, first[0])
+        _rate(right, first[0], bool(averaged and any(averaged.values())))
     else:
         _curves(right, trained, "minutes")
     for axes in (left, right) if rated else (left,):
@@ -116,13 +116,12 @@ def _training(axes: Axes, rows: Rows) -> None:
         axes.set_ylabel("perplexity")
 
 
-def _rate(axes: Axes, rows: Rows) -> None:
+def _rate(axes: Axes, rows: Rows, switched: bool) -> None:
+    """Draw the learning rate; where averaged SGD begins, rates of two optimisers share an axis."""
     epochs, rates = series(rows, RATE)
     axes.plot(epochs, rates, color=style.BLACK, marker=_mark(0, epochs))
     axes.set(xlabel=AXES["epoch"], ylabel="learning rate")
-    style.positive_scale(axes)
-    if axes.get_yscale() == "linear":
-        axes.set_ylim(bottom=0)
+    axes.set_yscale("log") if switched else axes.set_ylim(bottom=0)
 
 
 def _published(
