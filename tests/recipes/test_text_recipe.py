@@ -132,6 +132,12 @@ def test_more_epochs_go_on_with_a_finished_run(text_files, tmp_path):
     assert staged.result["validation_perplexity_1"] == first.result["validation_perplexity_1"]
 
 
+def test_a_short_text_of_ones_own_is_read_more_often(text_files):
+    assert Text(data=text_files).resolve().epochs == 30
+    assert Text(data=text_files, epochs=2).resolve().epochs == 2
+    assert Text(data=text_files, preset="paper").resolve().epochs == 900
+
+
 def test_a_rate_that_falls_with_the_epochs_decides_with_them(text_files):
     falls, constant = (
         [tiny(text_files, schedule=schedule, epochs=n).resolve().decisive() for n in (1, 2)]

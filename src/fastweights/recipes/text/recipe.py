@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from fastweights.data.text import corpora
 from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
-from fastweights.recipes.text.settings import check, name_of, options, settings
+from fastweights.recipes.text.settings import check, epochs_for, name_of, options, settings
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -42,7 +43,7 @@ class Text(Recipe):
     vocabulary: int | None = None
     """Most words or pieces in the vocabulary [default: all words, 8192 pieces]."""
     epochs: int | None = None
-    """How often the text is read; a run of constant rate can be resumed with more."""
+    """How often the text is read, your own short one more often; a run of constant rate can be resumed with more."""
     minutes: float | None = None
     """End after this much training, if the epochs do not end before; the rate is then constant."""
     embedding: int | None = None
@@ -122,6 +123,10 @@ class Text(Recipe):
         model = models.describe(self.model).name
         resolved = Resolved(**filled(self, settings(model, self), model=model))
         check(resolved)
+        known = all(each in corpora() for each in self.data)
+        if not known and self.preset == "small" and self.epochs is None and self.minutes is None:
+            words = resolved.task().counts["train"]
+            resolved = dataclasses.replace(resolved, epochs=epochs_for(words))
         return resolved
 
 

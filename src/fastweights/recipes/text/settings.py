@@ -89,6 +89,19 @@ epochs. Both models learned more in two epochs of 200,000 words at 8e-3 than at 
 
 PRESETS = {"small": SMALL, "paper": PAPER}
 
+WORDS_READ, MOST_EPOCHS = 2_800_000, 30
+"""What the preset small reads of a user's own text: as many words as of Penn Treebank, in no more epochs than this."""
+
+
+def epochs_for(words: int) -> int:
+    """Choose how often a text of so many words is read by the preset small.
+
+    Example:
+        >>> epochs_for(10_000), epochs_for(929_589), epochs_for(100_000_000)
+        (30, 3, 1)
+    """
+    return min(MOST_EPOCHS, max(1, round(WORDS_READ / words)))
+
 
 def settings(model: str, recipe: Text) -> dict[str, Any]:
     """Choose every setting: the preset's for the text (for files, Penn Treebank's), as far as the model has it.
