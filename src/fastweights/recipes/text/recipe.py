@@ -123,11 +123,9 @@ class Text(Recipe):
         model = models.describe(self.model).name
         resolved = Resolved(**filled(self, settings(model, self), model=model))
         check(resolved)
-        known = all(each in corpora() for each in self.data)
-        if not known and self.preset == "small" and self.epochs is None and self.minutes is None:
-            words = resolved.task().counts["train"]
-            resolved = dataclasses.replace(resolved, epochs=epochs_for(words))
-        return resolved
+        if self.preset == "paper" or self.epochs or self.minutes or self.data[0] in corpora():
+            return resolved
+        return dataclasses.replace(resolved, epochs=epochs_for(resolved.task().counts["train"]))
 
 
 @dataclass(frozen=True)
