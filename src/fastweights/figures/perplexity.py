@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from fastweights.errors import UserError, unknown
 from fastweights.figures import style
@@ -17,6 +17,9 @@ from fastweights.figures.rows import Rows, series
 
 VALIDATION, TRAINING, RATE = "validation_perplexity", "train_cross_entropy", "learning_rate"
 AXES = {"epoch": "epoch", "minutes": "training time (minutes)"}
+WIDE = (1, 1.5, 2, 3, 5, 7)
+NARROW = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+"""Where numbers stand on a logarithmic axis, in each power of ten."""
 FEW = 12
 """Evaluations below which each has a mark."""
 
@@ -76,9 +79,10 @@ def perplexity_curves(
     else:
         _curves(right, trained, "minutes")
     for axes in (left, right) if rated else (left,):
-        axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _switches(axes, averaged or {}, runs)
+    left.set_xlim(left=0)
+    right.set_xlim(left=0)
     _name_first_switch(left, averaged or {})
     style.shared_legend(figure, left.get_legend_handles_labels()[0], title)
     return figure
@@ -153,8 +157,9 @@ def _name_first_switch(axes: Axes, averaged: Mapping[str, Sequence[float]]) -> N
 
 
 def _logarithmic(axes: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers."""
+    """Make the y axis logarithmic, with plain numbers, as many as its range needs."""
+    narrow = axes.dataLim.y1 < 3 * axes.dataLim.y0
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_locator(LogLocator(subs=NARROW if narrow else WIDE))
     axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
