@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from fastweights.errors import UserError
 
 PAD, QUESTION = 0, 1
-_NAMES = ("models", "utils")  # its top-level packages, which would shadow others of the same name
 
 
 class Memory(nn.Module):
@@ -79,8 +78,7 @@ class Network(nn.Module):
         return logits, tuple(after)
 
 
-@contextmanager
-def program(folder: Path) -> Iterator[ModuleType]:
+def program(folder: Path) -> AbstractContextManager[ModuleType]:
     """Import the module of its network from a checkout, and forget it afterwards.
 
     Args:
@@ -89,26 +87,43 @@ def program(folder: Path) -> Iterator[ModuleType]:
     Raises:
         UserError: if the folder is none, or the module does not import.
     """
-    root = folder / "catbAbI"
-    if not (root / "models" / "lm_fwm.py").is_file():
-        raise UserError(
-            f"{folder} is no checkout of the authors' code: it has no catbAbI/models/lm_fwm.py"
-        )
-    shadowed = {name: sys.modules.pop(name) for name in list(sys.modules) if _theirs(name)}
+    return imported(folder, "catbAbI", "models.lm_fwm", owned=("models", "utils"))
+
+
+@contextmanager
+def imported(
+    folder: Path, part: str, module: str, *, owned: tuple[str, ...]
+) -> Iterator[ModuleType]:
+    """Import a module of one part of a checkout, and forget it and its neighbours afterwards.
+
+    Args:
+        folder: the checkout.
+        part: the folder in it that the module is imported from.
+        module: its name.
+        owned: top-level modules of that part, which would shadow others of the same name.
+
+    Raises:
+        UserError: if it is not there, or does not import.
+    """
+    root = folder / part
+    file = Path(*module.split(".")).with_suffix(".py")
+    if not (root / file).is_file():
+        raise UserError(f"{folder} is no checkout of the authors' code: it has no {part}/{file}")
+
+    def theirs() -> list[str]:
+        return [name for name in sys.modules if name.split(".")[0] in owned]
+
+    shadowed = {name: sys.modules.pop(name) for name in theirs()}
     sys.path.insert(0, str(root))
     try:
-        yield importlib.import_module("models.lm_fwm")
+        yield importlib.import_module(module)
     except ImportError as error:
         raise UserError(f"the authors' code in {folder} does not import: {error}") from error
     finally:
         sys.path.remove(str(root))
-        for name in [name for name in sys.modules if _theirs(name)]:
+        for name in theirs():
             del sys.modules[name]
         sys.modules.update(shadowed)
-
-
-def _theirs(module: str) -> bool:
-    return module.split(".")[0] in _NAMES
 
 
 def _parameters(vocabulary: int, hidden: int, size: int, reads: int, *, residual: bool) -> Any:

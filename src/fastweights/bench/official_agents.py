@@ -5,8 +5,6 @@ Nothing of it is copied: it is imported from the folder given. It moves everythi
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +15,9 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from fastweights.errors import UserError
+from fastweights.bench.official import imported
 
 GRAPH_SEED = 666
-_MODULES = ("train_agent", "myfastweights")
 
 
 @contextmanager
@@ -33,23 +30,11 @@ def program(folder: Path) -> Iterator[ModuleType]:
     Raises:
         UserError: if the folder is none, or the program does not import.
     """
-    root = folder / "metaRL"
-    if not (root / "train_agent.py").is_file():
-        raise UserError(
-            f"{folder} is no checkout of the authors' code: it has no metaRL/train_agent.py"
-        )
-    shadowed = {name: sys.modules.pop(name) for name in _MODULES if name in sys.modules}
-    sys.path.insert(0, str(root))
-    try:
-        with patch.object(torch.Tensor, "cuda", lambda tensor: tensor):
-            yield importlib.import_module("train_agent")
-    except ImportError as error:
-        raise UserError(f"the authors' code in {folder} does not import: {error}") from error
-    finally:
-        sys.path.remove(str(root))
-        for name in _MODULES:
-            sys.modules.pop(name, None)
-        sys.modules.update(shadowed)
+    with (
+        patch.object(torch.Tensor, "cuda", lambda tensor: tensor),
+        imported(folder, "metaRL", "train_agent", owned=("train_agent", "myfastweights")) as found,
+    ):
+        yield found
 
 
 def update(
