@@ -17,6 +17,7 @@ from fastweights.recipes.opened import open_run
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.run import train
 from fastweights.recipes.study import Cell, Study
+from fastweights.runs import Run
 
 TINY = MetroMap(
     hidden=6,
@@ -144,8 +145,44 @@ def test_the_episode_that_is_drawn_is_one_of_the_test(run):
     assert float(every) == json.loads((run / "result.json").read_text())["test_reward"]
 
 
+def test_a_run_goes_on_to_more_updates_and_has_the_evaluations_on_its_way(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastweights.recipes.metro_map.recipe.MILESTONES", (2, 4))
+    cells = tuple(
+        Cell(
+            f"after {updates}",
+            dataclasses.replace(TINY, updates=updates),
+            metric=f"test_reward_{updates}",
+            seeds=1,
+            stage_of="one run",
+        )
+        for updates in (2, 4)
+    )
+    tiny = Study("tiny", "a tiny study", cells)
+    values = []
+    for order in (("after 2", "after 4"), ("after 4", "after 2")):
+        at = tmp_path / order[0]
+        for only in order:
+            ledger = reproduce(tiny, results=at / "results", runs=at / "runs", only=only)
+        (folder,) = (at / "runs" / "tiny").iterdir()
+        rows = {row["step"]: row["reward"] for row in Run.open(folder / "seed-0").metrics()}
+        assert sorted(rows) == [0, 2, 4]
+        values.append({name: row["value"] for name, row in ledger.rows.items()})
+        assert values[-1] == {f"after {update}": rows[update] for update in (2, 4)}
+    assert values[0] == values[1]
+
+
+def test_updates_decide_what_is_trained_only_under_a_schedule():
+    def decided(**given):
+        return dataclasses.replace(TINY, **given).resolve().decisive()
+
+    assert decided(updates=4) == decided(updates=5)
+    for given in ({"schedule": "cosine"}, {"final_entropy_weight": 0.0}):
+        assert decided(updates=4, **given) != decided(updates=5, **given)
+
+
 def test_the_study_compares_at_equal_updates():
     cells = study.comparison().cells
+    assert len({cell.folder_name() for cell in cells}) == 7
     assert [cell.name for cell in cells if cell.reach] == [
         "fwm-32 faithful 12700",
         "fwm-32 faithful 51000",

@@ -143,10 +143,14 @@ class ReadyToAct(Acting):
         if self.minutes is not None:
             if not 0 < self.minutes < math.inf:
                 raise UserError(f"minutes must be more than 0, not {self.minutes:g}")
-            if self.schedule == "cosine" or self.entropy_weight != self.final_entropy_weight:
+            if self.scheduled():
                 raise UserError("a schedule ends at an update: leave out the schedule or minutes")
         self.engine_settings()
         self.source()
+
+    def scheduled(self) -> bool:
+        """Whether a setting changes with the updates, up to the last."""
+        return self.schedule == "cosine" or self.entropy_weight != self.final_entropy_weight
 
     def model_config(self) -> dict[str, Any]:
         """Describe the model in the form that `fastweights.models.from_config` rebuilds it from."""

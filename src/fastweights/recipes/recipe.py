@@ -99,13 +99,20 @@ class Ready(Protocol):
         ...
 
 
+EXTENT = {"epochs": "epochs", "updates": "steps"}
+"""Fields of recipes that say how long a run is, and the key under which its result has how long it was."""
+
+
 def wants_more(recorded: Mapping[str, Any], ready: Ready) -> bool:
-    """Tell whether a recorded run ended at a limit, of time or of epochs, below that of a recipe."""
-    minutes, epochs = getattr(ready, "minutes", None), getattr(ready, "epochs", None)
+    """Tell whether a recorded run ended at a limit, of time, epochs or updates, below that of a recipe."""
+    minutes = getattr(ready, "minutes", None)
     before = recorded.get("limit_seconds")
     if before is not None:
         return minutes is None or 60 * minutes > before
-    return epochs is not None and epochs > recorded.get("epochs", epochs)
+    wanted = {key: getattr(ready, name, None) for name, key in EXTENT.items()}
+    return any(
+        number is not None and number > recorded.get(key, number) for key, number in wanted.items()
+    )
 
 
 def check_data(run: Run, task: Mapping[str, Any]) -> None:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.errors import UserError
 from fastweights.recipes.acting import Acting, ReadyToAct
-from fastweights.recipes.metro_map.settings import BACKBONES, MEMORY_OPTIONS, settings
+from fastweights.recipes.metro_map.settings import BACKBONES, MEMORY_OPTIONS, MILESTONES, settings
 from fastweights.recipes.recipe import filled
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class MetroMap(Acting):
     reads: int | None = None
     """fwm: chained reads a step."""
 
+    aside: ClassVar[tuple[str, ...]] = (*Acting.aside, "updates")
+
     def resolve(self) -> Resolved:
         """Return the recipe with every None filled in that the model understands, checked.
 
@@ -63,6 +65,10 @@ class MetroMap(Acting):
 @dataclass(frozen=True)
 class Resolved(ReadyToAct, MetroMap):
     """A recipe with nothing left to choose; memory_size and reads are None where there is no such memory."""
+
+    def decisive(self) -> dict[str, Any]:
+        """The updates too, where a schedule ends with them."""
+        return super().decisive() | ({"updates": self.updates} if self.scheduled() else {})
 
     def task(self) -> Task:
         from fastweights.tasks import MetroMap as Task
@@ -100,7 +106,10 @@ class Resolved(ReadyToAct, MetroMap):
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         tested, shown = super().examine(model, outcome)
         task = self.task()
+        evaluated = {row["step"]: row["reward"] for row in outcome.history}
+        reached = [step for step in MILESTONES if step in evaluated]
         about = {
+            **{f"test_reward_{step}": evaluated[step] for step in reached},
             "form": self.form,
             "best_possible": task.best_possible("test"),
             "chance": task.chance("test"),

@@ -7,13 +7,11 @@ import functools
 from collections.abc import Iterator
 
 from fastweights.recipes.metro_map.recipe import MetroMap
+from fastweights.recipes.metro_map.settings import MILESTONES
 from fastweights.recipes.study import Cell, Reach, Study
 
-UPDATES = 12_700
-"""Updates of the shorter comparison, a quarter of those that the authors' log of the FWM has."""
-
-LONG = 51_000
-"""Updates of the longer one: all of them."""
+UPDATES, LONG = MILESTONES
+"""Updates of the shorter comparison and of the longer one, which goes on with the runs of the shorter."""
 
 ALSO = ("train_reward", "updates_per_second", "parameters")
 
@@ -40,12 +38,13 @@ def _cell(
     return Cell(
         name=f"{model}-{hidden} {form} {updates}",
         recipe=recipe,
-        metric="test_reward",
+        metric=f"test_reward_{updates}",
         also=ALSO,
         seeds=seeds,
         paper=LOGGED.get((model, hidden, updates)) if form == "faithful" else None,
         reach=None if reach is None else Reach(reach, at_least=True),
         mode=f"{form}, {hidden} units, {updates:,} updates",
+        stage_of=f"{model}-{hidden} {form}",
     )
 
 
@@ -68,9 +67,11 @@ def _cells() -> Iterator[Cell]:
 def comparison() -> Study:
     """The Fast Weight Memory and LSTMs in both forms of the task."""
     notes = (
-        "Mean total reward of an episode on 600 maps that were not trained on, one episode a map, actions sampled;"
-        " `train reward` is the mean over the last updates before the end. All models have the same advantage"
-        " actor-critic with the paper's constants and equal updates of 600 episodes. On the test maps whoever knows"
+        "Mean total reward of an episode on 600 maps that were not trained on, one episode a map, actions sampled, in"
+        " the evaluation at the update of the row. Rows of more updates go on with the runs of fewer, whose other"
+        " figures and time are those of the run as it stood; `train reward` is the mean over the last updates before"
+        " its end. All models have the same advantage actor-critic with the paper's constants and equal updates of 600"
+        " episodes. On the test maps whoever knows"
         " them can expect 166.20 in the form `faithful` and 171.02 in `fixed`, random moves bring 45.35 and 44.55.",
         "`paper` is the authors' log at that update, single evaluations of one seed. At its end their FWM has 107.0 on"
         " the test maps and 109.8 on the train maps (51,000 updates); their LSTMs go on for longer, to 83.5 and 126.0"
