@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from fastweights.errors import UserError
-from fastweights.recipes import report
+from fastweights.recipes import report, studies
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
@@ -83,6 +84,22 @@ def test_changed_recipe_voids_its_row(tmp_path: Path, monkeypatch: pytest.Monkey
         listener=lambda progress: told.append(progress.cell),
     )
     assert told == ["one"]
+
+
+def test_the_report_leaves_out_void_rows_and_names_them(tmp_path, monkeypatch) -> None:
+    run(tmp_path)
+    first, second = STUDY.cells
+    other = dataclasses.replace(first, recipe=dataclasses.replace(TINY, batch=5))
+    for cells, left in (
+        ((other, second), "one"),
+        ((other,), "one, other pairs"),
+        (STUDY.cells, ""),
+    ):
+        now = dataclasses.replace(STUDY, cells=cells)
+        monkeypatch.setitem(studies.STUDIES, "tiny", lambda now=now: now)
+        written = report.write(tmp_path / "results").read_text()
+        assert (f"made with other settings: {left}.\n" in written) == bool(left)
+        assert ("| fast-weights |" in written) == (left != "one, other pairs")
 
 
 def test_a_run_that_diverges_is_an_outcome(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ class Demonstration:
     notes: tuple[str, ...] = field(default=())
     seeds: int = 10
 
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a recorded row is of one of the cases."""
+        return row["cell"] in self.cases
+
     def reproduce(self, results: Path, seeds: int | None = None) -> list[dict[str, Any]]:
         """Measure, record the rows in `results/NAME/cells.jsonl`, and return them.
 

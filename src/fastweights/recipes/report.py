@@ -74,10 +74,16 @@ def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
     known = studies.STUDIES.get(name)
     study = known() if known else None
     title = study.title if study else name
-    if study and importlib.util.find_spec("matplotlib") is not None:
+    void = [row["cell"] for row in rows if study and not study.holds(row)]
+    rows = [row for row in rows if row["cell"] not in void]
+    if study and rows and importlib.util.find_spec("matplotlib") is not None:
         study.draw(rows, folder / PICTURE)
     lines = [f"## {title}\n"]
     lines += [f"{note}\n" for note in (study.notes if study else ())]
+    if void:
+        lines.append(f"Left out, since they were made with other settings: {', '.join(void)}.\n")
+    if not rows:
+        return "\n".join(lines)
     names = columns(rows)
     lines.append("| " + " | ".join(names) + " |")
     lines.append("|" + "---|" * len(names))

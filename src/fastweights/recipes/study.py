@@ -129,6 +129,13 @@ class Study:
     modes: bool = False
     errors: bool = False
 
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a recorded row is of one of the cells as they are now: a changed recipe makes its row void."""
+        return any(
+            cell.name == row["cell"] and cell.fingerprint() == row["fingerprint"]
+            for cell in self.cells
+        )
+
     def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         """Draw the table into a file, if it is one that is drawn."""
         from fastweights import figures
