@@ -30,7 +30,7 @@ def test_the_table_holds_what_the_paper_has_and_the_required_cells_come_first():
     assert by_name["fast-weights, S=3 F=50 plain"].recipe.resolve().inner_steps == 3
     reached = {cell.name: cell.reach for cell in cells if cell.reach}
     assert {str(reach) for reach in reached.values()} == {
-        *("mean ≤ 1.8, ≤ 600 s", "mean ≤ 1.3, ≤ 600 s", "mean ≤ 1, ≤ 600 s")
+        *("mean ≤ 1.8, ≤ 1200 core s", "mean ≤ 1.3, ≤ 1200 core s", "mean ≤ 1, ≤ 1200 core s")
     }
     assert all(cell.seeds == 3 for cell in cells)
 

@@ -247,7 +247,9 @@ def _row(
         "paper": cell.paper,
         "reach": str(cell.reach) if cell.reach else None,
         "met": cell.reach.met(all_values, seconds, threads) if cell.reach else None,
-        "steps": max(entry.get("steps", recipe.steps) for entry in by_seed.values()),
+        "steps": max(
+            entry["steps"] if "steps" in entry else recipe.steps for entry in by_seed.values()
+        ),
         "seconds": statistics.fmean(seconds),
         "hidden": about["hidden"],
         "also": {

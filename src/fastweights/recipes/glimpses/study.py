@@ -20,6 +20,9 @@ PAPER = {
 REACH = {50: 1.8, 100: 1.3, 200: 1.0}
 """Test error in percent that the fast weights are to reach in their better reading, the mean of the seeds."""
 
+CORE_SECONDS = 1200
+"""Of training that a run may take to it: ten minutes of two cores."""
+
 READINGS: tuple[Literal["plain", "hierarchical"], ...] = ("plain", "hierarchical")
 GRID = (8e-3, 4e-3, 2e-3)
 """Learning rates tried for every model and reading with 50 features (study ba2016-table2-tuning)."""
@@ -87,7 +90,7 @@ def _cells(rows: tuple[Row, ...], features: int) -> Iterator[Cell]:
                 name=f"{row.label} F={features} {reading}",
                 recipe=_recipe(row, features, reading),
                 paper=PAPER[row.model][features] if row in ROWS and row.rate is None else None,
-                reach=Reach(REACH[features], "mean", seconds=600) if judged else None,
+                reach=Reach(REACH[features], "mean", core_seconds=CORE_SECONDS) if judged else None,
                 mode=f"R={features}, {reading}",
                 also=("validation_error_percent", "parameters"),
                 label=row.label,
