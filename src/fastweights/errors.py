@@ -13,6 +13,21 @@ class UserError(ValueError):
     """
 
 
+MOST_SEED = 2**62
+"""Seeds are below this: what is added to one for its tests still fits 64 bits."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise `UserError` unless a number is a seed.
+
+    Example:
+        >>> check_seed(0)
+    """
+    if not 0 <= seed < MOST_SEED:
+        bound = "must not be negative" if seed < 0 else "must be below 2**62"
+        raise UserError(f"seed {bound}: {seed} was given")
+
+
 def unknown(kind: str, given: str, accepted: Iterable[str]) -> UserError:
     """Build the error for an unknown name: what was given, what is accepted, the nearest right spelling.
 

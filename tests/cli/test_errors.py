@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastweights.cli import main
+from fastweights.cli.console import json_text
 
 TINY = ["--steps", "3", "--hidden", "8", "--batch", "4", "--test-samples", "50"]
 
@@ -95,6 +96,21 @@ def test_bad_test_numbers(run: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "samples" in refused(capsys, "test", str(run), "--samples", "0")
     assert "1 to 26" in refused(capsys, "test", str(run), "--pairs", "99")
     assert "not both" in refused(capsys, "test", str(run), "c9k8??c", "--samples", "5")
+
+
+@pytest.mark.parametrize("task", ["retrieval", "catch", "glimpses", "metro-map", "text"])
+def test_a_seed_too_large(
+    task: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "train", task, "--seed", str(2**64), "--out", str(tmp_path / "run"))
+    assert "seed must be below" in said and not (tmp_path / "run").exists()
+    assert "seed must be below" in refused(capsys, "test", str(run), "--seed", str(2**64))
+
+
+def test_figures_that_are_no_numbers_are_null_in_json() -> None:
+    assert json_text({"loss": float("nan"), "most": [float("inf"), 1]}) == (
+        '{"loss": null, "most": [null, 1]}'
+    )
 
 
 def test_not_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

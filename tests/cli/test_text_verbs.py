@@ -27,7 +27,7 @@ FIGURES = {
     *("validation_perplexity_1", "validation_bits_per_word", "test_perplexity"),
     *("test_perplexity_tuned", "temperature", "test_bits_per_word", "test_words", "test_rows"),
     *("test_seconds", "steps", "limit_seconds", "train_seconds", "compile_seconds", "parameters"),
-    *("backend", "processes", "threads", "seed", "out"),
+    *("backend", "processes", "threads", "seed", "out", "unit"),
 }
 
 
@@ -88,6 +88,13 @@ def test_pieces_of_words(text_files, tmp_path, capsys):
     assert 2 ** result["test_bits_per_word"] > 2 * result["test_perplexity"]
     (answer,) = spoken(capsys, "test", tmp_path / "run", "a zebra 🦓")
     assert answer["unknown"] == [] and len(answer["words"]) > 3
+    told = sum(piece["bits"] for piece in answer["words"])
+    assert result["unit"] == answer["unit"] == "piece"
+    assert answer["bits_per_word"] == pytest.approx(told / 3, rel=1e-5)
+    assert main(["test", str(tmp_path / "run"), "a zebra"]) == 0
+    assert "perplexity of a piece" in capsys.readouterr().out
+    for verb in ("test", "generate"):
+        assert "the text is not UTF-8" in refused(capsys, verb, tmp_path / "run", "caf\udce9")
     made = spoken(capsys, "generate", tmp_path / "run", "a zebra", "--words", 30)
     assert made["text"].startswith("a zebra")
 
@@ -124,6 +131,10 @@ def test_minutes_end_a_run_that_more_minutes_go_on_with(text_files, tmp_path, ca
     assert first["steps"] == 1 and 0 < first["epochs"] < 1
     more = ("--resume", "--minutes", "1", "--out", tmp_path / "run")
     assert spoken(capsys, "train", "text", *more)["epochs"] == 2
+    # Another limit than the one it had, which then need not be said again.
+    for again in (("--epochs", "3"), ()):
+        last = spoken(capsys, "train", "text", "--resume", *again, "--out", tmp_path / "run")
+        assert (last["epochs"], last["limit_seconds"]) == (3, None)
 
 
 def test_ask_by_words_and_by_pipe(run, monkeypatch, capsys):
@@ -201,6 +212,7 @@ def test_ctrl_c_ends_a_text_with_its_line(run, monkeypatch, capsys):
         (["--set", "layers=3"], "--layers 3"),
         (["--set", "layer=3"], "did you mean 'layers'"),
         (["--seed", "-1"], "seed must not be negative"),
+        (["--seed", str(2**62)], "seed must be below 2**62"),
         (["--device", "tpu9"], "device"),
     ],
 )
@@ -223,12 +235,76 @@ def test_bad_files(run, tmp_path, capsys):
         if name != "one":
             assert said in refused(capsys, "test", run, "--file", file)
     assert "no such text" in refused(capsys, "test", run, "--file", tmp_path / "none.txt")
+    (tmp_path / "long.txt").write_text("the cat sat\n" * 40)
+    files = [tmp_path / f"{name}.txt" for name in ("long", "long", "one")]
+    files[2].write_text("word")
+    said = "the test part of the text has 1 tokens, too few to predict any"
+    assert said in refused(capsys, "train", "text", "--data", *files, *TINY)
+
+
+def test_short_texts_are_read_in_fewer_rows(tmp_path, capsys):
+    for name, lines in (("train", 40), ("valid", 2), ("test", 1)):
+        (tmp_path / f"{name}.txt").write_text("the cat sat\n" * lines)
+    files = [tmp_path / f"{name}.txt" for name in ("train", "valid", "test")]
+    given = ("--data", *files, *TINY, "--out", tmp_path / "run")
+    result = spoken(capsys, "train", "text", *given)
+    assert result["test_words"] == 4 and result["test_rows"] == 2
+    for split in ("test", "valid"):
+        tested = spoken(capsys, "test", tmp_path / "run", "--split", split)
+        named = {"test": "test_perplexity", "valid": "validation_perplexity"}[split]
+        assert tested["perplexity"] == pytest.approx(result[named], rel=1e-5)
+        assert tested["rows"] == {"test": 2, "valid": 4}[split]
+
+
+def test_a_file_is_found_at_home(text_files, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path(text_files[0]).parent))
+    assert Text(("~/train.txt",)).data == (text_files[0],)
+
+
+def test_standard_input_is_utf_8_whatever_the_locale(run, monkeypatch, capsys):
+    class Input(io.StringIO):
+        buffer = io.BytesIO("the cät".encode())
+
+    monkeypatch.setattr("sys.stdin", Input())
+    assert spoken(capsys, "generate", run, "--words", 1)["unknown"] == ["cät"]
+    Input.buffer = io.BytesIO(b"the c\xe9t")
+    for verb in ("test", "generate"):
+        assert "standard input is not UTF-8" in refused(capsys, verb, run)
+        Input.buffer.seek(0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("task", "tokenizer"), None),
+        (("task", "tokenizer", "vocabulary"), 5),
+        (("task", "tokenizer", "vocabulary"), [["the"]]),
+        (("task", "options"), None),
+        (("recipe",), None),
+        (("model",), []),
+    ],
+)
+def test_a_record_that_was_changed(keys, value, run, tmp_path, capsys):
+    other = shutil.copytree(run, tmp_path / "run")
+    config = json.loads((other / "config.json").read_text())
+    entry = config
+    for key in keys[:-1]:
+        entry = entry[key]
+    entry[keys[-1]] = value
+    (other / "config.json").write_text(json.dumps(config))
+    if keys[-1] in ("tokenizer", "vocabulary", "model"):
+        refused(capsys, "generate", other, "the cat")
+        refused(capsys, "test", other, "the cat")
+    if keys[-1] in ("options", "recipe", "model"):
+        refused(capsys, "test", other, "--split", "test")
+    refused(capsys, "plot", other, "--sequence", "the cat")
 
 
 def test_bad_prompts_and_runs(run, text_files, tmp_path, monkeypatch, capsys):
     assert "the text is empty" in refused(capsys, "generate", run, " \n")
     assert "the text is empty" in refused(capsys, "test", run, "the cat", "")
-    for option, value in (("--temperature", "-1"), ("--top-k", "0"), ("--top-p", "0")):
+    wrong = (("--temperature", "-1"), ("--top-k", "0"), ("--top-p", "0"), ("--seed", str(2**64)))
+    for option, value in wrong:
         said = refused(capsys, "generate", run, "the cat", option, value)
         assert option.removeprefix("--").replace("-", "_") in said
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))

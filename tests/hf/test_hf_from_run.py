@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fastweights import models
 from fastweights.errors import UserError
 from fastweights.hf import from_run, pretrained_tokenizer
+from fastweights.recipes.text.writing import write
 from fastweights.runs import Run
 from fastweights.tasks import Text, text_tokenizer
 from fastweights.training import evaluate_words
@@ -77,8 +78,12 @@ def test_perplexity_is_the_runs(opened, task, trained, text_files, tmp_path):
     text = Path(text_files[2]).read_text(encoding="utf-8")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
     for model, tokenizer in (opened, (loaded, AutoTokenizer.from_pretrained(tmp_path))):
-        tokens = tokenizer(text, return_tensors="pt")
+        tokens = tokenizer(text, return_tensors="pt", add_special_tokens=False)
         assert torch.equal(tokens["input_ids"][0], task.split("test"))
+        assert tokenizer("the cat<eos>he")["input_ids"] == [
+            task.tokenizer.end,
+            *task.tokenizer.encode("the cat<eos>he"),
+        ]
         with torch.no_grad():
             loss = model(**tokens, labels=tokens["input_ids"]).loss
         assert float(loss) == pytest.approx(expected, rel=1e-5)
@@ -97,17 +102,38 @@ def test_padded_texts_are_generated_from_as_alone(opened):
 SPACES = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000\u200b"
 
 
-@given(st.text(st.sampled_from("abc\"'.é漢<>" + SPACES) | st.characters(codec="utf-8")))
-def test_any_text_has_the_same_tokens(task, opened, text):
+WRITTEN = st.sampled_from("abc\"'.é漢<>" + SPACES) | st.characters(codec="utf-8")
+
+
+@given(st.lists(WRITTEN | st.sampled_from(["<eos>", "<unk>", "cat"])).map("".join))
+@example("the cat<eos>he <eos> <eos><eos>")
+def test_any_text_has_the_same_tokens_behind_the_end_of_another(task, opened, text):
     _, tokenizer = opened
-    assert tokenizer(text)["input_ids"] == task.tokenizer.encode(text).tolist()
+    tokens = task.tokenizer.encode(text).tolist()
+    assert tokenizer(text, add_special_tokens=False)["input_ids"] == tokens
+    assert tokenizer(text)["input_ids"] == [task.tokenizer.end, *tokens]
+
+
+def test_the_likeliest_words_are_those_of_the_command(opened, folder):
+    model, tokenizer = opened
+    told = model.generate(
+        **tokenizer("the cat", return_tensors="pt"),
+        do_sample=False,
+        max_new_tokens=12,
+        eos_token_id=None,
+    )
+    written = "".join(write(folder, "the cat", 12, temperature=0).pieces)
+    # The command holds a letter back that lacks a byte.
+    texts = [tokenizer.decode(told[0, -12:]), written]
+    ours, theirs = (text.rstrip("\N{REPLACEMENT CHARACTER}").split() for text in texts)
+    assert ours == theirs
 
 
 def test_decoded_text_has_the_same_tokens(task, opened):
     _, tokenizer = opened
     tokens = task.split("valid").tolist()
     text = tokenizer.decode(tokens)
-    assert tokenizer(text)["input_ids"] == tokens and "<eos>" not in text
+    assert tokenizer(text)["input_ids"] == [task.tokenizer.end, *tokens] and "<eos>" not in text
     assert text.split() == task.tokenizer.decode(tokens).split()
 
 

@@ -87,6 +87,26 @@ def test_parts_of_a_batch_add_up_to_it(tokens):
     torch.testing.assert_close(sum(parts), whole)
 
 
+@pytest.mark.parametrize("backbone", ["awd-lstm", "fwm"])
+@pytest.mark.parametrize("count", [0, torch.tensor(0)])
+def test_a_batch_without_labels_changes_nothing(backbone, count, tokens):
+    model = build(backbone).train()
+    masked = torch.full_like(tokens, -100)
+    loss = model(tokens, labels=masked, num_items_in_batch=count).loss
+    loss.backward()
+    assert loss.item() == 0
+    assert all(weight.grad is None or not weight.grad.any() for weight in model.parameters())
+
+
+def test_what_is_read_is_a_batch_of_tokens(model, tokens):
+    vectors = model.get_input_embeddings()(tokens)
+    for given in ({"inputs_embeds": vectors}, {"input_ids": tokens, "inputs_embeds": vectors}, {}):
+        with pytest.raises(UserError, match="input_ids"):
+            model(**given)
+    with pytest.raises(UserError, match="input_ids"):
+        model.generate(inputs_embeds=vectors, max_new_tokens=2)
+
+
 @pytest.mark.parametrize("side", ["front", "behind"])
 def test_padded_rows_are_as_alone(model, tokens, side):
     mask = torch.ones_like(tokens)

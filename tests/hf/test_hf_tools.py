@@ -2,7 +2,13 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Trainer, TrainingArguments, pipeline
+from transformers import (
+    AutoModelForCausalLM,
+    DataCollatorForSeq2Seq,
+    Trainer,
+    TrainingArguments,
+    pipeline,
+)
 
 from fastweights.hf import FastWeightConfig, FastWeightForCausalLM, pretrained_tokenizer
 
@@ -66,6 +72,17 @@ def trainer(tokenizer, tmp_path_factory):
     )
     trainer.train()
     return trainer
+
+
+def test_labels_of_ones_own_keep_the_ends_of_lines(tokenizer):
+    made = [tokenizer(line + "\n") for line in ("the cat", "a dog likes")]
+    rows = [{**row, "labels": row["input_ids"]} for row in made]
+    batch = DataCollatorForSeq2Seq(tokenizer)(rows)
+    assert batch["labels"].tolist() == [
+        [-100, *made[0]["input_ids"]],
+        made[1]["input_ids"],
+    ]
+    assert batch["labels"][:, -1].tolist() == [tokenizer.eos_token_id] * 2
 
 
 @pytest.fixture(scope="module")

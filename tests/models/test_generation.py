@@ -146,7 +146,7 @@ def test_a_temperature_near_nothing_takes_the_likeliest():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"temperature": -0.1}, "temperature must not be negative, not -0.1"),
+        ({"temperature": -0.1}, "temperature must be from 0 to below infinity, not -0.1"),
         ({"temperature": float("nan")}, "temperature"),
         ({"top_k": 0}, "top_k must be at least 1, not 0"),
         ({"top_p": 0.0}, "top_p must be above 0 and at most 1, not 0"),

@@ -254,6 +254,14 @@ def test_dtype_follows_the_parameters(backbone, x):
     torch.testing.assert_close(narrow.double(), wide, rtol=1e-3, atol=1e-3)
 
 
+def test_runs_in_bfloat16(backbone, x):
+    wide, _ = backbone.float()(x.float())
+    narrow, end = backbone.bfloat16()(x.bfloat16())
+    assert narrow.dtype == torch.bfloat16
+    assert {tensor.dtype for tensor in floating(end)} == {torch.bfloat16}
+    torch.testing.assert_close(narrow.float(), wide, rtol=0.3, atol=0.3)
+
+
 def test_autocast_narrows_the_outputs_and_not_the_state(backbone, x):
     backbone = backbone.float()
     with torch.autocast("cpu", torch.bfloat16):

@@ -171,6 +171,43 @@ def test_a_run_goes_on_to_more_updates_and_has_the_evaluations_on_its_way(tmp_pa
     assert values[0] == values[1]
 
 
+def test_a_run_that_was_to_go_on_goes_on_unasked(tmp_path):
+    folder = tmp_path / "run"
+    train(TINY, folder)
+    asked = iter([False, True])
+    longer = dataclasses.replace(TINY, updates=8)
+    assert train(longer, folder, resume=True, stop=lambda: next(asked)).interrupted
+    result = train(MetroMap(), folder, resume=True).result
+    assert result["steps"] == 8
+    whole = train(longer, tmp_path / "whole").result
+    assert result["test_reward"] == whole["test_reward"]
+
+
+def test_a_run_goes_on_to_a_limit_of_another_kind(tmp_path):
+    def went_on(**given):
+        return train(dataclasses.replace(MetroMap(), **given), tmp_path, resume=True).result
+
+    seconds = train(TINY, tmp_path).result["train_seconds"] + 0.3
+    timed = went_on(minutes=seconds / 60)
+    assert timed["steps"] > 4 and timed["limit_seconds"] == pytest.approx(seconds)
+    counted = went_on(updates=timed["steps"] + 1)
+    assert counted["steps"] == timed["steps"] + 1 and counted["limit_seconds"] is None
+
+
+def test_a_schedule_is_not_stretched(tmp_path):
+    falling = dataclasses.replace(TINY, final_entropy_weight=0.0)
+    train(falling, tmp_path)
+    with pytest.raises(UserError, match="begun with updates 4, with which a schedule ends"):
+        train(dataclasses.replace(falling, updates=8), tmp_path, resume=True)
+
+
+def test_a_result_without_steps_is_refused(tmp_path):
+    train(TINY, tmp_path)
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(UserError, match=r"result\.json says no steps"):
+        train(TINY, tmp_path, resume=True)
+
+
 def test_updates_decide_what_is_trained_only_under_a_schedule():
     def decided(**given):
         return dataclasses.replace(TINY, **given).resolve().decisive()

@@ -102,6 +102,23 @@ def test_the_report_leaves_out_void_rows_and_names_them(tmp_path, monkeypatch) -
         assert ("| fast-weights |" in written) == (left != "one, other pairs")
 
 
+def test_a_budget_of_nothing_leaves_an_empty_report(tmp_path: Path) -> None:
+    assert report.write(tmp_path / "new" / "results").read_text().startswith("# Results")
+
+
+@pytest.mark.parametrize("line", ["{not json", "[1]", '{"cell": "one"}'])
+def test_a_damaged_row_is_told_before_anything_is_trained(line: str, tmp_path: Path) -> None:
+    damaged = tmp_path / "results" / "other" / "cells.jsonl"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text(line + "\n")
+    for read in (report.check, report.write):
+        with pytest.raises(UserError, match="line 1, is not a row of results"):
+            read(tmp_path / "results")
+    damaged.parent.rename(tmp_path / "results" / "tiny")
+    with pytest.raises(UserError, match="line 1, is not a row of results"):
+        run(tmp_path)
+
+
 def test_a_run_that_diverges_is_an_outcome(tmp_path: Path) -> None:
     wild = Retrieval(model="irnn", steps=50, hidden=4, batch=4, learning_rate=1e30, test_samples=40)
     study = Study(

@@ -9,7 +9,7 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import Schedule, clock, fit, seeds
+from fastweights.training import Diverged, Schedule, clock, fit, seeds
 
 BY_HAND = {
     "adam": lambda weights: torch.optim.Adam(weights, 1e-2, fused=True),
@@ -51,6 +51,18 @@ def test_training_equals_a_loop_written_by_hand_to_the_bit(run, name, limit):
     assert outcome.steps == steps and not outcome.interrupted
     assert outcome.metrics == rows[-1]
     assert rows[-1]["error"] < run.metrics()[0]["error"]
+
+
+def test_a_last_step_that_ruins_the_model_is_told(run):
+    class Blind(Regression):
+        """Its losses tell nothing of the step; an evaluation does."""
+
+        def evaluate(self, model):
+            return {"cross_entropy": math.nan if run.metrics() else 1.0}
+
+    with pytest.raises(Diverged, match="cross entropy is nan at step 5") as told:
+        fit(network(), Blind(), recipe(5, evaluation_interval=5), run)
+    assert told.value.step == 5
 
 
 def test_rows_come_at_the_start_each_interval_and_the_end(run):

@@ -7,15 +7,33 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fastweights.errors import UserError
+
 
 def json_text(value: object) -> str:
-    """Give a value as one line of JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """Give a value as one line of JSON; NaN and infinity, which it has no word for, are null."""
+    from fastweights.runs.files import plain
+
+    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
 
 
 def print_json(value: object) -> None:
     """Print one JSON value on stdout, and nothing else there."""
     print(json_text(value))
+
+
+def piped() -> str:
+    """Read all of standard input.
+
+    Raises:
+        UserError: if it is not UTF-8.
+    """
+    # The bytes, since what decodes them depends on the locale; a program may have put plain text in their place.
+    source = getattr(sys.stdin, "buffer", None)
+    try:
+        return source.read().decode("utf-8-sig") if source else sys.stdin.read()
+    except UnicodeDecodeError:
+        raise UserError("standard input is not UTF-8") from None
 
 
 def say(line: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from fastweights.cli.console import print_json
+from fastweights.cli.console import piped, print_json
 from fastweights.errors import UserError
 
 
@@ -69,4 +69,4 @@ class Generate:
 def _piped() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError('no prompt given: add one ("the company said") or pipe it in')
-    return sys.stdin.read()
+    return piped()

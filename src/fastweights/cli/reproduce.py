@@ -51,6 +51,7 @@ class Reproduce:
         from fastweights.recipes.demonstration import Demonstration
 
         study = studies.get(self.study)
+        report.check(self.results)
         shown = isinstance(study, Demonstration)
         rows = study.reproduce(self.results, self.seeds) if shown else self._train(study)
         written = report.write(self.results)

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from fastweights.cli import speech
-from fastweights.cli.console import print_json
+from fastweights.cli.console import piped, print_json
 from fastweights.errors import UserError
 
 
@@ -87,7 +87,7 @@ def _piped(words: Any, taken: str) -> tuple[str, ...]:
     """Read questions from standard input: its lines, or the whole."""
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError(f'no {words.QUESTIONS} given: add some ("{words.EXAMPLE}") or pipe them in')
-    text = sys.stdin.read()
+    text = piped()
     questions = [text] if taken == "whole" else text.splitlines()
     found = tuple(question.strip() for question in questions if question.strip())
     if not found:

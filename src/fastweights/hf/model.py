@@ -73,7 +73,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
 
     def forward(
         self,
-        input_ids: Integer[Tensor, "batch time"],
+        input_ids: Integer[Tensor, "batch time"] | None = None,
         attention_mask: Integer[Tensor, "batch all"] | Bool[Tensor, "batch all"] | None = None,
         labels: Integer[Tensor, "batch time"] | None = None,
         cache: RecurrentCache | None = None,
@@ -105,9 +105,12 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             loss (if there are labels), logits [batch, time, vocab_size] and the cache (if it is used).
 
         Raises:
-            UserError: for tokens outside the vocabulary, padding between real tokens, a cache of another model, or
-                a mask of another shape.
+            UserError: without `input_ids` (vectors in their place, `inputs_embeds`, are not read), for tokens outside
+                the vocabulary, padding between real tokens, a cache of another model, or a mask of another shape.
         """
+        if input_ids is None or input_ids.ndim != 2 or kwargs.get("inputs_embeds") is not None:
+            found = "missing" if input_ids is None else f"of shape {list(input_ids.shape)}"
+            raise UserError(f"input_ids are {found}; accepted: [batch, time], and no inputs_embeds")
         cache = past_key_values if cache is None else cache
         if use_cache is None:
             use_cache = self.config.use_cache and not self.training
@@ -147,6 +150,9 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         self, logits: Tensor, labels: Tensor, whole: float | Tensor | None
     ) -> Float[Tensor, ""]:
         """The mean cross-entropy of the labels and, in training, the backbone's own objectives in the same share."""
+        if whole is not None:
+            # A batch whose labels are all masked has none: its loss is 0, not 0 / 0.
+            whole = torch.as_tensor(whole, device=logits.device).clamp(min=1)
         loss = self.loss_function(
             logits=logits,
             labels=labels,

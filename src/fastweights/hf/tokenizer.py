@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 from transformers import PreTrainedTokenizerFast
 
 from fastweights.tasks import text_tokenizer
@@ -20,8 +29,9 @@ def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
     """Make a `PreTrainedTokenizerFast` that turns text into the same tokens as `text_tokenizer.from_record`.
 
     <eos> stands for the end of a line, begins and ends what is generated, and pads, in front; the attention mask
-    says what is padding. A word is decoded with the space before it, so that what is generated can be put behind its
-    prompt.
+    says what is padding. It is put before every text, unless `add_special_tokens=False`: a model was trained to read
+    what comes behind the end of something else. A word is decoded with the space before it, so that what is
+    generated can be put behind its prompt.
 
     Args:
         record: what a tokenizer's `record()` gave.
@@ -32,18 +42,24 @@ def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
     Example:
         >>> tokenizer = pretrained_tokenizer({"kind": "words", "vocabulary": ["<unk>", "<eos>", "the", "cat"]})
         >>> tokenizer("the cat\\nthe dog")["input_ids"]
-        [2, 3, 1, 2, 0]
+        [1, 2, 3, 1, 2, 0]
         >>> tokenizer.decode([2, 3, 1, 2, 0])
         ' the cat\\n the <unk>'
     """
     made = text_tokenizer.from_record(dict(record))
+    pieces = isinstance(made, Pieces)
+    library = _pieces(made) if isinstance(made, Pieces) else _words(made)
+    library.post_processor = processors.TemplateProcessing(
+        single=f"{EOS} $A", pair=f"{EOS} $A {EOS} $B", special_tokens=[(EOS, made.end)]
+    )
     end = AddedToken(EOS, normalized=True, special=True)  # as a line feed becomes one
     return PreTrainedTokenizerFast(
-        tokenizer_object=_pieces(made) if isinstance(made, Pieces) else _words(made),
+        tokenizer_object=library,
         bos_token=end,
         eos_token=end,
         pad_token=end,
         padding_side="left",
+        split_special_tokens=not pieces,  # among words it is a word like others, and no part of one
         model_input_names=["input_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
     )

@@ -57,13 +57,15 @@ def generate(
         True
     """
     if not 0 <= temperature < math.inf:
-        raise UserError(f"temperature must not be negative, not {temperature:g}")
+        raise UserError(f"temperature must be from 0 to below infinity, not {temperature:g}")
     if top_k is not None and top_k < 1:
         raise UserError(f"top_k must be at least 1, not {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise UserError(f"top_p must be above 0 and at most 1, not {top_p:g}")
     if count < 0:
         raise UserError(f"the number of words must not be negative, not {count}")
+    if prompt.ndim != 2:
+        raise UserError(f"the prompt has shape {list(prompt.shape)}; accepted: [batch, time]")
     if not prompt.shape[1]:
         raise UserError("the prompt is empty: a text begins with at least one word")
     model.eval()

@@ -95,17 +95,17 @@ class AssociativeLSTM(Unrolled):
         return Opened(state.hidden, as_complex(state.cell))
 
     def closed(self, state: Opened) -> AssociativeLSTMState:
-        return AssociativeLSTMState(state.hidden, as_real(state.cell))
+        return AssociativeLSTMState(state.hidden, as_real(state.cell).to(state.hidden.dtype))
 
     def cell(self, drive: Float[Tensor, "batch drive"], state: Opened) -> Opened:
         sums = torch.addmm(drive, state.hidden, self.recurrent.weight.t()).to(state.hidden.dtype)
         gates, vectors = sums.split([3 * self.units, 6 * self.units], -1)
         f, i, o = torch.sigmoid(gates).chunk(3, -1)
-        vectors = bound(torch.complex(*vectors.chunk(2, -1))).unflatten(-1, (3, self.units))
+        vectors = bound(torch.complex(*wide(vectors).chunk(2, -1))).unflatten(-1, (3, self.units))
         u, keys = vectors[:, 0], self.permute(vectors[:, 1:])
         c = f[:, None] * state.cell + keys[:, 0] * (i * u)[:, None]
         h = o * bound((keys[:, 1] * c).mean(1))
-        return Opened(as_real(h), c)
+        return Opened(as_real(h).to(state.hidden.dtype), c)
 
     def permute(self, key: Complex[Tensor, "*any units"]) -> Complex[Tensor, "*any copies units"]:
         """Return the key as each copy of the memory sees it, P_s r."""
@@ -140,7 +140,13 @@ def bound(z: Complex[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
 
 def as_complex(pairs: Float[Tensor, "*any hidden"]) -> Complex[Tensor, "*any units"]:
     """Read (real, imaginary) pairs as complex numbers."""
+    pairs = wide(pairs)
     return torch.complex(pairs[..., ::2], pairs[..., 1::2])
+
+
+def wide(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Give numbers of fewer than 32 bits as ones of 32: there are no complex numbers of fewer."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def as_real(z: Complex[Tensor, "*any units"]) -> Float[Tensor, "*any hidden"]:

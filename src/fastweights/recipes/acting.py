@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.recipes.options import backend_option, further
 from fastweights.recipes.recipe import Recipe
 
@@ -137,9 +137,10 @@ class ReadyToAct(Acting):
         for name in ("hidden", "updates", "evaluation_episodes", "test_episodes"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("embedding", "readout", "seed"):
+        for name in ("embedding", "readout"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} must not be negative, not {getattr(self, name)}")
+        check_seed(self.seed)
         if self.minutes is not None:
             if not 0 < self.minutes < math.inf:
                 raise UserError(f"minutes must be more than 0, not {self.minutes:g}")
@@ -243,6 +244,7 @@ class ReadyToAct(Acting):
         pace = outcome.steps / outcome.seconds if outcome.seconds else None
         trained = {
             "train_reward": outcome.metrics.get("train_reward"),
+            "evaluation_reward": outcome.metrics.get("reward"),
             "frames": outcome.steps * self.frames,
             "updates_per_second": pace,
         }
@@ -255,6 +257,7 @@ def examined(
     """Play fresh episodes of a split, actions sampled: the mean total reward and its standard error."""
     from fastweights.training import play
 
+    check_seed(seed)
     generator = torch.Generator(next(model.parameters()).device).manual_seed(TEST_SEED + seed)
     model.eval()
     total = play(model, task, episodes, generator, split=split).rewards.double().sum(1)

@@ -40,12 +40,34 @@ def open_run(folder: Path, **options: Any) -> Opened:
             data has other words or stories than those the run was trained on.
     """
     name = task_name(folder)
-    run = Run.open(folder)
-    trained = run.config.get("recipe", {}).get("data_dir")
+    run = checked(folder)
+    trained = run.config["recipe"].get("data_dir")
     place = {} if trained is None else {"data_dir": trained}
-    task = tasks.build(name, **{**run.config["task"]["options"], **place, **options})
+    try:
+        task = tasks.build(name, **{**run.config["task"]["options"], **place, **options})
+    except TypeError as wrong:
+        raise UserError(f"{folder}/config.json describes no task {name}: {wrong}") from wrong
     check_data(run, {"fingerprint": getattr(task, "fingerprint", None)})
     return Opened(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
+
+
+def checked(folder: Path) -> Run:
+    """Open a run whose `config.json` says what was trained, and on what.
+
+    Raises:
+        UserError: if the folder is no such run.
+    """
+    run = Run.open(folder)
+    task = run.config.get("task")
+    for title, entry in (
+        ("recipe", run.config.get("recipe")),
+        ("model", run.config.get("model")),
+        ("task", task),
+        ("task's options", task.get("options") if isinstance(task, dict) else None),
+    ):
+        if not isinstance(entry, dict):
+            raise UserError(f"{folder}/config.json does not describe the {title}: it was changed")
+    return run
 
 
 def task_name(folder: Path) -> str:

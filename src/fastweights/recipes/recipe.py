@@ -103,6 +103,10 @@ EXTENT = {"epochs": "epochs", "updates": "steps"}
 """Fields of recipes that say how long a run is, and the key under which its result has how long it was."""
 
 
+LIMITS = ("minutes", *EXTENT)
+"""Fields that end a run, of which one is given."""
+
+
 def wants_more(recorded: Mapping[str, Any], ready: Ready) -> bool:
     """Tell whether a recorded run ended at a limit, of time, epochs or updates, below that of a recipe."""
     minutes = getattr(ready, "minutes", None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
 from fastweights.recipes import studies
+from fastweights.recipes.study import recorded
 
 HEAD = """# Results
 
@@ -31,12 +31,19 @@ COLUMNS = (
 
 
 def write(results: Path) -> Path:
-    """Write `README.md` in the results folder from all recorded rows and return its path."""
+    """Write `README.md` in the results folder from all recorded rows and return its path.
+
+    Raises:
+        UserError: if a line of them is damaged, or the folder cannot be written.
+    """
     from fastweights.runs import write_atomically
+    from fastweights.runs.files import one_clear_line
 
     parts = [HEAD]
+    with one_clear_line("make", results):
+        results.mkdir(parents=True, exist_ok=True)
     for path in sorted(results.glob("*/cells.jsonl")):
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows = recorded(path)
         if rows:
             parts.append(_section(path.parent, rows))
     for path in sorted(results.glob("*/*.md")):
@@ -44,6 +51,12 @@ def write(results: Path) -> Path:
     target = results / "README.md"
     write_atomically(target, "\n".join(parts).encode())
     return target
+
+
+def check(results: Path) -> None:
+    """Raise `UserError` if a line of the recorded rows is damaged: before a study trains, not after."""
+    for path in sorted(results.glob("*/cells.jsonl")):
+        recorded(path)
 
 
 def columns(rows: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import torch
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.recipes.recipe import Ready, Recipe, check_data, wants_more
+from fastweights.recipes.recipe import LIMITS, Ready, Recipe, check_data, wants_more
 from fastweights.runs import Run
 from fastweights.training import Outcome, distributed, fit
 
@@ -58,7 +58,7 @@ def train(
         lambda: Run.open(folder) if resume and (folder / "config.json").exists() else None
     )
     chosen = (_recorded(recipe, run) if run else recipe).resolve()
-    recorded = distributed.from_first(lambda: run.result() if run else None)
+    recorded = distributed.from_first(lambda: _result(run) if run else None)
     if recorded is not None and not wants_more(recorded, chosen):
         return Trained(recorded, [], recorded["steps"], False)
     with _threads(chosen):
@@ -80,7 +80,9 @@ def _train(
     model = models.from_config(chosen.model_config())
     settings = chosen.engine_settings()
     source = chosen.source()
-    writing = distributed.from_first(lambda: run or _begin(chosen, folder, overwrite))
+    writing = distributed.from_first(
+        lambda: _extended(run, chosen) if run else _begin(chosen, folder, overwrite)
+    )
     progress = progress and distributed.rank() == 0
     if progress:
         print(chosen.opening(model), file=sys.stderr, flush=True)
@@ -142,6 +144,25 @@ def _begin(recipe: Ready, folder: Path, overwrite: bool) -> Run:
     return Run.create(folder, config)
 
 
+def _extended(run: Run, recipe: Ready) -> Run:
+    """Record how long the run is to be now, so that resuming it needs no repetition of that."""
+    given: Any = recipe
+    now = {name: _plain(getattr(given, name)) for name in given.aside}
+    record = run.config["recipe"]
+    if run.result() is not None or any(record[name] != value for name, value in now.items()):
+        run.go_on({**run.config, "recipe": {**record, **now}})
+    return run
+
+
+def _result(run: Run) -> dict[str, Any] | None:
+    result = run.result()
+    if result is not None and not isinstance(result.get("steps"), int):
+        raise UserError(
+            f"{run.folder / 'result.json'} says no steps: remove it, and --resume tests the run anew"
+        )
+    return result
+
+
 def _plain(value: Any) -> Any:
     # Whole, so that it is found again from another working directory.
     return str(value.absolute()) if isinstance(value, Path) else value
@@ -156,17 +177,35 @@ def _recorded(given: Recipe, run: Run) -> Recipe:
         raise UserError(f"{run.folder} is not a run of this command: it records no such recipe")
     record = {name: _as_given(value, fields[name]) for name, value in record.items()}
     kept = {name: value for name, value in record.items() if name not in given.free}
+    asked = {name for name in LIMITS if name in given.aside and getattr(given, name) is not None}
+    timed = record.get("minutes") is not None
+    if asked and timed != ("minutes" in asked):
+        # The run is to end at a limit of the other kind, not at what was recorded of the first.
+        kept |= {name: None for name in LIMITS if name in given.aside}
     for name, field in fields.items():
         value = getattr(given, name)
         if value == field.default or name in given.free:
             continue
         if name in given.aside:
-            del kept[name]
+            kept[name] = value
         elif (models.describe(value).name if name == "model" else value) != record[name]:
             raise UserError(
                 f"{run.folder} was begun with {name} {record[name]}, not {value}: leave it out to resume"
             )
-    return dataclasses.replace(given, **kept)
+    merged = dataclasses.replace(given, **kept)
+    _check_decisive(given, record, merged, run)
+    return merged
+
+
+def _check_decisive(given: Any, record: dict[str, Any], merged: Any, run: Run) -> None:
+    """Refuse another length where a schedule ends with it: the run would not be the one that was begun."""
+    before = dataclasses.replace(given, **record).resolve().decisive()
+    for name, value in merged.resolve().decisive().items():
+        if name not in given.free and before.get(name, value) != value:
+            raise UserError(
+                f"{run.folder} was begun with {name} {before[name]}, with which a schedule ends: it cannot go on"
+                f" with {value}"
+            )
 
 
 def _as_given(value: Any, field: dataclasses.Field[Any]) -> Any:

@@ -190,15 +190,33 @@ class Ledger:
             write_atomically(self.path, text.encode())
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        rows: dict[str, dict[str, Any]] = {}
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-                rows[row["cell"]] = row
-            except (ValueError, KeyError, TypeError):
-                raise UserError(f"{self.path}, line {number}, is not a row of results") from None
-        return rows
+        rows = recorded(self.path) if self.path.exists() else []
+        return {row["cell"]: row for row in rows}
+
+
+KEYS = {
+    *("cell", "model", "mode", "metric", "value", "sd", "median", "seeds", "paper", "reach", "met"),
+    *("steps", "seconds", "backend", "machine", "fingerprint", "by_seed"),
+}
+"""What every recorded row says."""
+
+
+def recorded(path: Path) -> list[dict[str, Any]]:
+    """Read recorded rows.
+
+    Raises:
+        UserError: naming the first line that is none.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not row.keys() >= KEYS:
+            raise UserError(f"{path}, line {number}, is not a row of results")
+        rows.append(row)
+    return rows
 
 
 @contextmanager
@@ -231,6 +249,7 @@ def _row(
     values = [value for value in all_values if value is not None]
     seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
     threads = [by_seed[seed].get("threads", 1) for seed in sorted(by_seed)]
+    steps = [entry["steps"] for entry in by_seed.values() if "steps" in entry]
     return {
         "recipe": study.name,
         "cell": cell.name,
@@ -247,9 +266,7 @@ def _row(
         "paper": cell.paper,
         "reach": str(cell.reach) if cell.reach else None,
         "met": cell.reach.met(all_values, seconds, threads) if cell.reach else None,
-        "steps": max(
-            entry["steps"] if "steps" in entry else recipe.steps for entry in by_seed.values()
-        ),
+        "steps": max(steps) if steps else recipe.steps,
         "seconds": statistics.fmean(seconds),
         "hidden": about["hidden"],
         "also": {

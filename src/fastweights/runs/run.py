@@ -91,6 +91,21 @@ class Run:
             )
         return cls(path, config)
 
+    def go_on(self, config: Mapping[str, Any]) -> None:
+        """Write another `config.json`, of a run that is to go on, and take back the result it had.
+
+        Args:
+            config: the old one with what has changed, such as how long the run is to be.
+
+        Raises:
+            UserError: if it cannot be written; the old one is untouched.
+        """
+        content = files.to_json(dict(config), indent=1)
+        with self.lock:
+            files.write_atomically(self.folder / _CONFIG, content)
+            files.remove(self.folder / _RESULT)
+        self.config = json.loads(content)
+
     @property
     def figures(self) -> Path:
         """The folder for pictures."""

@@ -81,9 +81,11 @@ def from_record(record: dict[str, Any]) -> Tokenizer:
     kind = record.get("kind")
     if kind not in KINDS:
         raise unknown("tokenizer", str(kind), KINDS)
-    try:
-        if kind == Words.kind:
-            return Words(record["vocabulary"])
-        return Pieces(record["vocabulary"], record["merges"])
-    except KeyError as lacking:
-        raise UserError(f"the record of the tokenizer lacks {lacking}") from None
+    names = ("vocabulary",) if kind == Words.kind else ("vocabulary", "merges")
+    for name in names:
+        listed = record.get(name)
+        if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
+            raise UserError(f"the record of the tokenizer has no list of words as its {name}")
+    if kind == Words.kind:
+        return Words(record["vocabulary"])
+    return Pieces(record["vocabulary"], record["merges"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from time import perf_counter
@@ -189,6 +190,11 @@ class _Training:
             row = distributed.from_first(self._log_evaluation)
             self.keeper.note(row, self.model)
         self.descent.note(self.done, row, self.settings.evaluates_at(self.done))
+        if self.finished:
+            # The last step's outcome, which no further step would tell of.
+            for name, value in row.items():
+                if name.endswith("cross_entropy") and not math.isfinite(value):
+                    raise NotFinite(self.done, name, value)
         self.meter.clear()
 
     def _log_evaluation(self) -> dict[str, Any]:

@@ -46,9 +46,9 @@ class Optimiser:
             raise UserError(f"the learning rate must be positive, not {self.learning_rate}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise UserError(f"betas must lie in [0, 1), not {self.betas}")
-        if not (self.eps >= 0 and self.weight_decay >= 0):
+        if not (0 <= self.eps < math.inf and 0 <= self.weight_decay < math.inf):
             raise UserError(
-                f"eps and weight decay must not be negative, not {self.eps} and {self.weight_decay}"
+                f"eps and weight decay must be numbers ≥ 0, not {self.eps} and {self.weight_decay}"
             )
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:

@@ -71,7 +71,7 @@ class Settings:
             if value is not None and value < 1:
                 raise UserError(f"{name} must be at least 1, not {value}")
         if self.clip is not None and not 0 <= self.clip < math.inf:
-            raise UserError(f"the gradient clip must not be negative, not {self.clip}")
+            raise UserError(f"the gradient clip must be a number ≥ 0, not {self.clip}")
         check_device(self.device)
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)

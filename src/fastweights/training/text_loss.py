@@ -49,6 +49,16 @@ def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]
     return ids[: rows * steps].view(rows, steps)
 
 
+def fitting(tokens: int, rows: int) -> int:
+    """Give the number of rows that a text is read in: fewer than wanted where it is too short for so many.
+
+    Example:
+        >>> fitting(1000, 10), fitting(13, 10), fitting(1, 10)
+        (10, 6, 1)
+    """
+    return max(1, min(rows, tokens // 2))
+
+
 @torch.no_grad()
 def evaluate_words(
     model: nn.Module,

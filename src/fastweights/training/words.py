@@ -13,7 +13,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn.base import auxiliary_loss
 from fastweights.training import carried, distributed, pieces
-from fastweights.training.text_loss import evaluate_words, perplexity, rows_of
+from fastweights.training.text_loss import evaluate_words, fitting, perplexity, rows_of
 
 
 @runtime_checkable
@@ -48,7 +48,7 @@ class Words:
         vary: draw the lengths around the nominal one; else all are the same.
         seed: of the lengths.
         device: where the text goes; the model's.
-        validation_rows: rows into which the validation text is cut.
+        validation_rows: rows into which the validation text is cut; fewer where it is too short.
         auxiliary: weight of the loss that layers have of their own (`auxiliary_loss`).
 
     Raises:
@@ -72,10 +72,16 @@ class Words:
             if size < 1:
                 raise UserError(f"{name} must be at least 1, not {size}")
         self.task, self.length, self.vary, self.seed = task, length, vary, seed
-        self.validation_rows, self.auxiliary = validation_rows, auxiliary
+        self.auxiliary = auxiliary
         own = distributed.share(batch)
         self.rows = rows_of(task.split("train"), batch)[own.start : own.stop].to(device)
-        rows_of(task.split("valid"), validation_rows)  # refused now, not after an epoch
+        for name in ("valid", "test"):  # refused now, not after an epoch
+            if len(task.split(name)) < 2:
+                raise UserError(
+                    f"the {name} part of the text has {len(task.split(name))} tokens, too few to predict any:"
+                    " give a longer text, or three"
+                )
+        self.validation_rows = fitting(len(task.split("valid")), validation_rows)
         self.rate_factor = 1.0
         self._begin(epoch=0)
 

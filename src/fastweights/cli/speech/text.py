@@ -15,13 +15,14 @@ def show_result(result: dict[str, Any], samples: list[dict[str, Any]]) -> None:
     seconds = f"{result['train_seconds']:.1f} s (+ {result['compile_seconds']:.1f} s compiling)"
     reading = f"{result['test_words']:,} words; {_rows(result['test_rows'])}, {result['test_seconds']:.1f} s"
     tuned = f"{result['temperature']:.2f}, chosen by validation"
+    unit = result.get("unit", "word")
     rows = [
-        ("test perplexity", f"{result['test_perplexity']:.2f}  ({reading})"),
+        (f"test perplexity of a {unit}", f"{result['test_perplexity']:.2f}  ({reading})"),
         ("at a temperature", f"{result['test_perplexity_tuned']:.2f}  ({tuned})"),
         ("test bits per word", f"{result['test_bits_per_word']:.3f}"),
         ("validation perplexity", f"{result['validation_perplexity']:.2f}"),
         ("training", f"{result['epochs']:.3g} epochs, {result['steps']:,} steps in {seconds}"),
-        ("pace", f"{result['words_per_second']:,.0f} words a second"),
+        ("pace", f"{result['words_per_second']:,.0f} {unit}s a second"),
         ("backend", f"{result['backend']}, {result['threads']} threads"),
         ("weights", f"{result['parameters']:,}"),
         *[("data", note) for note in result["notes"]],
@@ -39,17 +40,16 @@ def show_answer(answer: dict[str, Any]) -> None:
     ]
     after = answer["next"]
     ahead = f"next: {after['word']} ({after['probability']:.4f})"
-    whole = (
-        f"perplexity {answer['perplexity']:.2f}, {answer['bits_per_word']:.3f} bits a word; {ahead}"
-    )
-    print_table("", ("word", "probability", "bits", "likeliest"), rows, note=whole)
+    perplexity = f"perplexity of a {answer['unit']} {answer['perplexity']:.2f}"
+    whole = f"{perplexity}, {answer['bits_per_word']:.3f} bits a word; {ahead}"
+    print_table("", (answer["unit"], "probability", "bits", "likeliest"), rows, note=whole)
 
 
 def show_test(tested: dict[str, Any]) -> None:
     """Print a test on a split or a file."""
     unknown = tested.get("unknown_share")
     rows = [
-        ("perplexity", f"{tested['perplexity']:.2f}"),
+        (f"perplexity of a {tested['unit']}", f"{tested['perplexity']:.2f}"),
         ("bits per word", f"{tested['bits_per_word']:.3f}"),
         ("words", f"{tested['words']:,}  (read in {_rows(tested['rows'])})"),
         *([] if unknown is None else [("unknown words", f"{100 * unknown:.2f} %")]),

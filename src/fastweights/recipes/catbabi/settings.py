@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.recipes.options import further
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def check(recipe: Resolved) -> None:
         raise UserError(f"meta_objective must not be negative, not {recipe.meta_objective:g}")
     if recipe.tasks is not None and not recipe.tasks:
         raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
-    if recipe.seed < 0:
-        raise UserError(f"seed must not be negative: {recipe.seed} was given")
+    check_seed(recipe.seed)
     from fastweights.training.settings import check_device
 
     check_device(recipe.device)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.recipes.acting import TEST_SEED
 from fastweights.recipes.drawing import Figure, group
 from fastweights.recipes.opened import Opened
@@ -106,6 +106,7 @@ def _episode(run: Opened, shown: str | None) -> Shown:
         number = 0 if shown is None else int(shown)
     except ValueError:
         raise UserError(f"an episode of Catch is chosen by a number, not {shown!r}") from None
+    check_seed(number)
     generator = torch.Generator().manual_seed(TEST_SEED + number)
     episode = play(run.model, run.task, 1, generator, split="test", keep_worlds=True)
     trace = run.model.trace(episode.observations)

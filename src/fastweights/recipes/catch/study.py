@@ -71,12 +71,12 @@ def comparison() -> Study:
 
 @functools.cache
 def tuning() -> Study:
-    """The same learning rates for every model on both screens."""
+    """The same learning rates for every model on both screens, judged by other episodes than the test's."""
     cells = tuple(
         Cell(
             name=f"{model} {screen[0]}-{screen[1]} lr={rate:g}",
             recipe=_recipe(model, screen, rate),
-            metric="test_reward",
+            metric="evaluation_reward",
             also=ALSO,
             seeds=1,
             mode=f"({screen[0]}, {screen[1]}), learning rate {rate:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.recipes.options import further
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def check(recipe: Resolved) -> None:
     for name in ("features", "steps", "batch", "evaluation_interval"):
         if getattr(recipe, name) < 1:
             raise UserError(f"{name} must be at least 1, not {getattr(recipe, name)}")
-    for name in ("glimpse_layer", "seed"):
-        if getattr(recipe, name) < 0:
-            raise UserError(f"{name} must not be negative: {getattr(recipe, name)} was given")
+    if recipe.glimpse_layer < 0:
+        raise UserError(f"glimpse_layer must not be negative: {recipe.glimpse_layer} was given")
+    check_seed(recipe.seed)
     if not 0 <= recipe.input_dropout < 1:
         raise UserError(f"input_dropout must be from 0 to below 1, not {recipe.input_dropout:g}")
     if recipe.batch > EPOCH:

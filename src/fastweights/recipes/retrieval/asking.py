@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.models import SequenceModel
 from fastweights.recipes.opened import open_run
 from fastweights.tasks.retrieval import Retrieval
@@ -115,6 +115,7 @@ def test(
     samples = 20_000 if samples is None else samples
     if samples < 1:
         raise UserError(f"samples must be at least 1, not {samples}")
+    check_seed(seed)
     run = open_run(folder)
     task = run.task
     other = Retrieval(

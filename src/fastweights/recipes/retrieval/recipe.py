@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
@@ -143,7 +143,8 @@ class Resolved(Retrieval):
         for name in ("hidden", "steps", "batch", "evaluation_interval", "test_samples"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("embedding", "readout", "seed", "norm_gain", "input_std"):
+        check_seed(self.seed)
+        for name in ("embedding", "readout", "norm_gain", "input_std"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative: {getattr(self, name)} was given")
         from fastweights.training.settings import check_device

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +14,12 @@ from torch import Tensor
 from fastweights.errors import UserError, unknown
 from fastweights.models import SequenceModel
 from fastweights.recipes.opened import open_run
-from fastweights.recipes.text.testing import losses_of
+from fastweights.recipes.text.settings import unit
+from fastweights.recipes.text.testing import VALIDATION_ROWS, losses_of
 from fastweights.tasks import text_tokenizer
 from fastweights.tasks.text_tokenizer import Tokenizer
 from fastweights.training import perplexity
+from fastweights.training.text_loss import fitting
 
 TEST_OPTIONS = ("split", "file")
 """What `test` takes beside the run."""
@@ -52,10 +54,7 @@ def open_model(folder: Path) -> tuple[SequenceModel, Tokenizer]:
     from fastweights import runs
     from fastweights.runs import Run
 
-    record = Run.open(folder).config["task"].get("tokenizer")
-    if not isinstance(record, dict):
-        raise UserError(f"{folder} does not say in config.json which words it was trained on")
-    tokenizer, model = text_tokenizer.from_record(record), runs.load(folder)
+    tokenizer, model = tokenizer_of(folder, Run.open(folder).config), runs.load(folder)
     words, classes = len(tokenizer.vocabulary), model.config and model.config["classes"]
     if words != classes:
         raise UserError(
@@ -64,13 +63,29 @@ def open_model(folder: Path) -> tuple[SequenceModel, Tokenizer]:
     return model, tokenizer
 
 
+def tokenizer_of(folder: Path, config: Mapping[str, Any]) -> Tokenizer:
+    """Make the tokenizer again that a run was trained with.
+
+    Raises:
+        UserError: if the run does not record it.
+    """
+    record = config["task"].get("tokenizer")
+    if not isinstance(record, dict):
+        raise UserError(f"{folder} does not say in config.json which words it was trained on")
+    return text_tokenizer.from_record(record)
+
+
 def read(tokenizer: Tokenizer, text: str) -> Read:
     """Turn a typed text into what a model reads: one or more words behind the end of another text.
 
     Raises:
-        UserError: if it is empty, or has a word that the tokenizer does not know and cannot tell.
+        UserError: if it is empty or not UTF-8, or has a word that the tokenizer does not know and cannot tell.
     """
     text = text.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError("the text is not UTF-8") from None
     if not text:
         raise UserError("the text is empty: it takes at least one word")
     tokens = tokenizer.encode(text)
@@ -91,8 +106,9 @@ def ask(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> lis
 
     Returns:
         for each text: `text`, `words` (each a dict of `word`, `probability`, `bits`, `likeliest` and the `highest`
-        probability, which is that word's), `perplexity` and `bits_per_word` (of a piece, where the tokens are pieces),
-        `next`: what would come next, with its probability, and `unknown`: words read as <unk>.
+        probability, which is that word's), `perplexity` of a `unit` (a word, or a piece where the tokens are pieces),
+        `bits_per_word`, `next`: what would come next, with its probability, and `unknown`: words read as <unk>.
+        Where the tokens are pieces, so is what is called a word in `words` and `next`.
 
     Raises:
         UserError: if the folder is no such run, a text is empty, or a word cannot be told.
@@ -125,7 +141,8 @@ def _asked(model: SequenceModel, tokenizer: Tokenizer, text: str) -> dict[str, A
         "text": text,
         "words": words,
         "perplexity": perplexity(-float(own.mean())),
-        "bits_per_word": -float(own.mean()) / math.log(2),
+        "unit": unit(tokenizer.kind),
+        "bits_per_word": -float(own.sum()) / math.log(2) / text_tokenizer.count_words(text.strip()),
         "next": {"word": vocabulary[int(likeliest[-1])], "probability": math.exp(highest[-1])},
         "unknown": unknown_words,
     }
@@ -160,11 +177,13 @@ def test(
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
-    read_in = int(run.config["recipe"]["test_rows"]) if rows is None else rows
     task = run.task
     tokens = task.split(split)
+    own = {"test": int(run.config["recipe"]["test_rows"]), "valid": VALIDATION_ROWS}[split]
+    read_in = fitting(len(tokens), own) if rows is None else rows
     found = _scored(run.model, tokens, split, read_in, task.words[split], len(tokens))
-    return {"out": str(folder), "model": run.config["model"]["name"], "split": split, **found}
+    about = {"out": str(folder), "model": run.config["model"]["name"], "split": split}
+    return {**about, "unit": unit(task.tokenizer.kind), **found}
 
 
 def _tested_file(folder: Path, file: Path, rows: int) -> dict[str, Any]:
@@ -179,7 +198,8 @@ def _tested_file(folder: Path, file: Path, rows: int) -> dict[str, Any]:
     if tokenizer.unknown is not None:
         found["unknown_share"] = float((tokens == tokenizer.unknown).sum()) / said
     assert model.config is not None
-    return {"out": str(folder), "model": model.config["name"], "file": str(file), **found}
+    about = {"out": str(folder), "model": model.config["name"], "file": str(file)}
+    return {**about, "unit": unit(tokenizer.kind), **found}
 
 
 def _scored(

@@ -14,14 +14,13 @@ from fastweights.recipes import opened
 from fastweights.recipes.drawing import Figure, group
 from fastweights.recipes.opened import Opened
 from fastweights.recipes.text import passage as passages
-from fastweights.recipes.text.asking import read
+from fastweights.recipes.text.asking import read, tokenizer_of
 from fastweights.recipes.text.paper import LOG
 from fastweights.recipes.text.passage import Passage
 from fastweights.recipes.text.progress import epochs_of
-from fastweights.recipes.text.settings import name_of
+from fastweights.recipes.text.settings import name_of, unit
 from fastweights.recipes.text.study import DATA
-from fastweights.runs import Run, load
-from fastweights.tasks import text_tokenizer
+from fastweights.runs import load
 from fastweights.tasks.text_tokenizer import Tokenizer
 from fastweights.training import pieces
 
@@ -49,7 +48,7 @@ def open_run(folder: Path, **options: Any) -> Opened:
     except UserError as missing:
         if options:
             raise
-        run = Run.open(folder)
+        run = opened.checked(folder)
         without = Opened(folder, load(folder), None, run.config, run.metrics(), run.result())
         _log.warning('%s; no passage is drawn without --sequence "…"', missing)
         return without
@@ -196,8 +195,8 @@ def _text(run: Opened) -> str:
 
 
 def _unit(run: Opened) -> str:
-    return "word" if run.config["recipe"]["tokenizer"] == "words" else "piece"
+    return unit(run.config["recipe"]["tokenizer"])
 
 
 def _tokenizer(run: Opened) -> Tokenizer:
-    return text_tokenizer.from_record(run.config["task"]["tokenizer"])
+    return tokenizer_of(run.folder, run.config)

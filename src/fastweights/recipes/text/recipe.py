@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from fastweights.data.text import corpora
 from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
-from fastweights.recipes.text.settings import check, epochs_for, name_of, options, settings
+from fastweights.recipes.text.settings import check, epochs_for, name_of, options, settings, unit
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -109,7 +109,8 @@ class Text(Recipe):
 
     def __post_init__(self) -> None:
         # A run finds its files again from any folder.
-        whole = [each if each in corpora() else str(Path(each).absolute()) for each in self.data]
+        known = corpora()
+        whole = [each if each in known else _whole(each) for each in self.data]
         object.__setattr__(self, "data", tuple(whole))
 
     def resolve(self) -> Resolved:
@@ -249,13 +250,9 @@ class Resolved(Text):
         notes = "".join(f"; {note}" for note in task.notes)
         return (
             f"{self.model}: {weights:,} weights, backend {backend_of(model)}; {name_of(self.data)},"
-            f" {task.counts['train']:,} {self.unit()} to learn from, {task.classes:,} different; {time},"
+            f" {task.counts['train']:,} {unit(self.tokenizer)}s to learn from, {task.classes:,} different; {time},"
             f" steps of {self.batch} × about {self.length}{notes}"
         )
-
-    def unit(self) -> str:
-        """What the text is told in."""
-        return "words" if self.tokenizer == "words" else "pieces"
 
     def progress(self) -> EpochProgress:
         from fastweights.recipes.text.progress import EpochProgress
@@ -264,7 +261,7 @@ class Resolved(Text):
             f"{self.model}, {name_of(self.data)}",
             ends=self.ends(),
             words=self.task().counts["train"],
-            unit=self.unit(),
+            unit=f"{unit(self.tokenizer)}s",
             limit=None if self.minutes is None else 60 * self.minutes,
         )
 
@@ -281,6 +278,10 @@ class Resolved(Text):
             **figures,
             **examine(model, self.task(), rows=self.test_rows, told=True),
         }, []
+
+
+def _whole(file: str) -> str:
+    return str(Path(file).expanduser().absolute())
 
 
 @functools.lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastweights.data.text import corpora
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_seed
 from fastweights.recipes.options import further
 
 if TYPE_CHECKING:
@@ -154,8 +154,7 @@ def check(recipe: Resolved) -> None:
         raise UserError(f"minutes must be more than 0, not {recipe.minutes:g}")
     if recipe.minutes is not None and recipe.schedule == "cosine":
         raise UserError("a cosine ends at a step: leave out one of minutes and schedule")
-    if recipe.seed < 0:
-        raise UserError(f"seed must not be negative: {recipe.seed} was given")
+    check_seed(recipe.seed)
     from fastweights import models
     from fastweights.training.settings import check_device
 
@@ -190,3 +189,13 @@ def name_of(data: tuple[str, ...]) -> str:
         return data[0]
     file = Path(data[0])
     return (file.stem if len(data) == 1 else file.parent.name) or "text"
+
+
+def unit(kind: str) -> str:
+    """Say what a token of a kind of tokenizer is.
+
+    Example:
+        >>> unit("words"), unit("bpe")
+        ('word', 'piece')
+    """
+    return "word" if kind == "words" else "piece"

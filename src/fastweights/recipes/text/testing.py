@@ -14,8 +14,10 @@ from torch import Tensor
 from fastweights.models import SequenceModel
 from fastweights.recipes.text.paper import MILESTONES
 from fastweights.recipes.text.progress import epochs_of
+from fastweights.recipes.text.settings import unit
 from fastweights.tasks import Text
 from fastweights.training import Outcome, TerminalProgress, evaluate_words, perplexity
+from fastweights.training.text_loss import fitting
 
 TEMPERATURES = tuple(round(0.8 + 0.01 * step, 2) for step in range(41))
 """Of the softmax, from which the validation text chooses: .80 to 1.20."""
@@ -30,20 +32,22 @@ def examine(model: SequenceModel, task: Text, *, rows: int, told: bool = False) 
     Args:
         model: in whatever mode.
         task: whose text.
-        rows: that the test text is read in; in 1 row every word has all the earlier ones behind it.
+        rows: that the test text is read in, fewer where it is too short; in 1 row every word has all the earlier ones
+            behind it.
         told: show a bar on the terminal.
 
     Returns:
         the figures to record.
     """
-    valid = task.split("valid")
+    valid, tested = task.split("valid"), task.split("test")
+    beside, rows = fitting(len(valid), VALIDATION_ROWS), fitting(len(tested), rows)
     losses = lowest(
-        lambda asked: losses_of(model, valid, "valid", VALIDATION_ROWS, asked, told), TEMPERATURES
+        lambda asked: losses_of(model, valid, "valid", beside, asked, told), TEMPERATURES
     )
     temperature = min(losses, key=lambda each: losses[each])
     start = time.perf_counter()
     asked = tuple(dict.fromkeys((1.0, temperature)))
-    test = losses_of(model, task.split("test"), "test", rows, asked, told)
+    test = losses_of(model, tested, "test", rows, asked, told)
     seconds = time.perf_counter() - start
     return {
         "validation_perplexity": perplexity(losses[1.0]),
@@ -54,6 +58,7 @@ def examine(model: SequenceModel, task: Text, *, rows: int, told: bool = False) 
         "test_bits_per_word": bits_per_word(test[1.0], task, "test"),
         "test_words": task.words["test"],
         "test_rows": rows,
+        "unit": unit(task.tokenizer.kind),
         "test_seconds": seconds,
     }
 

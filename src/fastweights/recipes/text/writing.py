@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from fastweights.errors import check_seed
 from fastweights.models import generate
 from fastweights.recipes.text.asking import open_model, read
 from fastweights.tasks.text_tokenizer import Tokenizer
@@ -55,6 +56,7 @@ def write(
     Raises:
         UserError: if the folder is no such run, the prompt is empty or cannot be told, or a number is out of range.
     """
+    check_seed(seed)
     model, tokenizer = open_model(folder)
     tokens, unknown = read(tokenizer, prompt)
     drawn = generate(
