@@ -235,11 +235,6 @@ def test_bad_files(run, tmp_path, capsys):
         if name != "one":
             assert said in refused(capsys, "test", run, "--file", file)
     assert "no such text" in refused(capsys, "test", run, "--file", tmp_path / "none.txt")
-    (tmp_path / "long.txt").write_text("the cat sat\n" * 40)
-    files = [tmp_path / f"{name}.txt" for name in ("long", "long", "one")]
-    files[2].write_text("word")
-    said = "the test part of the text has 1 tokens, too few to predict any"
-    assert said in refused(capsys, "train", "text", "--data", *files, *TINY)
 
 
 def test_short_texts_are_read_in_fewer_rows(tmp_path, capsys):

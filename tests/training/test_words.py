@@ -165,3 +165,13 @@ def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(UserError) as caught:
         Words(Babble(), **wrong)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+def test_a_part_that_tells_nothing_is_refused_at_once(part):
+    class Short(Babble):
+        def split(self, name):
+            return super().split(name)[: 1 if name == part else None]
+
+    with pytest.raises(UserError, match=f"the {part} part of the text has 1 tokens"):
+        Words(Short())
