@@ -33,7 +33,7 @@ class Test:
     questions: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sequences, stories, numbers of images or texts; none: read from standard input, but for images."""
     samples: int | None = None
-    """Retrieval: test on this many fresh sequences instead [default: 20,000]. Agents: episodes [default: as recorded]."""
+    """Retrieval: test on so many sequences [default: 20,000]. Agents: episodes [default: as in training]."""
     pairs: int | None = None
     """Retrieval: pairs of those sequences [default: the run's own]."""
     seed: int | None = None

@@ -65,7 +65,7 @@ class Catch(Acting):
 
 @dataclass(frozen=True)
 class Resolved(ReadyToAct, Catch):
-    """A recipe with nothing left to choose; decay and rate are None where there are none or they are the backbone's own."""
+    """A recipe with nothing left to choose; decay and rate may be None: none, or the backbone's own."""
 
     def task(self) -> Task:
         from fastweights.tasks import Catch as Task
