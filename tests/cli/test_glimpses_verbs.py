@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -212,13 +213,16 @@ def test_a_convnet_is_for_glimpses_alone(tmp_path, capsys):
 
 
 def test_data_and_images_that_are_not_there(run, tmp_path, monkeypatch, capsys):
+    other = shutil.copytree(run, tmp_path / "other")
     monkeypatch.setenv("FASTWEIGHTS_DATA", str(tmp_path))
     for words, said in (
         (("train", "glimpses", *TINY, "--out", tmp_path / "no"), "data get mnist"),
         (("test", run, "--data-dir", tmp_path), "data get mnist"),
         (("test", run, "40"), "numbered 0 to 39, not '40'"),
         (("plot", run, "--sequence", "x"), "numbered 0 to 39, not 'x'"),
-        (("plot", run, run, "--sequence", "7"), "is for a single run of glimpses"),
+        (("plot", run, other, "--sequence", "7"), "is for a single run of glimpses"),
+        (("plot", run, run), "is given twice"),
+        (("plot", run, "--gif"), "no film of runs of glimpses"),
         (("test", run, "--split", "trial"), "unknown split"),
         (("test", run, "--pairs", "4"), "--pairs is no option"),
         (("test", run, "7", "--split", "test"), "not both"),

@@ -53,3 +53,17 @@ def test_rewards_by_step_are_means_over_episodes():
     assert [line.get_ydata()[0] for line in axes.lines] == [2.0, 0.0, 1.5]
     with pytest.raises(UserError, match="1 to 7 names, not 0"):
         reward_by_step({})
+
+
+@pytest.mark.parametrize("low", [-3.0, 0.0])
+def test_rewards_below_zero_are_on_the_page(low):
+    """Warnings are errors here: a level off the page leaves no room for the panel."""
+    rewards = {"a": np.array([[low, 1.0], [low, 2.0]])}
+    figure = reward_by_step(rewards, levels={"chance": low / 2})
+    (axes,) = figure.axes
+    figure.canvas.draw()
+    bottom = axes.get_ylim()[0]
+    assert bottom < -3 if low else bottom == 0
+    assert [text.get_text() for text in axes.texts] == [
+        "chance\n\N{MINUS SIGN}1.5" if low else "chance\n0"
+    ]

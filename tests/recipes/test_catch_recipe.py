@@ -14,7 +14,7 @@ from fastweights.recipes.acting import TEST_SEED, examined
 from fastweights.recipes.catch import Catch
 from fastweights.recipes.catch import study as studies
 from fastweights.recipes.catch.asking import test as again_tested
-from fastweights.recipes.drawing import draw
+from fastweights.recipes.drawing import draw, group
 from fastweights.recipes.opened import open_run
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.run import train
@@ -103,6 +103,15 @@ def test_backbones_take_further_options():
     assert config["options"]["forget_bias"] == 0.5 and config["readout"] == 7
 
 
+def test_every_form_of_the_fast_weights_takes_their_constants():
+    flat = dataclasses.replace(TINY, model="fast-weights-flat")
+    given = dataclasses.replace(flat, rate=0.1).resolve().model_config()["options"]
+    left = flat.resolve().model_config()["options"]
+    assert given == {**left, "rate": 0.1} and left.get("rate") != 0.1
+    said = dataclasses.replace(flat, set=("rate=0.2",)).resolve().model_config()["options"]
+    assert said == {**left, "rate": 0.2}
+
+
 @pytest.mark.parametrize(
     "given, told",
     [
@@ -149,6 +158,28 @@ def test_pictures_of_one_run_and_of_several(run, tmp_path):
     assert draw([other], out=tmp_path, gif=True)[-1].name == "memory.gif"
     with pytest.raises(UserError, match="chosen by a number"):
         draw([run], out=tmp_path, shown="left")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match="for a single run"):
+        draw([run, other], out=tmp_path, gif=True)
+    with pytest.raises(UserError, match="given twice"):
+        draw([run, run / ".." / run.name], out=tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_runs_of_earlier_versions_are_told_apart_by_the_fields_that_they_have(run):
+    """A field that is missing is one left at None; one with a value sets runs apart."""
+    now = open_run(run)
+
+    def without(*names):
+        left = {key: value for key, value in now.config["recipe"].items() if key not in names}
+        return now._replace(config={**now.config, "recipe": left})
+
+    assert now.config["recipe"]["minutes"] is None
+    assert list(group([now, without("minutes")])) == ["fast-weights"]
+    told = group([now, without("trace_decay")])
+    decay = now.config["recipe"]["trace_decay"]
+    assert list(told) == [f"fast-weights, trace decay {each}" for each in (decay, None)]
+    assert [len(seeds) for seeds in told.values()] == [1, 1]
 
 
 def test_runs_on_different_screens_are_not_compared(run, tmp_path):

@@ -116,6 +116,9 @@ def test_a_run_is_tested_on_both_splits_or_one(run):
 
 
 def test_pictures_of_one_run_and_of_several(run, tmp_path):
+    with pytest.raises(UserError, match="no film of runs of metro-map, only of retrieval, catch"):
+        draw([run], out=tmp_path / "film", gif=True)
+    assert not (tmp_path / "film").exists()
     names = [path.name for path in draw([run], out=tmp_path, shown="11")]
     assert names == ["training.png", "within-episode.png", "episode.png"]
     other, fixed = tmp_path / "other", tmp_path / "fixed"

@@ -143,10 +143,25 @@ def test_is_an_environment():
         ({"visible": 0}, "1 to 16"),
         ({"size": 4, "visible": 5}, "1 to 4"),
         ({"start": "centre"}, "accepted: middle, random"),
+        ({"size": "a"}, "whole number"),
+        ({"visible": 2.5}, "1 to 16"),
     ],
 )
-def test_slips(options, complaint):
+def test_slips(options, complaint, unchecked):
     with pytest.raises(UserError, match=complaint):
         Catch(**options)
     with pytest.raises(UserError, match="at least 1"):
         Catch().reset(0, generator())
+
+
+def test_a_split_that_there_is_not():
+    with pytest.raises(UserError, match="accepted: test, train"):
+        Catch().reset(2, generator(), "nonsense")
+
+
+@pytest.mark.parametrize("action", [-1, 3])
+def test_an_action_that_there_is_not(action):
+    task = Catch()
+    _, world = task.reset(3, generator())
+    with pytest.raises(UserError, match="actions are 0 to 2"):
+        task.step(world, torch.tensor([0, 2, action]), generator())

@@ -132,3 +132,11 @@ def test_typed_numbers(task):
     for slip in ("40", "-1", "1.5", "seven", "", "²"):
         with pytest.raises(UserError, match="numbered 0 to 39"):
             task.encode(slip)
+
+
+def test_more_digits_than_python_reads_are_no_image(task):
+    with pytest.raises(UserError, match="numbered 0 to") as told:
+        task.encode("1" * 5000)
+    assert len(str(told.value)) < 120
+    for number in ("7", "007", "0" * 5000 + "7"):
+        assert torch.equal(task.encode(number).images, task.split("test").images[7:8])

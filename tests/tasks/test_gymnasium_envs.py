@@ -1,8 +1,10 @@
 """The single environments equal the batched ones, pass gymnasium's checks; importing the tasks registers them."""
 
+import copy
 import itertools
 import subprocess
 import sys
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -185,13 +187,26 @@ def test_a_picture_of_a_map_without_matplotlib(monkeypatch):
         (CatchEnv, {"visible": 17}, "1 to 16"),
         (CatchEnv, {"start": "left"}, "start of the paddle"),
         (CatchEnv, {"render_mode": "human"}, "render mode"),
+        (CatchEnv, {"visible": 2.5}, "1 to 16"),
+        (CatchEnv, {"visible": True}, "1 to 16"),
+        (CatchEnv, {"size": "a"}, "whole number"),
+        (CatchEnv, {"size": 4.0}, "whole number"),
+        (CatchEnv, {"start": ["middle"]}, "start of the paddle"),
+        (MetroMapEnv, {"steps": 3.5}, "steps must be a whole number"),
+        (MetroMapEnv, {"steps": True}, "steps must be a whole number"),
+        (MetroMapEnv, {"states": 5.0}, "states must be a whole number"),
+        (MetroMapEnv, {"graphs": [3]}, "graphs must be a whole number"),
+        (MetroMapEnv, {"graph_seed": 0.5}, "seed of the graphs"),
+        (MetroMapEnv, {"reward": float("inf")}, "above 0 and finite"),
+        (MetroMapEnv, {"reward": "ten"}, "above 0 and finite"),
+        (MetroMapEnv, {"penalty": float("inf")}, "0 or more and finite"),
         (MetroMapEnv, {"form": "fixd"}, "did you mean 'fixed'"),
         (MetroMapEnv, {"split": "valid"}, "split"),
         (MetroMapEnv, {"graphs": 0}, "at least 1"),
         (MetroMapEnv, {"render_mode": "human"}, "render mode"),
     ],
 )
-def test_slips(env, options, complaint):
+def test_slips(env, options, complaint, unchecked):
     with pytest.raises(UserError, match=complaint):
         env(**options)
 
@@ -206,11 +221,55 @@ def test_slips(env, options, complaint):
         (MetroMapEnv(graphs=2), {"places": [(1, 1)]}, "two different states"),
         (MetroMapEnv(graphs=2), {"places": [(0, 5)]}, "two different states"),
         (MetroMapEnv(graphs=2), {"places": [(0, 1, 2)]}, "two different states"),
+        (CatchEnv(), {"ball": np.array([1, 2])}, "0 to 15"),
+        (CatchEnv(), {"ball": 3, "paddle": np.ones((4, 4))}, "0 to 15"),
+        (CatchEnv(), {"paddle": 2.0}, "0 to 15"),
+        (CatchEnv(), {"ball": True}, "0 to 15"),
+        (CatchEnv(), {"ball": 3, 5: 2}, "unknown option"),
+        (CatchEnv(), ["ball"], "by name"),
+        (MetroMapEnv(graphs=2), {"graph": 1.0}, "0 to 1"),
+        (MetroMapEnv(graphs=2), {"graph": True}, "0 to 1"),
+        (MetroMapEnv(graphs=2), {"graph": np.array([1, 2])}, "0 to 1"),
+        (MetroMapEnv(graphs=2), {"graph": 1, "places": 5}, "a sequence"),
+        (MetroMapEnv(graphs=2), {"places": None}, "a sequence"),
+        (MetroMapEnv(graphs=2), {"places": [0, 1]}, "a sequence"),
+        (MetroMapEnv(graphs=2), {"places": "ab"}, "two different states"),
+        (MetroMapEnv(graphs=2), {"places": [(0, 1), (True, 2)]}, "two different states"),
     ],
 )
-def test_slips_in_a_reset(env, options, complaint):
-    with pytest.raises(UserError, match=complaint):
-        env.reset(options=options)
+def test_slips_in_a_reset(env, options, complaint, unchecked):
+    """What is refused changes nothing: the game before goes on, and the next one is as it would have been."""
+    other = copy.deepcopy(env)
+    for one in (env, other):
+        one.reset(seed=3)
+        one.step(2)
+    with pytest.raises(UserError, match=complaint) as told:
+        env.reset(seed=4, options=options)
+    assert "\n" not in str(told.value)
+    for _ in range(2):
+        ours, theirs = env.step(0), other.step(0)
+        assert np.array_equal(ours[0], theirs[0]) and ours[1:] == theirs[1:]
+    ours, theirs = env.reset(), other.reset()
+    assert np.array_equal(ours[0], theirs[0]) and ours[1] == theirs[1]
+
+
+@pytest.mark.parametrize("env", [CatchEnv(), MetroMapEnv(graphs=2)], ids=["catch", "metro-map"])
+def test_a_reset_that_is_refused_begins_no_episode(env):
+    with pytest.raises(UserError):
+        env.reset(options={"ball": -1} if isinstance(env, CatchEnv) else {"graph": -1})
+    with pytest.raises(UserError, match="never begun"):
+        env.step(0)
+
+
+def test_numpy_numbers_are_numbers_and_the_graph_is_told_as_a_plain_one(unchecked):
+    numbers: dict[str, Any] = {"graphs": np.int64(9), "steps": np.int32(4)}
+    env = MetroMapEnv(**numbers)
+    _, info = env.reset(options={"graph": np.int64(7), "places": np.array([[0, 1]])})
+    assert type(info["graph"]) is int and info == {"graph": 7}
+    assert (env._goal, env._state) == (0, 1)
+    assert type(env.step(0)[-1]["graph"]) is int and type(env.reset()[1]["graph"]) is int
+    screen, _ = CatchEnv().reset(options={"ball": np.uint8(2), "paddle": np.array(5)})
+    assert np.argwhere(screen).tolist() == [[0, 2], [15, 5]]
 
 
 @pytest.mark.parametrize("env", [CatchEnv(), MetroMapEnv(graphs=2)], ids=["catch", "metro-map"])

@@ -153,9 +153,12 @@ def test_is_an_environment():
         ({"penalty": -0.1}, "penalty must be 0 or more"),
         ({"reward": float("nan")}, "reward must be above 0"),
         ({"states": 2}, "states must be at least 3"),
+        ({"steps": 3.5}, "steps must be a whole number"),
+        ({"reward": float("inf")}, "reward must be above 0 and finite"),
+        ({"penalty": float("inf")}, "penalty must be 0 or more and finite"),
     ],
 )
-def test_slips(options, complaint):
+def test_slips(options, complaint, unchecked):
     with pytest.raises(UserError, match=complaint):
         MetroMap(**options)
 
@@ -166,3 +169,10 @@ def test_slips_in_a_reset():
         task.reset(0, generator())
     with pytest.raises(UserError, match="did you mean 'train'"):
         task.reset(1, generator(), "trein")
+
+
+@pytest.mark.parametrize("action", [-1, 2])
+def test_a_move_that_there_is_not(action):
+    """It would be a neighbouring station's move."""
+    with pytest.raises(UserError, match="actions are 0 to 1"):
+        small("fixed").step(world(2, state=1), torch.tensor([0, action]), generator())

@@ -22,7 +22,7 @@ class Plot:
     folders: tyro.conf.Positional[tuple[Path, ...]]
     """Run folders."""
     gif: bool = False
-    """Animate the fast weights and the hidden state too, of agents an episode beside them (one run)."""
+    """Animate the fast weights and the hidden state too (one run of retrieval), or an episode (of catch)."""
     sequence: str | None = None
     """Sequence, story, text or number of a test image to look inside with (c9k8j3f1??c); of agents, of an episode."""
     data_dir: Path | None = None

@@ -23,8 +23,9 @@ class Test:
     glimpses takes numbers of MNIST's test images (7 42), and is tested if there are none. A language model takes texts,
     or standard input as one, and says of each word how likely it was. With one of the options below a run is tested
     instead: a retrieval run on --samples fresh sequences of its own length or of --pairs, a catbAbI, glimpses or text
-    run on a --split of the data, a text run on a --file. Agents take no questions: they play --samples fresh episodes,
-    on metro maps those of both splits or of one --split.
+    run on a --split of the data, a text run on a --file. Agents take no questions: they play --samples episodes that
+    they have not learned from, on metro maps those of both splits or of one --split; with the run's own seed, 0
+    where none is said, these are the very episodes of its recorded test: another --seed gives fresh ones.
     """
 
     folder: tyro.conf.Positional[Path]
@@ -32,7 +33,7 @@ class Test:
     questions: tyro.conf.Positional[tuple[str, ...]] = ()
     """Sequences, stories, numbers of images or texts; none: read from standard input, but for images."""
     samples: int | None = None
-    """Retrieval: test on this many fresh sequences instead [default: 20,000]. Agents: fresh episodes."""
+    """Retrieval: test on so many sequences [default: 20,000]. Agents: episodes [default: as in training]."""
     pairs: int | None = None
     """Retrieval: pairs of those sequences [default: the run's own]."""
     seed: int | None = None

@@ -37,7 +37,7 @@ class Training:
 
     def train(self, recipe: Recipe, task: str) -> int:
         """Train a recipe as these options say, and report what came of it."""
-        from fastweights.recipes.drawing import draw
+        from fastweights.recipes.drawing import draw, has_film
         from fastweights.recipes.run import train
         from fastweights.training import distributed
 
@@ -55,7 +55,7 @@ class Training:
             )
             return 130
         pictures = (
-            draw([folder], gif=True, told=lambda name: say(f"drawing {name} …"))
+            draw([folder], gif=has_film(folder), told=lambda name: say(f"drawing {name} …"))
             if self.plot
             else []
         )

@@ -98,17 +98,21 @@ def reward_by_step(
         raise UserError(f"rewards take 1 to {len(style.PALETTE)} names, not {len(rewards)}")
     figure = style.figure(style.COLUMN, 2.4)
     axes = figure.subplots()
+    least = min((levels or {}).values(), default=0.0)
     for place, (name, given) in enumerate(rewards.items()):
         steps, mean = np.arange(1, given.shape[1] + 1), given.mean(0)
+        least = min(least, mean.min())
         error = 2 * given.std(0) / np.sqrt(len(given))
         look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
         axes.plot(steps, mean, label=name, zorder=3, **look)
         axes.fill_between(
             steps, mean - error, mean + error, color=look["color"], alpha=0.2, linewidth=0, zorder=2
         )
-    axes.set(xlabel="step of the episode", ylabel="mean reward of a step", ylim=(0, None))
+    axes.set(xlabel="step of the episode", ylabel="mean reward of a step")
+    if least >= 0:
+        axes.set_ylim(0, None)
     for name, height in (levels or {}).items():
-        style.level(axes, height, f"{name}\n{height:.3g}")
+        style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
     if len(rewards) > 1:
         style.shared_legend(figure, axes.get_legend_handles_labels()[0], title)
     elif title:

@@ -124,7 +124,7 @@ class MetalearnedNeuralMemory(Backbone):
             padding.lengths_and_shift(mask)  # refuses padding between real steps
         course = self._course(x, state, mask)
         real = course.error.numel() if mask is None else mask.sum().clamp(min=1)
-        self.auxiliary_loss = course.error.sum() / real if self.training else None
+        self.auxiliary_loss = course.error.sum() / real if self.has_objective else None
         y = self._output(course)
         y = y if mask is None else y.masked_fill(~mask[:, :, None], 0)
         return y, MetalearnedNeuralMemoryState(*course.state)

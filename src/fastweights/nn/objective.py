@@ -14,9 +14,16 @@ class Objective(nn.Module):
         auxiliary_loss: that scalar, to be added to the loss with a weight of its own; None outside
             training, and where the module has no objective. `nn.base.auxiliary_loss(model)` adds up
             those of all modules.
+        asked: whether it is left behind outside training too (`nn.mode.without_dropout`).
     """
 
     auxiliary_loss: Tensor | None = None
+    asked: bool = False
+
+    @property
+    def has_objective(self) -> bool:
+        """Whether a forward is to leave the scalar behind, if the module has one."""
+        return self.training or self.asked
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to the last forward, and not to a copy."""

@@ -55,7 +55,7 @@ class OutputRegulariser(Objective):
         mask: Bool[Tensor, "*batch time"] | None = None,
     ) -> Float[Tensor, "*batch time features"]:
         """Drop features and price the output; mask: True = a real step."""
-        if not self.training:
+        if not self.has_objective:
             self.auxiliary_loss = None
             return y
         dropped = self.dropout(y)

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
-from fastweights.recipes.opened import Opened, open_run, part, task_name
+from fastweights.recipes.opened import TASKS, Opened, open_run, part, part_of, task_name
 
 
 class Figure(NamedTuple):
@@ -36,22 +36,29 @@ def draw(
         out: where the pictures go; None: the run's own `figures` folder, or `figures` for a comparison.
         shown: the sequence, story or text to look inside with; None: one of the task's. Several runs have a use for it
             only where the task's `drawing` says so (`SEVERAL_READ`).
-        gif: animate the memory too, where the task has such a film.
+        gif: animate the memory too, of a single run whose task has such a film.
         form: png, pdf or svg.
         told: called with each figure's name before it is drawn.
         options: of the task, such as where its data is.
 
     Raises:
-        UserError: if a folder is no run, the runs are of several tasks, or `shown` cannot be answered or has no use.
+        UserError: if a folder is no run or given twice, the runs are of several tasks, `shown` cannot be answered or
+            has no use, or there is no film of what is to be drawn.
     """
     from fastweights import figures
 
     if not folders:
         raise UserError("plot needs at least one run folder")
+    places = [folder.resolve() for folder in folders]
+    for folder, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise UserError(f"{folder} is given twice: a run counts once")
     names = {task_name(folder) for folder in folders}
     if len(names) > 1:
         raise UserError(f"runs of {' and '.join(sorted(names))} cannot be compared in one figure")
     drawing = part(folders[0], "drawing")
+    if gif:
+        _check_film(drawing, folders)
     opened = [_open(drawing, folder, options) for folder in folders]
     one = opened[0] if len(opened) == 1 else None
     target = out or (one.folder / "figures" if one else Path("figures"))
@@ -59,11 +66,31 @@ def draw(
     for figure in drawing.single(one, shown) if one else _several(drawing, opened, shown):
         told(figure.name)
         paths.append(figures.save(figure.make(), target / f"{figure.name}.{form}"))
-    if one and gif and hasattr(drawing, "animate"):
+    if one and gif:
         told("animation")
         animation = drawing.animate(one, shown, target / "memory.gif")
         paths += [animation] if animation else []
     return paths
+
+
+def has_film(folder: Path) -> bool:
+    """Tell whether the task of a run has a film."""
+    return hasattr(part(folder, "drawing"), "animate")
+
+
+def _check_film(drawing: ModuleType, folders: Sequence[Path]) -> None:
+    """Complain of a film that there is not.
+
+    Raises:
+        UserError: for several runs, or a task without one.
+    """
+    if len(folders) > 1:
+        raise UserError("--gif is for a single run: leave it out to compare runs")
+    if not hasattr(drawing, "animate"):
+        having = [name for name in TASKS if hasattr(part_of(name, "drawing"), "animate")]
+        raise UserError(
+            f"--gif: there is no film of runs of {task_name(folders[0])}, only of {', '.join(having)}"
+        )
 
 
 def _several(drawing: ModuleType, runs: list[Opened], shown: str | None) -> Iterator[Figure]:
@@ -89,13 +116,16 @@ def group(runs: Sequence[Opened]) -> dict[str, list[Opened]]:
     alike: dict[str, list[Opened]] = {}
     for run in runs:
         recipe = {**run.config["recipe"], "seed": 0, "device": "", "backend": "", "data_dir": ""}
+        # A field that an earlier version did not have says no more than one left at None.
+        recipe = {key: value for key, value in recipe.items() if value is not None}
         alike.setdefault(json.dumps(recipe, sort_keys=True), []).append(run)
     recipes = [json.loads(key) for key in alike]
     named = {}
     for recipe, seeds in zip(recipes, alike.values(), strict=True):
         same = [other for other in recipes if other["model"] == recipe["model"]]
-        apart = [key for key in recipe if any(other[key] != recipe[key] for other in same)]
-        words = [_in_words(key, recipe[key]) for key in apart]
+        keys = sorted(set().union(*same))
+        apart = [key for key in keys if any(other.get(key) != recipe.get(key) for other in same)]
+        words = [_in_words(key, recipe.get(key)) for key in apart]
         named[", ".join([recipe["model"], *words])] = seeds
     return named
 

@@ -84,5 +84,10 @@ def task_name(folder: Path) -> str:
 
 def part(folder: Path, name: str) -> ModuleType:
     """Load what the task of a run has for `name`: "asking" or "drawing"."""
-    package = task_name(folder).replace("-", "_")
+    return part_of(task_name(folder), name)
+
+
+def part_of(task: str, name: str) -> ModuleType:
+    """Load what a task has for `name`."""
+    package = task.replace("-", "_")
     return importlib.import_module(f"fastweights.recipes.{package}.{name}")

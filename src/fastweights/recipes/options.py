@@ -51,6 +51,11 @@ def further(model: str, pairs: tuple[str, ...], elsewhere: tuple[str, ...]) -> d
     return given
 
 
+def has_fast_weights(model: str) -> bool:
+    """Tell whether a model (by its registered name) is a form of the fast-weights RNN."""
+    return model in ("fast-weights", "fast-weights-flat")
+
+
 def backend_option(model: str, backend: str) -> dict[str, str]:
     """Give a backbone's option for the implementation of its recurrence; none where it has but one.
 

@@ -9,6 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+from fastweights.tasks.checks import check_actions, shown, whole
+from fastweights.tasks.environment import SPLITS
 
 LEFT, STAY, RIGHT, NONE = range(4)
 """The actions, and what stands for the last one before there was any."""
@@ -109,6 +111,8 @@ class Catch:
         """Begin an episode on each board; see `Environment`. Train and test boards are the same kind."""
         if agents < 1:
             raise UserError(f"the number of agents must be at least 1, not {agents}")
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
         device = generator.device
         columns = torch.randint(self.size, (2, agents), generator=generator, device=device)
         ball, paddle = columns.unbind()
@@ -121,7 +125,12 @@ class Catch:
     def step(
         self, world: World, actions: Int[Tensor, " agents"], generator: torch.Generator
     ) -> tuple[Float[Tensor, "agents features"], Float[Tensor, " agents"], World]:
-        """Move every paddle and let every ball fall; see `Environment`. Nothing in it is random."""
+        """Move every paddle and let every ball fall; see `Environment`. Nothing in it is random.
+
+        Raises:
+            UserError: on a CPU, for an action that there is not.
+        """
+        check_actions(actions, self.actions)
         paddle = (world.paddle + actions - STAY).clamp(0, self.size - 1)
         world = World(world.frame + 1, world.ball, paddle, actions)
         caught = 2.0 * (paddle == world.ball) - 1.0
@@ -158,9 +167,14 @@ def check(size: int, visible: int, start: str) -> None:
     Raises:
         UserError: naming the first.
     """
-    if size < 2:
-        raise UserError(f"the screen has at least 2 rows and columns, not {size}")
-    if not 1 <= visible <= size:
-        raise UserError(f"visible frames must be 1 to {size} (the screen's size), not {visible}")
-    if start not in STARTS:
-        raise unknown("start of the paddle", start, STARTS)
+    rows, frames = whole(size), whole(visible)
+    if rows is None or rows < 2:
+        raise UserError(
+            f"the screen's size is a whole number, at least 2 rows and columns, not {shown(size)}"
+        )
+    if frames not in range(1, rows + 1):
+        raise UserError(
+            f"visible frames must be 1 to {rows} (the screen's size), not {shown(visible)}"
+        )
+    if not isinstance(start, str) or start not in STARTS:
+        raise unknown("start of the paddle", str(start), STARTS)

@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import catch
+from fastweights.tasks.checks import options_of_a_reset, shown, whole
 
 _EDGE = 512
 """Pixels that a picture is wide and high, or a little less."""
@@ -69,7 +70,7 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[UInt8[ndarray, "size size"], dict[str, Any]]:
-        """Begin an episode.
+        """Begin an episode; where that is refused, the one before goes on as it was.
 
         Args:
             seed: for all that is random from here on; None: go on.
@@ -78,14 +79,13 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
         Raises:
             UserError: for another option, or a column that the screen does not have.
         """
+        given = options_of_a_reset(options, ("ball", "paddle"))
+        columns = {name: self._checked(name, column) for name, column in given.items()}
         super().reset(seed=seed)
-        given = dict(options or {})
+        if self.start == "middle":
+            columns.setdefault("paddle", self.size // 2)
         self._row, self._over = 0, False
-        self._ball = self._column(given, "ball", None)
-        middle = self.size // 2 if self.start == "middle" else None
-        self._paddle = self._column(given, "paddle", middle)
-        for option in given:
-            raise unknown("option of a reset", option, ("ball", "paddle"))
+        self._ball, self._paddle = (self._column(columns, name) for name in ("ball", "paddle"))
         return self._observe(), {}
 
     def step(
@@ -131,14 +131,16 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
             place[shape] = colours[name]
         return picture
 
-    def _column(self, given: dict[str, Any], name: str, default: int | None) -> int:
-        """Take a column from the options, or the default one, or draw it."""
-        if name not in given:
-            return int(self.np_random.integers(self.size)) if default is None else default
-        column = given.pop(name)
-        if column not in range(self.size):
-            raise UserError(f"the {name}'s column must be 0 to {self.size - 1}, not {column!r}")
-        return int(column)
+    def _checked(self, name: str, given: Any) -> int:
+        """Take a column that a user gives."""
+        column = whole(given)
+        if column is None or column not in range(self.size):
+            raise UserError(f"the {name}'s column must be 0 to {self.size - 1}, not {shown(given)}")
+        return column
+
+    def _column(self, columns: Mapping[str, int], name: str) -> int:
+        """Give a column that is settled, or draw it."""
+        return columns[name] if name in columns else int(self.np_random.integers(self.size))
 
     def _observe(self) -> UInt8[ndarray, "size size"]:
         screen = np.zeros((self.size, self.size), np.uint8)

@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+SPLITS = ("train", "test")
+"""Of a task's worlds, where they differ by it."""
+
 W = TypeVar("W", bound=tuple[Tensor, ...])
 
 
@@ -67,5 +70,8 @@ class Environment(Protocol[W]):
 
         Returns:
             what each agent sees then, the reward of its action, and its new world.
+
+        Raises:
+            UserError: on a CPU, for an action that there is not.
         """
         ...

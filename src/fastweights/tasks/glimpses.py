@@ -185,9 +185,13 @@ class Glimpses:
             UserError: if there is none.
         """
         test = self._splits["test"]
-        if not number.strip().isdecimal() or int(number) >= len(test.answer):
-            raise UserError(f"test images are numbered 0 to {len(test.answer) - 1}, not {number!r}")
-        place = int(number)
+        count = len(test.answer)
+        # So many digits that no int is made of them are no number of an image either.
+        digits = number.strip().lstrip("0")[: len(str(count)) + 1]
+        place = int(digits or "0") if number.strip().isdecimal() else count
+        if place >= count:
+            shown = number if len(number) < 40 else f"{number[:40]}…"
+            raise UserError(f"test images are numbered 0 to {count - 1}, not {shown!r}")
         return Examples(test.images[place : place + 1], test.answer[place : place + 1])
 
 

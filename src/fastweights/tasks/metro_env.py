@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import metro_graphs, metro_map
+from fastweights.tasks.checks import options_of_a_reset, shown, whole
 
 _OPTIONS = ("graph", "places")
 
@@ -79,7 +80,7 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Float32[ndarray, " features"], dict[str, Any]]:
-        """Begin an episode.
+        """Begin an episode; where that is refused, the one before goes on as it was.
 
         Args:
             seed: for all that is random from here on; None: go on.
@@ -89,15 +90,14 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         Raises:
             UserError: for another option, an unknown graph, or a place that is none.
         """
+        given = options_of_a_reset(options, _OPTIONS)
+        chosen = given.get("graph")
+        graph = None if chosen is None else whole(chosen)
+        if chosen is not None and graph not in range(len(self._graphs)):
+            raise UserError(f"the graph must be 0 to {len(self._graphs) - 1}, not {shown(chosen)}")
+        places = self._checked(given.get("places", ()))
         super().reset(seed=seed)
-        given = dict(options or {})
-        for option in given:
-            if option not in _OPTIONS:
-                raise unknown("option of a reset", option, _OPTIONS)
-        graph = given.get("graph")
-        if graph is not None and graph not in range(len(self._graphs)):
-            raise UserError(f"the graph must be 0 to {len(self._graphs) - 1}, not {graph!r}")
-        self._places = iter(self._checked(given.get("places", ())))
+        self._places = iter(places)
         self._graph = int(self.np_random.integers(len(self._graphs))) if graph is None else graph
         self._step = self._timer = self._goals = self._penalties = 0
         self._last, self._over = None, False
@@ -168,15 +168,21 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         else:
             self._goal, self._state = told
 
-    def _checked(self, places: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    def _checked(self, places: Any) -> list[tuple[int, int]]:
         """Take the places that a user gives, goal before state."""
-        states = range(self.states)
-        for place in places:
-            if len(place) != 2 or place[0] == place[1] or not all(at in states for at in place):
-                raise UserError(
-                    f"a place is two different states, goal and agent, of 0 to {self.states - 1}, not {place!r}"
-                )
-        return [(int(goal), int(state)) for goal, state in places]
+        checked = []
+        for place in _listed(places):
+            match [whole(at) for at in _listed(place)]:
+                case [int() as goal, int() as state] if goal != state and (
+                    {goal, state} <= set(range(self.states))
+                ):
+                    checked.append((goal, state))
+                case _:
+                    raise UserError(
+                        "places are pairs of two different states, goal and agent, of 0 to"
+                        f" {self.states - 1}, not {shown(place)}"
+                    )
+        return checked
 
     def _total(self, goals: int, penalties: int) -> float:
         """Rewards of so many goals and penalties, in units of the goal's."""
@@ -191,3 +197,17 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         total = self._total(self._goals, self._penalties) if fixed else 0.0
         seen[-3:] = 1, self._step / self.steps, total
         return seen
+
+
+def _listed(given: Any) -> list[Any]:
+    """List what a sequence holds.
+
+    Raises:
+        UserError: for what is none.
+    """
+    try:
+        return list(given)
+    except TypeError:
+        raise UserError(
+            f"places are a sequence of pairs, goal and agent, not {shown(given)}"
+        ) from None

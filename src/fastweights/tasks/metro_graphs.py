@@ -11,6 +11,7 @@ from numpy import ndarray
 from numpy.random import RandomState
 
 from fastweights.errors import UserError
+from fastweights.tasks.checks import check_whole, shown, whole
 
 NOWHERE = -1
 """In a graph: this move leads nowhere from this state."""
@@ -31,7 +32,6 @@ class Graphs(NamedTuple):
     test: Int[ndarray, "graphs states moves"]
 
 
-@functools.lru_cache(maxsize=8)
 def draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
     """Draw the test graphs, then as many train graphs.
 
@@ -54,10 +54,15 @@ def draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
         [[-1, 2, 1], [-1, 4, 2], [-1, 3, 3], [-1, -1, 1], [0, 0, 1]]
     """
     for name, given, least in (("graphs", graphs, 1), ("states", states, 3), ("moves", moves, 2)):
-        if given < least:
-            raise UserError(f"{name} must be at least {least}, not {given}")
-    if not 0 <= seed < 2**32:
-        raise UserError(f"the seed of the graphs must be 0 to 2^32 - 1, not {seed}")
+        check_whole(name, given, least)
+    if whole(seed) not in range(2**32):
+        raise UserError(f"the seed of the graphs must be 0 to 2^32 - 1, not {shown(seed)}")
+    return _draw(graphs, states, moves, seed)
+
+
+@functools.lru_cache(maxsize=8)
+def _draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
+    """Draw what is asked for, checked."""
     random = RandomState(seed)
     test = [draw_graph(states, moves, random) for _ in range(graphs)]
     taken = {graph.tobytes() for graph in test}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import metro_graphs, metro_reference
+from fastweights.tasks.checks import check_actions, check_whole, finite, shown
 
 FORMS = ("faithful", "fixed")
 
@@ -171,7 +172,11 @@ class MetroMap:
         """Move every agent, and put those elsewhere that are at their goal or have no time left; see `Environment`.
 
         All that is random was drawn for each agent when it began: nothing is taken from the generator.
+
+        Raises:
+            UserError: on a CPU, for a move that there is not.
         """
+        check_actions(actions, self.moves)
         place = (world.state * self.moves + actions)[:, None]
         onward = world.graph.flatten(1).gather(1, place)[:, 0]
         nowhere, arrived = onward == metro_graphs.NOWHERE, onward == world.goal
@@ -226,14 +231,15 @@ def check(form: str, steps: int, reward: float, penalty: float) -> None:
     Raises:
         UserError: naming the first.
     """
-    if form not in FORMS:
-        raise unknown("form", form, FORMS)
-    if steps < 1:
-        raise UserError(f"steps must be at least 1, not {steps}")
-    if not reward > 0:
-        raise UserError(f"reward must be above 0, not {reward}")
-    if not penalty >= 0:
-        raise UserError(f"penalty must be 0 or more, not {penalty}; it is subtracted")
+    if not isinstance(form, str) or form not in FORMS:
+        raise unknown("form", str(form), FORMS)
+    check_whole("steps", steps, 1)
+    if not (finite(reward) and reward > 0):
+        raise UserError(f"reward must be above 0 and finite, not {shown(reward)}")
+    if not (finite(penalty) and penalty >= 0):
+        raise UserError(
+            f"penalty must be 0 or more and finite, not {shown(penalty)}; it is subtracted"
+        )
 
 
 def _other(than: Int[Tensor, " agents"], lot: Int[Tensor, " agents"]) -> Int[Tensor, " agents"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fastweights import state as states
 from fastweights.models import SequenceModel
+from fastweights.nn.mode import evaluating
 from fastweights.tasks.environment import Environment
 
 
@@ -33,6 +34,8 @@ def play(
     keep_worlds: bool = False,
 ) -> Episode:
     """Let agents act for an episode, their actions sampled from the model's policy.
+
+    The policy is that of evaluation mode, without dropout; the model is left in the mode it was in.
 
     Args:
         model: an observation in; the logits of the actions and the value out. It begins at its zero
@@ -72,7 +75,7 @@ def play(
     actions = torch.empty(count, task.horizon, dtype=torch.long, device=like.device)
     rewards = like.new_empty(count, task.horizon)
     worlds = [world]
-    with torch.inference_mode():
+    with evaluating(model), torch.inference_mode():
         act = model.stepper(count, task.horizon)
         for t in range(task.horizon):
             observations[:, t] = observation

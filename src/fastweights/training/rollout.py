@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
+from fastweights.nn.base import auxiliary_loss
+from fastweights.nn.mode import without_dropout
 from fastweights.tasks.environment import Environment
 from fastweights.training import distributed, seeds
 from fastweights.training.episodes import play
@@ -31,8 +33,9 @@ class Rollout:
 
     with the return R_t = r_t + γ R_t+1 and the advantage A_t = δ_t + γ λ A_t+1, a constant, where
     δ_t = r_t + γ V_t+1 − V_t; R, V and A are 0 after the end. With λ = 1 the advantage is R_t − V_t;
-    a smaller λ credits an action with what the value made of it soon after. Everything random in
-    an update follows from the seed and the update's number.
+    a smaller λ credits an action with what the value made of it soon after. To it comes what layers
+    have of their own (`auxiliary_loss`). Agents act and learn without dropout, so that π is the same
+    policy in both; everything random in an update follows from the seed and the update's number.
 
     Args:
         task: what is acted in, for example `fastweights.tasks.Catch`.
@@ -47,6 +50,7 @@ class Rollout:
         device: where the episodes are played; the model's.
         test_agents: episodes of an evaluation.
         test_split: split of the task whose worlds are evaluated in.
+        auxiliary: weight of the loss that layers have of their own.
 
     Raises:
         UserError: on a number out of range, or agents that cannot be shared out.
@@ -71,6 +75,7 @@ class Rollout:
         device: str = "cpu",
         test_agents: int = 2000,
         test_split: str = "test",
+        auxiliary: float = 1.0,
     ) -> None:
         for name, count in (("agents", agents), ("test_agents", test_agents)):
             if count < 1:
@@ -86,16 +91,19 @@ class Rollout:
         self.normalise_advantage = normalise_advantage
         self.seed, self.device = seed, torch.device(device)
         self.test_agents, self.test_split = test_agents, test_split
+        self.auxiliary = auxiliary
         self.updates = 0
 
     def next_loss(self, model: Any) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Play an episode; its loss, the mean total `reward`, the policy's `entropy`, the `value_loss`.
 
-        In one of several processes they are means over its own agents.
+        Where layers have an objective of their own it is in the loss, and in the metrics as `auxiliary`.
+        In one of several processes all are means over its own agents.
         """
         generator = self._generator(f"episode {self.updates}")
         episode = play(model, self.task, self.agents, generator, rows=self.own)
-        output, _ = model(episode.observations, need_state=False)
+        with without_dropout(model):
+            output, _ = model(episode.observations, need_state=False)
         losses = actor_critic(
             output,
             episode.actions,
@@ -112,6 +120,10 @@ class Rollout:
             "entropy": losses.entropy.detach(),
             "value_loss": losses.value.detach(),
         }
+        extra = auxiliary_loss(model) if self.auxiliary else None
+        if extra is not None:
+            metrics["auxiliary"] = extra.detach()
+            loss = loss + self.auxiliary * extra
         return loss, metrics
 
     def evaluate(self, model: Any) -> Mapping[str, Reading]:

@@ -132,8 +132,18 @@ def check_device(name: str) -> None:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {name!r} is not here: torch finds no CUDA device")
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device {name!r} cannot be trained on; accepted: cpu, cuda, cuda:1 …")
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if not count:
+            raise UserError(f"device {name!r} is not here: torch finds no CUDA device")
+        if device.index is not None and device.index >= count:
+            raise UserError(
+                f"device {name!r} is not here: torch finds cuda:0 to cuda:{count - 1}"
+                if count > 1
+                else f"device {name!r} is not here: torch finds cuda:0 alone"
+            )
 
 
 def _plain(value: Any) -> Any:

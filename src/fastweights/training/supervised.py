@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
+from fastweights.nn.base import auxiliary_loss
 from fastweights.training import probe, seeds
 from fastweights.training.batches import (
     Batches,
@@ -43,6 +44,7 @@ class Supervised:
             whole validation split.
         probe_size: examples in the probe batch for the gradient norms; 0 leaves them out.
         device: where the batches go; the model's.
+        auxiliary: weight of the loss that layers have of their own (`auxiliary_loss`).
 
     Raises:
         UserError: on a size that cannot be, or stages out of order.
@@ -59,6 +61,7 @@ class Supervised:
         validation_size: int | None = None,
         probe_size: int = 32,
         device: str = "cpu",
+        auxiliary: float = 1.0,
     ) -> None:
         for name, given, least in (
             ("batch", batch, 1),
@@ -89,6 +92,7 @@ class Supervised:
             size = validation_size or (10_000 if fixed else 2_000)
             self.validation = last.sample(size, generators["validation"])
             probed = last.sample(probe_size, generators["probe"])
+        self.auxiliary = auxiliary
         self.batches = Batches(draw, batch, generators["training"], device)
         self._probe = None
         if probe_size:
@@ -96,12 +100,17 @@ class Supervised:
             self._probe = self.task.inputs(probed), probed.answer
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Take the next batch: its mean cross-entropy and its accuracy."""
+        """Take the next batch: its mean cross-entropy and what layers add of their own, and its accuracy."""
         examples = next(self.batches)
         logits, _ = model(self.task.inputs(examples), last_only=True, need_state=False)
         loss = F.cross_entropy(logits, examples.answer)
         accuracy = (logits.detach().argmax(1) == examples.answer).float().mean()
-        return loss, {"accuracy": accuracy}
+        metrics = {"accuracy": accuracy}
+        extra = auxiliary_loss(model) if self.auxiliary else None
+        if extra is not None:
+            metrics["cross_entropy"], metrics["auxiliary"] = loss.detach(), extra.detach()
+            loss = loss + self.auxiliary * extra
+        return loss, metrics
 
     def evaluate(self, model: nn.Module) -> dict[str, Reading]:
         """Score the model on the validation set."""

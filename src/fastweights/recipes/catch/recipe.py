@@ -16,6 +16,7 @@ from fastweights.recipes.catch.settings import (
     backbone_options,
     settings,
 )
+from fastweights.recipes.options import has_fast_weights
 from fastweights.recipes.recipe import filled
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Catch(Acting):
         chosen = settings(model, self)
         if model != "fast-weights":
             foreign = [name for name in FAST_WEIGHT_OPTIONS if getattr(self, name) is not None]
-            if foreign:
+            if foreign and not has_fast_weights(model):
                 raise UserError(f"model {model!r} has no {' and no '.join(foreign)}")
+            # The settings were found for the inner loop; the flat form has the backbone's own.
             chosen = {name: chosen[name] for name in chosen if name not in FAST_WEIGHT_OPTIONS}
         resolved = Resolved(**filled(self, chosen, model=model))
         resolved.check()
@@ -63,7 +65,7 @@ class Catch(Acting):
 
 @dataclass(frozen=True)
 class Resolved(ReadyToAct, Catch):
-    """A recipe with nothing left to choose; decay and rate are None where there are no fast weights."""
+    """A recipe with nothing left to choose; decay and rate may be None: none, or the backbone's own."""
 
     def task(self) -> Task:
         from fastweights.tasks import Catch as Task
@@ -75,7 +77,7 @@ class Resolved(ReadyToAct, Catch):
         return {**backbone_options(self.model), **own}
 
     def own_options(self) -> tuple[str, ...]:
-        return FAST_WEIGHT_OPTIONS if self.model == "fast-weights" else ()
+        return tuple(name for name in FAST_WEIGHT_OPTIONS if getattr(self, name) is not None)
 
     def folder_name(self) -> str:
         control = "-control" if self.rate == 0 else ""

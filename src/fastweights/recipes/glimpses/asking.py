@@ -34,7 +34,7 @@ def ask(folder: Path, numbers: Sequence[str], data_dir: Path | None = None) -> l
     Returns:
         for each image: `image`, `answer`, its `probability`, the `truth`, `beliefs`: after each glimpse the likeliest
         digit with its probability, and `attention`: for each glimpse, the share of the last read that came from what
-        its step wrote (magnitudes, adding up to 1; empty for a model that does not attend).
+        its step wrote (magnitudes, adding up to 1, or all 0 where η = 0; empty for a model that does not attend).
 
     Raises:
         UserError: if the folder is no such run, MNIST is not there, or there is no image of a number.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastweights.errors import UserError, check_seed
-from fastweights.recipes.options import further
+from fastweights.recipes.options import further, has_fast_weights
 
 if TYPE_CHECKING:
     from fastweights.recipes.glimpses.recipe import Glimpses, Resolved
@@ -29,7 +29,7 @@ def settings(model: str, recipe: Glimpses) -> dict[str, Any]:
         "warmup": 200,
         "clip": 1.0,
     }
-    if _has_fast_weights(model):
+    if has_fast_weights(model):
         chosen.update(FAST_WEIGHT_OPTIONS)
     steps = recipe.steps or chosen["steps"]
     chosen["evaluation_interval"] = max(1, steps // 20)
@@ -70,12 +70,8 @@ def options(model: str, recipe: Resolved) -> dict[str, Any]:
 
     given = {name: getattr(recipe, name) for name in FAST_WEIGHT_OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    if given and not _has_fast_weights(model):
+    if given and not has_fast_weights(model):
         raise UserError(f"model {model!r} has no {', '.join(given)}: only fast-weights models have")
     if model == "convnet":
         given["cells"] = list(cells(recipe.reading))
     return {**given, **further(model, recipe.set, tuple(given))}
-
-
-def _has_fast_weights(model: str) -> bool:
-    return model in ("fast-weights", "fast-weights-flat")

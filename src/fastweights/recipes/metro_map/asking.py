@@ -21,7 +21,7 @@ SPLITS = ("train", "test")
 def test(
     folder: Path, *, samples: int | None = None, seed: int = 0, split: str | None = None
 ) -> dict[str, Any]:
-    """Play fresh episodes.
+    """Play episodes that the run has not learned from; with its own seed and as many they are those of its test.
 
     Args:
         folder: a run of the task metro-map.

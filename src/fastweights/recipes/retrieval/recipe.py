@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastweights.errors import UserError, check_seed
-from fastweights.recipes.options import backend_option
+from fastweights.recipes.options import backend_option, has_fast_weights
 from fastweights.recipes.recipe import Recipe, filled
-from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, has_fast_weights, settings
+from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, settings
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel

@@ -21,11 +21,6 @@ FAST_WEIGHT_OPTIONS = (
 """Fields that only a fast-weights RNN understands; they become the backbone's options."""
 
 
-def has_fast_weights(model: str) -> bool:
-    """Tell whether a model (by its registered name) is a form of the fast-weights RNN."""
-    return model in ("fast-weights", "fast-weights-flat")
-
-
 def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
     """Choose every setting for a model on a task: a base, then what the size of the task changes."""
     chosen: dict[str, Any] = {
