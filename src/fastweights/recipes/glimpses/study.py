@@ -114,7 +114,8 @@ def table2() -> Study:
         " patches and a blank, no position told. The convnet sees the same pixels all at once, in either reading the"
         " same.",
         "Every model has the same steps, batch, glimpse layer and dropout, and the best learning rate of the same grid"
-        f" ({', '.join(f'{rate:g}' for rate in GRID)}; see ba2016-table2-tuning). R is the number of features: hidden"
+        f" ({', '.join(f'{rate:g}' for rate in GRID)}; see ba2016-table2-tuning), for most of them its upper edge, so"
+        " that a larger one might do better still. R is the number of features: hidden"
         " units, and of the convnet the units of its last hidden layer. η=0 is the fast weights' network without its"
         " memory; S is the number of inner steps, 1 where it is not named.",
     )
