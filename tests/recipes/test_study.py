@@ -106,6 +106,12 @@ def test_a_budget_of_nothing_leaves_an_empty_report(tmp_path: Path) -> None:
     assert report.write(tmp_path / "new" / "results").read_text().startswith("# Results")
 
 
+def test_the_rows_of_this_repository_are_whole() -> None:
+    results = Path(__file__).parents[2] / "results"
+    report.check(results)
+    assert len(list(results.glob("*/cells.jsonl"))) > 5
+
+
 @pytest.mark.parametrize("line", ["{not json", "[1]", '{"cell": "one"}'])
 def test_a_damaged_row_is_told_before_anything_is_trained(line: str, tmp_path: Path) -> None:
     damaged = tmp_path / "results" / "other" / "cells.jsonl"

@@ -8,7 +8,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,7 +132,7 @@ class Study:
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Tell whether a recorded row is of one of the cells as they are now: a changed recipe makes its row void."""
         return any(
-            cell.name == row["cell"] and cell.fingerprint() == row["fingerprint"]
+            cell.name == row["cell"] and cell.fingerprint() == row.get("fingerprint")
             for cell in self.cells
         )
 
@@ -190,19 +190,22 @@ class Ledger:
             write_atomically(self.path, text.encode())
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        rows = recorded(self.path) if self.path.exists() else []
+        rows = recorded(self.path, KEYS | DECIDED) if self.path.exists() else []
         return {row["cell"]: row for row in rows}
 
 
 KEYS = {
     *("cell", "model", "mode", "metric", "value", "sd", "median", "seeds", "paper", "reach", "met"),
-    *("steps", "seconds", "backend", "machine", "fingerprint", "by_seed"),
+    *("steps", "seconds", "backend", "machine"),
 }
 """What every recorded row says."""
 
+DECIDED = {"fingerprint", "by_seed"}
+"""What a row of a study says besides, from which it is known what is left to run."""
 
-def recorded(path: Path) -> list[dict[str, Any]]:
-    """Read recorded rows.
+
+def recorded(path: Path, keys: Set[str] = KEYS) -> list[dict[str, Any]]:
+    """Read recorded rows, each with these keys at least.
 
     Raises:
         UserError: naming the first line that is none.
@@ -213,7 +216,7 @@ def recorded(path: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
         except ValueError:
             row = None
-        if not isinstance(row, dict) or not row.keys() >= KEYS:
+        if not isinstance(row, dict) or not row.keys() >= keys:
             raise UserError(f"{path}, line {number}, is not a row of results")
         rows.append(row)
     return rows
