@@ -122,10 +122,12 @@ def test_a_vocabulary_without_unk_names_the_word():
 RECORDS = {
     "no kind": ({}, "unknown tokenizer 'None'"),
     "another kind": ({"kind": "word"}, "did you mean 'words'"),
-    "no words": ({"kind": "words"}, "lacks 'vocabulary'"),
+    "no words": ({"kind": "words"}, "no list of words as its vocabulary"),
+    "no list": ({"kind": "words", "vocabulary": 5}, "no list of words as its vocabulary"),
+    "no word": ({"kind": "words", "vocabulary": [["a"]]}, "no list of words as its vocabulary"),
     "a word twice": ({"kind": "words", "vocabulary": ["<eos>", "a", "a"]}, "each word once"),
     "no end": ({"kind": "words", "vocabulary": ["a"]}, "has <eos>"),
-    "no merges": ({"kind": "bpe", "vocabulary": ["a"]}, "lacks 'merges'"),
+    "no merges": ({"kind": "bpe", "vocabulary": ["a"]}, "no list of words as its merges"),
     "a piece twice": ({**MADE["bpe"].record(), "vocabulary": ["a", "a"]}, "each piece once"),
     "no byte": ({**MADE["bpe"].record(), "vocabulary": ["a", "<eos>"]}, "every byte, and <eos>"),
     "a lost piece": (

@@ -55,7 +55,8 @@ def draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
     """
     for name, given, least in (("graphs", graphs, 1), ("states", states, 3), ("moves", moves, 2)):
         check_whole(name, given, least)
-    if whole(seed) not in range(2**32):
+    number = whole(seed)
+    if number is None or not 0 <= number < 2**32:
         raise UserError(f"the seed of the graphs must be 0 to 2^32 - 1, not {shown(seed)}")
     return _draw(graphs, states, moves, seed)
 

@@ -84,7 +84,9 @@ def from_record(record: dict[str, Any]) -> Tokenizer:
     names = ("vocabulary",) if kind == Words.kind else ("vocabulary", "merges")
     for name in names:
         listed = record.get(name)
-        if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
+        if not isinstance(listed, list | tuple) or not all(
+            isinstance(entry, str) for entry in listed
+        ):
             raise UserError(f"the record of the tokenizer has no list of words as its {name}")
     if kind == Words.kind:
         return Words(record["vocabulary"])
