@@ -77,13 +77,14 @@ def test_changed_recipe_voids_its_row(tmp_path: Path, monkeypatch: pytest.Monkey
     run(tmp_path)
     changed = Cell("one", Retrieval(steps=4, hidden=4, batch=4, test_samples=40), seeds=1)
     told: list[str] = []
-    reproduce(
+    ledger = reproduce(
         Study("tiny", "a tiny study", (changed,)),
         results=tmp_path / "results",
         runs=tmp_path / "runs",
         listener=lambda progress: told.append(progress.cell),
     )
     assert told == ["one"]
+    assert len(ledger.rows) == 2 and [row["cell"] for row in ledger.current()] == ["one"]
 
 
 def test_the_report_leaves_out_void_rows_and_names_them(tmp_path, monkeypatch) -> None:

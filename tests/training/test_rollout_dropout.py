@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import torch.nn.functional as F
-from worlds import Recall, agent
+from worlds import Recall, agent, model_of
 
-from fastweights import models
 from fastweights.nn.mode import without_dropout
 from fastweights.training import Rollout, Supervised
 from fastweights.training.episodes import play
@@ -24,20 +23,6 @@ OF_THEIR_OWN = {
     "mnm": {"memory_size": 4, "heads": 2},
     "awd-lstm": {**DROPPING["awd-lstm"], "activation": 3.0},
 }
-
-
-def model_of(name, options, task=Recall, **changes):
-    torch.manual_seed(3)
-    config = models.model_config(
-        name,
-        input=task.features,
-        hidden=8,
-        classes=task.actions + 1,
-        inputs="vectors",
-        options=options,
-        **changes,
-    )
-    return models.from_config(config).train()
 
 
 def told(memory: Any, inputs):

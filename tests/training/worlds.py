@@ -56,6 +56,11 @@ BACKBONES = {
 
 def agent(name="fast-weights", task=Recall, **changes):
     """A model of an agent in float64, so that only a wrong computation can be seen."""
+    return model_of(name, {**BACKBONES[name], **changes}, task).double()
+
+
+def model_of(name, options, task=Recall, **parts):
+    """A model of an agent with these options of its backbone; `parts` are what it has besides, as an embedding."""
     torch.manual_seed(3)
     config = models.model_config(
         name,
@@ -63,6 +68,7 @@ def agent(name="fast-weights", task=Recall, **changes):
         hidden=8,
         classes=task.actions + 1,
         inputs="vectors",
-        options={**BACKBONES[name], **changes},
+        options=options,
+        **parts,
     )
-    return models.from_config(config).double()
+    return models.from_config(config)

@@ -88,7 +88,7 @@ class Reproduce:
             shown=sys.stderr.isatty(),
             listener=tell,
         )
-        return list(ledger.rows.values())
+        return ledger.current()
 
 
 def _outcome(entry: dict[str, Any] | None) -> str:

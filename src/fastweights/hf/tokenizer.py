@@ -47,7 +47,6 @@ def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
         ' the cat\\n the <unk>'
     """
     made = text_tokenizer.from_record(dict(record))
-    pieces = isinstance(made, Pieces)
     library = _pieces(made) if isinstance(made, Pieces) else _words(made)
     library.post_processor = processors.TemplateProcessing(
         single=f"{EOS} $A", pair=f"{EOS} $A {EOS} $B", special_tokens=[(EOS, made.end)]
@@ -59,7 +58,9 @@ def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
         eos_token=end,
         pad_token=end,
         padding_side="left",
-        split_special_tokens=not pieces,  # among words it is a word like others, and no part of one
+        split_special_tokens=not isinstance(
+            made, Pieces
+        ),  # among words it is a word like others, and no part of one
         model_input_names=["input_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
     )

@@ -172,6 +172,10 @@ class Ledger:
             if not wants_more(entry, ready)
         }
 
+    def current(self) -> list[dict[str, Any]]:
+        """Return the rows of the study as it is now, in its order; those of changed recipes are not among them."""
+        return [row for row in self.rows.values() if self.study.holds(row)]
+
     def add(self, cell: Cell, seed: int, entry: dict[str, Any], context: dict[str, Any]) -> None:
         """Record one seed's outcome and write the file anew, atomically.
 

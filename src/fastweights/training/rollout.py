@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.base import auxiliary_loss
 from fastweights.nn.mode import without_dropout
 from fastweights.tasks.environment import Environment
 from fastweights.training import distributed, seeds
 from fastweights.training.episodes import play
+from fastweights.training.objectives import with_objectives
 from fastweights.training.source import Reading
 
 _SMALLEST_SPREAD = 1e-8
@@ -120,11 +120,7 @@ class Rollout:
             "entropy": losses.entropy.detach(),
             "value_loss": losses.value.detach(),
         }
-        extra = auxiliary_loss(model) if self.auxiliary else None
-        if extra is not None:
-            metrics["auxiliary"] = extra.detach()
-            loss = loss + self.auxiliary * extra
-        return loss, metrics
+        return with_objectives(model, loss, metrics, self.auxiliary, named=None), metrics
 
     def evaluate(self, model: Any) -> Mapping[str, Reading]:
         """Play episodes of evaluation, actions sampled: the mean total `reward`, and its standard error."""

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel
-from fastweights.nn.base import auxiliary_loss
 from fastweights.training import carried, distributed, seeds, snapshot
+from fastweights.training.objectives import with_objectives
 from fastweights.training.source import Reading
 
 
@@ -151,11 +151,7 @@ class Stream:
         )
         loss = F.cross_entropy(logits, targets, reduction="sum") / said
         metrics = {"accuracy": right.sum() / answers}
-        extra = auxiliary_loss(model) if self.auxiliary else None
-        if extra is not None:
-            metrics["cross_entropy"], metrics["auxiliary"] = loss.detach(), extra.detach()
-            loss = loss + self.auxiliary * extra
-        return loss, metrics
+        return with_objectives(model, loss, metrics, self.auxiliary), metrics
 
     def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
         """Score the model on the validation text."""

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.base import auxiliary_loss
 from fastweights.training import probe, seeds
 from fastweights.training.batches import (
     Batches,
@@ -24,6 +23,7 @@ from fastweights.training.batches import (
     fresh,
 )
 from fastweights.training.evaluate import evaluate
+from fastweights.training.objectives import with_objectives
 from fastweights.training.source import Reading
 
 
@@ -106,11 +106,7 @@ class Supervised:
         loss = F.cross_entropy(logits, examples.answer)
         accuracy = (logits.detach().argmax(1) == examples.answer).float().mean()
         metrics = {"accuracy": accuracy}
-        extra = auxiliary_loss(model) if self.auxiliary else None
-        if extra is not None:
-            metrics["cross_entropy"], metrics["auxiliary"] = loss.detach(), extra.detach()
-            loss = loss + self.auxiliary * extra
-        return loss, metrics
+        return with_objectives(model, loss, metrics, self.auxiliary), metrics
 
     def evaluate(self, model: nn.Module) -> dict[str, Reading]:
         """Score the model on the validation set."""

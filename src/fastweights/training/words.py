@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from fastweights import state as states
 from fastweights.errors import UserError
-from fastweights.nn.base import auxiliary_loss
 from fastweights.training import carried, distributed, pieces
+from fastweights.training.objectives import with_objectives
 from fastweights.training.text_loss import evaluate_words, fitting, perplexity, rows_of
 
 
@@ -106,11 +106,7 @@ class Words:
         self.rate_factor = taken / self.length
         loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
         metrics = {"cross_entropy": loss.detach()}
-        extra = auxiliary_loss(model) if self.auxiliary else None
-        if extra is not None:
-            metrics["auxiliary"] = extra.detach()
-            loss = loss + self.auxiliary * extra
-        return loss, metrics
+        return with_objectives(model, loss, metrics, self.auxiliary), metrics
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Measure the model on the validation text."""
