@@ -152,3 +152,13 @@ def test_plot_one_run_and_several(
     assert main(["train", "retrieval", *TINY, "--model", "lstm", "--out", str(other)]) == 0
     drawn = spoken(capsys, "plot", str(run), str(other), "--out", str(tmp_path / "figures"))
     assert any("comparison" in path for path in drawn["pictures"])
+
+
+def test_a_study_without_time_says_that_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = ["--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs")]
+    assert main(["reproduce", "retrieval", "--budget", "1e-9", *folders]) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "no row of retrieval is finished yet" in err
+    assert (tmp_path / "results" / "README.md").exists()

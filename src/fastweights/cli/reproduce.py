@@ -57,6 +57,8 @@ class Reproduce:
         written = report.write(self.results)
         if self.json:
             print_json({"study": study.name, "rows": rows, "report": str(written)})
+        elif not rows:
+            say(f"no row of {study.name} is finished yet: the same command goes on")
         else:
             folder = self.results / study.name
             print_table(
