@@ -83,6 +83,31 @@ def test_the_users_cache_folder_serves_where_the_package_cannot_be_written(sourc
     assert _run(sources, **places) == (7, 1)
 
 
+def test_processes_that_compile_at_once_write_other_files_for_other_types(sources):
+    """Were files numbered, the first of each process would be the same, and one be called for the other's types."""
+    names = {}
+    for given in ("3", "3.0"):
+        (sources / "demo_kernel.py").write_text(KERNEL.replace("run(3)", f"int(run({given}))"))
+        place = sources / given
+        for hits in (0, 1):
+            assert _run(sources, NUMBA_CACHE_DIR=str(place)) == (7, hits)
+        names[given] = {path.name.split(".")[-2] for path in place.rglob("*.nbc")}
+    assert len(names["3"]) == len(names["3.0"]) == 1
+    assert names["3"] != names["3.0"]
+
+
+def test_code_of_edited_sources_is_removed_and_a_file_cut_short_is_made_anew(sources):
+    place = {"NUMBA_CACHE_DIR": str(sources / "cache")}
+    for factor, answer in ((2, 7), (5, 16)):
+        (sources / "demo_part.py").write_text(PART.format(factor=factor))
+        assert _run(sources, **place) == (answer, 0)
+        (file,) = (sources / "cache").rglob("*.nbc")
+    file.write_bytes(file.read_bytes()[:100])
+    assert [_run(sources, **place) for _ in range(2)] == [(16, 0), (16, 1)]
+    file.write_bytes(b"")
+    assert _run(sources, **place) == (16, 0)
+
+
 SYMBOLS = """
 from demo_kernel import run
 run(3)

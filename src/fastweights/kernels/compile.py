@@ -1,38 +1,30 @@
-"""How kernels are compiled: one decorator, a cache that notices every edit, and a clock.
-
-Numba's own cache looks at the file of the function alone and would serve stale machine code after an edit of a helper
-in another file; it also refuses to import where no folder is writable. Here the cache carries a hash of all kernel
-sources, and where it cannot be written kernels are compiled once per process.
-"""
+"""How kernels are compiled: one decorator, a cache that notices every edit (`cache.py`), and a clock."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
 import itertools
 import logging
-import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba import types
-from numba.core import bytecode, caching, codegen
+from numba.core import bytecode, codegen
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import ParallelOptions
+
+from fastweights.kernels.cache import CodeCache, cache_folder
 
 logger = logging.getLogger("fastweights.kernels")
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 _jit: Any = numba.njit
-_Base: Any = caching._CacheLocator  # Numba's hook for where code is kept, untyped
 
 failures: list[str] = []  # kernels of this process that did not compile, and why
 
@@ -96,83 +88,6 @@ def compile_seconds() -> float:
     return _seconds
 
 
-@cache
-def source_stamp(source: Path) -> str:
-    """Return a hash of all that a kernel may be made of: machine code of other sources is stale.
-
-    That is this package, and the family of the file that defines it: those beside it whose names begin alike, up to an
-    underscore (`cpu_forward.py`, `cpu_plan.py`).
-    """
-    family = source.stem.split("_")[0]
-    digest = hashlib.sha256()
-    for path in [
-        *sorted(Path(__file__).parent.glob("*.py")),
-        *sorted(source.parent.glob(f"{family}*.py")),
-    ]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def cache_folder(source: Path) -> Path | None:
-    """Return the first writable folder for machine code, or None.
-
-    In order: NUMBA_CACHE_DIR, `__pycache__` beside the source, the user's cache folder.
-    """
-    if not source.is_file():
-        return None
-    candidates = [source.parent / "__pycache__"]
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]) / "fastweights")
-    user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    candidates.append(Path(user) / "fastweights" / "kernels")
-    for folder in candidates:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return None
-
-
-class _Locator(_Base):
-    """Where a kernel's machine code lies, and the stamp that says whether it is fresh."""
-
-    def __init__(self, folder: Path, source: Path, name: str) -> None:
-        self._folder = folder
-        self._source = source
-        self._name = name
-
-    def get_cache_path(self) -> str:
-        return str(self._folder)
-
-    def get_source_stamp(self) -> str:
-        return source_stamp(self._source)
-
-    def get_disambiguator(self) -> str:
-        return hashlib.sha256(f"{self._source}:{self._name}".encode()).hexdigest()[:10]
-
-    @classmethod
-    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
-        source = Path(py_file)
-        folder = cache_folder(source)
-        return None if folder is None else cls(folder, source, py_func.__qualname__)
-
-
-class _CacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes = [_Locator]  # noqa: RUF012  (the base class declares it so)
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _CacheImpl
-
-    @contextlib.contextmanager
-    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
-        """A cache that cannot be read or written (a full disk, a race) costs a compilation, never a failure."""
-        with contextlib.suppress(OSError):
-            yield
-
-
 def _reason(error: Exception) -> str:
     """Return the line of a compiler's report that says what is wrong."""
     for line in str(error).splitlines():
@@ -196,7 +111,7 @@ class Kernel:
         self._ready: set[Any] = set()
         self._lock = threading.RLock()
         if cache_folder(Path(inspect.getfile(function))) is not None:
-            self.dispatcher._cache = _Cache(function)
+            self.dispatcher._cache = CodeCache(function)
 
     def __call__(self, *args: Any) -> Any:
         """Run the kernel; its first call with new types compiles it or loads it from the cache.

@@ -1,0 +1,149 @@
+"""Where the machine code of kernels is kept from one process to the next.
+
+Numba's own cache looks at the file of the function alone and would serve stale machine code after an edit of a helper
+in another file; it refuses to import where no folder is writable; and it can mix up what two processes compile at once.
+Here the cache carries a hash of all kernel sources, a file's name says what is in it, and where nothing can be written
+kernels are compiled once per process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba.core import caching
+
+_Locates: Any = (
+    caching._CacheLocator
+)  # Numba's hooks for where code is kept and in which files, untyped
+_Files: Any = caching.IndexDataCacheFile
+
+
+@cache
+def source_stamp(source: Path) -> str:
+    """Return a hash of all that a kernel may be made of: machine code of other sources is stale.
+
+    That is this package, and the family of the file that defines it: those beside it whose names begin alike, up to an
+    underscore (`cpu_forward.py`, `cpu_plan.py`).
+    """
+    family = source.stem.split("_")[0]
+    digest = hashlib.sha256()
+    for path in [
+        *sorted(Path(__file__).parent.glob("*.py")),
+        *sorted(source.parent.glob(f"{family}*.py")),
+    ]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def cache_folder(source: Path) -> Path | None:
+    """Return the first writable folder for machine code, or None.
+
+    In order: NUMBA_CACHE_DIR, `__pycache__` beside the source, the user's cache folder.
+    """
+    if not source.is_file():
+        return None
+    candidates = [source.parent / "__pycache__"]
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]) / "fastweights")
+    user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    candidates.append(Path(user) / "fastweights" / "kernels")
+    for folder in candidates:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+class _Locator(_Locates):
+    """Where a kernel's machine code lies, and the stamp that says whether it is fresh."""
+
+    def __init__(self, folder: Path, source: Path, name: str) -> None:
+        self._folder = folder
+        self._source = source
+        self._name = name
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return source_stamp(self._source)
+
+    def get_disambiguator(self) -> str:
+        return hashlib.sha256(f"{self._source}:{self._name}".encode()).hexdigest()[:10]
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
+        source = Path(py_file)
+        folder = cache_folder(source)
+        return None if folder is None else cls(folder, source, py_func.__qualname__)
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012  (the base class declares it so)
+
+
+class _CodeFiles(_Files):
+    """The machine code of one kernel: a file for each source, types of arguments and processor, which its name says.
+
+    Numba numbers such files and keeps an index of them. Two processes that compile at once both take the next number,
+    and then one is given what the other compiled, for other types.
+    """
+
+    def _data_name(self, key: Any) -> str:
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()
+        return f"{self._family}.{self._source_stamp[:16]}.{digest[:16]}.nbc"
+
+    @property
+    def _family(self) -> str:
+        return self._index_name.removesuffix(".nbi") + f".numba-{self._version}"
+
+    def save(self, key: Any, data: Any) -> None:
+        self._save_data(self._data_name(key), data)
+        self.flush(keep=f"{self._family}.{self._source_stamp[:16]}.")
+
+    def load(self, key: Any) -> Any:
+        try:
+            return self._load_data(self._data_name(key))
+        except (
+            OSError,
+            EOFError,
+            pickle.UnpicklingError,
+        ):  # not there, or cut short by a power cut
+            return None
+
+    def flush(self, keep: str | None = None) -> None:
+        """Remove what was compiled from other sources, or everything; a process that misses it compiles it again."""
+        for path in Path(self._cache_path).glob(f"{glob.escape(self._family)}.*.nbc"):
+            if keep is None or not path.name.startswith(keep):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+class CodeCache(caching.FunctionCache):
+    """A kernel's cache, which never is a reason to fail."""
+
+    _impl_class = _CacheImpl
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = _CodeFiles(
+            self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+        )
+
+    @contextlib.contextmanager
+    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
+        """A cache that cannot be read or written (a full disk, a race) costs a compilation, never a failure."""
+        with contextlib.suppress(OSError):
+            yield
