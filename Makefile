@@ -16,8 +16,8 @@ help: ## show the targets
 demo: $(VENV)/.ready-viz ## train the default network and draw what it does
 	$(BIN)/fastweights train retrieval --out runs/demo --overwrite --plot
 
-test: $(VENV)/.ready-dev ## run the tests; PYTEST=… adds arguments
-	$(BIN)/python -m pytest $(PYTEST)
+test: $(VENV)/.ready-dev ## run the tests, a process a core; PYTEST=… adds arguments
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.ready-dev ## ruff: rules and format
 	$(BIN)/ruff check
