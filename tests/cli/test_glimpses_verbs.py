@@ -231,3 +231,16 @@ def test_data_and_images_that_are_not_there(run, tmp_path, monkeypatch, capsys):
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1 and said in err
     assert not (tmp_path / "no").exists()
+
+
+def test_records_that_were_changed(run, mnist_files, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    config["task"]["options"]["reading"] = "hierarchical"
+    (copy / "config.json").write_text(json.dumps(config))
+    assert main(["test", str(copy), "7"]) == 2
+    assert "49 numbers a step, its model reads 73" in capsys.readouterr().err
+    other = shutil.copytree(run, tmp_path / "other")
+    (other / "result.json").write_text("{}")
+    assert main(["plot", str(run), str(other), "--out", str(tmp_path / "pictures")]) == 2
+    assert "has no test_error_percent" in capsys.readouterr().err

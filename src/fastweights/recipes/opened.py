@@ -26,6 +26,18 @@ class Opened(NamedTuple):
     metrics: list[dict[str, Any]]
     result: dict[str, Any] | None
 
+    def recorded(self, figure: str) -> Any:
+        """Return a figure of the result.
+
+        Raises:
+            UserError: if the run has no result, or it lacks the figure.
+        """
+        if self.result is None:
+            raise UserError(f"{self.folder} has no result yet: resume it")
+        if figure not in self.result:
+            raise UserError(f"{self.folder}/result.json has no {figure}: it was changed")
+        return self.result[figure]
+
 
 def open_run(folder: Path, **options: Any) -> Opened:
     """Load a run with its task.
@@ -48,6 +60,11 @@ def open_run(folder: Path, **options: Any) -> Opened:
     except TypeError as wrong:
         raise UserError(f"{folder}/config.json describes no task {name}: {wrong}") from wrong
     check_data(run, {"fingerprint": getattr(task, "fingerprint", None)})
+    shown, read = getattr(task, "features", None), run.config["model"].get("input")
+    if shown not in (None, read):
+        raise UserError(
+            f"{folder}/config.json was changed: its task shows {shown} numbers a step, its model reads {read}"
+        )
     return Opened(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
 
 

@@ -115,9 +115,10 @@ def _published(model: str, mode: str) -> dict[str, float]:
 
 def _by_task(run: Opened) -> tuple[list[float], str]:
     """A run's accuracy by task, of its test where there has been one, and which split that is."""
-    tested: Any = run.result or run.metrics[-1]
-    split = "test split" if run.result else "validation text"
-    return [math.nan if value is None else value for value in tested["per_task_accuracy"]], split
+    figure = "per_task_accuracy"
+    rows: Any = run.metrics[-1][figure] if run.result is None else run.recorded(figure)
+    split = "validation text" if run.result is None else "test split"
+    return [math.nan if value is None else value for value in rows], split
 
 
 def _mean(rows: list[list[float]]) -> list[float]:

@@ -35,9 +35,9 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
 
     groups = group(runs)
     metrics = {name: [run.metrics for run in seeds] for name, seeds in groups.items()}
-    finished = all(run.result for run in runs)
+    finished = all(run.result is not None for run in runs)
     tested = {
-        name: [run.result["test_error_percent"] for run in seeds if run.result]
+        name: [run.recorded("test_error_percent") for run in seeds if run.result is not None]
         for name, seeds in groups.items()
     }
     yield Figure(

@@ -42,7 +42,7 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
     slots = (
         run.metrics[-1]["per_slot_accuracy"]
         if run.result is None
-        else run.result["per_slot_accuracy"]
+        else run.recorded("per_slot_accuracy")
     )
     yield Figure(
         "training", lambda: figures.training_curves(run.metrics, **_reference(run), title=title)
@@ -72,7 +72,7 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
     yield Figure(
         "comparison", lambda: figures.comparison(metrics, **_reference(first), title=title)
     )
-    if all(run.result for run in runs):
+    if all(run.result is not None for run in runs):
         slots = {name: _mean_slots(seeds) for name, seeds in groups.items()}
         yield Figure(
             "slots", lambda: figures.slot_accuracy(slots, **_reference(first), title=title)
@@ -132,5 +132,5 @@ def animate(run: Opened, shown: str | None, path: Path) -> Path | None:
 
 
 def _mean_slots(seeds: list[Opened]) -> list[float]:
-    rows = [run.result["per_slot_accuracy"] for run in seeds if run.result]
+    rows = [run.recorded("per_slot_accuracy") for run in seeds if run.result is not None]
     return [sum(column) / len(column) for column in zip(*rows, strict=True)]
