@@ -101,7 +101,9 @@ def to(state: S, *args: Any, **kwargs: Any) -> S:
     """
 
     def move(tensor: Tensor) -> Tensor:
-        moved = tensor.to(*args, **kwargs)
-        return moved if tensor.is_floating_point() else moved.to(tensor.dtype)
+        if tensor.is_floating_point():
+            return tensor.to(*args, **kwargs)
+        # Not cast and cast back: bfloat16 has no 301.
+        return tensor.to(tensor.new_empty(0).to(*args, **kwargs).device)
 
     return map_tensors(move, state)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastweights.cli import main
-from fastweights.cli.console import json_text
+from fastweights.cli.console import json_text, print_table
 
 TINY = ["--steps", "3", "--hidden", "8", "--batch", "4", "--test-samples", "50"]
 
@@ -151,3 +151,15 @@ def test_damaged_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     ledger.write_text("{not json\n")
     words = ["reproduce", "ba2016-table1", "--results", str(tmp_path), "--runs", str(tmp_path)]
     assert "line 1" in refused(capsys, *words)
+
+
+def test_what_trains_nothing_has_no_options_of_training(tmp_path, capsys):
+    for option in (("--jobs", "2"), ("--only", "x"), ("--budget", "3"), ("--modes", "qa")):
+        words = ["reproduce", "fwm-bindings", *option, "--results", str(tmp_path)]
+        assert f"no {option[0]}" in refused(capsys, *words)
+
+
+def test_brackets_are_no_markup(capsys):
+    print_table("a[bold]b", ("[red]",), [("[/red] [bold]",)])
+    shown = capsys.readouterr().out
+    assert "a[bold]b" in shown and "[/red] [bold]" in shown and "[red]" in shown

@@ -48,13 +48,16 @@ def print_table(
     from rich.box import ROUNDED, SIMPLE
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    table = Table(title=title, title_justify="left", box=ROUNDED if console.is_terminal else SIMPLE)
+    # As Text: brackets in what a user gave are no markup.
+    box = ROUNDED if console.is_terminal else SIMPLE
+    table = Table(title=Text(title), title_justify="left", box=box)
     for name in columns:
-        table.add_column(name)
+        table.add_column(Text(name))
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)
     if note:
-        console.print(note, markup=False)
+        console.print(note, markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from fastweights.cli.console import print_json, print_table, say
+from fastweights.errors import UserError
 
 if TYPE_CHECKING:
     from fastweights.recipes.study import Study
@@ -53,6 +55,8 @@ class Reproduce:
         study = studies.get(self.study)
         report.check(self.results)
         shown = isinstance(study, Demonstration)
+        if shown:
+            self._check_untrained()
         rows = study.reproduce(self.results, self.seeds) if shown else self._train(study)
         written = report.write(self.results)
         if self.json:
@@ -68,6 +72,13 @@ class Reproduce:
                 note=f"recorded in {folder} and {written}",
             )
         return 0
+
+    def _check_untrained(self) -> None:
+        """Refuse options of training where nothing is trained."""
+        names = ("budget", "only", "models", "modes", "minutes", "jobs")
+        for field in dataclasses.fields(self):
+            if field.name in names and getattr(self, field.name) != field.default:
+                raise UserError(f"{self.study} trains nothing: it has no --{field.name}")
 
     def _train(self, study: Study) -> list[dict[str, Any]]:
         from fastweights.recipes.reproduce import Progress, reproduce

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -50,9 +51,8 @@ class Training:
         if not first:
             return 130 if outcome.interrupted else 0
         if outcome.interrupted:
-            say(
-                f"stopped at step {outcome.step}; to go on: fastweights train {task} --resume --out {folder}"
-            )
+            again = f"fastweights train {task} --resume --out {shlex.quote(str(folder))}"
+            say(f"stopped at step {outcome.step}; to go on: {again}")
             return 130
         pictures = (
             draw([folder], gif=has_film(folder), told=lambda name: say(f"drawing {name} …"))

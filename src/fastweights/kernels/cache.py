@@ -12,7 +12,6 @@ import contextlib
 import glob
 import hashlib
 import os
-import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache

@@ -50,6 +50,9 @@ class Stack(Backbone):
         self.layers = nn.ModuleList(layers)
         if not self.layers:
             raise UserError("a stack has no layers; accepted: one or more")
+        for layer in self.layers:
+            if not isinstance(layer, Backbone):
+                raise UserError(f"a {type(layer).__name__} carries no state as a Backbone does")
         for below, above in zip(self._backbones(), self._backbones()[1:], strict=False):
             if below.output_size != above.input_size:
                 raise UserError(
@@ -100,10 +103,12 @@ class Stack(Backbone):
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        last = self._backbones()[-1]
+        above = iter(
+            reversed(range(len(self.layers)))
+        )  # not by identity: a layer may lie there twice
 
         def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
-            reads = read_mask if layer is last else None
+            reads = read_mask if next(above) == 0 else None
             return layer.run_reading(x, before, mask, reads, need_state)
 
         return self._climb(run, self.dropout, x, state)
@@ -115,10 +120,10 @@ class Stack(Backbone):
         return self._climb(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
 
     def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
-        last = self._backbones()[-1]
+        above = iter(reversed(range(len(self.layers))))
 
         def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
-            if layer is not last:
+            if next(above) > 0:
                 return layer.run(x, before, None, True)
             trace = layer.run_trace(x, before, steps)
             return trace.output, trace

@@ -32,9 +32,13 @@ class TorchRNN(Backbone):
         self.input_size = rnn.input_size
         self.hidden_size = self.output_size = rnn.hidden_size
 
-    def parameter(self, name: str) -> nn.Parameter:
-        """Return a parameter of the module by `torch.nn`'s name for it."""
-        return self.rnn.get_parameter(name)
+    def parameter(self, name: str) -> Tensor:
+        """Return a parameter of the module, or what stands in its place, by `torch.nn`'s name for it.
+
+        `torch.func.functional_call`, pruning and weight norm put plain tensors there.
+        """
+        weight: Any = getattr(self.rnn, name)
+        return weight
 
     def recurrent_weight(self) -> Float[Tensor, "gates hidden"]:
         """Return W_hh, in training with dropped elements: draw it once a forward, for all its steps."""

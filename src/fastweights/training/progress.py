@@ -93,15 +93,15 @@ class TerminalProgress:
         console = Console(stderr=True)
         columns = [
             BarColumn(bar_width=12),
-            TextColumn("{task.fields[place]}"),
-            TextColumn("{task.fields[readings]}"),
+            TextColumn("{task.fields[place]}", markup=False),
+            TextColumn("{task.fields[readings]}", markup=False),
             TimeRemainingColumn(compact=True),
         ]
         if console.width >= WIDE:
             columns = [
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 *columns,
-                TextColumn("{task.fields[pace]}"),
+                TextColumn("{task.fields[pace]}", markup=False),
             ]
         self._bar = Progress(*columns, console=console)
         self._task = self._bar.add_task(

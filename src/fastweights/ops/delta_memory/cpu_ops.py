@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from fastweights.ops.delta_memory.cpu_launch import (
     Given,
@@ -24,6 +23,7 @@ from fastweights.ops.delta_memory.cpu_launch import (
     run_forward,
 )
 from fastweights.ops.delta_memory.cpu_plan import Options
+from fastweights.ops.tracing import recorded
 
 _TENSORS = (
     "Tensor? outer_key, Tensor inner_key, Tensor values, Tensor strength, Tensor? chain, Tensor? query, "
@@ -157,7 +157,7 @@ class Memory(torch.autograd.Function):
 
 def fused_memory(given: Given, options: Options, eps: float) -> tuple[Tensor, Tensor]:
     """Run the forward with autograd: as an operator where something traces it, directly otherwise."""
-    if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
+    if recorded():
         retrieved, final, _ = forward_op(*given, *options, eps)
         return retrieved, final
     if not torch.is_grad_enabled():

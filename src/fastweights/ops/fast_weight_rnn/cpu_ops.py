@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from fastweights.ops.fast_weight_rnn.cpu_launch import (
     empty_gradients,
@@ -20,6 +19,7 @@ from fastweights.ops.fast_weight_rnn.cpu_launch import (
     run_backward,
     run_forward,
 )
+from fastweights.ops.tracing import recorded
 
 _SCALARS = "Tensor? decay, Tensor? rate, float decay_value, float rate_value"
 _FORWARD = (
@@ -133,7 +133,7 @@ class Recurrence(torch.autograd.Function):
 
 def recurrence(*arguments: Any) -> Tensor:
     """Run the forward with autograd: as an operator where something traces it, directly otherwise."""
-    if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
+    if recorded():
         return forward_op(*arguments)[0]
     if not torch.is_grad_enabled():
         return run_forward(*arguments)[0]

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from fastweights.ops.lstm.cpu_launch import (
     empty_gradients,
@@ -21,6 +20,7 @@ from fastweights.ops.lstm.cpu_launch import (
     run_forward,
 )
 from fastweights.ops.lstm.cpu_plan import lay_out
+from fastweights.ops.tracing import recorded
 
 _FORWARD = (
     "(Tensor gates, Tensor? classes, Tensor recurrent_weight, Tensor? hidden, Tensor? cell, "
@@ -128,7 +128,7 @@ class Recurrence(torch.autograd.Function):
 def recurrence(*tensors: Any) -> tuple[Tensor, Tensor, Tensor]:
     """Run the forward with autograd: as an operator where something traces it, directly otherwise."""
     run: Any = Recurrence.apply
-    if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
+    if recorded():
         run = forward_op
     elif not (torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)):
         run = run_forward
