@@ -115,11 +115,7 @@ class _CodeFiles(_Files):
     def load(self, key: Any) -> Any:
         try:
             return self._load_data(self._data_name(key))
-        except (
-            OSError,
-            EOFError,
-            pickle.UnpicklingError,
-        ):  # not there, or cut short by a power cut
+        except Exception:  # not there, or cut short: whatever is wrong, it is compiled anew
             return None
 
     def flush(self, keep: str | None = None) -> None:
