@@ -47,7 +47,7 @@ def test_it_is_found_packed_or_not_under_any_of_its_names(published, tmp_path, m
                 content = (made / names[0]).read_bytes()
                 target = root / place / names[number % 2]
                 if packed:
-                    Path(f"{target}.gz").write_bytes(gzip.compress(content))
+                    Path(f"{target}.gz").write_bytes(gzip.compress(content, mtime=0))
                 else:
                     target.write_bytes(content)
             assert text.find(name, root) == root / place
@@ -83,7 +83,7 @@ def test_what_is_not_there(published, tmp_path, monkeypatch):
 
 DAMAGE = {
     "cut short": (lambda content: content[:-9], "its checksum is another"),
-    "packed and cut": (lambda content: gzip.compress(content)[:-9], "it is damaged"),
+    "packed and cut": (lambda content: gzip.compress(content, mtime=0)[:-9], "it is damaged"),
     "empty": (lambda content: b"", "its checksum is another"),
     "not UTF-8": (lambda content: b"\xff" + content, "its checksum is another"),
 }
@@ -162,7 +162,7 @@ SLIPS = {
     b"caf\xc3\xa9\ncaf\xe9\n": r"is not UTF-8: byte 9 \(0xe9\)",
     b"\xef\xbb\xbfa\xff": r"byte 4 \(0xff\)",
     "a b".encode("utf-16"): r"byte 0 \(0xff\)",
-    gzip.compress(b"a b\n" * 99)[:-9]: "is damaged",
+    gzip.compress(b"a b\n" * 99, mtime=0)[:-9]: "is damaged",
 }
 
 
