@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from fastweights.nn.base import Backbone, Input, StepInput
 from fastweights.ops import padding
+from fastweights.state import to
 
 PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
@@ -94,6 +95,16 @@ class TorchRNN(Backbone):
         return y, self.state_type(*kept)
 
     def _call(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
+        """Call the module, in its own type where autocast asks for one that this processor has no kernel for."""
+        narrow = _without_kernel(x.data.device)
+        if narrow is None:
+            return self._call_torch(x, state)
+        own = self.parameter("weight_hh_l0").dtype
+        with torch.autocast("cpu", enabled=False):
+            y, after = self._call_torch(x.to(own), None if state is None else to(state, own))
+        return y.to(narrow), after
+
+    def _call_torch(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
         """Call the module, whose states are [1, batch, hidden] and bare if there is but one."""
         before = None if state is None else [part[None] for part in state]
         if before is not None:
@@ -108,3 +119,15 @@ class TorchRNN(Backbone):
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"
+
+
+def _without_kernel(device: torch.device) -> torch.dtype | None:
+    """Name autocast's type if torch's recurrent layers fail in it: oneDNN has none for it on many processors."""
+    if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return None
+    narrow, asks = torch.get_autocast_dtype("cpu"), torch.ops.mkldnn
+    if not torch.backends.mkldnn.is_available():
+        return None
+    half = narrow == torch.float16
+    has: bool = asks._is_mkldnn_fp16_supported() if half else asks._is_mkldnn_bf16_supported()
+    return None if has else narrow
