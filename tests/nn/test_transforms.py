@@ -36,9 +36,8 @@ def layer(request):
     return LAYERS[request.param]().eval()
 
 
-@pytest.mark.filterwarnings(
-    "ignore"
-)  # torch says that tracing is old, and where it looks at numbers
+# torch says that tracing is old, and where it looks at numbers.
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("unchecked")
 def test_a_trace_runs_on_other_numbers(layer):
     """The kernels read memory behind torch's back: called as they are, they would not be in the trace."""
@@ -55,6 +54,14 @@ def test_functional_gradients_are_those_of_backward(layer):
     x.requires_grad_()
     layer(x)[0].square().sum().backward()
     torch.testing.assert_close(found, x.grad, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kernels_say_that_they_cannot_be_transformed(dtype):
+    memory = fastweights.FastWeightMemory(8, 4, backend="cpu").to(dtype)
+    with pytest.raises(UserError, match=r"torch\.func transforms"):
+        torch.func.vmap(lambda x: memory(x[None])[0])(torch.randn(2, 5, 8, dtype=dtype))
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -10,6 +10,7 @@ import pytest
 
 from fastweights.errors import UserError
 from fastweights.recipes import report, studies
+from fastweights.recipes import reproduce as reproducing
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.retrieval import Retrieval
 from fastweights.recipes.study import Cell, Reach, Study
@@ -66,6 +67,22 @@ def test_rounds_rows_and_skipping(tmp_path: Path) -> None:
     assert "**no**" in written and "1.5" in written
     assert first["also"] == {"parameters": first["also"]["parameters"]} and second["also"] == {}
     assert "| parameters |" in written and f"| {first['also']['parameters']:.3f} |" in written
+
+
+def test_a_row_names_every_machine_that_its_seeds_come_from(tmp_path, monkeypatch) -> None:
+    for seeds, machine in ((1, "old"), (2, "new")):
+        origin = {"machine": machine, "commit": "abc"}
+        monkeypatch.setattr(reproducing, "context", lambda origin=origin: origin)
+        rows = run(tmp_path, seeds=seeds, only="one")[1]
+    (row,) = rows
+    assert [row["by_seed"][seed]["machine"] for seed in "01"] == ["old", "new"]
+    assert (row["machine"], row["commit"]) == ("new; old", "abc")
+    for entry in row["by_seed"].values():  # rows of before said it once, for all
+        del entry["machine"], entry["commit"]
+    path = tmp_path / "results" / "tiny" / "cells.jsonl"
+    path.write_text(json.dumps({**row, "machine": "older"}) + "\n")
+    (row,) = run(tmp_path, seeds=3, only="one")[1]
+    assert [row["by_seed"][seed]["machine"] for seed in "012"] == ["older", "older", "new"]
 
 
 def test_budget_of_nothing_starts_nothing(tmp_path: Path) -> None:

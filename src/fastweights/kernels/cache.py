@@ -20,9 +20,8 @@ from typing import Any
 
 from numba.core import caching
 
-_Locates: Any = (
-    caching._CacheLocator
-)  # Numba's hooks for where code is kept and in which files, untyped
+# Numba's hooks for where code is kept and in which files, untyped.
+_Locates: Any = caching._CacheLocator
 _Files: Any = caching.IndexDataCacheFile
 
 
@@ -100,17 +99,22 @@ class _CodeFiles(_Files):
     and then one is given what the other compiled, for other types.
     """
 
-    def _data_name(self, key: Any) -> str:
-        digest = hashlib.sha256(repr(key).encode()).hexdigest()
-        return f"{self._family}.{self._source_stamp[:16]}.{digest[:16]}.nbc"
-
     @property
     def _family(self) -> str:
-        return self._index_name.removesuffix(".nbi") + f".numba-{self._version}"
+        """What the names of all files of this kernel begin with, whatever they were compiled from."""
+        return self._index_name.removesuffix(".nbi") + f".numba-{self._version}."
+
+    @property
+    def _fresh(self) -> str:
+        """What the names of those begin with that were compiled from the sources as they are."""
+        return f"{self._family}{self._source_stamp[:16]}."
+
+    def _data_name(self, key: Any) -> str:
+        return f"{self._fresh}{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
 
     def save(self, key: Any, data: Any) -> None:
         self._save_data(self._data_name(key), data)
-        self.flush(keep=f"{self._family}.{self._source_stamp[:16]}.")
+        self._remove(but=self._fresh)
 
     def load(self, key: Any) -> Any:
         try:
@@ -118,10 +122,13 @@ class _CodeFiles(_Files):
         except Exception:  # not there, or cut short: whatever is wrong, it is compiled anew
             return None
 
-    def flush(self, keep: str | None = None) -> None:
-        """Remove what was compiled from other sources, or everything; a process that misses it compiles it again."""
-        for path in Path(self._cache_path).glob(f"{glob.escape(self._family)}.*.nbc"):
-            if keep is None or not path.name.startswith(keep):
+    def flush(self) -> None:
+        self._remove()
+
+    def _remove(self, but: str | None = None) -> None:
+        """Remove what was compiled; a process that misses a file compiles it again."""
+        for path in Path(self._cache_path).glob(f"{glob.escape(self._family)}*.nbc"):
+            if but is None or not path.name.startswith(but):
                 with contextlib.suppress(OSError):
                     path.unlink()
 

@@ -43,8 +43,6 @@ def supports(tensor: Tensor, **facts: object) -> str | None:
     """
     if tensor.device.type != "cpu":
         return f"the tensors are on {tensor.device}"
-    if torch._C._are_functorch_transforms_active():
-        return "torch.func transforms the call"
     if tensor.dtype not in (*DTYPES, *HALF):
         return f"the tensors are {tensor.dtype}; accepted: torch.float32, torch.float64"
     return None

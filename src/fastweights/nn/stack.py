@@ -103,27 +103,21 @@ class Stack(Backbone):
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        above = iter(
-            reversed(range(len(self.layers)))
-        )  # not by identity: a layer may lie there twice
-
-        def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
-            reads = read_mask if next(above) == 0 else None
+        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
+            reads = read_mask if top else None
             return layer.run_reading(x, before, mask, reads, need_state)
 
         return self._climb(run, self.dropout, x, state)
 
     def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
-        def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
+        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
             return layer.run_step(x, before)
 
         return self._climb(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
 
     def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
-        above = iter(reversed(range(len(self.layers))))
-
-        def run(layer: Backbone, x: Any, before: Any) -> tuple[Tensor, Any]:
-            if next(above) > 0:
+        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
+            if not top:
                 return layer.run(x, before, None, True)
             trace = layer.run_trace(x, before, steps)
             return trace.output, trace
@@ -133,18 +127,20 @@ class Stack(Backbone):
 
     def _climb(
         self,
-        run: Callable[[Backbone, Any, Any], tuple[Tensor, Any]],
+        run: Callable[[Backbone, Any, Any, bool], tuple[Tensor, Any]],
         drop: Callable[[Tensor], Tensor],
         x: Any,
         state: Any,
     ) -> tuple[Tensor, tuple[Any, ...]]:
-        """Run the layers from the lowest to the highest; return what the last puts out, and all states."""
-        first, *above = zip(self._backbones(), self._states(state), strict=True)
-        y, part = run(first[0], x, first[1])
-        after = [part]
-        for layer, before in above:
-            h, part = run(layer, drop(y), before)
-            y = y + h if self.residual else h
+        """Run the layers from the lowest to the highest; return what the last puts out, and all states.
+
+        Each is told whether it is the highest, which no layer knows of itself: one may lie in a stack twice.
+        """
+        y, after = x, []
+        states = self._states(state)
+        for place, (layer, before) in enumerate(zip(self._backbones(), states, strict=True)):
+            h, part = run(layer, drop(y) if place else x, before, place == len(states) - 1)
+            y = y + h if self.residual and place else h
             after.append(part)
         return y, tuple(after)
 

@@ -96,7 +96,7 @@ class TorchRNN(Backbone):
 
     def _call(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
         """Call the module, in its own type where autocast asks for one that this processor has no kernel for."""
-        narrow = _without_kernel(x.data.device)
+        narrow = self._type_without_kernel()
         if narrow is None:
             return self._call_torch(x, state)
         own = self.parameter("weight_hh_l0").dtype
@@ -117,17 +117,16 @@ class TorchRNN(Backbone):
         parts = after if isinstance(self.rnn, nn.LSTM) else (after,)
         return y, self.state_type(*(part[0] for part in parts))
 
+    def _type_without_kernel(self) -> torch.dtype | None:
+        """Name autocast's type if `torch.nn.LSTM` fails in it: oneDNN has none for it on many processors."""
+        cpu = self.parameter("weight_hh_l0").device.type == "cpu"
+        if not (cpu and isinstance(self.rnn, nn.LSTM) and torch.is_autocast_enabled("cpu")):
+            return None
+        if not torch.backends.mkldnn.is_available():
+            return None
+        narrow, kernels = torch.get_autocast_dtype("cpu"), torch.ops.mkldnn
+        asked = "fp16" if narrow == torch.float16 else "bf16"
+        return None if getattr(kernels, f"_is_mkldnn_{asked}_supported")() else narrow
+
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"
-
-
-def _without_kernel(device: torch.device) -> torch.dtype | None:
-    """Name autocast's type if torch's recurrent layers fail in it: oneDNN has none for it on many processors."""
-    if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-        return None
-    narrow, asks = torch.get_autocast_dtype("cpu"), torch.ops.mkldnn
-    if not torch.backends.mkldnn.is_available():
-        return None
-    half = narrow == torch.float16
-    has: bool = asks._is_mkldnn_fp16_supported() if half else asks._is_mkldnn_bf16_supported()
-    return None if has else narrow

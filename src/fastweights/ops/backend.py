@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+from fastweights.ops.tracing import transformed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,7 +51,8 @@ class Backend:
 
     Attributes:
         summary: a line that says what it is.
-        device: the only type of device it runs on; None means any.
+        device: the only type of device that its kernels run on; None means plain PyTorch, which runs on any and which
+            `torch.func` can transform.
         available: says why it cannot run on this machine at all, None if it can.
         supports: called with the tensor and the op's facts; says why it cannot run those, None if it can.
     """
@@ -113,7 +115,7 @@ def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
         reason = unavailable(op, name)
         if reason is not None:
             _warn_once(op, name, reason)
-        elif backends[name].supports(tensor, **facts) is None:
+        elif _refusal(backends[name], tensor, facts) is None:
             return name
     raise UserError(f"no backend can run {op} on {tensor.device}, {tensor.dtype}")
 
@@ -146,6 +148,12 @@ def _obstacle(op: str, name: str, tensor: Tensor, facts: dict[str, object]) -> s
     backend = _table[op][name]
     if backend.device not in (None, tensor.device.type):
         return f"the tensors are on {tensor.device}"
+    return _refusal(backend, tensor, facts)
+
+
+def _refusal(backend: Backend, tensor: Tensor, facts: dict[str, object]) -> str | None:
+    if backend.device is not None and transformed():
+        return "torch.func transforms the call, which kernels have no rules for"
     return backend.supports(tensor, **facts)
 
 

@@ -101,7 +101,7 @@ def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
     lines.append("| " + " | ".join(names) + " |")
     lines.append("|" + "---|" * len(names))
     lines += ["| " + " | ".join(row) + " |" for row in cells(rows)]
-    machines = sorted({row["machine"] for row in rows})
+    machines = sorted({machine for row in rows for machine in row["machine"].split("; ")})
     if (folder / PICTURE).exists():
         lines.append(f"\n![{title}]({folder.name}/{PICTURE})")
     lines.append(f"\nMachine: {'; '.join(machines)}. Command: `fastweights reproduce {name}`.\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -93,8 +92,8 @@ def reproduce(
     todo = list(_todo(cells, ledger, runs / study.name, seeds, deadline, shown and jobs == 1))
     for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
         if entry is not None:
-            about = {"backend": entry.pop("backend"), **context()}
-            ledger.add(job.cell, job.seed, entry, about)
+            backend = entry.pop("backend")
+            ledger.add(job.cell, job.seed, {**entry, **context()}, backend)
         listener(Progress(job.cell.name, job.seed, entry, place, len(todo)))
     return ledger
 
@@ -225,11 +224,11 @@ def _diverged(recipe: Ready, folder: Path, step: int) -> dict[str, Any]:
 
 
 def context() -> dict[str, Any]:
-    """Say where and from which commit a row comes."""
+    """Say where and from which commit a figure comes."""
     from fastweights.runs import environment
 
     machine = environment.machine()
     return {
-        "machine": f"{machine['processor']}, {os.cpu_count()} cores",
+        "machine": f"{machine['processor']} ({machine['vectors']}), {machine['cores']} cores",
         "commit": environment.commit(),
     }

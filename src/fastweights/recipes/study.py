@@ -167,7 +167,7 @@ class Ledger:
             return {}
         ready = cell.recipe.resolve()
         return {
-            int(seed): entry
+            int(seed): {**{name: row[name] for name in ORIGIN if name in row}, **entry}
             for seed, entry in row["by_seed"].items()
             if not wants_more(entry, ready)
         }
@@ -176,8 +176,8 @@ class Ledger:
         """Return the rows of the study as it is now, in its order; those of changed recipes are not among them."""
         return [row for row in self.rows.values() if self.study.holds(row)]
 
-    def add(self, cell: Cell, seed: int, entry: dict[str, Any], context: dict[str, Any]) -> None:
-        """Record one seed's outcome and write the file anew, atomically.
+    def add(self, cell: Cell, seed: int, entry: dict[str, Any], backend: str) -> None:
+        """Record one seed's outcome, which says where it comes from, and write the file anew, atomically.
 
         Several processes may work on a study: each reads what the others have written before it adds its own.
         """
@@ -187,7 +187,7 @@ class Ledger:
         with _lock(self.path.with_name(".lock")):
             self.rows = self._read()
             by_seed = {**self.done(cell), seed: entry}
-            self.rows[cell.name] = _row(self.study, cell, by_seed, context)
+            self.rows[cell.name] = _row(self.study, cell, by_seed, backend)
             order = {known.name: place for place, known in enumerate(self.study.cells)}
             rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -203,6 +203,9 @@ KEYS = {
     *("steps", "seconds", "backend", "machine"),
 }
 """What every recorded row says."""
+
+ORIGIN = ("machine", "commit")
+"""Where a seed's figures come from; a row names all that its seeds name."""
 
 DECIDED = {"fingerprint", "by_seed"}
 """What a row of a study says besides, from which it is known what is left to run."""
@@ -248,7 +251,7 @@ def _lock(path: Path, seconds: float = 10.0) -> Iterator[None]:
 
 
 def _row(
-    study: Study, cell: Cell, by_seed: dict[int, dict[str, Any]], context: dict[str, Any]
+    study: Study, cell: Cell, by_seed: dict[int, dict[str, Any]], backend: str
 ) -> dict[str, Any]:
     recipe = cell.recipe.resolve()
     about = recipe.describe()
@@ -280,7 +283,11 @@ def _row(
             name: _mean([entry.get("also", {}).get(name) for entry in by_seed.values()])
             for name in cell.also
         },
-        **context,
+        "backend": backend,
+        **{
+            name: "; ".join(sorted({entry[name] for entry in by_seed.values() if entry.get(name)}))
+            for name in ORIGIN
+        },
         "fingerprint": cell.fingerprint(),
         "by_seed": {str(seed): by_seed[seed] for seed in sorted(by_seed)},
     }

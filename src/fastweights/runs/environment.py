@@ -63,10 +63,11 @@ def commit() -> str | None:
 
 
 def machine() -> dict[str, str | int]:
-    """Describe the machine: system, processor, cores, threads in use, GPU if any."""
+    """Describe the machine: system, processor, its widest vector instructions, cores, threads in use, GPU if any."""
     described: dict[str, str | int] = {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
     }

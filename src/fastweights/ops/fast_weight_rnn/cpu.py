@@ -22,8 +22,6 @@ def supports(drive: Tensor, **facts: object) -> str | None:
     """Say in a line why the kernels cannot run data like this; None if they can."""
     if drive.device.type != "cpu":
         return f"the tensors are on {drive.device}"
-    if torch._C._are_functorch_transforms_active():
-        return "torch.func transforms the call"
     if drive.dtype not in ready.DTYPES:
         return f"the tensors are {drive.dtype}; accepted: torch.float32, torch.float64"
     return None
