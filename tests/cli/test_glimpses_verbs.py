@@ -16,6 +16,7 @@ from fastweights.recipes import run as running
 from fastweights.recipes.glimpses import Glimpses
 from fastweights.recipes.glimpses.drawing import several, single
 from fastweights.recipes.opened import open_run
+from fastweights.recipes.recipe import model_config
 from fastweights.runs import Run
 from fastweights.tasks import Glimpses as Task
 
@@ -70,7 +71,7 @@ def test_a_convnet_sees_the_same_in_both_readings(mnist_files):
             model="convnet", reading=reading, data_dir=mnist_files, input_dropout=0.0
         ).resolve()
         torch.manual_seed(0)
-        model = models.from_config(ready.model_config()).eval()
+        model = models.from_config(model_config(ready)).eval()
         task = ready.task()
         logits, _ = model(task.inputs(task.split("test")), last_only=True)
         answers.append(logits)

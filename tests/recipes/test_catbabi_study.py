@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fastweights.errors import UserError
 from fastweights.recipes import report
 from fastweights.recipes.catbabi import CatBAbI
 from fastweights.recipes.catbabi.study import METRIC, MODELS, ablations, long, table1
@@ -89,6 +90,8 @@ def test_more_minutes_go_on_with_the_same_runs(recipe, tmp_path):
     assert all(row["steps"] > 1 and row["seconds"] >= longer - 0.01 for row in rows)
     assert len(list((tmp_path / "runs" / "tiny").iterdir())) == 2
     assert run(tmp_path, short)[0] == []  # a shorter time is done already
+    with pytest.raises(UserError, match=r"'fwm qa' is of runs of .* minutes, this one would be"):
+        run(tmp_path, short, seeds=2)  # one figure would stand for both times
 
 
 def test_the_studies_hold_what_the_paper_has():

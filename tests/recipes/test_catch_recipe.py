@@ -7,18 +7,21 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
-from fastweights import models
+from fastweights import load, models
 from fastweights.errors import UserError
 from fastweights.recipes.acting import TEST_SEED, examined
-from fastweights.recipes.catch import Catch
+from fastweights.recipes.catch import Catch, settings
 from fastweights.recipes.catch import study as studies
 from fastweights.recipes.catch.asking import test as again_tested
 from fastweights.recipes.drawing import draw, group
 from fastweights.recipes.opened import open_run
+from fastweights.recipes.recipe import model_config
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.run import train
 from fastweights.recipes.study import Cell, Study
+from fastweights.runs import Run
 
 TINY = Catch(
     size=5,
@@ -91,7 +94,7 @@ def test_a_run_that_ends_at_a_time_goes_on_for_longer(tmp_path):
 def test_the_control_is_the_same_network_without_fast_weights(run):
     control = dataclasses.replace(TINY, rate=0.0).resolve()
     assert control.folder_name() == "catch-5-2-fast-weights-control-h6-s0"
-    config, plain = control.model_config(), TINY.resolve().model_config()
+    config, plain = model_config(control), model_config(TINY.resolve())
     assert config["options"].pop("rate") == 0 and plain["options"].pop("rate") > 0
     assert config == plain
     assert models.from_config({**config, "options": {**config["options"], "rate": 0.0}})
@@ -99,16 +102,16 @@ def test_the_control_is_the_same_network_without_fast_weights(run):
 
 def test_backbones_take_further_options():
     recipe = dataclasses.replace(TINY, model="lstm", set=("forget_bias=0.5",), readout=7)
-    config = recipe.resolve().model_config()
+    config = model_config(recipe.resolve())
     assert config["options"]["forget_bias"] == 0.5 and config["readout"] == 7
 
 
 def test_every_form_of_the_fast_weights_takes_their_constants():
     flat = dataclasses.replace(TINY, model="fast-weights-flat")
-    given = dataclasses.replace(flat, rate=0.1).resolve().model_config()["options"]
-    left = flat.resolve().model_config()["options"]
+    given = model_config(dataclasses.replace(flat, rate=0.1).resolve())["options"]
+    left = model_config(flat.resolve())["options"]
     assert given == {**left, "rate": 0.1} and left.get("rate") != 0.1
-    said = dataclasses.replace(flat, set=("rate=0.2",)).resolve().model_config()["options"]
+    said = model_config(dataclasses.replace(flat, set=("rate=0.2",)).resolve())["options"]
     assert said == {**left, "rate": 0.2}
 
 
@@ -133,7 +136,7 @@ def test_every_form_of_the_fast_weights_takes_their_constants():
 )
 def test_what_cannot_be_is_refused(given, told):
     with pytest.raises(UserError, match=told):
-        dataclasses.replace(TINY, **given).resolve().model_config()
+        model_config(dataclasses.replace(TINY, **given).resolve())
 
 
 def test_a_run_is_tested_anew(run):
@@ -206,3 +209,20 @@ def test_a_study_is_recorded(tmp_path):
     )
     row = ledger.rows["tiny"]
     assert row["task"] == "Catch (5, 2)" and set(row["also"]) == set(studies.ALSO)
+
+
+def test_a_run_goes_on_with_the_network_that_it_was_begun_with(tmp_path, monkeypatch) -> None:
+    """Whatever has become of a task's defaults since."""
+    folder = tmp_path / "run"
+    begun = dataclasses.replace(TINY, model="irnn")
+    calls = iter(range(3))
+    train(begun, folder, stop=lambda: next(calls, None) is None)
+    before = Run.open(folder).config["model"]
+    monkeypatch.setitem(settings.BACKBONES, "irnn", {"input_std": 0.7})
+    train(begun, folder, resume=True)
+    assert Run.open(folder).config["model"] == before != model_config(begun.resolve())
+    whole = tmp_path / "whole"
+    monkeypatch.undo()
+    train(begun, whole)
+    left, right = (load(each).state_dict() for each in (folder, whole))
+    assert all(torch.equal(left[name], right[name]) for name in right)

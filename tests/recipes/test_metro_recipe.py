@@ -14,6 +14,7 @@ from fastweights.recipes.drawing import draw
 from fastweights.recipes.metro_map import MetroMap, drawing, study
 from fastweights.recipes.metro_map.asking import test as again_tested
 from fastweights.recipes.opened import open_run
+from fastweights.recipes.recipe import model_config
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.run import train
 from fastweights.recipes.study import Cell, Study
@@ -48,7 +49,7 @@ def test_the_settings_are_the_papers():
     assert dataclasses.replace(MetroMap(), entropy_weight=0.1).resolve().final_entropy_weight == 0.1
     unsaid = [name for name, value in dataclasses.asdict(ready).items() if value is None]
     assert unsaid == ["minutes"]
-    config = ready.model_config()
+    config = model_config(ready)
     assert config["options"]["variant"] == "meta_rl"
     model = models.from_config(config)
     # LSTM, W_write, W_read, W_o, policy and value: as many as the authors' program prints.
@@ -97,7 +98,7 @@ def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
 )
 def test_what_cannot_be_is_refused(given, told):
     with pytest.raises(UserError, match=told):
-        dataclasses.replace(TINY, **given).resolve().model_config()
+        model_config(dataclasses.replace(TINY, **given).resolve())
 
 
 def test_a_run_is_tested_on_both_splits_or_one(run):

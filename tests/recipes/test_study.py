@@ -11,9 +11,17 @@ import pytest
 from fastweights.errors import UserError
 from fastweights.recipes import report, studies
 from fastweights.recipes import reproduce as reproducing
+from fastweights.recipes.catbabi import settings as catbabi
+from fastweights.recipes.catbabi import study as catbabi_study
+from fastweights.recipes.catch import settings as catch
+from fastweights.recipes.catch import study as catch_study
+from fastweights.recipes.metro_map import settings as metro_map
+from fastweights.recipes.metro_map import study as metro_map_study
 from fastweights.recipes.reproduce import reproduce
 from fastweights.recipes.retrieval import Retrieval
-from fastweights.recipes.study import Cell, Reach, Study
+from fastweights.recipes.study import Cell, Reach, Study, recorded
+from fastweights.recipes.text import recipe as text
+from fastweights.recipes.text import study as text_study
 
 TINY = Retrieval(steps=3, hidden=4, batch=4, test_samples=40)
 STUDY = Study(
@@ -104,6 +112,26 @@ def test_changed_recipe_voids_its_row(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(ledger.rows) == 2 and [row["cell"] for row in ledger.current()] == ["one"]
 
 
+def test_a_changed_network_voids_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options of a backbone that stand in a task's settings, and in no field of its recipe, decide figures too."""
+    makers = (catch_study.comparison, catbabi_study.table1, metro_map_study.comparison)
+    listed = [cell for make in makers for cell in make().cells]
+    listed = [cell for cell in listed if cell.recipe.resolve().model in ("fast-weights", "fwm")]
+    cells = [*listed, *text_study.language().cells]
+    before = [cell.fingerprint() for cell in cells]
+    assert before == [cell.fingerprint() for cell in cells]
+    for settings in (catch, catbabi, metro_map):
+        backbones = vars(settings)["BACKBONES"]
+        for name, backbone in backbones.items():
+            if isinstance(backbone, catbabi.Backbone):
+                changed = backbone._replace(options={**backbone.options, "gain": 0.7})
+            else:
+                changed = {**backbone, "gain": 0.7}
+            monkeypatch.setitem(backbones, name, changed)
+    monkeypatch.setattr(text, "EMBEDDING_RANGE", 0.7)
+    assert not set(before) & {cell.fingerprint() for cell in cells}
+
+
 def test_the_report_leaves_out_void_rows_and_names_them(tmp_path, monkeypatch) -> None:
     run(tmp_path)
     first, second = STUDY.cells
@@ -128,6 +156,9 @@ def test_the_rows_of_this_repository_are_whole() -> None:
     results = Path(__file__).parents[2] / "results"
     report.check(results)
     assert len(list(results.glob("*/cells.jsonl"))) > 5
+    for path in results.glob("*/cells.jsonl"):
+        study = studies.get(path.parent.name)
+        assert [row["cell"] for row in recorded(path) if not study.holds(row)] == []
 
 
 @pytest.mark.parametrize("line", ["{not json", "[1]", '{"cell": "one"}'])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fastweights import models
 from fastweights.errors import UserError
+from fastweights.recipes.recipe import model_config
 from fastweights.recipes.run import train
 from fastweights.recipes.text import Text, asking
 from fastweights.recipes.text import recipe as text_recipe
@@ -67,7 +68,7 @@ def test_both_models_have_the_same_settings(preset, data):
 @pytest.mark.parametrize("model", ["awd-fwm", "awd-lstm"])
 def test_the_small_models_are_small(model, data, published):
     ready = Text((data,), model=model).resolve()
-    built = models.from_config(ready.model_config())
+    built = models.from_config(model_config(ready))
     weights = sum(weight.numel() for weight in built.parameters())
     assert weights <= 5_000_000
     assert built.head.weight is built.encoder.weight
@@ -77,7 +78,7 @@ def test_the_small_models_are_small(model, data, published):
 @pytest.mark.parametrize(("data", "weights"), [("ptb", 24_325_025), ("wikitext-2", 33_659_503)])
 def test_the_papers_model_has_the_weights_that_its_authors_print(data, weights, published):
     ready = Text((data,), preset="paper").resolve()
-    built = models.from_config(ready.model_config())
+    built = models.from_config(model_config(ready))
     assert sum(weight.numel() for weight in built.parameters()) == weights
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from fastweights.errors import UserError, check_seed
-from fastweights.recipes.options import backend_option, further
+from fastweights.recipes.options import further
 from fastweights.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -153,24 +153,21 @@ class ReadyToAct(Acting):
         """Whether a setting changes with the updates, up to the last."""
         return self.schedule == "cosine" or self.entropy_weight != self.final_entropy_weight
 
-    def model_config(self) -> dict[str, Any]:
-        """Describe the model in the form that `fastweights.models.from_config` rebuilds it from."""
-        from fastweights import models
+    def network(self) -> dict[str, Any]:
+        """Describe the model by what `fastweights.models.model_config` takes, without what the task decides."""
+        given = further(self.model, self.set, self.own_options())
+        return {
+            "inputs": "vectors",
+            "hidden": self.hidden,
+            "embedding": self.embedding or None,
+            "readout": self.readout or None,
+            "options": {**self.options(), **given},
+        }
 
-        own = self.options()
-        chosen = {**own, **further(self.model, self.set, self.own_options())}
-        chosen |= backend_option(self.model, self.backend)
+    def sizes(self) -> dict[str, int]:
+        """Give the features of an observation; the classes are the actions and the value."""
         task = self.task()
-        return models.model_config(
-            self.model,
-            input=task.features,
-            hidden=self.hidden,
-            classes=task.actions + 1,
-            inputs="vectors",
-            embedding=self.embedding or None,
-            readout=self.readout or None,
-            options=chosen,
-        )
+        return {"input": task.features, "classes": task.actions + 1}
 
     def own_options(self) -> tuple[str, ...]:
         """Name the backbone's options that the recipe has fields for."""

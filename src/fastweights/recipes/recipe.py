@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from fastweights.errors import UserError
+from fastweights.recipes.options import backend_option
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -55,6 +56,8 @@ class Ready(Protocol):
     def seed(self) -> int: ...
     @property
     def steps(self) -> int: ...
+    @property
+    def backend(self) -> str: ...
 
     def folder_name(self) -> str:
         """Name a run after what sets it apart."""
@@ -68,8 +71,12 @@ class Ready(Protocol):
         """Give the task's name and options, from which `fastweights.tasks.build` makes it again."""
         ...
 
-    def model_config(self) -> dict[str, Any]:
-        """Describe the model in the form that `fastweights.models.from_config` rebuilds it from."""
+    def network(self) -> dict[str, Any]:
+        """Describe the model by what `fastweights.models.model_config` takes, without what the task decides."""
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """Give the numbers of the model that the task decides: `input`, `classes`."""
         ...
 
     def engine_settings(self) -> Settings:
@@ -97,6 +104,15 @@ class Ready(Protocol):
     ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Test the trained model: the figures to record, and a few answered questions."""
         ...
+
+
+def model_config(ready: Ready) -> dict[str, Any]:
+    """Describe a recipe's model in the form that `fastweights.models.from_config` rebuilds it from."""
+    from fastweights import models
+
+    network = ready.network()
+    options = network["options"] | backend_option(ready.model, ready.backend)
+    return models.model_config(ready.model, **{**network, **ready.sizes(), "options": options})
 
 
 EXTENT = {"epochs": "epochs", "updates": "steps"}

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
 from fastweights.recipes.opened import part
-from fastweights.recipes.recipe import Ready
+from fastweights.recipes.recipe import Ready, model_config
 from fastweights.recipes.study import Cell, Ledger, Study, with_seed
 
 
@@ -131,11 +131,24 @@ def _todo(
     shown: bool,
 ) -> Iterator[Job]:
     wanted = {cell.name: seeds or cell.seeds for cell in cells}
+    done = {cell.name: ledger.done(cell) for cell in cells}
     for seed in range(max(wanted.values(), default=0)):
         for cell in cells:
-            if seed < wanted[cell.name] and seed not in ledger.done(cell):
+            if seed < wanted[cell.name] and seed not in done[cell.name]:
+                _check_time(cell, done[cell.name].values())
                 folder = runs / cell.folder_name() / f"seed-{seed}"
                 yield Job(cell, seed, folder, deadline, shown)
+
+
+def _check_time(cell: Cell, recorded: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a further run of less time than its row's: one figure would stand for both."""
+    minutes = getattr(cell.recipe, "minutes", None)
+    longest = max((entry.get("limit_seconds") or 0 for entry in recorded), default=0) / 60
+    if minutes is not None and longest > minutes:
+        raise UserError(
+            f"the row {cell.name!r} is of runs of {longest:g} minutes, this one would be of {minutes:g}: say"
+            f" --minutes {longest:g}, or record it elsewhere with --results"
+        )
 
 
 def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, dict[str, Any] | None]]:
@@ -219,7 +232,7 @@ def _diverged(recipe: Ready, folder: Path, step: int) -> dict[str, Any]:
         "value": None,
         "diverged_at": step,
         "seconds": round(rows[-1]["seconds"], 2) if rows else 0.0,
-        "backend": backend_of(models.from_config(recipe.model_config())),
+        "backend": backend_of(models.from_config(model_config(recipe))),
     }
 
 

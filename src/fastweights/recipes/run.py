@@ -14,7 +14,15 @@ import torch
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.recipes.recipe import LIMITS, Ready, Recipe, check_data, wants_more
+from fastweights.recipes.options import backend_option
+from fastweights.recipes.recipe import (
+    LIMITS,
+    Ready,
+    Recipe,
+    check_data,
+    model_config,
+    wants_more,
+)
 from fastweights.runs import Run
 from fastweights.training import Outcome, distributed, fit
 
@@ -77,7 +85,7 @@ def _train(
         check_data(run, chosen.task_config())
     # The model comes before the folder: a setting that it refuses must leave nothing behind.
     torch.manual_seed(chosen.seed)
-    model = models.from_config(chosen.model_config())
+    model = models.from_config(_model_config(chosen, run))
     settings = chosen.engine_settings()
     source = chosen.source()
     writing = distributed.from_first(
@@ -91,6 +99,15 @@ def _train(
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)
     return distributed.from_first(lambda: _finish(chosen, model, outcome, writing))
+
+
+def _model_config(chosen: Ready, run: Run | None) -> dict[str, Any]:
+    """Describe the model; that of a run as it was begun, whatever the defaults are by now, but for the backend."""
+    config = model_config(chosen)
+    if run is None:
+        return config
+    backend = backend_option(chosen.model, chosen.backend)
+    return {**run.config["model"], "options": {**run.config["model"]["options"], **backend}}
 
 
 def _finish(chosen: Ready, model: models.SequenceModel, outcome: Outcome, run: Run) -> Trained:
@@ -135,7 +152,7 @@ def _begin(recipe: Ready, folder: Path, overwrite: bool) -> Run:
     fields = dataclasses.asdict(recipe)
     config = {
         "recipe": {name: _plain(value) for name, value in fields.items()},
-        "model": recipe.model_config(),
+        "model": model_config(recipe),
         "task": recipe.task_config(),
     }
     if overwrite and folder.exists():

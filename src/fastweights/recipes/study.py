@@ -98,8 +98,9 @@ class Cell:
         return f"{(self.stage_of or self.name).replace(' ', '-')}-{own}"
 
     def _decisive(self) -> dict[str, Any]:
+        # The network besides: some of its options stand in a recipe's settings and are no field of it.
         ready: Any = self.recipe.resolve()
-        return dataclasses.replace(ready, seed=0).decisive()
+        return {**dataclasses.replace(ready, seed=0).decisive(), "network": ready.network()}
 
 
 def _hashed(value: Any) -> str:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.errors import UserError
 from fastweights.recipes.catbabi.settings import check, options, settings
-from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 
 if TYPE_CHECKING:
@@ -175,23 +174,19 @@ class Resolved(CatBAbI):
             "notes": list(task.notes),
         }
 
-    def model_config(self) -> dict[str, Any]:
-        from fastweights import models
+    def network(self) -> dict[str, Any]:
+        return {
+            "hidden": self.hidden,
+            "embedding": self.embedding,
+            "head_bias": False,
+            "word_dropout": self.word_dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "options": options(self.model, self),
+        }
 
-        chosen = options(self.model, self)
-        chosen |= backend_option(self.model, self.backend)
+    def sizes(self) -> dict[str, int]:
         classes = len(self.task().vocabulary)
-        return models.model_config(
-            self.model,
-            input=classes,
-            hidden=self.hidden,
-            classes=classes,
-            embedding=self.embedding,
-            head_bias=False,
-            word_dropout=self.word_dropout,
-            embedding_dropout=self.embedding_dropout,
-            options=chosen,
-        )
+        return {"input": classes, "classes": classes}
 
     def engine_settings(self) -> Settings:
         from fastweights.training import Optimiser, Schedule, Settings

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.recipes.glimpses.settings import check, options, settings
-from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 
 if TYPE_CHECKING:
@@ -111,22 +110,19 @@ class Resolved(Glimpses):
     def task_config(self) -> dict[str, Any]:
         return {"name": "glimpses", "options": {"reading": self.reading}}
 
-    def model_config(self) -> dict[str, Any]:
-        from fastweights import models
+    def network(self) -> dict[str, Any]:
+        return {
+            "inputs": "vectors",
+            "hidden": self.features,
+            "embedding": self.glimpse_layer or None,
+            "input_dropout": self.input_dropout,
+            "options": options(self.model, self),
+        }
+
+    def sizes(self) -> dict[str, int]:
         from fastweights.tasks.glimpses import features
 
-        chosen = options(self.model, self)
-        chosen |= backend_option(self.model, self.backend)
-        return models.model_config(
-            self.model,
-            input=features(self.reading),
-            inputs="vectors",
-            hidden=self.features,
-            classes=10,
-            embedding=self.glimpse_layer or None,
-            input_dropout=self.input_dropout,
-            options=chosen,
-        )
+        return {"input": features(self.reading), "classes": 10}
 
     def engine_settings(self) -> Settings:
         from fastweights.training import Optimiser, Schedule, Settings

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastweights.errors import UserError, check_seed
-from fastweights.recipes.options import backend_option, has_fast_weights
+from fastweights.recipes.options import has_fast_weights
 from fastweights.recipes.recipe import Recipe, filled
 from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, settings
 
@@ -166,26 +166,18 @@ class Resolved(Retrieval):
 
         return Task(pairs or self.pairs, form=self.form, repeat_keys=self.repeat_keys)
 
-    def model_config(self) -> dict[str, Any]:
-        """Describe the model in the form that `fastweights.models.from_config` rebuilds it from."""
-        from fastweights import models
-
-        options = {
-            name: getattr(self, name)
-            for name in FAST_WEIGHT_OPTIONS
-            if getattr(self, name) is not None
+    def network(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in FAST_WEIGHT_OPTIONS}
+        return {
+            "hidden": self.hidden,
+            "embedding": self.embedding or None,
+            "readout": self.readout or None,
+            "options": {name: value for name, value in own.items() if value is not None},
         }
-        options |= backend_option(self.model, self.backend)
+
+    def sizes(self) -> dict[str, int]:
         task = self.task()
-        return models.model_config(
-            self.model,
-            input=task.vocabulary,
-            hidden=self.hidden,
-            classes=task.classes,
-            embedding=self.embedding or None,
-            readout=self.readout or None,
-            options=options,
-        )
+        return {"input": task.vocabulary, "classes": task.classes}
 
     def folder_name(self) -> str:
         form = "" if self.form == "paper" else f"-{self.form}"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.data.text import corpora
-from fastweights.recipes.options import backend_option
 from fastweights.recipes.recipe import Recipe, filled
 from fastweights.recipes.text.settings import check, epochs_for, name_of, options, settings, unit
 
@@ -184,24 +183,20 @@ class Resolved(Text):
             "notes": task.notes,
         }
 
-    def model_config(self) -> dict[str, Any]:
-        from fastweights import models
+    def network(self) -> dict[str, Any]:
+        return {
+            "hidden": self.hidden,
+            "embedding": self.embedding,
+            "embedding_range": EMBEDDING_RANGE,
+            "tied": True,
+            "word_dropout": self.word_dropout,
+            "embedding_dropout": self.input_dropout,
+            "options": options(self.model, self),
+        }
 
-        chosen = options(self.model, self)
-        chosen |= backend_option(self.model, self.backend)
+    def sizes(self) -> dict[str, int]:
         classes = self.task().classes
-        return models.model_config(
-            self.model,
-            input=classes,
-            hidden=self.hidden,
-            classes=classes,
-            embedding=self.embedding,
-            embedding_range=EMBEDDING_RANGE,
-            tied=True,
-            word_dropout=self.word_dropout,
-            embedding_dropout=self.input_dropout,
-            options=chosen,
-        )
+        return {"input": classes, "classes": classes}
 
     def engine_settings(self) -> Settings:
         from fastweights.training import Averaging, Optimiser, Schedule, Settings
