@@ -13,8 +13,12 @@ class UserError(ValueError):
     """
 
 
-MOST_SEED = 2**62
-"""Seeds are below this: what is added to one for its tests still fits 64 bits."""
+class Note(UserWarning):
+    """Something a user should know that is no error; the command line prints it as one line."""
+
+
+MOST = 2**62
+"""Whole numbers that are given are below this, seeds too: what is added to one still fits 64 bits."""
 
 
 def check_seed(seed: int) -> None:
@@ -23,7 +27,7 @@ def check_seed(seed: int) -> None:
     Example:
         >>> check_seed(0)
     """
-    if not 0 <= seed < MOST_SEED:
+    if not 0 <= seed < MOST:
         bound = "must not be negative" if seed < 0 else "must be below 2**62"
         raise UserError(f"seed {bound}: {seed} was given")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from pathlib import Path
 
 import pytest
+import torch
 
-from fastweights.cli import main
+from fastweights.cli import app, main
 from fastweights.cli.console import json_text, print_table
+from fastweights.errors import Note
 
 TINY = ["--steps", "3", "--hidden", "8", "--batch", "4", "--test-samples", "50"]
 
@@ -49,6 +53,27 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "retrieval", "--model", "irnn", "--backend", "cpu"], "backend"),
         (["train", "retrieval", "--curriculum", "2", "3"], "curriculum"),
         (
+            ["train", "retrieval", "--pairs", "3", "--curriculum", "1", "2", "3", "--steps", "2"],
+            "a curriculum of 3 stages takes as many steps or more, not 2",
+        ),
+        (["train", "retrieval", "--hidden", str(10**20)], "hidden must be below 2**62"),
+        (["train", "retrieval", "--curriculum", "1", str(-(10**20))], "must be above -2**62"),
+        (["train", "retrieval", "--hidden", str(10**7), "--seed", str(10**8)], "--hidden 10000000"),
+        (["train", "retrieval", f"--hidden={10**12}"], "make --hidden 1000000000000 smaller"),
+        (
+            ["train", "retrieval", "--batch", str(10**12)],
+            "there is not enough memory: make --batch",
+        ),
+        (
+            ["train", "retrieval", "--test-samples", str(10**12)],
+            "test_samples must be 1 to 1,000,000",
+        ),
+        (["train", "catch", "--test-episodes", str(10**9)], "test_episodes must be 1 to 100,000"),
+        (["train", "metro-map", "--evaluation-episodes", "0"], "evaluation_episodes must be 1 to"),
+        (["train", "retrieval", "--norm-gain", "inf"], "norm_gain must be finite: inf was given"),
+        (["train", "retrieval", "--resume"], "there is no run in runs"),
+        (["train", "text", "--resume", "--out", "nowhere"], "there is no run in nowhere to resume"),
+        (
             ["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"],
             "curriculum",
         ),
@@ -59,6 +84,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["reproduce", "ba2016-table2x"], "study"),
         (["reproduce", "ba2016-table1", "--budget", "-1"], "budget"),
         (["reproduce", "ba2016-table1", "--only", "no such cell"], "no cell"),
+        (
+            ["reproduce", "retrieval", "--only", "8"],
+            '"8 pairs", "26 pairs", "8 pairs, tested on 26"',
+        ),
         (["bench", "nothing"], "benchmark"),
     ],
 )
@@ -131,6 +160,92 @@ def test_a_run_is_not_overwritten_unasked(run: Path, capsys: pytest.CaptureFixtu
 def test_resume_under_another_recipe(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, "train", "retrieval", "--resume", "--hidden", "9", "--out", str(run))
     assert "hidden" in said
+
+
+@pytest.mark.parametrize("given", [("--test-samples", "20000"), ("--pairs=4",), ("--seed", "0")])
+def test_resume_with_an_option_as_by_default(
+    given: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", "retrieval", *TINY, "--pairs", "2", "--seed", "1", "--out", out]) == 0
+    capsys.readouterr()
+    said = refused(capsys, "train", "retrieval", "--resume", *given, "--out", out)
+    name, _, _ = given[0].removeprefix("--").replace("-", "_").partition("=")
+    assert f"was begun with {name}" in said
+    assert main(["train", "retrieval", "--resume", "--pairs", "2", "--out", out]) == 0
+
+
+def test_resume_says_what_a_flag_denies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", "retrieval", *TINY, "--repeat-keys", "--out", out]) == 0
+    assert main(["train", "retrieval", "--resume", "--repeat-keys", "--out", out]) == 0
+    capsys.readouterr()
+
+
+def test_results_that_are_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine")
+    for results in (tmp_path / "file", tmp_path / "file" / "below"):
+        words = ["reproduce", "retrieval", "--results", str(results), "--runs", str(tmp_path / "r")]
+        assert "is a file, not a folder" in refused(capsys, *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_model_without_memory_has_no_film(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["train", "retrieval", *TINY, "--model", "lstm", "--out", out, "--plot"]) == 0
+    assert "animation" not in capsys.readouterr().err
+    assert "lstm has no memory to show" in refused(capsys, "plot", out, "--gif")
+
+
+def test_memory_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def fails(error: Exception) -> None:
+        monkeypatch.setattr(app, "_run", lambda words: (_ for _ in ()).throw(error))
+
+    fails(MemoryError())
+    assert "end other programs" in refused(capsys, "plot", "run")
+    fails(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    said = refused(capsys, "train", "text", "--batch", "9", "--hidden=70", "--model", "lstm")
+    assert "make --hidden 70 or --batch 9 smaller" in said
+    fails(OverflowError("int too big to convert"))
+    assert "beyond 64 bits" in refused(capsys, "bench")
+    fails(RuntimeError("a defect"))
+    with pytest.raises(RuntimeError, match="a defect"):
+        main(["bench"])
+
+
+@pytest.mark.parametrize("columns", [None, 40])
+def test_tables_lose_nothing(
+    columns: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if columns:  # a narrow terminal
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.delenv("TERM", raising=False)
+    else:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "dumb")
+    numbers = [f"{place}.0123456789" for place in range(20 if columns is None else 3)]
+    print_table("a table", [f"column {place}" for place in range(len(numbers))], [numbers])
+    shown = re.sub("\x1b[^m]*m", "", capsys.readouterr().out)
+    assert "…" not in shown
+    if columns is None:
+        assert all(number in shown for number in numbers)
+    else:
+        assert sum(map(str.isdigit, shown)) == sum(map(str.isdigit, "".join(numbers))) + 3
+        assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_a_note_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def noting(words: list[str]) -> int:
+        warnings.simplefilter("always")
+        warnings.warn("so it is", Note, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(app, "_run", noting)
+    assert main(["list"]) == 0
+    assert capsys.readouterr().err == "fastweights: note: so it is\n"
 
 
 def test_tampered_config(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from fastweights import figures
 from fastweights.errors import UserError
+from fastweights.figures import fonts
 
 STORY = "<eos> the phillips company said it would sell <eos> the phillips board met ."
 TEXT = STORY.split()
@@ -98,7 +99,9 @@ def test_lines_leave_room_for_the_names_of_models(count):
     assert max(right for _, _, right, _ in boxes(grids(figure)[0])) <= axes.get_xlim()[1]
 
 
-def test_any_script_is_drawn_without_complaint():
+def test_any_script_is_drawn_without_complaint(monkeypatch):
+    house = fonts._fonts()[fonts.HOUSE]
+    monkeypatch.setattr(fonts, "_fonts", lambda: {fonts.HOUSE: house})
     words = ["naïve", "戦場", "a\nb", "\x07", "", "$x$", "🦙"]
     figure = figures.surprise({"a": [1.0] * 7, "b": [9.0] * 7}, words)
     figure.draw_without_rendering()

@@ -261,3 +261,15 @@ def test_lines_by_epoch_with_time_to_go(capsys):
         "epoch 1/2  1.00M words  perplexity 300.0  validation 250.0  10:00, 11:00 to go",
         "epoch 2/2  2.00M words  perplexity 300.0  validation 250.0  1:10 h",
     ]
+
+
+@pytest.mark.parametrize("given", [{}, {"epochs": 2}, {"minutes": 1.0}])
+def test_the_warm_up_of_a_short_run_fits_it(given, text_files):
+    ready = Text(text_files, model="awd-lstm", **given).resolve()
+    assert 10 * ready.warmup <= ready.steps < 1000
+
+
+def test_a_warm_up_is_as_long_as_asked_and_that_of_long_runs_is_whole(text_files):
+    assert Text(text_files, model="awd-lstm", warmup=100).resolve().warmup == 100
+    assert Text(("ptb",)).resolve().warmup == Text(("wikitext-2",)).resolve().warmup == 100
+    assert Text(("ptb",), batch=1000).resolve().warmup == 7

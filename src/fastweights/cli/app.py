@@ -7,16 +7,18 @@ does the work and returns the exit code. Modules load only when named, so `--hel
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import io
 import itertools
 import os
 import sys
 import time
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import MOST, Note, UserError, unknown
 
 FIRST_SPEAKS = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
@@ -67,6 +69,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a check failed. 2: something given cannot be used. 130: interrupted, resumable.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show(warnings.showwarning)
+        return _exit_code(words)
+
+
+def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
+    """Print a note as one line, and all other warnings as before."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, Note):
+            print(f"fastweights: note: {message}", file=sys.stderr)
+        else:
+            otherwise(message, category, *where)
+
+    return show
+
+
+def _exit_code(words: list[str]) -> int:
     # Read by torch at its first allocation: large tensors on huge pages, a third less time for a softmax of many words.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
@@ -84,6 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         return _refuse(f"{error.strerror or error}: {error.filename or 'while writing'}")
+    except (MemoryError, OverflowError, RuntimeError) as error:
+        lacking = _lacking(error)
+        if lacking is None:
+            raise
+        return _refuse(f"{lacking}: {_smaller(words)}")
 
 
 def _refuse(message: str) -> int:
@@ -91,6 +116,34 @@ def _refuse(message: str) -> int:
         time.sleep(FIRST_SPEAKS)
     print(f"fastweights: {' '.join(message.split())}", file=sys.stderr)
     return 2
+
+
+LACKING = {
+    "there is not enough memory": ("allocate memory", "not enough memory", "out of memory"),
+    "a size is beyond 64 bits": ("overflow",),
+}
+"""What torch says in a `RuntimeError` where numbers are too large; its own type for lack of memory is one too."""
+
+
+def _lacking(error: Exception) -> str | None:
+    """Say what numbers were too large for; None for an error that is of something else."""
+    memory, bits = LACKING
+    if isinstance(error, MemoryError | OverflowError):
+        return memory if isinstance(error, MemoryError) else bits
+    said = str(error).lower()
+    return next((kind for kind, parts in LACKING.items() if any(p in said for p in parts)), None)
+
+
+def _smaller(words: list[str]) -> str:
+    """Say what to make smaller: the numbers that were given, if any were, the largest first."""
+    pairs = (word.partition("=") if "=" in word else (word, "", after)
+             for word, after in itertools.pairwise([*words, ""]))  # fmt: skip
+    sizes = {name: int(value) for name, _, value in pairs if name[:2] == "--" and value.isdecimal()}
+    sizes.pop("--seed", None)  # no size
+    named = [f"{name} {sizes[name]}" for name in sorted(sizes, key=sizes.__getitem__, reverse=True)]
+    if not named:
+        return "end other programs, or choose a smaller model or less at a time"
+    return f"make {' or '.join(named)} smaller"
 
 
 def _run(words: list[str]) -> int:
@@ -145,7 +198,7 @@ def _parse(name: str, options: list[str]) -> Command:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
+            parsed = tyro.cli(
                 command,
                 prog=f"fastweights {name}",
                 args=options,
@@ -157,6 +210,31 @@ def _parse(name: str, options: list[str]) -> Command:
         raise UserError(
             f"{_sentence(complaint.getvalue())}; see fastweights {name} --help"
         ) from None
+    _check_numbers(parsed)
+    return _with_said(parsed, options)
+
+
+def _check_numbers(command: Any) -> None:
+    """Refuse whole numbers that do not fit 64 bits, whatever they are for."""
+    for field in dataclasses.fields(command):
+        given = getattr(command, field.name)
+        for value in given if isinstance(given, tuple) else (given,):
+            if isinstance(value, int) and abs(value) >= MOST:
+                bound = "below 2**62" if value > 0 else "above -2**62"
+                raise UserError(
+                    f"{field.name.replace('_', '-')} must be {bound}: {value} was given"
+                )
+
+
+def _with_said(command: Any, options: list[str]) -> Command:
+    """Tell a command that wants to know (its field `said`) which options the words name."""
+    if not hasattr(command, "said"):
+        return command
+    words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
+    names = [word.replace("-", "_") for word in words]
+    # What `--no-…` denies is said too.
+    denied = [name.removeprefix("no_") for name in names]
+    return dataclasses.replace(command, said=tuple(dict.fromkeys((*names, *denied))))
 
 
 def _sentence(boxed: str) -> str:

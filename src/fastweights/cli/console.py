@@ -36,6 +36,10 @@ def piped() -> str:
         raise UserError("standard input is not UTF-8") from None
 
 
+WIDE = 100_000
+"""Columns of a pipe: more than any table has."""
+
+
 def say(line: str) -> None:
     """Print a line for people on stderr, where it never mixes with results."""
     print(line, file=sys.stderr, flush=True)
@@ -44,18 +48,23 @@ def say(line: str) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, note: str | None = None
 ) -> None:
-    """Print a table on stdout: boxed on a terminal, plain text of full width in a pipe."""
+    """Print a table on stdout: boxed on a terminal, whose width it folds into; in a pipe plain text, as wide as it is.
+
+    Nothing is ever cut off.
+    """
     from rich.box import ROUNDED, SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    terminal = sys.stdout.isatty()
+    # A height too, for else a dumb terminal's width stands above the one given.
+    console = Console() if terminal else Console(width=WIDE, height=100, force_terminal=False)
     # As Text: brackets in what a user gave are no markup.
-    box = ROUNDED if console.is_terminal else SIMPLE
+    box = ROUNDED if terminal else SIMPLE
     table = Table(title=Text(title), title_justify="left", box=box)
     for name in columns:
-        table.add_column(Text(name))
+        table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)

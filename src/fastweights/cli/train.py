@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import tyro
+
 from fastweights.cli import speech
 from fastweights.cli.console import print_json, say
+from fastweights.errors import UserError
 from fastweights.recipes.catbabi import CatBAbI
 from fastweights.recipes.catch import Catch
 from fastweights.recipes.glimpses import Glimpses
@@ -35,18 +38,29 @@ class Training:
     """Draw the run's figures at the end."""
     json: bool = False
     """Print the result as one JSON object."""
+    said: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """The options that stand on the command line, be they as by default or not."""
 
     def train(self, recipe: Recipe, task: str) -> int:
         """Train a recipe as these options say, and report what came of it."""
-        from fastweights.recipes.drawing import draw, has_film
+        from fastweights.recipes.drawing import draw
         from fastweights.recipes.run import train
         from fastweights.training import distributed
 
         folder = self.out or Path("runs") / recipe.resolve().folder_name()
         with distributed.joined(recipe.device):
             first = distributed.rank() == 0
+            if self.resume and not distributed.from_first(lambda: _stands(folder)):
+                raise UserError(
+                    f"there is no run in {folder} to resume: name its folder with --out, or leave out --resume"
+                )
             outcome = train(
-                recipe, folder, resume=self.resume, overwrite=self.overwrite, progress=True
+                recipe,
+                folder,
+                resume=self.resume,
+                overwrite=self.overwrite,
+                said=self.said,
+                progress=True,
             )
         if not first:
             return 130 if outcome.interrupted else 0
@@ -55,7 +69,7 @@ class Training:
             say(f"stopped at step {outcome.step}; to go on: {again}")
             return 130
         pictures = (
-            draw([folder], gif=has_film(folder), told=lambda name: say(f"drawing {name} …"))
+            draw([folder], gif=None, told=lambda name: say(f"drawing {name} …"))
             if self.plot
             else []
         )
@@ -135,6 +149,10 @@ class TrainText(Training, Text):
 
     def run(self) -> int:
         return self.train(_only(Text, self), "text")
+
+
+def _stands(folder: Path) -> bool:
+    return (folder / "config.json").exists()
 
 
 def _only(kind: type[R], options: R) -> R:

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError, unknown
+from fastweights.figures.fonts import dressed
 from fastweights.figures.style import styled
 
 # Dates would make every copy of a figure differ.
@@ -37,6 +38,9 @@ def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Pat
     Raises:
         UserError: for another ending, or if the file cannot be written.
 
+    Warns:
+        Note: if no installed font has a letter, which is then a box.
+
     Example:
         >>> from fastweights.figures import save, slot_accuracy
         >>> import tempfile
@@ -51,7 +55,8 @@ def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Pat
     if figure.canvas is None or not isinstance(figure.canvas, FigureCanvasAgg):
         FigureCanvasAgg(figure)
     content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=dpi, metadata=_DATELESS[kind])
+    with dressed(figure):
+        figure.savefig(content, format=kind, dpi=dpi, metadata=_DATELESS[kind])
     return write(target, content.getvalue())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Collection, Sequence
 
@@ -12,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
 from fastweights.figures import style
+from fastweights.figures.fonts import BOX, families, family_of
 
 SIZE, SMALL, PAD, LINE = 7.0, 5.0, 6.0, 440.0
 """Points: the words' type, the type within cells, what a cell has beyond its word, a line as wide as a page allows."""
@@ -33,7 +33,7 @@ class Page:
     """Where each word of a text stands, and the cells under it.
 
     Args:
-        words: of any script; what the type has no picture of becomes a "▯", the end of a line a "↵".
+        words: of any script; what no installed font has a picture of becomes a "▯", the end of a line a "↵".
         names: of the rows of cells under each line; the lines leave room for them.
         bold: places of the words that stand out; their cells have room for a number.
         until: the place of a word; the lines below its own have the first row of cells alone. None: all have all.
@@ -97,7 +97,7 @@ class Page:
         for place, (word, weight) in enumerate(zip(self.words, self.weights, strict=True)):
             middle, top = self._middle(place), self._top(place)
             axes.text(middle, top + WORDS / 2, word, fontsize=SIZE, fontweight=weight,
-                      ha="center", va="center_baseline", parse_math=False)  # fmt: skip
+                      fontfamily=families(word), ha="center", va="center_baseline", parse_math=False)  # fmt: skip
         axes.set(xlim=(0, self.line), ylim=(self.tops[-1] - GAP, 0), xticks=[])
         named = [
             (top + WORDS + row + 0.5, name)
@@ -164,7 +164,7 @@ def colour_bar(grid: PatchCollection, axes: Axes, label: str, extend: str) -> No
 
 def width(text: str, size: float, weight: str = "normal") -> float:
     """Measure a text in points."""
-    font = FontProperties(size=size, weight=weight)
+    font = FontProperties(family=families(text), size=size, weight=weight)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 
@@ -186,16 +186,14 @@ def wrap(widths: Sequence[float], line: float = LINE) -> tuple[list[float], list
 
 
 def drawable(word: str) -> str:
-    """Replace what the type has no picture of.
+    """Replace what no installed font has a picture of.
 
     Example:
-        >>> drawable("naïve"), drawable("a\\n"), drawable("\\u6226b")
+        >>> drawable("naïve"), drawable("a\\n"), drawable("\\x07b")
         ('naïve', 'a↵', '▯b')
     """
-    return "".join(letter if _known(letter) else "▯" for letter in word.replace("\n", "↵"))
+    return "".join(letter if _known(letter) else BOX for letter in word.replace("\n", "↵"))
 
 
-@functools.cache
 def _known(letter: str) -> bool:
-    fonts = [get_font(findfont(FontProperties(weight=weight))) for weight in ("normal", "bold")]
-    return letter.isprintable() and all(font.get_char_index(ord(letter)) for font in fonts)
+    return letter.isprintable() and family_of(letter) is not None

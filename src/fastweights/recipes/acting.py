@@ -22,6 +22,16 @@ TEST_SEED = 2**31
 """Added to a recipe's seed for the episodes of its test, far from the seeds of training and evaluation."""
 
 
+MOST_EPISODES = 100_000
+"""Episodes of a test or an evaluation, which are played side by side and kept."""
+
+
+def check_episodes(name: str, episodes: int) -> None:
+    """Raise `UserError` unless a number is one of episodes to test on."""
+    if not 1 <= episodes <= MOST_EPISODES:
+        raise UserError(f"{name} must be 1 to {MOST_EPISODES:,}, not {episodes}")
+
+
 @dataclass(frozen=True)
 class Acting(Recipe):
     """Train agents; an update plays one episode with all of them."""
@@ -134,9 +144,11 @@ class ReadyToAct(Acting):
         Raises:
             UserError: naming the first.
         """
-        for name in ("hidden", "updates", "evaluation_episodes", "test_episodes"):
+        for name in ("hidden", "updates"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("evaluation_episodes", "test_episodes"):
+            check_episodes(name, getattr(self, name))
         for name in ("embedding", "readout"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} must not be negative, not {getattr(self, name)}")

@@ -24,7 +24,7 @@ def draw(
     *,
     out: Path | None = None,
     shown: str | None = None,
-    gif: bool = False,
+    gif: bool | None = False,
     form: str = "png",
     told: Callable[[str], None] = lambda name: None,
     **options: Any,
@@ -36,7 +36,7 @@ def draw(
         out: where the pictures go; None: the run's own `figures` folder, or `figures` for a comparison.
         shown: the sequence, story or text to look inside with; None: one of the task's. Several runs have a use for it
             only where the task's `drawing` says so (`SEVERAL_READ`).
-        gif: animate the memory too, of a single run whose task has such a film.
+        gif: animate the memory too, of a single run that there is such a film of; None: if it is one.
         form: png, pdf or svg.
         told: called with each figure's name before it is drawn.
         options: of the task, such as where its data is.
@@ -61,21 +61,25 @@ def draw(
         _check_film(drawing, folders)
     opened = [_open(drawing, folder, options) for folder in folders]
     one = opened[0] if len(opened) == 1 else None
+    lacking = _lacks_film(drawing, one)
+    if gif and lacking:
+        raise UserError(f"--gif: there is no film of {folders[0]}: {lacking}")
     target = out or (one.folder / "figures" if one else Path("figures"))
     paths = []
     for figure in drawing.single(one, shown) if one else _several(drawing, opened, shown):
         told(figure.name)
         paths.append(figures.save(figure.make(), target / f"{figure.name}.{form}"))
-    if one and gif:
+    if one and gif is not False and not lacking:
         told("animation")
-        animation = drawing.animate(one, shown, target / "memory.gif")
-        paths += [animation] if animation else []
+        paths.append(drawing.animate(one, shown, target / "memory.gif"))
     return paths
 
 
-def has_film(folder: Path) -> bool:
-    """Tell whether the task of a run has a film."""
-    return hasattr(part(folder, "drawing"), "animate")
+def _lacks_film(drawing: ModuleType, run: Opened | None) -> str:
+    """Say why there is no film of a run; nothing where there is one."""
+    if run is None or not hasattr(drawing, "animate"):
+        return "it is not of a single run of a task that has one"
+    return drawing.lacks_film(run) if hasattr(drawing, "lacks_film") else ""
 
 
 def _check_film(drawing: ModuleType, folders: Sequence[Path]) -> None:

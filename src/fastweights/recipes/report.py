@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
+from fastweights.errors import UserError
 from fastweights.recipes import studies
 from fastweights.recipes.study import recorded
 
@@ -54,7 +56,12 @@ def write(results: Path) -> Path:
 
 
 def check(results: Path) -> None:
-    """Raise `UserError` if a line of the recorded rows is damaged: before a study trains, not after."""
+    """Raise `UserError` if nothing can be recorded there or a row is damaged: before a study trains, not after."""
+    place = next(each for each in (results, *results.absolute().parents) if each.exists())
+    if not place.is_dir():
+        raise UserError(f"{results} cannot hold results: {place} is a file, not a folder")
+    if not os.access(place, os.W_OK):
+        raise UserError(f"{results} cannot hold results: no permission to write in {place}")
     for path in sorted(results.glob("*/cells.jsonl")):
         recorded(path)
 

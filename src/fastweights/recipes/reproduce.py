@@ -85,7 +85,8 @@ def reproduce(
         study = _timed(study, minutes)
     cells = [cell for cell in study.cells if _chosen(cell, only, models, modes)]
     if not cells:
-        names = ", ".join(cell.name for cell in study.cells)
+        # Quoted: commas stand within names too.
+        names = ", ".join(f'"{cell.name}"' for cell in study.cells)
         raise UserError(f"no cell of {study.name} is chosen; there are: {names}")
     ledger = Ledger(results, study)
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +42,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    said: Collection[str] = (),
     progress: bool = False,
     stop: Callable[[], bool] | None = None,
 ) -> Trained:
@@ -54,6 +55,8 @@ def train(
         folder: the run folder to make.
         resume: go on with the run in the folder, to the bit; where there is none yet, begin it.
         overwrite: replace the run in the folder.
+        said: fields that were given in so many words. A resumed run must have them as they are here, even those that
+            are as by default; of the others, a default says nothing.
         progress: show a bar on the terminal.
         stop: asked after each step; True ends the run as Ctrl-C does, resumable.
 
@@ -65,7 +68,7 @@ def train(
     run = distributed.from_first(
         lambda: Run.open(folder) if resume and (folder / "config.json").exists() else None
     )
-    chosen = (_recorded(recipe, run) if run else recipe).resolve()
+    chosen = (_recorded(recipe, run, said) if run else recipe).resolve()
     recorded = distributed.from_first(lambda: _result(run) if run else None)
     if recorded is not None and not wants_more(recorded, chosen):
         return Trained(recorded, [], recorded["steps"], False)
@@ -185,7 +188,7 @@ def _plain(value: Any) -> Any:
     return str(value.absolute()) if isinstance(value, Path) else value
 
 
-def _recorded(given: Recipe, run: Run) -> Recipe:
+def _recorded(given: Recipe, run: Run, said: Collection[str]) -> Recipe:
     """Take the recipe that a run was begun with; what is given besides must agree with it or may change."""
     assert dataclasses.is_dataclass(given)
     record = run.config.get("recipe")
@@ -201,7 +204,9 @@ def _recorded(given: Recipe, run: Run) -> Recipe:
         kept |= {name: None for name in LIMITS if name in given.aside}
     for name, field in fields.items():
         value = getattr(given, name)
-        if value == field.default or name in given.free:
+        if value is None or name in given.free:
+            continue
+        if value == field.default and name not in said:
             continue
         if name in given.aside:
             kept[name] = value

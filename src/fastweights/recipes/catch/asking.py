@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastweights.errors import UserError
-from fastweights.recipes.acting import examined
+from fastweights.recipes.acting import check_episodes, examined
 from fastweights.recipes.opened import open_run
 
 TEST_OPTIONS = ("samples", "seed")
@@ -27,8 +26,8 @@ def test(folder: Path, *, samples: int | None = None, seed: int = 0) -> dict[str
     Raises:
         UserError: if the folder is no such run, or a number is out of range.
     """
-    if samples is not None and samples < 1:
-        raise UserError(f"samples must be at least 1, not {samples}")
+    if samples is not None:
+        check_episodes("samples", samples)
     run = open_run(folder)
     episodes = run.config["recipe"]["test_episodes"] if samples is None else samples
     tested = examined(run.model, run.task, episodes, seed)

@@ -81,7 +81,7 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
     )
 
 
-def animate(run: Opened, shown: str | None, path: Path) -> Path | None:
+def animate(run: Opened, shown: str | None, path: Path) -> Path:
     """Animate an episode beside the fast weights, or the hidden state of a model that has none."""
     from fastweights import figures
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastweights.errors import UserError, unknown
-from fastweights.recipes.acting import examined
+from fastweights.errors import unknown
+from fastweights.recipes.acting import check_episodes, examined
 from fastweights.recipes.opened import open_run
 
 TEST_OPTIONS = ("samples", "seed", "split")
@@ -36,8 +36,8 @@ def test(
     Raises:
         UserError: if the folder is no such run, the split is unknown, or a number is out of range.
     """
-    if samples is not None and samples < 1:
-        raise UserError(f"samples must be at least 1, not {samples}")
+    if samples is not None:
+        check_episodes("samples", samples)
     if split not in (None, *SPLITS):
         raise unknown("split", split, SPLITS)
     run = open_run(folder)

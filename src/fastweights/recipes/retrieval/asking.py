@@ -26,6 +26,16 @@ TEST_SEED = 2**31
 """Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
 
 
+MOST_SAMPLES = 1_000_000
+"""Sequences of a test, which are drawn at once: they fit any machine that trains, and tell a rate to .0001."""
+
+
+def check_samples(name: str, samples: int) -> None:
+    """Raise `UserError` unless a number is one of sequences to test on."""
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise UserError(f"{name} must be 1 to {MOST_SAMPLES:,}, not {samples}")
+
+
 @torch.no_grad()
 def examine(
     model: SequenceModel, task: Retrieval, samples: int, seed: int
@@ -113,8 +123,7 @@ def test(
         UserError: if the folder is no such run, or a number is out of range.
     """
     samples = 20_000 if samples is None else samples
-    if samples < 1:
-        raise UserError(f"samples must be at least 1, not {samples}")
+    check_samples("samples", samples)
     check_seed(seed)
     run = open_run(folder)
     task = run.task

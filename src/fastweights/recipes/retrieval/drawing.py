@@ -119,12 +119,15 @@ def _has_memory(run: Opened) -> bool:
     return "memory" in getattr(run.model.initial_state(1), "_fields", ())
 
 
-def animate(run: Opened, shown: str | None, path: Path) -> Path | None:
-    """Animate the memory over one sequence; None for a model that has none."""
+def lacks_film(run: Opened) -> str:
+    """Say why the memory cannot be animated, where it cannot."""
+    return "" if _has_memory(run) else f"{run.config['model']['name']} has no memory to show"
+
+
+def animate(run: Opened, shown: str | None, path: Path) -> Path:
+    """Animate the memory over one sequence, of a model that has one."""
     from fastweights import figures
 
-    if not _has_memory(run):
-        return None
     tokens, symbols = _shown(run, shown)
     trace = _trace(run, tokens)
     answer = str(int(trace.output[0, -1].argmax()))

@@ -6,6 +6,7 @@ what meets the recorded numbers for that task and model.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -140,19 +141,30 @@ class Resolved(Retrieval):
         Raises:
             UserError: naming the first.
         """
-        for name in ("hidden", "steps", "batch", "evaluation_interval", "test_samples"):
+        from fastweights.recipes.retrieval.asking import check_samples
+        from fastweights.training.settings import check_device
+
+        for name in ("hidden", "steps", "batch", "evaluation_interval"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_samples("test_samples", self.test_samples)
         check_seed(self.seed)
         for name in ("embedding", "readout", "norm_gain", "input_std"):
             if (getattr(self, name) or 0) < 0:
                 raise UserError(f"{name} must not be negative: {getattr(self, name)} was given")
-        from fastweights.training.settings import check_device
+        for name in FAST_WEIGHT_OPTIONS:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{name} must be finite: {value} was given")
 
         check_device(self.device)
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):
             raise UserError(f"curriculum takes pairs of 1 to 26, not {' '.join(map(str, stages))}")
+        if len(stages) > self.steps:
+            raise UserError(
+                f"a curriculum of {len(stages)} stages takes as many steps or more, not {self.steps}"
+            )
         if stages and stages[-1] != self.pairs:
             raise UserError(
                 f"a curriculum ends with the task itself: its last stage is {stages[-1]}, pairs is {self.pairs}"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fastweights.data.text import corpora
 from fastweights.recipes.recipe import Recipe, filled
-from fastweights.recipes.text.settings import check, epochs_for, name_of, options, settings, unit
+from fastweights.recipes.text.settings import check, fitted, name_of, options, settings, unit
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -82,7 +81,7 @@ class Text(Recipe):
     schedule: Literal["constant", "cosine"] | None = None
     """Learning rate after the warm-up."""
     warmup: int | None = None
-    """Steps of linear warm-up."""
+    """Steps of linear warm-up [default: the preset's, at most a tenth of the run]."""
     weight_decay: float | None = None
     """Weight decay, decoupled in adamw."""
     clip: float | None = None
@@ -123,9 +122,7 @@ class Text(Recipe):
         model = models.describe(self.model).name
         resolved = Resolved(**filled(self, settings(model, self), model=model))
         check(resolved)
-        if self.preset == "paper" or self.epochs or self.minutes or self.data[0] in corpora():
-            return resolved
-        return dataclasses.replace(resolved, epochs=epochs_for(resolved.task().counts["train"]))
+        return fitted(resolved, self)
 
 
 @dataclass(frozen=True)

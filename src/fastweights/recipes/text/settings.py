@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,6 +102,34 @@ def epochs_for(words: int) -> int:
         (30, 3, 1)
     """
     return min(MOST_EPOCHS, max(1, round(WORDS_READ / words)))
+
+
+WORDS = {"ptb": 929_589, "wikitext-2": 2_088_628}
+"""Words to learn from, as published: how long a run on them is, is known without the data."""
+
+WARMING = 10
+"""A warm-up that nobody asked for is at most one step in so many of the run's."""
+
+
+def fitted(recipe: Resolved, given: Text) -> Resolved:
+    """Choose what depends on how long the text is: how often a user's own is read, and a warm-up that the run has
+    room for.
+
+    Args:
+        recipe: with everything else chosen.
+        given: what was given.
+    """
+    own = recipe.data[0] not in WORDS
+    if own and not (given.epochs or recipe.minutes or recipe.preset == "paper"):
+        words = recipe.task().counts["train"]
+        recipe = dataclasses.replace(recipe, epochs=epochs_for(words))
+    if given.warmup is None and recipe.warmup:
+        words = recipe.task().counts["train"] if own else WORDS[recipe.data[0]]
+        # What may go on with more epochs is the same run however many there are now: it is warm within its first.
+        epochs = recipe.decisive().get("epochs", 1)
+        steps = epochs * words // (recipe.batch * recipe.length)
+        recipe = dataclasses.replace(recipe, warmup=min(recipe.warmup, steps // WARMING))
+    return recipe
 
 
 def settings(model: str, recipe: Text) -> dict[str, Any]:
