@@ -26,7 +26,9 @@ def check_range(name: str, value: float, low: float = -math.inf, high: float = m
     """Raise `UserError` unless the value is a finite number and low ≤ value ≤ high."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (number and math.isfinite(value) and low <= value <= high):
-        raise UserError(f"{name} is {value!r}; accepted: a number from {low:g} to {high:g}")
+        bounded = math.isfinite(low) or math.isfinite(high)
+        bounds = f" from {low:g} to {high:g}" if bounded else ""
+        raise UserError(f"{name} is {value!r}; accepted: a finite number{bounds}")
 
 
 def check_choice(kind: str, given: str, accepted: Iterable[str]) -> None:
