@@ -63,8 +63,7 @@ class Backbone(Objective, ABC):
         input_size: features of x.
         output_size: features of y.
         state_type: the named tuple of the layer's states.
-        counters: the fields of the state that count, in int64; the others are of the parameters'
-            dtype.
+        counters: the fields of the state that count, in int64; the others are of `state_dtype`.
         takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
             then never makes (`project`).
         takes_embedded: whether `run` takes an `Embedded` as it is; for other layers `forward` looks
@@ -207,9 +206,9 @@ class Backbone(Objective, ABC):
         return self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
 
     def initial_state(self, batch: int) -> Any:
-        """Return the zero state of `batch` rows, with the device and dtype of the parameters."""
-        like = self.anchor
-        zeros = self.state_type(*(like.new_zeros(batch, *shape) for shape in self.state_shapes()))
+        """Return the zero state of `batch` rows, on the parameters' device."""
+        new, kind = self.anchor.new_zeros, self.state_dtype
+        zeros = self.state_type(*(new(batch, *shape, dtype=kind) for shape in self.state_shapes()))
         return zeros._replace(**{name: getattr(zeros, name).long() for name in self.counters})
 
     def check_sequence(
@@ -245,12 +244,21 @@ class Backbone(Objective, ABC):
         return next(self.parameters())
 
     def settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Under autocast: outputs in its dtype, the state carried in the parameters' own."""
+        """Under autocast: outputs in its dtype, the state carried in the layer's own."""
+    @property
+    def state_dtype(self) -> torch.dtype:
+        """The type of the layer's states: the parameters'."""
+        return self.anchor.dtype
+
         like = self.anchor
         device = like.device.type
         if not torch.is_autocast_enabled(device) or like.dtype == torch.float64:
             return y, state
-        return y.to(torch.get_autocast_dtype(device)), states.to(state, like.dtype)
+        return y.to(torch.get_autocast_dtype(device)), self.settle_state(state)
+
+    def settle_state(self, state: Any) -> Any:
+        """Return a state in the types that the layer carries it in."""
+        return states.to(state, self.state_dtype)
 
 
 def auxiliary_loss(model: nn.Module) -> Tensor | None:

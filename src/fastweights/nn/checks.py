@@ -88,7 +88,7 @@ def check_state(layer: Backbone, state: Any, batch: int) -> None:
             raise UserError(
                 f"{name}: state.{field} has shape {list(tensor.shape)}; accepted: {wanted}"
             )
-        dtype = torch.int64 if field in layer.counters else like.dtype
+        dtype = torch.int64 if field in layer.counters else layer.state_dtype
         if tensor.dtype != dtype or tensor.device != like.device:
             raise UserError(
                 f"{name}: state.{field} is {tensor.dtype} on {tensor.device}; "
