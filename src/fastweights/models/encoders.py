@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,14 @@ class OneHot(nn.Module):
         super().__init__()
         self.classes = classes
         self.register_buffer("identity", torch.eye(classes), persistent=False)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> OneHot:
+        """Make what is never saved anew wherever the module goes: `to_empty` leaves it unset."""
+        super()._apply(fn, recurse)
+        self.identity = torch.eye(
+            self.classes, dtype=self.identity.dtype, device=self.identity.device
+        )
+        return self
 
     def forward(self, tokens: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape classes"]:
         return F.embedding(tokens, self.identity)
