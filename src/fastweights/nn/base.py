@@ -16,6 +16,7 @@ from fastweights.nn import checks
 from fastweights.nn.embedded import Embedded
 from fastweights.nn.objective import Objective
 from fastweights.nn.stepping import Stepper
+from fastweights.ops import padding
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
@@ -175,6 +176,7 @@ class Backbone(Objective, ABC):
             UserError: as `forward` does.
         """
         checks.check_input(self, x, "batch")
+        checks.check_classes(self, x)
         if state is not None:
             self.check_state(state, x.shape[0])
         return self.settle(*self.run_step(x, state))
@@ -227,11 +229,11 @@ class Backbone(Objective, ABC):
         if state is not None:
             self.check_state(state, like.shape[0])
         if isinstance(x, Embedded):
-            if mask is not None:
-                x = x._replace(classes=x.classes.masked_fill(~mask, 0))
+            x = x._replace(classes=padding.zeroed(x.classes, mask))
+            checks.check_classes(self, x)
             return x if self.takes_embedded else x.vectors()
-        if mask is not None:
-            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
+        x = padding.zeroed(x, mask)
+        checks.check_classes(self, x)
         return x
 
     def check_state(self, state: Any, batch: int) -> None:
@@ -243,13 +245,13 @@ class Backbone(Objective, ABC):
         """A parameter, whose device and dtype the states share."""
         return next(self.parameters())
 
-    def settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Under autocast: outputs in its dtype, the state carried in the layer's own."""
     @property
     def state_dtype(self) -> torch.dtype:
         """The type of the layer's states: the parameters'."""
         return self.anchor.dtype
 
+    def settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Under autocast: outputs in its dtype, the state carried in the layer's own."""
         like = self.anchor
         device = like.device.type
         if not torch.is_autocast_enabled(device) or like.dtype == torch.float64:
