@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -210,6 +211,18 @@ def test_an_answer_behind_a_question_is_read_on_and_else_the_models_own(given, r
     said = "".join(given.lower().replace(".", "").split()) or first.answer
     expected = f"{' '.join(first.words)} {said} john moved to the office . where is john ?"
     assert " ".join(second.words) == expected
+
+
+def test_an_answer_of_the_models_own_may_be_what_no_one_can_type():
+    words = ("<pad>", "<eos>", ".", "?", "is", "mary", "where")
+
+    def trace(tokens, memory_steps):
+        logits = torch.eye(len(words))[torch.ones_like(tokens)]
+        return SimpleNamespace(output=logits, read_weights=None)
+
+    first, second = answered(SimpleNamespace(trace=trace), words, "Where is Mary?. Where is Mary?")
+    assert first.answer == "<eos>"
+    assert " ".join(second.words) == "<eos> where is mary ? <eos> where is mary ?"
 
 
 def test_a_test_on_a_split(run, catbabi, capsys):

@@ -278,3 +278,26 @@ def test_dropouts_of_the_embedding():
     assert torch.equal(model.eval()(x)[0], model(x)[0])
     with pytest.raises(UserError, match="need an embedding"):
         built(word_dropout=0.5)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", ["fwm", "lstm", "deltanet"])
+@pytest.mark.parametrize("embedding", [None, 5])
+def test_tokens_that_are_none(name, embedding):
+    """A wrong token is one line that names it, wherever it is looked up; a narrower integer is none."""
+    model, x = built(name, embedding=embedding), tokens()
+    torch.testing.assert_close(model(x.int())[0], model(x)[0], rtol=0, atol=0)
+    for wrong in (-1, INPUT):
+        spoiled = x.clone()
+        spoiled[1, 2] = wrong
+        calls = (
+            lambda spoiled=spoiled: model(spoiled),
+            lambda spoiled=spoiled: model.trace(spoiled),
+            lambda spoiled=spoiled: model.step(spoiled[:, 2]),
+            lambda spoiled=spoiled: model.stepper(3, 7)(spoiled[:, 2]),
+        )
+        for call in calls:
+            with pytest.raises(UserError, match=f"class {wrong} .*0 to {INPUT - 1}"):
+                call()
+    with pytest.raises(UserError, match=r"int16.*int64"):
+        model(x.short())

@@ -128,3 +128,22 @@ def test_a_model_passes_the_read_mask_on():
     logits, _ = model(tokens, read_mask=read_mask)
     expected = model.head(model.backbone(model.encoder(tokens), read_mask=read_mask)[0])
     torch.testing.assert_close(logits, expected)
+
+
+@pytest.mark.parametrize("build", [nn.FWMLSTM, nn.AWDFWM])
+def test_all_of_it_has_a_second_derivative_with_the_reference(build):
+    torch.manual_seed(0)
+    layer = build(2, 3, memory_size=2, reads=1, backend="reference").double().eval()
+    x = torch.randn(1, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: layer(x)[0], x)
+
+
+@pytest.mark.parametrize("backend", ["auto", "chunked"])
+def test_where_there_is_no_second_derivative_it_says_what_has_one(backend):
+    layer = nn.FWMLSTM(2, 3, 2, backend=backend)
+    if layer.lstm.backend_in_use != "cpu":
+        pytest.skip("the fused kernels do not run here")
+    x = torch.randn(1, 2, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match=r"no second derivative; .*'reference'"):
+        gradient.sum().backward()

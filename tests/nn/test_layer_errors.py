@@ -35,7 +35,41 @@ def test_embedded(backbone, x):
     tokens = torch.tensor([[0, 1], [2, 0]])
     refused(lambda: backbone(nn.Embedded(tokens, torch.zeros(3, 4).double())), "4", "5")
     refused(lambda: backbone(nn.Embedded(tokens, torch.zeros(3, INPUT))), "float32", "float64")
+    table = torch.zeros(3, INPUT).double()
+    refused(lambda: backbone(nn.Embedded(tokens + 1, table)), "class 3 ", "0 to 2")
+    refused(lambda: backbone(nn.Embedded(tokens - 1, table)), "class -1 ", "0 to 2")
+    refused(lambda: backbone(nn.Embedded(tokens.short(), table)), "int16", "int64")
     refused(lambda: backbone(nn.Embedded(tokens[:, :0], torch.zeros(3, INPUT))), "[2, 0, 5]")
+
+
+def test_classes(backbone):
+    if not backbone.takes_classes:
+        pytest.skip("takes vectors only")
+    tokens = torch.tensor([[0, 4, 2], [1, 3, 4]])
+    torch.testing.assert_close(backbone(tokens.int())[0], backbone(tokens)[0], rtol=0, atol=0)
+    refused(lambda: backbone(tokens.short()), "int16", "int64", "int32")
+    refused(lambda: backbone(tokens == 0), "bool", "int64")
+    for wrong in (-1, 5, 99):
+        spoiled = tokens.masked_fill(tokens == 3, wrong)
+        refused(lambda x=spoiled: backbone(x), f"class {wrong} ", "0 to 4")
+        refused(lambda x=spoiled: backbone.step(x[:, 1]), f"class {wrong} ", "0 to 4")
+        refused(lambda x=spoiled: backbone.stepper(2, 3)(x[:, 1]), f"class {wrong} ", "0 to 4")
+
+
+def test_autocast_narrows_no_float64(backbone, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        refused(lambda: backbone(x.float()), "float32", "float64")
+        backbone.float()
+        refused(lambda: backbone(x), "float64", "float32")
+
+
+def test_stepper(backbone, x):
+    with torch.inference_mode():
+        step = backbone.stepper(3, 2)
+        refused(lambda: step(x[:2, 0]), "[2, 5]", "3 rows")
+        for t in range(2):
+            step(x[:, t])
+        refused(lambda: step(x[:, 2]), "2 steps")
 
 
 def test_mask(backbone, x):

@@ -47,6 +47,44 @@ def test_linear_attention_is_causal_attention_with_another_kernel(count, normali
     assert trace.memory.shape == (B, T, count, 4, H // count + normaliser)
 
 
+@pytest.mark.parametrize("narrow", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("mixed", [False, True], ids=["half", "autocast"])
+def test_sums_without_an_end_outgrow_no_narrow_type(narrow, mixed):
+    """φ(q)·z passes the 65504 of float16, and z what bfloat16 can add 1 to."""
+    torch.manual_seed(0)
+    layer = nn.LinearAttention(D, 64).to(narrow)
+    truth = nn.LinearAttention(D, 64).double()
+    truth.load_state_dict(layer.state_dict())
+    layer = layer.float() if mixed else layer
+    x = (12 * torch.randn(2, 200, D)).to(narrow)
+    given = x.float() if mixed else x
+    with torch.no_grad(), torch.autocast("cpu", narrow, enabled=mixed):
+        y, end = layer(given)
+        state, steps = layer(given[:, :150])[1], []
+        rest, _ = layer(given[:, 150:], state)
+        for t in range(150, 200):
+            one, state = layer.step(given[:, t], state)
+            steps.append(one)
+        step = layer.stepper(2, 200)
+        stepped = [step(given[:, t]) for t in range(200)]
+        trace = layer.trace(given, memory_steps=())
+    with torch.no_grad():
+        expected, after = truth(x.double())
+    coarse, fine = (4e-3, 1e-4) if narrow == torch.float16 else (3e-2, 1e-3)
+
+    def near(found, true, tolerance):
+        assert (found.double() - true).norm() < tolerance * true.norm()
+
+    assert y.dtype == narrow and end.memory.dtype == state.memory.dtype == torch.float32
+    near(y, expected, coarse)
+    near(rest, expected[:, 150:], coarse)
+    near(torch.stack(steps, 1), expected[:, 150:], coarse)
+    near(torch.stack(stepped, 1), expected, coarse)
+    near(trace.output, expected, coarse)
+    near(end.memory, after.memory, 10 * fine)
+    near(state.memory, after.memory, 10 * fine)
+
+
 def convolved(layer, x):
     """The short convolution as `torch.nn.functional.conv1d` computes it, over zeros and x."""
     rows = layer.qkv(x)

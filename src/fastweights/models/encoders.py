@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from fastweights.nn.checks import check_range
+from fastweights.nn.checks import check_range, check_tokens
 from fastweights.nn.dropout import VariationalDropout, drop_rows
 
 
@@ -30,6 +30,14 @@ class OneHot(nn.Module):
         super().__init__()
         self.classes = classes
         self.register_buffer("identity", torch.eye(classes), persistent=False)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> OneHot:
+        """Make what is never saved anew wherever the module goes: `to_empty` leaves it unset."""
+        super()._apply(fn, recurse)
+        self.identity = torch.eye(
+            self.classes, dtype=self.identity.dtype, device=self.identity.device
+        )
+        return self
 
     def forward(self, tokens: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape classes"]:
         return F.embedding(tokens, self.identity)
@@ -77,6 +85,24 @@ class DroppedEmbedding(nn.Embedding):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, words={self.words}"
+
+
+def encode(encoder: nn.Module, x: Shaped[Tensor, ...]) -> Float[Tensor, ...]:
+    """Run an encoder, if it is one of tokens on those alone that it has vectors for.
+
+    Raises:
+        UserError: for tokens that are no integers, or outside the encoder's range.
+
+    Example:
+        >>> encode(OneHot(3), torch.tensor([2, 0])).shape
+        torch.Size([2, 3])
+    """
+    if isinstance(encoder, OneHot):
+        check_tokens("OneHot", x, encoder.classes)
+    elif isinstance(encoder, nn.Embedding):
+        check_tokens(type(encoder).__name__, x, encoder.num_embeddings)
+    vectors: Tensor = encoder(x)
+    return vectors
 
 
 def is_lookup(encoder: nn.Module) -> TypeGuard[nn.Embedding]:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.models.encoders import OneHot, is_lookup
+from fastweights.models.encoders import OneHot, encode, is_lookup
 from fastweights.nn.base import Backbone, Trace
 from fastweights.nn.embedded import Embedded
 
@@ -89,17 +89,17 @@ class SequenceModel(nn.Module):
         """Encode the input; a plain embedding is left to backbones that do better than look it up."""
         if self.backbone.takes_embedded and is_lookup(self.encoder):
             return Embedded(x, self.encoder.weight)
-        return self.encoder(x)
+        return encode(self.encoder, x)
 
     def step(self, x: Shaped[Tensor, "batch ..."], state: Any = None) -> tuple[Tensor, Any]:
         """Run one time step: x [batch, …], what the encoder takes, to logits [batch, classes]."""
-        y, state = self.backbone.step(self.encoder(x), state)
+        y, state = self.backbone.step(encode(self.encoder, x), state)
         return self.head(y), state
 
     def stepper(self, batch: int, time: int) -> Callable[[Tensor], Tensor]:
         """Prepare for a sequence whose inputs come one by one, from zero and without gradients (`Backbone.stepper`)."""
         run = self.backbone.stepper(batch, time)
-        return lambda x: self.head(run(self.encoder(x)))
+        return lambda x: self.head(run(encode(self.encoder, x)))
 
     def trace(
         self,
@@ -108,7 +108,7 @@ class SequenceModel(nn.Module):
         memory_steps: Sequence[int] | None = None,
     ) -> Trace:
         """Trace the backbone; `output` holds the logits."""
-        trace = self.backbone.trace(self.encoder(x), state, memory_steps)
+        trace = self.backbone.trace(encode(self.encoder, x), state, memory_steps)
         return trace._replace(output=self.head(trace.output))
 
     def initial_state(self, batch: int) -> Any:

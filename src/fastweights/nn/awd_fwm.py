@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from fastweights import ops
 from fastweights.nn.awd_stack import AWDStack, layer_sizes
 from fastweights.nn.checks import check_sizes
 from fastweights.nn.fwm_lstm import FWMLSTM
@@ -32,7 +33,8 @@ class AWDFWM(AWDStack):
         output_dropout: the same of the output's features.
         activation: the weight on large outputs in the regulariser's `auxiliary_loss`.
         slowness: the weight there on outputs that differ from one step to the next.
-        backend: the memory's; "auto", "reference", "chunked", "cpu" or "cuda".
+        backend: the memory's, and the LSTMs' where they have one of that name; "auto",
+            "reference", "chunked", "cpu" or "cuda", as `FWMLSTM` has them.
 
     Parameters: those of each of `layers`: with the published sizes (400, 1150, 3 layers, d 32)
     20.3M, and 24,325,025 with the 10,000 words of Penn Treebank, whose vectors are embedding and
@@ -85,8 +87,12 @@ class AWDFWM(AWDStack):
             recurrent_dropout=recurrent_dropout,
             backend=backend,
         )
+        options: dict[str, Any] = {
+            "recurrent_dropout": recurrent_dropout,
+            "backend": ops.backend.asked_of("lstm", backend),
+        }
         super().__init__(
-            (*(LSTM(*sizes, recurrent_dropout=recurrent_dropout) for sizes in below), memory),
+            (*(LSTM(*sizes, **options) for sizes in below), memory),
             hidden_dropout=hidden_dropout,
             output_dropout=output_dropout,
             activation=activation,

@@ -16,6 +16,7 @@ from fastweights.nn import checks
 from fastweights.nn.embedded import Embedded
 from fastweights.nn.objective import Objective
 from fastweights.nn.stepping import Stepper
+from fastweights.ops import padding
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
@@ -63,8 +64,7 @@ class Backbone(Objective, ABC):
         input_size: features of x.
         output_size: features of y.
         state_type: the named tuple of the layer's states.
-        counters: the fields of the state that count, in int64; the others are of the parameters'
-            dtype.
+        counters: the fields of the state that count, in int64; the others are of `state_dtype`.
         takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
             then never makes (`project`).
         takes_embedded: whether `run` takes an `Embedded` as it is; for other layers `forward` looks
@@ -176,6 +176,7 @@ class Backbone(Objective, ABC):
             UserError: as `forward` does.
         """
         checks.check_input(self, x, "batch")
+        checks.check_classes(self, x)
         if state is not None:
             self.check_state(state, x.shape[0])
         return self.settle(*self.run_step(x, state))
@@ -207,9 +208,9 @@ class Backbone(Objective, ABC):
         return self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
 
     def initial_state(self, batch: int) -> Any:
-        """Return the zero state of `batch` rows, with the device and dtype of the parameters."""
-        like = self.anchor
-        zeros = self.state_type(*(like.new_zeros(batch, *shape) for shape in self.state_shapes()))
+        """Return the zero state of `batch` rows, on the parameters' device."""
+        new, kind = self.anchor.new_zeros, self.state_dtype
+        zeros = self.state_type(*(new(batch, *shape, dtype=kind) for shape in self.state_shapes()))
         return zeros._replace(**{name: getattr(zeros, name).long() for name in self.counters})
 
     def check_sequence(
@@ -228,11 +229,11 @@ class Backbone(Objective, ABC):
         if state is not None:
             self.check_state(state, like.shape[0])
         if isinstance(x, Embedded):
-            if mask is not None:
-                x = x._replace(classes=x.classes.masked_fill(~mask, 0))
+            x = x._replace(classes=padding.zeroed(x.classes, mask))
+            checks.check_classes(self, x)
             return x if self.takes_embedded else x.vectors()
-        if mask is not None:
-            x = x.masked_fill(~(mask if x.dim() == 2 else mask[:, :, None]), 0)
+        x = padding.zeroed(x, mask)
+        checks.check_classes(self, x)
         return x
 
     def check_state(self, state: Any, batch: int) -> None:
@@ -244,13 +245,22 @@ class Backbone(Objective, ABC):
         """A parameter, whose device and dtype the states share."""
         return next(self.parameters())
 
+    @property
+    def state_dtype(self) -> torch.dtype:
+        """The type of the layer's states: the parameters'."""
+        return self.anchor.dtype
+
     def settle(self, y: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Under autocast: outputs in its dtype, the state carried in the parameters' own."""
+        """Under autocast: outputs in its dtype, the state carried in the layer's own."""
         like = self.anchor
         device = like.device.type
         if not torch.is_autocast_enabled(device) or like.dtype == torch.float64:
             return y, state
-        return y.to(torch.get_autocast_dtype(device)), states.to(state, like.dtype)
+        return y.to(torch.get_autocast_dtype(device)), self.settle_state(state)
+
+    def settle_state(self, state: Any) -> Any:
+        """Return a state in the types that the layer carries it in."""
+        return states.to(state, self.state_dtype)
 
 
 def auxiliary_loss(model: nn.Module) -> Tensor | None:

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+from fastweights.nn.embedded import Embedded
+from fastweights.ops.lstm.arguments import CLASS_TYPES
+from fastweights.ops.tracing import may_look
 
 if TYPE_CHECKING:
     from fastweights.nn.base import Backbone
@@ -61,10 +64,32 @@ def check_input(layer: Backbone, x: Tensor, axes: str) -> None:
         raise UserError(
             f"{name}: input has {x.shape[-1]} features; accepted: input_size={layer.input_size}"
         )
-    if x.dtype != like.dtype and not (
-        x.is_floating_point() and torch.is_autocast_enabled(x.device.type)
-    ):
+    mixed = torch.is_autocast_enabled(x.device.type) and x.is_floating_point()
+    if x.dtype != like.dtype and not (mixed and torch.float64 not in (x.dtype, like.dtype)):
         raise UserError(f"{name}: input is {x.dtype}, its parameters are {like.dtype}")
+
+
+def check_classes(layer: Backbone, x: Tensor | Embedded) -> None:
+    """Raise `UserError` if x, of a shape that fits the layer, has classes and one of them has no vector."""
+    name = type(layer).__name__
+    if isinstance(x, Embedded):
+        check_tokens(name, x.classes, len(x.table))
+    elif not x.is_floating_point():
+        check_tokens(name, x, layer.input_size)
+
+
+def check_tokens(name: str, tokens: Tensor, count: int) -> None:
+    """Raise `UserError` unless all are integers from 0 to count - 1, where looking takes no waiting for a GPU."""
+    if tokens.dtype not in CLASS_TYPES:
+        wanted = " or ".join(str(each) for each in CLASS_TYPES)
+        raise UserError(f"{name}: classes are {tokens.dtype}; accepted: {wanted}")
+    if tokens.numel() and may_look(tokens):
+        least, most = (int(bound) for bound in tokens.aminmax())
+        if least < 0 or most >= count:
+            wrong = least if least < 0 else most
+            raise UserError(
+                f"{name}: class {wrong} is outside its range; accepted: 0 to {count - 1}"
+            )
 
 
 def check_mask(name: str, mask: Tensor, x: Tensor) -> None:
@@ -90,7 +115,7 @@ def check_state(layer: Backbone, state: Any, batch: int) -> None:
             raise UserError(
                 f"{name}: state.{field} has shape {list(tensor.shape)}; accepted: {wanted}"
             )
-        dtype = torch.int64 if field in layer.counters else like.dtype
+        dtype = torch.int64 if field in layer.counters else layer.state_dtype
         if tensor.dtype != dtype or tensor.device != like.device:
             raise UserError(
                 f"{name}: state.{field} is {tensor.dtype} on {tensor.device}; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -87,8 +87,8 @@ class ConvNet(Backbone):
             )
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.patch = patch
-        arrival = torch.tensor([shown[cell] for cell in range(self.grid**2)])
-        self.register_buffer("arrival", arrival, persistent=False)
+        self.arrives = [shown[cell] for cell in range(self.grid**2)]
+        self.register_buffer("arrival", torch.tensor(self.arrives), persistent=False)
         first, second = channels
         self.features = nn.Sequential(
             nn.Conv2d(1, first, kernel, padding=kernel // 2),
@@ -101,6 +101,12 @@ class ConvNet(Backbone):
             nn.Linear(second * (side // 4) ** 2, hidden_size),
             nn.ReLU(),
         )
+
+    def _apply(self, fn: Any, recurse: bool = True) -> ConvNet:
+        """Make what is never saved anew wherever the module goes: `to_empty` leaves it unset."""
+        super()._apply(fn, recurse)
+        self.arrival = torch.tensor(self.arrives, device=self.arrival.device)
+        return self
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.grid**2, self.patch**2), ()

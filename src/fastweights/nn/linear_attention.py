@@ -30,6 +30,8 @@ class LinearAttention(MemoryLayer):
         y(t) = W_o (φ(q(t)) F(t)) / (φ(q(t))·z(t) + ε)
 
     q, k and v are affine in x. z is kept as one more column of F, under a value that is always 1.
+    Sums without an end outgrow float16 (65504) and what bfloat16 can add 1 to (256), so F is kept,
+    read and divided in float32 or wider, whatever the parameters' type.
 
     Args:
         input_size: features of x.
@@ -57,6 +59,7 @@ class LinearAttention(MemoryLayer):
 
     state_type = LinearAttentionState
     rule = "hebbian"
+    wide = True
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class LinearAttention(MemoryLayer):
     ) -> Float[Tensor, "batch time hidden"]:
         if self.normaliser:
             retrieved = retrieved[..., :-1] / (retrieved[..., -1:] + EPS)
-        return self.out(merge_heads(retrieved))
+        return self.out(merge_heads(retrieved).to(x.dtype))
 
     def shares(
         self,

@@ -77,7 +77,7 @@ class LSTM(TorchRNN):
         bias = self.parameter("bias_ih_l0")
         if single_bias:
             nn.init.zeros_(bias)
-            self.fix("bias_hh_l0", torch.zeros_like(bias.detach()))
+            self.fix("bias_hh_l0", 0.0)
         with torch.no_grad():
             bias[hidden_size : 2 * hidden_size] += forget_bias
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fastweights import ops
+from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn.base import Backbone, Input, StepInput, Trace
 from fastweights.ops.delta_memory.combine import key_shape
@@ -42,6 +44,8 @@ class MemoryLayer(Backbone):
     Attributes:
         rule, combine, read_norm: options of `ops.delta_memory`.
         gating: None, "norm" or "tensor", the kind of gate that `access` returns.
+        wide: whether what is written, kept and retrieved is in float32 or wider, whatever the
+            parameters' type.
         key_sizes: features of each key factor.
         reads: reads in a chain.
         backend: which backend is asked for.
@@ -51,6 +55,7 @@ class MemoryLayer(Backbone):
     combine: Literal["product", "concat"] = "product"
     read_norm: bool = False
     gating: Literal["norm", "tensor"] | None = None
+    wide: bool = False
     key_sizes: tuple[int, ...]
     reads: int = 1
     backend: str
@@ -74,6 +79,22 @@ class MemoryLayer(Backbone):
         self, retrieved: Float[Tensor, "*lead time value"], x: Input
     ) -> Float[Tensor, "batch time output"]:
         """Return what the layer makes of what it retrieved."""
+
+    def accessed(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None = None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
+    ) -> tuple[Access, tuple[Tensor, ...]]:
+        """Return what `access` does, in the type that the memory is kept in."""
+        access, rest = self.access(x, state, mask, read_mask)
+        return states.to(access, self.state_dtype) if self.wide else access, rest
+
+    @property
+    def state_dtype(self) -> torch.dtype:
+        own = super().state_dtype
+        return torch.promote_types(own, torch.float32) if self.wide else own
 
     def shares(
         self,
@@ -115,17 +136,19 @@ class MemoryLayer(Backbone):
         read_mask: Bool[Tensor, "batch time"] | None,
     ) -> tuple[Float[Tensor, "*lead time value"], Any]:
         """Run checked input through the memory alone."""
-        access, rest = self.access(x, state, mask, read_mask)
-        retrieved, memory = ops.delta_memory(
-            **access._asdict(),
-            memory=None if state is None else state.memory,
-            rule=self.rule,
-            combine=self.combine,
-            read_norm=self.read_norm,
-            mask=mask,
-            read_mask=read_mask,
-            backend=self.backend,
-        )
+        access, rest = self.accessed(x, state, mask, read_mask)
+        own = torch.autocast(x.device.type, enabled=False) if self.wide else nullcontext()
+        with own:  # autocast would make what is retrieved narrow
+            retrieved, memory = ops.delta_memory(
+                **access._asdict(),
+                memory=None if state is None else state.memory,
+                rule=self.rule,
+                combine=self.combine,
+                read_norm=self.read_norm,
+                mask=mask,
+                read_mask=read_mask,
+                backend=self.backend,
+            )
         assert retrieved is not None
         return retrieved, self.state_type(memory, *rest)
 
@@ -146,7 +169,7 @@ class MemoryLayer(Backbone):
 
         def step(x: StepInput) -> Tensor:
             nonlocal state
-            access, rest = self.access(x[:, None], state, None)
+            access, rest = self.accessed(x[:, None], state)
             state = self.state_type(state.memory, *rest)
             return self.output(_step(history, access), x[:, None])[:, 0]
 
@@ -156,7 +179,7 @@ class MemoryLayer(Backbone):
         before = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.anchor.dtype)
-            access, rest = self.access(x, before, None)
+            access, rest = self.accessed(x, before)
             seen = look_inside(
                 **access._asdict(),
                 memory=before.memory,
@@ -182,7 +205,7 @@ class MemoryLayer(Backbone):
         return ops.backend.resolve(
             "delta_memory",
             self.backend,
-            self.anchor.new_empty(self.state_shapes()[0]),
+            self.anchor.new_empty(self.state_shapes()[0], dtype=self.state_dtype),
             key_sizes=self.key_sizes,
             reads=self.reads,
             rule=self.rule,

@@ -86,6 +86,12 @@ class Stack(Backbone):
         for layer, part in zip(self._backbones(), state, strict=True):
             layer.check_state(part, batch)
 
+    def settle_state(self, state: Any) -> Any:
+        if state is None:
+            return None
+        parts = zip(self._backbones(), state, strict=True)
+        return tuple(layer.settle_state(part) for layer, part in parts)
+
     def run(
         self,
         x: Input | Embedded,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from fastweights.errors import UserError
 from fastweights.nn import checks
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Stepper:
 
     def __init__(self, backbone: Backbone, batch: int, time: int) -> None:
         checks.check_sizes(batch=batch, time=time)
-        self.backbone = backbone
+        self.backbone, self.batch, self.time, self._done = backbone, batch, time, 0
         self._run = backbone.run_stepper(batch, time)
         self._state: Any = None
 
@@ -49,10 +50,19 @@ class Stepper:
         """Run one step; to be called under `torch.no_grad` or in inference mode.
 
         Raises:
-            UserError: for an input of another size, dtype or device than the layer takes.
+            UserError: for an input of another size, dtype or device than the layer takes, of other
+                rows than the stepper is for, or more steps.
         """
+        if x.shape[:1] != (self.batch,):
+            raise UserError(
+                f"input has shape {list(x.shape)}; the stepper is for {self.batch} rows"
+            )
+        if self._done == self.time:
+            raise UserError(f"the stepper is for {self.time} steps, and this would be one more")
+        self._done += 1
         if self._run is None:
             y, self._state = self.backbone.step(x, self._state)
             return y
         checks.check_input(self.backbone, x, "batch")
+        checks.check_classes(self.backbone, x)
         return self.backbone.settle(self._run(x), None)[0]

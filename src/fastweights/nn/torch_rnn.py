@@ -22,6 +22,7 @@ class TorchRNN(Backbone):
     """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol.
 
     Attributes:
+        fixed: the parameters that constants stand in the place of, and their numbers.
         recurrent_dropout: the probability that an element of W_hh is dropped in training.
     """
 
@@ -30,6 +31,7 @@ class TorchRNN(Backbone):
     def __init__(self, rnn: nn.RNN | nn.LSTM) -> None:
         super().__init__()
         self.rnn = rnn
+        self.fixed: dict[str, float] = {}
         self.input_size = rnn.input_size
         self.hidden_size = self.output_size = rnn.hidden_size
 
@@ -46,13 +48,24 @@ class TorchRNN(Backbone):
         weight = self.parameter("weight_hh_l0")
         return F.dropout(weight, self.recurrent_dropout, self.training)
 
-    def fix(self, name: str, value: Tensor) -> None:
+    def fix(self, name: str, number: float) -> None:
         """Put a constant, which is neither learned nor saved, in the place of a parameter."""
+        shape = torch.empty_like(self.parameter(name).detach())
         delattr(self.rnn, name)
-        self.rnn.register_buffer(name, value, persistent=False)
-        setattr(
-            self.rnn, name, value
-        )  # torch.nn also keeps its weights in a list, which this renews
+        self.rnn.register_buffer(name, shape, persistent=False)
+        self.fixed[name] = number
+        self._fill()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> TorchRNN:
+        """Fill constants in wherever the module goes: `to_empty` leaves them unset, and nothing loads them."""
+        super()._apply(fn, recurse)
+        self._fill()
+        return self
+
+    def _fill(self) -> None:
+        for name, number in self.fixed.items():
+            # torch.nn also keeps its weights in a list, which a new one is put into and a changed one is not.
+            setattr(self.rnn, name, torch.full_like(self.parameter(name), number))
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((self.hidden_size,),)

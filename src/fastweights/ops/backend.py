@@ -120,6 +120,20 @@ def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
     raise UserError(f"no backend can run {op} on {tensor.device}, {tensor.dtype}")
 
 
+def asked_of(op: str, requested: str) -> str:
+    """Name what a layer with several ops asks one of them for: the backend that it was asked for itself, or "auto".
+
+    Args:
+        op: a registered op.
+        requested: a backend of another op, which this one need not have.
+
+    Example:
+        >>> asked_of("lstm", "reference"), asked_of("lstm", "chunked")
+        ('reference', 'auto')
+    """
+    return requested if requested in _table[op] else "auto"
+
+
 def describe(op: str | None = None) -> dict[str, str]:
     """Say of every backend what it is and whether it can run here.
 

@@ -50,6 +50,20 @@ def lengths_and_shift(
     return lengths, shift
 
 
+def zeroed(
+    x: Shaped[Tensor, "batch time *features"], mask: Bool[Tensor, "batch time"] | None
+) -> Shaped[Tensor, "batch time *features"]:
+    """Return x with 0 where there is padding, whatever stands there (mask None: x itself).
+
+    Example:
+        >>> zeroed(torch.tensor([[3, -1]]), torch.tensor([[True, False]])).tolist()
+        [[3, 0]]
+    """
+    if mask is None:
+        return x
+    return x.masked_fill(~mask.reshape(*mask.shape, *(1,) * (x.dim() - 2)), 0)
+
+
 def to_front(
     x: Shaped[Tensor, "batch time *features"], shift: Int[Tensor, " batch"]
 ) -> Shaped[Tensor, "batch time *features"]:

@@ -32,6 +32,22 @@ def encode(text: str, vocabulary: Sequence[str]) -> Int[Tensor, " time"]:
         >>> encode("Mary went to the kitchen. Where is Mary? kitchen", words).tolist()
         [1, 6, 8, 7, 10, 5, 2, 9, 4, 6, 3, 5]
     """
+    found = tokens(text, vocabulary)
+    if "?" not in text:
+        raise UserError("the story asks nothing: add a question, such as 'Where is Mary?'")
+    return torch.tensor([EOS, *found])
+
+
+def tokens(text: str, vocabulary: Sequence[str]) -> list[int]:
+    """Turn a part of a typed story into tokens, as `encode` does.
+
+    Raises:
+        UserError: naming the first word outside the vocabulary and the nearest in it.
+
+    Example:
+        >>> tokens("Mary went.", ["<pad>", "<eos>", ".", "mary", "went"])
+        [3, 4, 2]
+    """
     words = [re.sub(r"\s", "", word) for word in _WORD.findall(text.lower())]
     words = [w for i, w in enumerate(words) if not (w == "." and words[max(i - 2, 0)] == "?")]
     index = {word: token for token, word in enumerate(vocabulary)}
@@ -40,9 +56,7 @@ def encode(text: str, vocabulary: Sequence[str]) -> Int[Tensor, " time"]:
             raise UserError(
                 f"{word!r} is not one of the {len(index)} known words{_near(word, index)}"
             )
-    if "?" not in words:
-        raise UserError("the story asks nothing: add a question, such as 'Where is Mary?'")
-    return torch.tensor([EOS, *(index[word] for word in words)])
+    return [index[word] for word in words]
 
 
 def decode(tokens: Int[Tensor, " time"], vocabulary: Sequence[str]) -> str:

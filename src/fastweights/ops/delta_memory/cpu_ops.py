@@ -118,7 +118,9 @@ def _wanted(results: tuple[Any, ...], wants: tuple[bool, ...]) -> tuple[Any, ...
 
 
 def _no_second_derivative(ctx: Any, *gradients: Any) -> Any:
-    raise RuntimeError("the fused delta memory has no second derivative; backend 'chunked' has one")
+    raise RuntimeError(
+        "the fused delta memory has no second derivative; backends 'reference' and 'chunked' have one"
+    )
 
 
 forward_op.register_autograd(_differentiate, setup_context=_keep)
@@ -132,8 +134,8 @@ class Memory(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor]:
         *tensors, options, eps = arguments
         given = contiguous(tuple(tensors))
-        retrieved, final, ctx.workspace = run_forward(given, options, eps)
-        ctx.save_for_backward(*given)
+        retrieved, final, saved = run_forward(given, options, eps)
+        ctx.save_for_backward(saved, *given)
         ctx.options = (options, eps)
         ctx.set_materialize_grads(False)
         if given.query is None:
@@ -145,8 +147,9 @@ class Memory(torch.autograd.Function):
         wants = ctx.needs_input_grad
         if gradients[0] is None and gradients[1] is None:
             return (None,) * len(wants)
-        given, (options, eps) = Given(*ctx.saved_tensors), ctx.options
-        received = (gradients[0], gradients[1], ctx.workspace)
+        saved, *tensors = ctx.saved_tensors
+        given, (options, eps) = Given(*tensors), ctx.options
+        received = (gradients[0], gradients[1], saved)
         wanted = (wants[MEMORY], wants[GATE])
         if torch.is_grad_enabled():
             results: Any = backward_op(*received, *given, *options, eps, *wanted)

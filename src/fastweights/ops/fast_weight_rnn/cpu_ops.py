@@ -113,10 +113,10 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         *tensors, options = arguments
-        outputs, ctx.workspace = run_forward(*tensors, *options)
+        outputs, saved = run_forward(*tensors, *options)
         _, weight, gain, _, first_gain, _, hidden, memory, decay, rate = tensors
         decay_value, rate_value, steps, use_tanh, flat, _, chunk = options
-        ctx.save_for_backward(weight, gain, first_gain, decay, rate)
+        ctx.save_for_backward(saved, weight, gain, first_gain, decay, rate)
         given = (hidden is not None, memory is not None)
         ctx.options = (decay_value, rate_value, steps, use_tanh, flat, chunk, *given)
         return outputs
@@ -125,9 +125,7 @@ class Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
         run: Any = backward_op if torch.is_grad_enabled() else run_backward
         wants = ctx.needs_input_grad
-        results = run(
-            gradients[0], ctx.workspace, *ctx.saved_tensors, *ctx.options, wants[8] or wants[9]
-        )
+        results = run(gradients[0], *ctx.saved_tensors, *ctx.options, wants[8] or wants[9])
         return (*_wanted(results, wants[:10]), None)
 
 

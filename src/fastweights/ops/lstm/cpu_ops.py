@@ -112,17 +112,16 @@ class Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
         gates, classes, weight, hidden, cell, lengths, _ = arguments
-        outputs, last_hidden, last_cell, ctx.workspace = run_forward(*arguments)
+        outputs, last_hidden, last_cell, saved = run_forward(*arguments)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(outputs, classes, weight, hidden, lengths)
+        ctx.save_for_backward(outputs, saved, classes, weight, hidden, lengths)
         ctx.options = (cell is not None, len(gates))
         return outputs, last_hidden, last_cell
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
         run: Any = backward_op if torch.is_grad_enabled() else run_backward
-        outputs, *rest = ctx.saved_tensors
-        return _gradients(ctx, run, gradients, (outputs, ctx.workspace, *rest))
+        return _gradients(ctx, run, gradients, ctx.saved_tensors)
 
 
 def recurrence(*tensors: Any) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,7 @@ from fastweights.errors import UserError, unknown
 from fastweights.recipes.catbabi.testing import last_sentence, scored
 from fastweights.recipes.opened import open_run
 from fastweights.tasks import story_text
+from fastweights.tasks.stories import EOS
 
 TEST_OPTIONS = ("split",)
 """What `test` takes beside the run."""
@@ -91,18 +92,27 @@ def answered(model: Any, vocabulary: tuple[str, ...], story: str) -> list[Answer
     if not asked:
         story_text.encode(story, vocabulary)  # says what is missing
     found: list[Answered] = []
-    text = ""
+    read = [EOS]
     for piece in asked:
-        given = _GIVEN.match(piece) if found else None
         if found:
-            text += f" {given[1] if given else found[-1].answer} "
-        text += piece[given.end() if given else 0 :] + "?"
-        found.append(_answer(model, vocabulary, story_text.encode(text, vocabulary)))
+            given = _GIVEN.match(piece)
+            if given:
+                read += story_text.tokens(given[1], vocabulary)
+                piece = piece[given.end() :]
+            else:  # not as text: an answer may be what no one can type, an <eos>
+                read.append(vocabulary.index(found[-1].answer))
+            piece = _STOP.sub("", piece)
+        read += story_text.tokens(piece + "?", vocabulary)
+        found.append(_answer(model, vocabulary, torch.tensor(read)))
     return found
 
 
 _GIVEN = re.compile(r"\s*([^\s.,]+(?:\s*,\s*[^\s.,]+)*)[^\S\n]*(?:\.|\n|$)")
 """An answer behind a question mark: one word, or several with commas, and nothing else in the sentence or line."""
+
+
+_STOP = re.compile(r"^\s*\.")
+"""A full stop behind an answer, which is forgiven."""
 
 
 def _asked(model: Any, vocabulary: tuple[str, ...], story: str) -> dict[str, Any]:
