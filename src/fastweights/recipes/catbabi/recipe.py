@@ -92,7 +92,7 @@ class CatBAbI(Recipe):
     validation_segments: int | None = None
     """Segments of each of 64 rows of validation text that an evaluation during training reads."""
     evaluation_start: Literal["zeros", "row"] = "zeros"
-    """State that an evaluation starts from: zeros, or what training has carried in row 0 (the authors')."""
+    """Where an evaluation in training starts: zeros, or the state of training's row 0 (the authors'); tests: zeros."""
     test_rows: int | None = None
     """Rows that the test reads the split in; 1 is exact."""
     seed: int = 0
