@@ -19,7 +19,7 @@ from text_made import make_text
 collect_ignore_glob = ["*conftest.py"]
 """These hold no doctests, and as modules to look for some in they would all have one name."""
 
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 torch.set_num_threads(1)
