@@ -52,7 +52,7 @@ def test_reports_for_people(run: Path, tmp_path: Path, capsys: pytest.CaptureFix
     [
         (["a question"], "takes no questions"),
         (["--split", "valid"], "--split is no option for the task"),
-        (["--samples", "0"], "samples must be at least 1"),
+        (["--samples", "0"], "samples must be 1 to 100,000"),
     ],
 )
 def test_what_a_run_cannot_be_asked(

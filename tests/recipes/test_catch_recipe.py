@@ -146,7 +146,7 @@ def test_a_run_is_tested_anew(run):
     opened = open_run(run)
     expected = examined(opened.model, opened.task, 80, 3)
     assert other["test_reward"] == expected["test_reward"] and other["test_episodes"] == 80
-    with pytest.raises(UserError, match="samples must be at least 1"):
+    with pytest.raises(UserError, match="samples must be 1 to 100,000"):
         again_tested(run, samples=0)
     assert TEST_SEED >= 2**31
 

@@ -112,7 +112,7 @@ def test_a_run_is_tested_on_both_splits_or_one(run):
     assert one["test_reward"] != both["test_reward"]
     with pytest.raises(UserError, match="valid"):
         again_tested(run, split="valid")
-    with pytest.raises(UserError, match="samples must be at least 1"):
+    with pytest.raises(UserError, match="samples must be 1 to 100,000"):
         again_tested(run, samples=0)
 
 

@@ -215,7 +215,9 @@ def test_reach(reach: Reach, values: list[float], seconds: list[float], met: boo
 
 def test_cells_chosen_by_model(tmp_path: Path) -> None:
     assert run(tmp_path, models=["RNN-LN-FW"], only="one", seeds=1)[0] == ["one 0"]
-    with pytest.raises(UserError, match="no cell of tiny is chosen; there are: one, other pairs"):
+    with pytest.raises(
+        UserError, match='no cell of tiny is chosen; there are: "one", "other pairs"'
+    ):
         run(tmp_path, models=["lstm"])
     with pytest.raises(UserError, match="end at a step"):
         run(tmp_path, minutes=1.0)

@@ -93,7 +93,7 @@ class MemoryLayer(Backbone):
 
     @property
     def state_dtype(self) -> torch.dtype:
-        own = super().state_dtype
+        own = self.anchor.dtype  # not by super(), which torch.compile cannot follow in a property
         return torch.promote_types(own, torch.float32) if self.wide else own
 
     def shares(
