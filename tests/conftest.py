@@ -28,6 +28,7 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # whatever threads a test before has left
 
 
 @pytest.fixture
