@@ -175,13 +175,6 @@ def test_resume_with_an_option_as_by_default(
     assert main(["train", "retrieval", "--resume", "--pairs", "2", "--out", out]) == 0
 
 
-def test_resume_says_what_a_flag_denies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = str(tmp_path / "run")
-    assert main(["train", "retrieval", *TINY, "--repeat-keys", "--out", out]) == 0
-    assert main(["train", "retrieval", "--resume", "--repeat-keys", "--out", out]) == 0
-    capsys.readouterr()
-
-
 def test_results_that_are_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("mine")
     for results in (tmp_path / "file", tmp_path / "file" / "below"):

@@ -7,6 +7,7 @@ from backbones import BACKBONES, HIDDEN, INPUT
 from fastweights import models, nn
 from fastweights import state as states
 from fastweights.errors import UserError
+from fastweights.ops import backend as backends
 
 B, T = 3, 9
 MEMORIES = [
@@ -138,11 +139,10 @@ def test_all_of_it_has_a_second_derivative_with_the_reference(build):
     assert torch.autograd.gradgradcheck(lambda x: layer(x)[0], x)
 
 
+@pytest.mark.skipif(backends.unavailable("lstm", "cpu") is not None, reason="no fused kernels here")
 @pytest.mark.parametrize("backend", ["auto", "chunked"])
 def test_where_there_is_no_second_derivative_it_says_what_has_one(backend):
     layer = nn.FWMLSTM(2, 3, 2, backend=backend)
-    if layer.lstm.backend_in_use != "cpu":
-        pytest.skip("the fused kernels do not run here")
     x = torch.randn(1, 2, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match=r"no second derivative; .*'reference'"):

@@ -231,10 +231,7 @@ def _with_said(command: Any, options: list[str]) -> Command:
     if not hasattr(command, "said"):
         return command
     words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
-    names = [word.replace("-", "_") for word in words]
-    # What `--no-…` denies is said too.
-    denied = [name.removeprefix("no_") for name in names]
-    return dataclasses.replace(command, said=tuple(dict.fromkeys((*names, *denied))))
+    return dataclasses.replace(command, said=tuple(word.replace("-", "_") for word in words))
 
 
 def _sentence(boxed: str) -> str:
