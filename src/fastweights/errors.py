@@ -21,6 +21,16 @@ MOST = 2**62
 """Whole numbers that are given are below this, seeds too: what is added to one still fits 64 bits."""
 
 
+def check_count(name: str, count: int, most: int) -> None:
+    """Raise `UserError` unless there is at least one of something, and no more than fit.
+
+    Example:
+        >>> check_count("samples", 5, most=10)
+    """
+    if not 1 <= count <= most:
+        raise UserError(f"{name} must be 1 to {most:,}, not {count}")
+
+
 def check_seed(seed: int) -> None:
     """Raise `UserError` unless a number is a seed.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 
-from fastweights.errors import UserError, check_seed
+from fastweights.errors import UserError, check_count, check_seed
 from fastweights.recipes.options import further
 from fastweights.recipes.recipe import Recipe
 
@@ -24,12 +24,6 @@ TEST_SEED = 2**31
 
 MOST_EPISODES = 100_000
 """Episodes of a test or an evaluation, which are played side by side and kept."""
-
-
-def check_episodes(name: str, episodes: int) -> None:
-    """Raise `UserError` unless a number is one of episodes to test on."""
-    if not 1 <= episodes <= MOST_EPISODES:
-        raise UserError(f"{name} must be 1 to {MOST_EPISODES:,}, not {episodes}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +142,7 @@ class ReadyToAct(Acting):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("evaluation_episodes", "test_episodes"):
-            check_episodes(name, getattr(self, name))
+            check_count(name, getattr(self, name), MOST_EPISODES)
         for name in ("embedding", "readout"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} must not be negative, not {getattr(self, name)}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastweights.recipes.acting import check_episodes, examined
+from fastweights.errors import check_count
+from fastweights.recipes.acting import MOST_EPISODES, examined
 from fastweights.recipes.opened import open_run
 
 TEST_OPTIONS = ("samples", "seed")
@@ -27,7 +28,7 @@ def test(folder: Path, *, samples: int | None = None, seed: int = 0) -> dict[str
         UserError: if the folder is no such run, or a number is out of range.
     """
     if samples is not None:
-        check_episodes("samples", samples)
+        check_count("samples", samples, MOST_EPISODES)
     run = open_run(folder)
     episodes = run.config["recipe"]["test_episodes"] if samples is None else samples
     tested = examined(run.model, run.task, episodes, seed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastweights.errors import unknown
-from fastweights.recipes.acting import check_episodes, examined
+from fastweights.errors import check_count, unknown
+from fastweights.recipes.acting import MOST_EPISODES, examined
 from fastweights.recipes.opened import open_run
 
 TEST_OPTIONS = ("samples", "seed", "split")
@@ -37,7 +37,7 @@ def test(
         UserError: if the folder is no such run, the split is unknown, or a number is out of range.
     """
     if samples is not None:
-        check_episodes("samples", samples)
+        check_count("samples", samples, MOST_EPISODES)
     if split not in (None, *SPLITS):
         raise unknown("split", split, SPLITS)
     run = open_run(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fastweights.errors import UserError, check_seed
+from fastweights.errors import check_count, check_seed
 from fastweights.models import SequenceModel
 from fastweights.recipes.opened import open_run
 from fastweights.tasks.retrieval import Retrieval
@@ -28,12 +28,6 @@ TEST_SEED = 2**31
 
 MOST_SAMPLES = 1_000_000
 """Sequences of a test, which are drawn at once: they fit any machine that trains, and tell a rate to .0001."""
-
-
-def check_samples(name: str, samples: int) -> None:
-    """Raise `UserError` unless a number is one of sequences to test on."""
-    if not 1 <= samples <= MOST_SAMPLES:
-        raise UserError(f"{name} must be 1 to {MOST_SAMPLES:,}, not {samples}")
 
 
 @torch.no_grad()
@@ -123,7 +117,7 @@ def test(
         UserError: if the folder is no such run, or a number is out of range.
     """
     samples = 20_000 if samples is None else samples
-    check_samples("samples", samples)
+    check_count("samples", samples, MOST_SAMPLES)
     check_seed(seed)
     run = open_run(folder)
     task = run.task

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastweights.errors import UserError, check_seed
+from fastweights.errors import UserError, check_count, check_seed
 from fastweights.recipes.options import has_fast_weights
 from fastweights.recipes.recipe import Recipe, filled
 from fastweights.recipes.retrieval.settings import FAST_WEIGHT_OPTIONS, settings
@@ -141,13 +141,13 @@ class Resolved(Retrieval):
         Raises:
             UserError: naming the first.
         """
-        from fastweights.recipes.retrieval.asking import check_samples
+        from fastweights.recipes.retrieval.asking import MOST_SAMPLES
         from fastweights.training.settings import check_device
 
         for name in ("hidden", "steps", "batch", "evaluation_interval"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}")
-        check_samples("test_samples", self.test_samples)
+        check_count("test_samples", self.test_samples, MOST_SAMPLES)
         check_seed(self.seed)
         for name in ("embedding", "readout", "norm_gain", "input_std"):
             if (getattr(self, name) or 0) < 0:
