@@ -53,6 +53,7 @@ class SequenceModel(nn.Module):
         at: Bool[Tensor, ...] | None = None,
         last_only: bool = False,
         need_state: bool = True,
+        apply_head: bool = True,
     ) -> tuple[Float[Tensor, "*steps classes"], Any]:
         """Run a batch of sequences.
 
@@ -68,6 +69,7 @@ class SequenceModel(nn.Module):
             last_only: apply the head to each row's last real step only; a memory with
                 `reads_outside` is read there only.
             need_state: False returns None for the state, which some backbones then need not build.
+            apply_head: False returns what the head would be given, [..., backbone.output_size], for the logits.
 
         Returns:
             logits [batch, time, classes] ([batch, classes] if `last_only`; [chosen, classes] if
@@ -83,7 +85,7 @@ class SequenceModel(nn.Module):
             y = y.flatten(0, -2).index_select(0, at.flatten().nonzero().squeeze(1))
         elif last_only:
             y = y[..., -1, :] if mask is None else _last_real(y, mask)
-        return self.head(y), state
+        return self.head(y) if apply_head else y, state
 
     def _encoded(self, x: Tensor) -> Tensor | Embedded:
         """Encode the input; a plain embedding is left to backbones that do better than look it up."""

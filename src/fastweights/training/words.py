@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from fastweights import state as states
 from fastweights.errors import UserError
+from fastweights.models import SequenceModel
 from fastweights.training import carried, distributed, pieces
+from fastweights.training.linear_loss import fuses, linear_cross_entropy
 from fastweights.training.objectives import with_objectives
 from fastweights.training.text_loss import evaluate_words, fitting, perplexity, rows_of
 
@@ -99,12 +101,11 @@ class Words:
             self._begin(self._epoch + 1)
         taken = int(self._lengths[self._piece])
         piece = self.rows[:, self._place : self._place + taken + 1]
-        logits, state = model(piece[:, :-1], self._start_of(model))
+        loss, state = _loss(model, piece, self._start_of(model))
         # Autocast layers may leave a state of fewer bits than the model carries from piece to piece.
         self.carried = states.to(states.detach(state), next(model.parameters()).dtype)
         self._place, self._piece = self._place + taken, self._piece + 1
         self.rate_factor = taken / self.length
-        loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
         metrics = {"cross_entropy": loss.detach()}
         return with_objectives(model, loss, metrics, self.auxiliary), metrics
 
@@ -146,3 +147,15 @@ class Words:
             self.carried = carried.rebuilt(self._restored, model, len(self.rows))
             self._restored = []
         return self.carried
+
+
+def _loss(
+    model: nn.Module, piece: Int64[Tensor, "rows tokens"], state: Any
+) -> tuple[Float[Tensor, ""], Any]:
+    """Mean cross-entropy of each next token of a piece, and the state after it."""
+    targets = piece[:, 1:].flatten()
+    if isinstance(model, SequenceModel) and fuses(model.head):
+        features, state = model(piece[:, :-1], state, apply_head=False)
+        return linear_cross_entropy(features.flatten(0, 1), model.head, targets), state
+    logits, state = model(piece[:, :-1], state)
+    return F.cross_entropy(logits.flatten(0, 1), targets), state

@@ -1,0 +1,116 @@
+"""Cross-entropy after a linear layer of many classes, without all logits at once.
+
+The logits of a piece of text are its words times the vocabulary: with their softmax and its gradient hundreds of
+megabytes, written and read several times, for which the machine waits longer than for half of the products. Here they
+are made for some rows at a time; the loss and every gradient are taken while they lie in the cache, and are all that
+stays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+_PRODUCT = 6 << 20
+"""Logits made by one product: fewer, and the weights are read too often."""
+
+_SOFTMAX = 1 << 18
+"""Logits whose softmax is taken at once: these lie in the cache of one core."""
+
+
+def fuses(head: nn.Module) -> bool:
+    """Tell whether `linear_cross_entropy` stands for a head: a linear layer on a CPU, which nobody listens to.
+
+    Under autocast it is the head that chooses the type of its products. On other devices nothing was measured.
+    """
+    return (
+        type(head) is nn.Linear  # not a subclass, as a parametrised layer is one
+        and head.weight.device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")
+        and not (head._forward_hooks or head._forward_pre_hooks or head._backward_hooks)
+    )
+
+
+def linear_cross_entropy(
+    x: Float[Tensor, "rows features"], head: nn.Linear, targets: Int64[Tensor, " rows"]
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of `head(x)`, as `torch.nn.functional.cross_entropy` has it.
+
+    Gradients are taken in the forward pass; there are none of second order.
+
+    Args:
+        x: [rows, features].
+        head: to the logits of all classes.
+        targets: [rows], the right class of each.
+
+    Returns:
+        the loss in nats, of x's type.
+
+    Example:
+        >>> head = nn.Linear(4, 1000)
+        >>> x, targets = torch.randn(6, 4), torch.arange(6)
+        >>> loss = linear_cross_entropy(x, head, targets)
+        >>> torch.testing.assert_close(loss, nn.functional.cross_entropy(head(x), targets))
+    """
+    loss: Any = _Loss.apply(x, head.weight, head.bias, targets)
+    return loss
+
+
+class _Loss(torch.autograd.Function):
+    """The loss, whose gradients wait in the context."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> Tensor:
+        rows, classes = len(x), len(weight)
+        block = -(-rows // max(1, -(-rows * classes // _PRODUCT)))
+        part = max(1, _SOFTMAX // classes)
+        wanted = ctx.needs_input_grad[:3]
+        by_x, by_weight, by_bias = (
+            torch.zeros_like(tensor) if tensor is not None and needed else None
+            for tensor, needed in zip((x, weight, bias), wanted, strict=True)
+        )
+        space = x.new_empty(block, classes)
+        total = x.new_zeros((), dtype=torch.float64)
+        for start in range(0, rows, block):
+            inputs, right = x[start : start + block], targets[start : start + block, None]
+            logits = space[: len(inputs)]
+            torch.mm(inputs, weight.t(), out=logits)
+            for begin in range(0, len(inputs), part):
+                stop = begin + part
+                total += _to_gradient(logits[begin:stop], bias, right[begin:stop])
+            if by_x is not None:
+                torch.mm(logits, weight, out=by_x[start : start + block])
+            if by_weight is not None:
+                by_weight.addmm_(logits.t(), inputs)
+            if by_bias is not None:
+                by_bias += logits.sum(0)
+        ctx.rows = rows
+        ctx.save_for_backward(by_x, by_weight, by_bias)
+        return (total / rows).to(x.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        share = gradient / ctx.rows
+        taken = (None if each is None else each * share for each in ctx.saved_tensors)
+        return (*taken, None)
+
+
+def _to_gradient(
+    logits: Float[Tensor, "rows classes"], bias: Tensor | None, right: Int64[Tensor, "rows 1"]
+) -> Float[Tensor, ""]:
+    """Sum the losses of some rows; their logits, as yet without the bias, become softmax - 1[right], in place."""
+    if bias is not None:
+        logits += bias
+    most = logits.amax(1, keepdim=True)
+    of_right = logits.gather(1, right)
+    total = logits.sub_(most).exp_().sum(1, keepdim=True)
+    logits.mul_(total.reciprocal())
+    logits.scatter_add_(1, right, torch.full_like(most, -1.0))
+    return (total.log() + most - of_right).sum(dtype=torch.float64)
