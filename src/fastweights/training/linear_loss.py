@@ -8,21 +8,21 @@ stays.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_PRODUCT = 6 << 20
+_PRODUCT = 3 << 20
 """Logits made by one product: fewer, and the weights are read too often."""
 
 _SOFTMAX = 1 << 18
 """Logits whose softmax is taken at once: these lie in the cache of one core."""
 
 
-def fuses(head: nn.Module) -> bool:
+def fuses(head: nn.Module) -> TypeGuard[nn.Linear]:
     """Tell whether `linear_cross_entropy` stands for a head: a linear layer on a CPU, which nobody listens to.
 
     Under autocast it is the head that chooses the type of its products. On other devices nothing was measured.
@@ -96,8 +96,8 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        share = gradient / ctx.rows
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
+        share = gradients[0] / ctx.rows
         taken = (None if each is None else each * share for each in ctx.saved_tensors)
         return (*taken, None)
 
