@@ -13,7 +13,10 @@ from typing import Any, TypeGuard
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.autograd import function
+
+# Untyped: by its types it would change the signature of what it decorates.
+_once: Any = function.once_differentiable
 
 _PRODUCT = 3 << 20
 """Logits made by one product: fewer, and the weights are read too often."""
@@ -95,7 +98,7 @@ class _Loss(torch.autograd.Function):
         return (total / rows).to(x.dtype)
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
         share = gradients[0] / ctx.rows
         taken = (None if each is None else each * share for each in ctx.saved_tensors)
