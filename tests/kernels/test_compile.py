@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
@@ -130,6 +131,28 @@ def test_no_two_processes_give_a_function_the_same_symbol(sources):
             ).stdout
         )
     assert len(names) == 2
+
+
+def _functions(source: str, name: str) -> dict[str, Any]:
+    """Compile a kernel for a float; the functions that its machine code defines, and how the linker sees them."""
+    names: dict[str, Any] = {"helper": helper, "kernel": kernel}
+    exec(source, names)
+    names[name](1.0)
+    (compiled,) = names[name].dispatcher.overloads.values()
+    functions = compiled.library._final_module.functions
+    return {each.name: each.linkage for each in functions if not each.is_declaration}
+
+
+LONG = "@helper\ndef long(x):\n" + "    x = x * x + 1.0\n" * 200 + "    return x\n"
+TWICE = "@kernel\ndef twice(x):\n    return long(x) + long(x + 1.0)\n"
+
+
+def test_what_a_kernel_calls_has_no_symbol():
+    """Else the linker calls the helper's own code, not optimised, in the process that compiles, and not in the next."""
+    linkages = _functions(LONG + TWICE, "twice")
+    helpers = [linkage for name, linkage in linkages.items() if "long" in name]
+    assert helpers == [llvm.Linkage.private]  # too long to be inlined
+    assert llvm.Linkage.external in linkages.values()
 
 
 @helper

@@ -60,9 +60,10 @@ def test_arithmetic(dtype):
     x = numbers(dtype, lanes(dtype))
     near = {"rtol": 4 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).eps}
     np.testing.assert_array_equal(unary(0, x), np.maximum(x, 0))
-    np.testing.assert_allclose(unary(2, abs(x)), np.sqrt(abs(x)), **near)
+    np.testing.assert_array_equal(unary(2, abs(x)), np.sqrt(abs(x)))
     np.testing.assert_allclose(unary(3, x), np.full_like(x, x.astype(np.float64).sum()), **near)
-    np.testing.assert_allclose(unary(4, x), (x + 1) * x - x / 4, **near)
+    # Each operation rounded as it stands: what fuses or not as the compiler likes gives other bits in other places.
+    np.testing.assert_array_equal(unary(4, x), (x + 1) * x - x / dtype(4))
     np.testing.assert_array_equal(unary(5, x), (x > 0).astype(dtype))
     np.testing.assert_array_equal(unary(7, x), np.where(x <= 0, 1, x))
 

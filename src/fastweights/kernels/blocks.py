@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS, operation
+from fastweights.kernels.emit import operation
 from fastweights.kernels.simd import block, vec_of
 
 
@@ -122,7 +122,7 @@ def scale_rows(typingctx: Any, rows: Any, x: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         values = emit.unpack(builder, args[0], rows.count)
-        scaled = [builder.fmul(value, args[1], flags=FLAGS) for value in values]
+        scaled = [builder.fmul(value, args[1]) for value in values]
         return emit.pack(context, builder, rows, scaled)
 
     return rows(rows, rows.dtype), codegen
@@ -137,7 +137,7 @@ def dot_rows(typingctx: Any, xs: Any, ys: Any, start: Any) -> Any:
         chains = [args[2], ir.Constant(args[2].type, [0.0] * args[2].type.count)]
         for r, (x, y) in enumerate(zip(left, right, strict=True)):
             chains[r % 2] = emit.fma(builder, x, y, chains[r % 2])
-        return builder.fadd(*chains, flags=FLAGS)
+        return builder.fadd(*chains)
 
     return xs.dtype(xs, xs, xs.dtype), codegen
 
@@ -170,9 +170,7 @@ def _totals(builder: Any, values: list[Any]) -> list[Any]:
         group += [zero] * (lanes - real)
         while len(group) > 1:
             group = [
-                builder.fadd(
-                    emit.shuffle(builder, x, y, even), emit.shuffle(builder, x, y, odd), flags=FLAGS
-                )
+                builder.fadd(emit.shuffle(builder, x, y, even), emit.shuffle(builder, x, y, odd))
                 for x, y in zip(group[::2], group[1::2], strict=True)
             ]
         sums += [builder.extract_element(group[0], ir.IntType(32)(k)) for k in range(real)]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 from numba import types
 from numba.core import bytecode, codegen
@@ -54,7 +55,15 @@ _optimise = _Library._optimize_final_module
 
 
 def _optimise_entry(library: Any) -> None:
-    """Optimise helpers once, inside the kernel that calls them; Numba would do it again at every level of calls."""
+    """Optimise helpers once, inside the kernel that calls them; Numba would do it again at every level of calls.
+
+    The kernel's copies of them are its own and have no symbol. The linker would take all of one name for the same and
+    call the first that it has met: in the process that compiles, the helper as it was before it was optimised.
+    """
+    if library.name == _entry:
+        for function in library._final_module.functions:
+            if function.linkage == llvm.Linkage.linkonce_odr:
+                function.linkage = llvm.Linkage.private
     if _entry is None or library.name == _entry:
         _optimise(library)
 

@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import ir
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS, operation
+from fastweights.kernels.emit import operation
 
 
 @operation
@@ -21,9 +21,9 @@ def tanh(typingctx: Any, x: Any) -> Any:
         positive = builder.fcmp_ordered(">", value, _constant(value, 0.0))
         slope = builder.select(positive, _constant(value, -2.0), two)
         least = -40.0 if x.scalar.bitwidth == 32 else -80.0
-        above, scale = _exp_parts(builder, builder.fmul(value, slope, flags=FLAGS), least)
-        t = emit.fma(builder, above, scale, builder.fsub(scale, one, flags=FLAGS))
-        size = builder.fdiv(builder.fneg(t), builder.fadd(t, two, flags=FLAGS), flags=FLAGS)
+        above, scale = _exp_parts(builder, builder.fmul(value, slope), least)
+        t = emit.fma(builder, above, scale, builder.fsub(scale, one))
+        size = builder.fdiv(builder.fneg(t), builder.fadd(t, two))
         return builder.select(positive, size, builder.fneg(size))
 
     return x(x), codegen
@@ -41,7 +41,7 @@ def sigmoid(typingctx: Any, x: Any) -> Any:
         above, scale = _exp_parts(builder, y, least)
         e = emit.fma(builder, above, scale, scale)
         size = builder.select(positive, one, e)
-        return builder.fdiv(size, builder.fadd(e, one, flags=FLAGS), flags=FLAGS)
+        return builder.fdiv(size, builder.fadd(e, one))
 
     return x(x), codegen
 
@@ -61,8 +61,8 @@ def _exp_parts(builder: Any, y: Any, least: float) -> tuple[Any, Any]:
     y = builder.select(builder.fcmp_ordered("<", y, lowest), lowest, y)
     # Adding this rounds to an integer, which the low bits of the sum then hold.
     shift = _constant(y, 1.5 * 2.0**mantissa)
-    scaled = builder.fmul(y, _constant(y, 1 / math.log(2)), flags=FLAGS)
-    shifted = builder.fadd(scaled, shift, flags=FLAGS)
+    scaled = builder.fmul(y, _constant(y, 1 / math.log(2)))
+    shifted = builder.fadd(scaled, shift)
     k = builder.fsub(shifted, shift)
     high = float(np.float32(math.log(2)) if bits == 64 else np.float16(math.log(2)))
     r = emit.fma(builder, k, _constant(y, -high), y)
@@ -77,4 +77,4 @@ def _exp_parts(builder: Any, y: Any, least: float) -> tuple[Any, Any]:
 
     exponent = builder.shl(builder.bitcast(shifted, integers), integer(mantissa))
     scale = builder.bitcast(builder.add(exponent, integer(bias << mantissa)), y.type)
-    return builder.fmul(series, r, flags=FLAGS), scale
+    return builder.fmul(series, r), scale

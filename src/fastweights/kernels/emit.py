@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-FLAGS = ("contract", "nsz")  # products and sums fuse; NaN and infinities survive
+from fastweights.kernels.isa import host
 
 
 def operation(typing: Callable[..., Any]) -> Any:
@@ -43,8 +44,17 @@ def splat(builder: Any, vec: Any, scalar: Any) -> Any:
 
 
 def fma(builder: Any, x: Any, y: Any, z: Any) -> Any:
-    """x y + z."""
-    return builder.fadd(builder.fmul(x, y, flags=FLAGS), z, flags=FLAGS)
+    """x y + z, rounded once where the machine can.
+
+    Said outright: a compiler that is free to fuse does so or not as the code around it falls, and a kernel would give
+    other last bits on one thread than on two.
+    """
+    if not host().fused:
+        return builder.fadd(builder.fmul(x, y), z)
+    bits = 32 if isinstance(x.type.element, ir.FloatType) else 64
+    kind = ir.FunctionType(x.type, [x.type] * 3)
+    name = f"llvm.fma.v{x.type.count}f{bits}"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [x, y, z])
 
 
 def at(builder: Any, index: Any, stride: Any, count: int) -> Any:

@@ -20,6 +20,7 @@ class Isa(NamedTuple):
         pair: the same of a kernel that holds two such blocks.
         quad: of one that holds four.
         tile: side of the square tile of accumulators of an outer product.
+        fused: whether x y + z is one instruction; else it would be a call for each lane.
     """
 
     name: str
@@ -28,12 +29,13 @@ class Isa(NamedTuple):
     pair: int
     quad: int
     tile: int
+    fused: bool
 
 
-AVX512 = Isa("avx512", 64, 8, 8, 4, 5)
-AVX2 = Isa("avx2", 32, 8, 4, 2, 3)
-NEON = Isa("neon", 16, 8, 8, 4, 5)
-GENERIC = Isa("generic", 16, 4, 4, 2, 2)
+AVX512 = Isa("avx512", 64, 8, 8, 4, 5, True)
+AVX2 = Isa("avx2", 32, 8, 4, 2, 3, True)
+NEON = Isa("neon", 16, 8, 8, 4, 5, True)
+GENERIC = Isa("generic", 16, 4, 4, 2, 2, False)
 
 
 @cache

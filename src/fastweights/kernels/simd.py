@@ -4,7 +4,7 @@ Plain loops leave most of a core idle in the contractions of a recurrence, so ke
 registers. A `Vec` is one vector register; a block is a tuple of them, whose length is known to the compiler. Memory is
 reached through typed pointers made from addresses (`pointer`), and indices count scalars, not vectors.
 
-Only the fast-math flags `contract` and `nsz` are set: products and sums fuse, and NaN and infinities survive.
+No fast-math flag is set: every operation is rounded as it stands, `fma` alone fuses, and NaN and infinities survive.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import models, overload, register_model
 
 from fastweights.kernels import emit
-from fastweights.kernels.emit import FLAGS, operation
+from fastweights.kernels.emit import operation
 from fastweights.kernels.isa import host
 
 
@@ -212,10 +212,10 @@ def _where_positive(builder: Any, x: Any, y: Any) -> Any:
     return builder.select(builder.fcmp_ordered("<=", x, emit.zero(x)), emit.zero(x), y)
 
 
-_add = _elementwise(lambda builder, x, y: builder.fadd(x, y, flags=FLAGS), 2)
-_sub = _elementwise(lambda builder, x, y: builder.fsub(x, y, flags=FLAGS), 2)
-_mul = _elementwise(lambda builder, x, y: builder.fmul(x, y, flags=FLAGS), 2)
-_div = _elementwise(lambda builder, x, y: builder.fdiv(x, y, flags=FLAGS), 2)
+_add = _elementwise(lambda builder, x, y: builder.fadd(x, y), 2)
+_sub = _elementwise(lambda builder, x, y: builder.fsub(x, y), 2)
+_mul = _elementwise(lambda builder, x, y: builder.fmul(x, y), 2)
+_div = _elementwise(lambda builder, x, y: builder.fdiv(x, y), 2)
 fma = _elementwise(emit.fma, 3)  # fma(x, y, z): x y + z
 relu = _elementwise(_relu, 1)  # relu(x): max(x, 0), NaN stays
 where_positive = _elementwise(
@@ -276,7 +276,7 @@ def total(typingctx: Any, x: Any) -> Any:
             count //= 2
             low = emit.shuffle(builder, value, value, list(range(count)))
             high = emit.shuffle(builder, value, value, list(range(count, 2 * count)))
-            value = builder.fadd(low, high, flags=FLAGS)
+            value = builder.fadd(low, high)
         return builder.extract_element(value, ir.IntType(32)(0))
 
     return x.scalar(x), codegen
