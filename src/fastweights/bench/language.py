@@ -18,6 +18,7 @@ from fastweights.errors import UserError
 from fastweights.models import SequenceModel, from_config, model_config
 from fastweights.nn import LSTM
 from fastweights.nn.base import auxiliary_loss
+from fastweights.training.linear_loss import next_word_loss
 
 STEP, GENERATION = "training step", "generated words"
 NEAR = 50
@@ -78,7 +79,7 @@ def step(name: str, shape: Shape, backend: str = "auto") -> agreement.Variant:
     """Build a training step: cross-entropy of every word, the output's price, clip, Adam, from the state left behind.
 
     It draws the same dropouts at every call, so that steps of equal networks can be held against each other; it
-    returns the loss and the gradients that it stepped by.
+    returns the loss and the gradients that it stepped by. With the backend "torch" the loss is `torch.nn`'s too.
     """
     model = network(name, shape, backend)
     weights = list(model.parameters())
@@ -91,9 +92,12 @@ def step(name: str, shape: Shape, backend: str = "auto") -> agreement.Variant:
         nonlocal state
         torch.manual_seed(1)
         optimiser.zero_grad()
-        logits, after = model(tokens[:, :-1], state)
+        if backend == "torch":
+            logits, after = model(tokens[:, :-1], state)
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        else:
+            loss, after = next_word_loss(model, tokens, state)
         state = states.detach(after)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
         extra = auxiliary_loss(model)
         assert extra is not None
         loss = loss + extra

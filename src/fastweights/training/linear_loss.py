@@ -11,9 +11,12 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.autograd import function
+
+from fastweights.models import SequenceModel
 
 # Untyped: by its types it would change the signature of what it decorates.
 _once: Any = function.once_differentiable
@@ -23,6 +26,33 @@ _PRODUCT = 3 << 20
 
 _SOFTMAX = 1 << 18
 """Logits whose softmax is taken at once: these lie in the cache of one core."""
+
+
+def next_word_loss(
+    model: nn.Module, words: Int64[Tensor, "rows words"], state: Any
+) -> tuple[Float[Tensor, ""], Any]:
+    """Mean cross-entropy of every word of a piece of text but the first, and the state before the last.
+
+    Args:
+        model: called as `logits, state = model(words, state)`; a `SequenceModel` by way of `linear_cross_entropy`,
+            where that stands for its head.
+        words: [rows, words].
+        state: to go on from; None: zeros.
+
+    Example:
+        >>> from fastweights.models import from_config, model_config
+        >>> model = from_config(model_config("lstm", input=8, hidden=4, classes=8))
+        >>> words = torch.arange(8).view(2, 4)
+        >>> loss, state = next_word_loss(model, words, None)
+        >>> logits, _ = model(words[:, :-1])
+        >>> torch.testing.assert_close(loss, F.cross_entropy(logits.flatten(0, 1), words[:, 1:].flatten()))
+    """
+    targets = words[:, 1:].flatten()
+    if isinstance(model, SequenceModel) and fuses(model.head):
+        features, state = model(words[:, :-1], state, apply_head=False)
+        return linear_cross_entropy(features.flatten(0, 1), model.head, targets), state
+    logits, state = model(words[:, :-1], state)
+    return F.cross_entropy(logits.flatten(0, 1), targets), state
 
 
 def fuses(head: nn.Module) -> TypeGuard[nn.Linear]:

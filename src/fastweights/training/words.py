@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from fastweights import state as states
 from fastweights.errors import UserError
-from fastweights.models import SequenceModel
 from fastweights.training import carried, distributed, pieces
-from fastweights.training.linear_loss import fuses, linear_cross_entropy
+from fastweights.training.linear_loss import next_word_loss
 from fastweights.training.objectives import with_objectives
 from fastweights.training.text_loss import evaluate_words, fitting, perplexity, rows_of
 
@@ -101,7 +99,7 @@ class Words:
             self._begin(self._epoch + 1)
         taken = int(self._lengths[self._piece])
         piece = self.rows[:, self._place : self._place + taken + 1]
-        loss, state = _loss(model, piece, self._start_of(model))
+        loss, state = next_word_loss(model, piece, self._start_of(model))
         # Autocast layers may leave a state of fewer bits than the model carries from piece to piece.
         self.carried = states.to(states.detach(state), next(model.parameters()).dtype)
         self._place, self._piece = self._place + taken, self._piece + 1
@@ -147,15 +145,3 @@ class Words:
             self.carried = carried.rebuilt(self._restored, model, len(self.rows))
             self._restored = []
         return self.carried
-
-
-def _loss(
-    model: nn.Module, piece: Int64[Tensor, "rows tokens"], state: Any
-) -> tuple[Float[Tensor, ""], Any]:
-    """Mean cross-entropy of each next token of a piece, and the state after it."""
-    targets = piece[:, 1:].flatten()
-    if isinstance(model, SequenceModel) and fuses(model.head):
-        features, state = model(piece[:, :-1], state, apply_head=False)
-        return linear_cross_entropy(features.flatten(0, 1), model.head, targets), state
-    logits, state = model(piece[:, :-1], state)
-    return F.cross_entropy(logits.flatten(0, 1), targets), state
