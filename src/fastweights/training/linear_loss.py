@@ -8,6 +8,7 @@ stays.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 import torch
@@ -93,6 +94,36 @@ def linear_cross_entropy(
     return loss
 
 
+def logits_of(
+    x: Float[Tensor, "rows features"], head: nn.Linear
+) -> Iterator[tuple[slice, Float[Tensor, "some classes"]]]:
+    """Give the logits of some rows at a time, without gradients: which rows, and memory that the next are written to.
+
+    Example:
+        >>> head = nn.Linear(4, 1000)
+        >>> sum(len(logits) for _, logits in logits_of(torch.randn(6, 4), head))
+        6
+    """
+    weight, bias = head.weight.detach(), head.bias
+    space = x.new_empty(_block(len(x), len(weight)), len(weight))
+    for start in range(0, len(x), len(space)):
+        rows = slice(start, start + len(space))
+        logits = torch.mm(x[rows].detach(), weight.t(), out=space[: len(x) - start])
+        for part in logits.split(_part(len(weight))) if bias is not None else ():
+            part += bias.detach()
+        yield rows, logits
+
+
+def _block(rows: int, classes: int) -> int:
+    """Of how many rows a product is, so that all have about as many."""
+    return -(-rows // max(1, -(-rows * classes // _PRODUCT)))
+
+
+def _part(classes: int) -> int:
+    """Of how many rows the logits stay in the cache of one core."""
+    return max(1, _SOFTMAX // classes)
+
+
 class _Loss(torch.autograd.Function):
     """The loss, whose gradients wait in the context."""
 
@@ -101,8 +132,7 @@ class _Loss(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
     ) -> Tensor:
         rows, classes = len(x), len(weight)
-        block = -(-rows // max(1, -(-rows * classes // _PRODUCT)))
-        part = max(1, _SOFTMAX // classes)
+        block, part = _block(rows, classes), _part(classes)
         wanted = ctx.needs_input_grad[:3]
         by_x, by_weight, by_bias = (
             torch.zeros_like(tensor) if tensor is not None and needed else None

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
+from fastweights.models import SequenceModel
+from fastweights.training.linear_loss import fuses, logits_of
 
 _PREDICTED_AT_ONCE = 1024
-_SCORED_AT_ONCE = 1 << 20
+_SCORED_AT_ONCE = 1 << 18
 """Logits whose exponentials are taken while they lie in the cache."""
 
 _MOST = 700.0
@@ -108,8 +109,14 @@ def evaluate_words(
     try:
         for start in range(0, steps, length):
             piece = text[:, start : start + length + 1].to(device)
-            logits, state = model(piece[:, :-1], state)
-            sums += _losses(logits.flatten(0, 1), piece[:, 1:].flatten(), temperatures).cpu()
+            targets = piece[:, 1:].flatten()
+            if isinstance(model, SequenceModel) and fuses(model.head):
+                features, state = model(piece[:, :-1], state, apply_head=False)
+                for some, logits in logits_of(features.flatten(0, 1), model.head):
+                    sums += _losses(logits, targets[some], temperatures)
+            else:
+                logits, state = model(piece[:, :-1], state)
+                sums += _losses(logits.flatten(0, 1), targets, temperatures).cpu()
             told(rows * min(start + length, steps))
     finally:
         model.train(training)
@@ -125,9 +132,12 @@ def _losses(
     """Add up the cross-entropy at each temperature; a block of logits is worked on for all of them at once."""
     sums = logits.new_zeros(len(temperatures), dtype=torch.float64)
     block = max(1, _SCORED_AT_ONCE // logits.shape[1])
-    for part, right in zip(logits.split(block), targets.split(block), strict=True):
+    for part, right in zip(logits.split(block), targets[:, None].split(block), strict=True):
         part = part if part.dtype == torch.float64 else part.float()
+        part = part - part.amax(1, keepdim=True)
+        of_right, space = part.gather(1, right), torch.empty_like(part)
         for place, temperature in enumerate(temperatures):
-            scaled = part if temperature == 1 else part / temperature
-            sums[place] += F.cross_entropy(scaled, right, reduction="none").double().sum()
+            scaled = part if temperature == 1 else torch.div(part, temperature, out=space)
+            total = torch.exp(scaled, out=space).sum(1, keepdim=True)
+            sums[place] += (total.log() - of_right / temperature).double().sum()
     return sums
