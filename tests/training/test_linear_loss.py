@@ -114,6 +114,7 @@ def test_what_the_loss_stands_for():
     assert not fuses(Other(3, 4))
     assert not fuses(nn.Sequential(head))
     assert not fuses(nn.Linear(3, 4, device="meta"))
+    assert not fuses(nn.Linear(3, 4, dtype=torch.bfloat16))
     with torch.autocast("cpu", torch.bfloat16):
         assert not fuses(head)
     watched = nn.Linear(3, 4)

@@ -64,6 +64,7 @@ def fuses(head: nn.Module) -> TypeGuard[nn.Linear]:
     return (
         type(head) is nn.Linear  # not a subclass, as a parametrised layer is one
         and head.weight.device.type == "cpu"
+        and head.weight.dtype in (torch.float32, torch.float64)
         and not torch.is_autocast_enabled("cpu")
         and not (head._forward_hooks or head._forward_pre_hooks or head._backward_hooks)
     )
@@ -95,33 +96,32 @@ def linear_cross_entropy(
 
 
 def logits_of(
-    x: Float[Tensor, "rows features"], head: nn.Linear
+    x: Float[Tensor, "rows features"],
+    weight: Float[Tensor, "classes features"],
+    bias: Float[Tensor, " classes"] | None,
 ) -> Iterator[tuple[slice, Float[Tensor, "some classes"]]]:
     """Give the logits of some rows at a time, without gradients: which rows, and memory that the next are written to.
 
     Example:
         >>> head = nn.Linear(4, 1000)
-        >>> sum(len(logits) for _, logits in logits_of(torch.randn(6, 4), head))
+        >>> sum(len(logits) for _, logits in logits_of(torch.randn(6, 4), head.weight, head.bias))
         6
     """
-    weight, bias = head.weight.detach(), head.bias
     space = x.new_empty(_block(len(x), len(weight)), len(weight))
     for start in range(0, len(x), len(space)):
-        rows = slice(start, start + len(space))
-        logits = torch.mm(x[rows].detach(), weight.t(), out=space[: len(x) - start])
-        for part in logits.split(_part(len(weight))) if bias is not None else ():
-            part += bias.detach()
+        rows = slice(start, min(start + len(space), len(x)))
+        logits = space[: rows.stop - start]
+        with torch.no_grad():
+            if bias is None:
+                torch.mm(x[rows], weight.t(), out=logits)
+            else:
+                torch.addmm(bias, x[rows], weight.t(), out=logits)
         yield rows, logits
 
 
 def _block(rows: int, classes: int) -> int:
     """Of how many rows a product is, so that all have about as many."""
     return -(-rows // max(1, -(-rows * classes // _PRODUCT)))
-
-
-def _part(classes: int) -> int:
-    """Of how many rows the logits stay in the cache of one core."""
-    return max(1, _SOFTMAX // classes)
 
 
 class _Loss(torch.autograd.Function):
@@ -131,31 +131,24 @@ class _Loss(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
     ) -> Tensor:
-        rows, classes = len(x), len(weight)
-        block, part = _block(rows, classes), _part(classes)
-        wanted = ctx.needs_input_grad[:3]
         by_x, by_weight, by_bias = (
             torch.zeros_like(tensor) if tensor is not None and needed else None
-            for tensor, needed in zip((x, weight, bias), wanted, strict=True)
+            for tensor, needed in zip((x, weight, bias), ctx.needs_input_grad, strict=False)
         )
-        space = x.new_empty(block, classes)
+        part = max(1, _SOFTMAX // len(weight))
         total = x.new_zeros((), dtype=torch.float64)
-        for start in range(0, rows, block):
-            inputs, right = x[start : start + block], targets[start : start + block, None]
-            logits = space[: len(inputs)]
-            torch.mm(inputs, weight.t(), out=logits)
-            for begin in range(0, len(inputs), part):
-                stop = begin + part
-                total += _to_gradient(logits[begin:stop], bias, right[begin:stop])
+        for rows, logits in logits_of(x, weight, bias):
+            for some, right in zip(logits.split(part), targets[rows].split(part), strict=True):
+                total += _to_gradient(some, right[:, None])
             if by_x is not None:
-                torch.mm(logits, weight, out=by_x[start : start + block])
+                torch.mm(logits, weight, out=by_x[rows])
             if by_weight is not None:
-                by_weight.addmm_(logits.t(), inputs)
+                by_weight.addmm_(logits.t(), x[rows])
             if by_bias is not None:
                 by_bias += logits.sum(0)
-        ctx.rows = rows
+        ctx.rows = len(x)
         ctx.save_for_backward(by_x, by_weight, by_bias)
-        return (total / rows).to(x.dtype)
+        return (total / len(x)).to(x.dtype)
 
     @staticmethod
     @_once
@@ -166,11 +159,9 @@ class _Loss(torch.autograd.Function):
 
 
 def _to_gradient(
-    logits: Float[Tensor, "rows classes"], bias: Tensor | None, right: Int64[Tensor, "rows 1"]
+    logits: Float[Tensor, "rows classes"], right: Int64[Tensor, "rows 1"]
 ) -> Float[Tensor, ""]:
-    """Sum the losses of some rows; their logits, as yet without the bias, become softmax - 1[right], in place."""
-    if bias is not None:
-        logits += bias
+    """Sum the losses of some rows; their logits become softmax - 1[right], in place."""
     most = logits.amax(1, keepdim=True)
     of_right = logits.gather(1, right)
     total = logits.sub_(most).exp_().sum(1, keepdim=True)

@@ -112,7 +112,8 @@ def evaluate_words(
             targets = piece[:, 1:].flatten()
             if isinstance(model, SequenceModel) and fuses(model.head):
                 features, state = model(piece[:, :-1], state, apply_head=False)
-                for some, logits in logits_of(features.flatten(0, 1), model.head):
+                head = model.head.weight, model.head.bias
+                for some, logits in logits_of(features.flatten(0, 1), *head):
                     sums += _losses(logits, targets[some], temperatures)
             else:
                 logits, state = model(piece[:, :-1], state)
