@@ -9,7 +9,7 @@ import torch
 
 from babi_made import make_release
 from fastweights.data import mnist
-from fastweights.ops import backend
+from fastweights.ops import dispatch as backend
 from fastweights.ops.delta_memory import clamp_autograd
 from fastweights.ops.delta_memory.clamp import sweep
 from fastweights.tasks import CatBAbI

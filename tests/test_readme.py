@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fastweights.training import seeds
+from fastweights.training.engine import seeds
 
 README = Path(__file__).parents[1] / "README.md"
 STEPS, ROWS = 3, 4

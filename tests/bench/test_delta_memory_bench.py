@@ -13,7 +13,7 @@ from fastweights.bench.memories import Heads, Shape
 from fastweights.bench.saved import saved_bytes
 from fastweights.cli import main
 from fastweights.errors import UserError
-from fastweights.ops.delta_memory.cpu import pick_chunk
+from fastweights.ops.delta_memory.cpu.run import pick_chunk
 
 TINY = Shape(2, 7, 5, 2)
 

@@ -120,8 +120,8 @@ def test_data_of_another_release(run, tmp_path, capsys):
 
 
 def test_a_run_is_not_resumed_on_other_data_or_as_another_model(release, tmp_path, capsys):
-    from fastweights.recipes.catbabi import CatBAbI
-    from fastweights.recipes.run import train
+    from fastweights.experiments.catbabi import CatBAbI
+    from fastweights.experiments.runner import train
 
     out = tmp_path / "run"
     recipe = CatBAbI(

@@ -14,13 +14,13 @@ from babi_runs import SMALL, TINY, spoken, trained
 
 from fastweights import runs
 from fastweights.cli import main
-from fastweights.recipes import run as running
-from fastweights.recipes.catbabi import CatBAbI
-from fastweights.recipes.catbabi.asking import answered, open_model
-from fastweights.recipes.catbabi.drawing import single
-from fastweights.recipes.catbabi.settings import BACKBONES
-from fastweights.recipes.drawing import group
-from fastweights.recipes.opened import open_run
+from fastweights.experiments import runner as running
+from fastweights.experiments.catbabi import CatBAbI
+from fastweights.experiments.catbabi.defaults import BACKBONES
+from fastweights.experiments.catbabi.figures import single
+from fastweights.experiments.catbabi.predict import answered, open_model
+from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.plotting import group
 from fastweights.runs import Run
 
 pytestmark = pytest.mark.usefixtures("unsynced")

@@ -12,11 +12,11 @@ from babi_runs import spoken
 
 from fastweights import models, runs
 from fastweights.cli import main
-from fastweights.recipes import run as running
-from fastweights.recipes.glimpses import Glimpses
-from fastweights.recipes.glimpses.drawing import several, single
-from fastweights.recipes.opened import open_run
-from fastweights.recipes.recipe import model_config
+from fastweights.experiments import runner as running
+from fastweights.experiments.experiment import model_config
+from fastweights.experiments.glimpses import Glimpses
+from fastweights.experiments.glimpses.figures import several, single
+from fastweights.experiments.loaded_run import open_run
 from fastweights.runs import Run
 from fastweights.tasks import Glimpses as Task
 

@@ -13,9 +13,9 @@ import torch
 
 from fastweights.cli import main
 from fastweights.cli.app import INTERRUPTED
-from fastweights.recipes.run import train
-from fastweights.recipes.text import Text
-from fastweights.recipes.text import writing as written
+from fastweights.experiments.runner import train
+from fastweights.experiments.text import Text
+from fastweights.experiments.text import writing as written
 from fastweights.runs import Run
 
 pytestmark = pytest.mark.usefixtures("unsynced")

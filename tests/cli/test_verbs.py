@@ -104,8 +104,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 ) -> None:
     from safetensors.numpy import load_file
 
-    from fastweights.recipes import run as module
-    from fastweights.recipes.retrieval import Retrieval
+    from fastweights.experiments import runner as module
+    from fastweights.experiments.retrieval import Retrieval
 
     recipe = Retrieval(steps=6, hidden=8, batch=4, test_samples=50)
     whole = module.train(recipe, tmp_path / "whole")

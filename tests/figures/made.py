@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 SYMBOLS = "a1b2??a"
 

@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fastweights import models
 from fastweights.errors import UserError
+from fastweights.experiments.text.writing import write
 from fastweights.hf import from_run, pretrained_tokenizer
-from fastweights.recipes.text.writing import write
 from fastweights.runs import Run
 from fastweights.tasks import Text, text_tokenizer
 from fastweights.training import evaluate_words

@@ -21,7 +21,7 @@ OTHERS = """
 import sys
 import fastweights
 from fastweights import figures, models, runs, tasks, training
-from fastweights.recipes import studies
+from fastweights.experiments import studies
 print("transformers" in sys.modules)
 """
 

@@ -9,7 +9,8 @@ import torch
 from memory_arguments import MASKS, arguments, call, differentiate
 
 from fastweights.kernels import ready
-from fastweights.ops.delta_memory import cpu, reference
+from fastweights.ops.delta_memory import reference
+from fastweights.ops.delta_memory.cpu import run as cpu
 
 pytestmark = pytest.mark.skipif(ready.available() is not None, reason=str(ready.available()))
 

@@ -11,8 +11,8 @@ from memory_arguments import arguments, call
 from torch import Tensor
 
 from fastweights.kernels import ready
-from fastweights.ops.delta_memory import cpu
-from fastweights.ops.delta_memory.cpu_ops import forward_op
+from fastweights.ops.delta_memory.cpu import run as cpu
+from fastweights.ops.delta_memory.cpu.operators import forward_op
 
 pytestmark = pytest.mark.skipif(ready.available() is not None, reason=str(ready.available()))
 

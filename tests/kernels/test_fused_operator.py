@@ -10,8 +10,8 @@ import torch
 from rnn_equations import arguments
 from torch import Tensor
 
-from fastweights.ops.fast_weight_rnn import cpu
-from fastweights.ops.fast_weight_rnn.cpu_ops import forward_op
+from fastweights.ops.fast_weight_rnn.cpu import run as cpu
+from fastweights.ops.fast_weight_rnn.cpu.operators import forward_op
 
 pytestmark = pytest.mark.skipif(cpu.available() is not None, reason=str(cpu.available()))
 

@@ -11,7 +11,7 @@ from rnn_equations import arguments, differentiate, truth
 from torch import Tensor
 
 from fastweights.kernels import compile as compiling
-from fastweights.ops.fast_weight_rnn import cpu
+from fastweights.ops.fast_weight_rnn.cpu import run as cpu
 
 pytestmark = pytest.mark.skipif(cpu.available() is not None, reason=str(cpu.available()))
 

@@ -7,7 +7,7 @@ from torch.utils.checkpoint import checkpoint
 
 from fastweights import nn
 from fastweights.kernels import memory
-from fastweights.ops import backend as backends
+from fastweights.ops import dispatch as backends
 
 reason = backends.unavailable("lstm", "cpu")
 pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))

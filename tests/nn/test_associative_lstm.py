@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastweights import nn
-from fastweights.nn.associative_lstm import as_complex, as_real, bound
+from fastweights.nn.baselines.associative_lstm import as_complex, as_real, bound
 
 UNITS = 64
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fastweights import nn, ops
-from fastweights.nn.dropout import drop_rows
+from fastweights.nn.parts.dropout import drop_rows
 
 B, T, D, H = 3, 7, 5, 6
 

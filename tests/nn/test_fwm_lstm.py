@@ -7,7 +7,7 @@ from backbones import BACKBONES, HIDDEN, INPUT
 from fastweights import models, nn
 from fastweights import state as states
 from fastweights.errors import UserError
-from fastweights.ops import backend as backends
+from fastweights.ops import dispatch as backends
 
 B, T = 3, 9
 MEMORIES = [

@@ -10,7 +10,7 @@ from torch.nn.functional import layer_norm
 from fastweights import nn
 from fastweights import state as states
 from fastweights.errors import UserError
-from fastweights.nn import relative_attention
+from fastweights.nn.parts import relative_attention
 
 B, T, D, H, M = 2, 17, 5, 6, 4
 

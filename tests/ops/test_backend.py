@@ -10,7 +10,7 @@ import torch
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.ops import backend
+from fastweights.ops import dispatch as backend
 
 X = torch.zeros(2)
 

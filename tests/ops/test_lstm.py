@@ -12,7 +12,7 @@ from lstm_truth import arguments, by_op, by_torch, check, run
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.ops import backend as backend_module
+from fastweights.ops import dispatch as backend_module
 
 SIZES = [(1, 1, 1), (3, 7, 9), (4, 1, 16), (9, 11, 50), (2, 40, 64), (33, 5, 70), (300, 3, 5)]
 

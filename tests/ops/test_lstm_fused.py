@@ -12,7 +12,7 @@ from lstm_truth import NAMES, arguments, by_op, run
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.ops import backend as backends
+from fastweights.ops import dispatch as backends
 
 reason = backends.unavailable("lstm", "cpu")
 pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))

@@ -6,7 +6,7 @@ from torch.nn.functional import layer_norm, normalize, one_hot
 
 from fastweights import ops
 from fastweights.ops.delta_memory.combine import combined
-from fastweights.ops.delta_memory.inside import look_inside
+from fastweights.ops.delta_memory.trace import look_inside
 
 
 def draw(*shape):

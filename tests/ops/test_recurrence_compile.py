@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from fastweights.ops import backend
+from fastweights.ops import dispatch as backend
 
 
 @pytest.mark.slow

@@ -21,16 +21,8 @@ from fastweights import models
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.tasks import Retrieval
-from fastweights.training import (
-    Averaging,
-    Rollout,
-    Settings,
-    Stream,
-    Supervised,
-    Words,
-    distributed,
-    fit,
-)
+from fastweights.training import Averaging, Rollout, Settings, Stream, Supervised, Words, fit
+from fastweights.training.engine import distributed
 
 SETTINGS = Settings(steps=6, evaluation_interval=3, clip=0.5)
 AVERAGED = replace(SETTINGS, averaging=Averaging(0.5, start=3), keep="validation_perplexity")

@@ -12,7 +12,8 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import Averaging, Optimiser, Schedule, fit, seeds
+from fastweights.training import Averaging, Optimiser, Schedule, fit
+from fastweights.training.engine import seeds
 
 STEPS, START = 30, 12
 AVERAGING = Averaging(0.05, start=START, metric="error")

@@ -15,7 +15,7 @@ from worlds import agent
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import distributed
+from fastweights.training.engine import distributed
 
 PROGRAM = Path(__file__).with_name("parallel.py")
 RANKS = range(2)

@@ -9,7 +9,8 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import Diverged, Schedule, clock, fit, seeds
+from fastweights.training import Diverged, Schedule, fit
+from fastweights.training.engine import clock, seeds
 
 BY_HAND = {
     "adam": lambda weights: torch.optim.Adam(weights, 1e-2, fused=True),

@@ -10,8 +10,8 @@ from hypothesis import given
 from torch import nn
 
 from fastweights import models
-from fastweights.training import linear_loss
-from fastweights.training.linear_loss import fuses, linear_cross_entropy
+from fastweights.training.sources import linear_loss
+from fastweights.training.sources.linear_loss import fuses, linear_cross_entropy
 
 
 def drawn(rows, features, classes, *, bias=True, scale=1.0, dtype=torch.float64):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastweights.training.meter import Meter, NotFinite
+from fastweights.training.engine.meter import Meter, NotFinite
 
 losses = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=40)
 

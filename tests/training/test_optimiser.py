@@ -9,7 +9,7 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.training import Optimiser, Schedule, Settings
-from fastweights.training.optimiser import clip, global_norm
+from fastweights.training.engine.optimiser import clip, global_norm
 
 
 @given(warmup=st.integers(0, 20), steps=st.integers(1, 60), floor=st.floats(0, 1))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastweights.training import pieces
+from fastweights.training.sources import pieces
 
 
 @given(

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fastweights.training.probe import gradient_norms
+from fastweights.training.engine.probe import gradient_norms
 
 
 class State(NamedTuple):

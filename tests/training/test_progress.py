@@ -5,7 +5,7 @@ import pytest
 from regression import Regression, network, recipe
 
 from fastweights.training import NoProgress, TerminalProgress, fit
-from fastweights.training.progress import Progress
+from fastweights.training.engine.progress import Progress
 
 ROW = {"step": 5, "seconds": 1.25, "train_loss": 0.5, "accuracy": 0.75, "per_slot": [1.0]}
 
@@ -57,7 +57,7 @@ def test_a_run_that_ends_at_a_time_counts_seconds_and_its_pace_in_its_own_unit(m
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("TERM", "xterm")
     clock = iter([0.0, 10.0, 20.0])
-    monkeypatch.setattr("fastweights.training.progress.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("fastweights.training.engine.progress.perf_counter", lambda: next(clock))
     progress = TerminalProgress("catbabi", work=100, unit="words", limit=40.0)
     progress.start(7, 10**7)
     progress.update(17, {"loss": 0.7})

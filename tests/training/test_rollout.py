@@ -14,8 +14,8 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Optimiser, Rollout, Settings, fit
-from fastweights.training.episodes import play
-from fastweights.training.rollout import Entropy, actor_critic
+from fastweights.training.sources.episodes import play
+from fastweights.training.sources.rollout import Entropy, actor_critic
 
 SETTINGS = Settings(steps=6, evaluation_interval=3, clip=1.0, optimiser=Optimiser("adam", 1e-2))
 

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from worlds import Recall, agent, model_of
 
-from fastweights.nn.mode import without_dropout
+from fastweights.nn.parts.mode import without_dropout
 from fastweights.training import Rollout, Supervised
-from fastweights.training.episodes import play
-from fastweights.training.rollout import actor_critic
+from fastweights.training.sources.episodes import play
+from fastweights.training.sources.rollout import actor_critic
 
 DROPPING = {
     "transformer-xl": {"layers": 2, "heads": 2, "memory_length": 6, "dropout": 0.3},

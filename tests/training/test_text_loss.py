@@ -42,7 +42,7 @@ def test_it_is_the_exact_mean_over_all_that_is_predicted(rows, length, temperatu
 def test_blocks_of_logits_add_up(monkeypatch):
     model = lstm()
     whole = evaluate_words(model, TEXT, temperatures=(0.9, 1.0))
-    monkeypatch.setattr("fastweights.training.text_loss._SCORED_AT_ONCE", 2 * CLASSES)
+    monkeypatch.setattr("fastweights.training.sources.text_loss._SCORED_AT_ONCE", 2 * CLASSES)
     assert evaluate_words(model, TEXT, temperatures=(0.9, 1.0)) == pytest.approx(whole, rel=1e-7)
 
 

@@ -180,7 +180,8 @@ def flops(shape: Shape | Heads) -> int:
         >>> flops(Shape(batch=1, time=1, size=2, reads=1, carried=False))
         60
     """
-    from fastweights.ops.delta_memory import cpu, cpu_count
+    from fastweights.ops.delta_memory.cpu import count as cpu_count
+    from fastweights.ops.delta_memory.cpu import run as cpu
 
     d = shape.size
     factors, reads = (2, shape.reads) if isinstance(shape, Shape) else (1, 1)

@@ -38,8 +38,8 @@ class Generate:
 
     def run(self) -> int:
         from fastweights.cli.speech.text import say_unknown
-        from fastweights.recipes.opened import task_name
-        from fastweights.recipes.text.writing import write
+        from fastweights.experiments.loaded_run import task_name
+        from fastweights.experiments.text.writing import write
 
         if task_name(self.folder) != "text":
             raise UserError(f"{self.folder} is no run of `train text`: it goes on with no text")

@@ -16,7 +16,7 @@ class Inventory:
 
     def run(self) -> int:
         from fastweights import models, ops, tasks
-        from fastweights.recipes import studies
+        from fastweights.experiments import studies
 
         inventory = {
             "models": models.registry.describe(),

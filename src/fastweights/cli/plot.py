@@ -35,7 +35,7 @@ class Plot:
     """Print the paths as one JSON object."""
 
     def run(self) -> int:
-        from fastweights.recipes.drawing import draw
+        from fastweights.experiments.plotting import draw
 
         paths = draw(
             self.folders,

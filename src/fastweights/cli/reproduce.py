@@ -14,7 +14,7 @@ from fastweights.cli.console import print_json, print_table, say
 from fastweights.errors import UserError
 
 if TYPE_CHECKING:
-    from fastweights.recipes.study import Study
+    from fastweights.experiments.study import Study
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Reproduce:
     """Print the rows as one JSON object."""
 
     def run(self) -> int:
-        from fastweights.recipes import report, studies
-        from fastweights.recipes.demonstration import Demonstration
+        from fastweights.experiments import report, studies
+        from fastweights.experiments.demonstration import Demonstration
 
         study = studies.get(self.study)
         report.check(self.results)
@@ -81,7 +81,7 @@ class Reproduce:
                 raise UserError(f"{self.study} trains nothing: it has no --{field.name}")
 
     def _train(self, study: Study) -> list[dict[str, Any]]:
-        from fastweights.recipes.reproduce import Progress, reproduce
+        from fastweights.experiments.reproduce import Progress, reproduce
 
         def tell(progress: Progress) -> None:
             place = f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}"

@@ -48,9 +48,9 @@ class Test:
     """Print the result as JSON."""
 
     def run(self) -> int:
-        from fastweights.recipes.opened import part
+        from fastweights.experiments.loaded_run import part
 
-        asking = part(self.folder, "asking")
+        asking = part(self.folder, "predict")
         words = speech.of(self.folder)
         tests = self._given(
             "samples", "pairs", "seed", "split", "file", accepted=asking.TEST_OPTIONS

@@ -13,13 +13,13 @@ import tyro
 from fastweights.cli import speech
 from fastweights.cli.console import print_json, say
 from fastweights.errors import UserError
-from fastweights.recipes.catbabi import CatBAbI
-from fastweights.recipes.catch import Catch
-from fastweights.recipes.glimpses import Glimpses
-from fastweights.recipes.metro_map import MetroMap
-from fastweights.recipes.recipe import Recipe
-from fastweights.recipes.retrieval import Retrieval
-from fastweights.recipes.text import Text
+from fastweights.experiments.catbabi import CatBAbI
+from fastweights.experiments.catch import Catch
+from fastweights.experiments.experiment import Recipe
+from fastweights.experiments.glimpses import Glimpses
+from fastweights.experiments.metro_map import MetroMap
+from fastweights.experiments.retrieval import Retrieval
+from fastweights.experiments.text import Text
 
 R = TypeVar("R", bound=Recipe)
 
@@ -43,9 +43,9 @@ class Training:
 
     def train(self, recipe: Recipe, task: str) -> int:
         """Train a recipe as these options say, and report what came of it."""
-        from fastweights.recipes.drawing import draw
-        from fastweights.recipes.run import train
-        from fastweights.training import distributed
+        from fastweights.experiments.plotting import draw
+        from fastweights.experiments.runner import train
+        from fastweights.training.engine import distributed
 
         folder = self.out or Path("runs") / recipe.resolve().folder_name()
         with distributed.joined(recipe.device):

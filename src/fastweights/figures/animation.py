@@ -17,7 +17,7 @@ from PIL import Image
 from fastweights.errors import UserError, unknown
 from fastweights.figures import inside, style
 from fastweights.figures.files import write
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 SECONDS_A_STEP, SECONDS_AT_THE_END = 0.6, 2.4
 

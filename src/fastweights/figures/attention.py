@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.figures import inside, style
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 
 @style.styled

@@ -18,7 +18,7 @@ from PIL import Image
 from fastweights.errors import UserError
 from fastweights.figures import inside, style
 from fastweights.figures.animation import film, up_to
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 SHOWN, HIDDEN = ListedColormap(["#F4F4F4", style.BLACK]), ListedColormap(["#D9D9D9", "#8C8C8C"])
 """A screen as the agent sees it, and as it is behind a blank one."""

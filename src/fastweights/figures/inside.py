@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 
 def check(trace: Trace, symbols: str, row: int) -> None:

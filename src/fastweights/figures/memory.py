@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fastweights.figures import inside, style
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 MOST = 24
 

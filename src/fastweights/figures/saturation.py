@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from fastweights.errors import UserError, unknown
 from fastweights.figures import inside, style
-from fastweights.nn.base import Trace
+from fastweights.nn.backbone import Trace
 
 NEAR_ONE = 0.99
 NONLINEARITIES = ("tanh", "relu")

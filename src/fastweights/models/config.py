@@ -12,8 +12,8 @@ from fastweights.errors import UserError, unknown
 from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
-from fastweights.nn.base import Backbone
-from fastweights.nn.checks import check_range, check_sizes
+from fastweights.nn.backbone import Backbone
+from fastweights.nn.parts.checks import check_range, check_sizes
 
 
 def model_config(

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from fastweights.nn.checks import check_range, check_tokens
-from fastweights.nn.dropout import VariationalDropout, drop_rows
+from fastweights.nn.parts.checks import check_range, check_tokens
+from fastweights.nn.parts.dropout import VariationalDropout, drop_rows
 
 
 class OneHot(nn.Module):

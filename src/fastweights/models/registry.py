@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
 
 from fastweights.errors import UserError, unknown
-from fastweights.nn.base import Backbone
+from fastweights.nn.backbone import Backbone
 
 Builder = Callable[..., Backbone]
 B = TypeVar("B", bound=Builder)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.models.encoders import OneHot, encode, is_lookup
-from fastweights.nn.base import Backbone, Trace
-from fastweights.nn.embedded import Embedded
+from fastweights.nn.backbone import Backbone, Trace
+from fastweights.nn.parts.embedded import Embedded
 
 
 class SequenceModel(nn.Module):

@@ -1,32 +1,32 @@
 """The layers: fast weight memories first, then the baselines they are measured against."""
 
-from fastweights.nn.associative_lstm import AssociativeLSTM, AssociativeLSTMState
-from fastweights.nn.awd_fwm import AWDFWM
-from fastweights.nn.awd_lstm import AWDLSTM
-from fastweights.nn.awd_stack import AWDStack
-from fastweights.nn.base import Backbone, HiddenState, Trace
-from fastweights.nn.conv_net import ConvNet, ConvNetState
-from fastweights.nn.delta_net import DeltaNet, DeltaNetState
-from fastweights.nn.dropout import VariationalDropout
-from fastweights.nn.elman_rnn import ElmanRNN
-from fastweights.nn.embedded import Embedded
-from fastweights.nn.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
-from fastweights.nn.fast_weight_rnn import FastWeightRNN, FastWeightState
-from fastweights.nn.fwm_lstm import FWMLSTM, FWMLSTMState
-from fastweights.nn.gated_delta_net import GatedDeltaNet
-from fastweights.nn.irnn import IRNN
-from fastweights.nn.layer_norm_gru import LayerNormGRU
-from fastweights.nn.layer_norm_rnn import LayerNormRNN
-from fastweights.nn.linear_attention import LinearAttention, LinearAttentionState
-from fastweights.nn.lstm import LSTM, LSTMState
-from fastweights.nn.metalearned_neural_memory import (
+from fastweights.nn.backbone import Backbone, HiddenState, Trace
+from fastweights.nn.baselines.associative_lstm import AssociativeLSTM, AssociativeLSTMState
+from fastweights.nn.baselines.conv_net import ConvNet, ConvNetState
+from fastweights.nn.baselines.elman_rnn import ElmanRNN
+from fastweights.nn.baselines.irnn import IRNN
+from fastweights.nn.baselines.layer_norm_gru import LayerNormGRU
+from fastweights.nn.baselines.layer_norm_rnn import LayerNormRNN
+from fastweights.nn.baselines.lstm import LSTM, LSTMState
+from fastweights.nn.baselines.transformer_xl import TransformerXL, TransformerXLState
+from fastweights.nn.memories.delta_net import DeltaNet, DeltaNetState
+from fastweights.nn.memories.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
+from fastweights.nn.memories.fast_weight_rnn import FastWeightRNN, FastWeightState
+from fastweights.nn.memories.fwm_lstm import FWMLSTM, FWMLSTMState
+from fastweights.nn.memories.gated_delta_net import GatedDeltaNet
+from fastweights.nn.memories.linear_attention import LinearAttention, LinearAttentionState
+from fastweights.nn.memories.metalearned_neural_memory import (
     MetalearnedNeuralMemory,
     MetalearnedNeuralMemoryState,
 )
-from fastweights.nn.output_regulariser import OutputRegulariser
-from fastweights.nn.residual_lstm import ResidualLSTM
-from fastweights.nn.stack import Stack
-from fastweights.nn.transformer_xl import TransformerXL, TransformerXLState
+from fastweights.nn.parts.dropout import VariationalDropout
+from fastweights.nn.parts.embedded import Embedded
+from fastweights.nn.parts.output_regulariser import OutputRegulariser
+from fastweights.nn.stacks.awd_fwm import AWDFWM
+from fastweights.nn.stacks.awd_lstm import AWDLSTM
+from fastweights.nn.stacks.awd_stack import AWDStack
+from fastweights.nn.stacks.residual_lstm import ResidualLSTM
+from fastweights.nn.stacks.stack import Stack
 
 __all__ = [
     "AWDFWM",

@@ -1,6 +1,7 @@
 """The recurrences as pure functions on tensors: one function for each, most over several backends of equal results."""
 
-from fastweights.ops import backend, padding
+from fastweights.ops import dispatch as backend
+from fastweights.ops import padding
 from fastweights.ops.delta_memory import delta_memory
 from fastweights.ops.fast_weight_rnn import fast_weight_rnn
 from fastweights.ops.lstm import lstm

@@ -9,7 +9,7 @@ from types import ModuleType
 
 def of(folder: Path) -> ModuleType:
     """Load the module of the task that a run was trained on."""
-    from fastweights.recipes.opened import task_name
+    from fastweights.experiments.loaded_run import task_name
 
     return of_task(task_name(folder))
 

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fastweights.ops import backend as backends
-from fastweights.ops.delta_memory import arguments, chunked, fused, reference
+from fastweights.ops import dispatch as backends
+from fastweights.ops.delta_memory import arguments, chunked, reference
+from fastweights.ops.delta_memory.cpu import entry as fused
 
 OP = "delta_memory"
 

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fastweights.ops.delta_memory.left import left_by_clamp
+from fastweights.ops.delta_memory.decay import left_by_clamp
 
 
 class Clamped(NamedTuple):

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.ops.delta_memory.clamp_autograd import clamped
-from fastweights.ops.delta_memory.left import left_by_clamp, left_by_gate
+from fastweights.ops.delta_memory.decay import left_by_clamp, left_by_gate
 
 
 def find_writes(

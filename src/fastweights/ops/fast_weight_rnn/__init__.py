@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fastweights.ops import backend as backends
+from fastweights.ops import dispatch as backends
 from fastweights.ops import padding
-from fastweights.ops.fast_weight_rnn import arguments, chunked, fused, reference
+from fastweights.ops.fast_weight_rnn import arguments, chunked, reference
+from fastweights.ops.fast_weight_rnn.cpu import entry as fused
 from fastweights.ops.fast_weight_rnn.memory import final_memory
 
 OP = "fast_weight_rnn"

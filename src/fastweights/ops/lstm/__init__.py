@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from fastweights.ops import backend as backends
+from fastweights.ops import dispatch as backends
 from fastweights.ops import padding
-from fastweights.ops.lstm import arguments, fused, reference
+from fastweights.ops.lstm import arguments, reference
+from fastweights.ops.lstm.cpu import entry as fused
 
 OP = "lstm"
 

@@ -1,0 +1,183 @@
+"""Ask a catbAbI run: answers with probabilities for the questions in a typed story, or a test on a split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from fastweights.errors import UserError, unknown
+from fastweights.experiments.catbabi.testing import last_sentence, scored
+from fastweights.experiments.loaded_run import open_run
+from fastweights.tasks import story_text
+from fastweights.tasks.stories import EOS
+
+TEST_OPTIONS = ("split",)
+"""What `test` takes beside the run."""
+
+DATA_OPTIONS = ("data_dir",)
+"""What `test` needs to find the task's data."""
+
+PIPED = "lines"
+"""Where no questions are given, each line of standard input is one."""
+
+SPLITS = ("test", "valid")
+
+
+class Answered(NamedTuple):
+    """A question of a story, answered.
+
+    Attributes:
+        words: read so far, from the <eos> before the story to the "?".
+        answer: the likeliest word.
+        probability: of it.
+        read_weights: [reads, words], what each read at the "?" took from what was written at each word; None for a
+            model that does not attend.
+    """
+
+    words: list[str]
+    answer: str
+    probability: float
+    read_weights: Tensor | None
+
+
+def ask(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> list[dict[str, Any]]:
+    """Answer the questions of typed stories; the answer given is put in after each "?" before the story goes on.
+
+    Args:
+        folder: a run of the task catbabi.
+        stories: in any case, each with one or more questions.
+        data_dir: not needed: the run knows its words.
+
+    Returns:
+        for each story: `story` and `questions`, each a dict of `question`, `answer`, `probability` and `attention`:
+        for each read, the three words whose writes it took most from, with the share of each in the magnitudes of all.
+
+    Raises:
+        UserError: if the folder is no such run, a story has no question, or a word is unknown.
+    """
+    model, vocabulary = open_model(folder)
+    return [_asked(model, vocabulary, story) for story in stories]
+
+
+def open_model(folder: Path) -> tuple[Any, tuple[str, ...]]:
+    """Load a run's model and its words, which need no data.
+
+    Raises:
+        UserError: if the run does not record them.
+    """
+    from fastweights import runs
+    from fastweights.runs import Run
+
+    words = Run.open(folder).config["task"].get("vocabulary")
+    if not isinstance(words, list):
+        raise UserError(f"{folder} does not say in config.json which words it was trained on")
+    return runs.load(folder), tuple(words)
+
+
+def answered(model: Any, vocabulary: tuple[str, ...], story: str) -> list[Answered]:
+    """Answer the questions of a typed story one after the other.
+
+    Where an answer stands behind a "?" (a word by itself, or a list with commas), the model reads it on; elsewhere it
+    reads its own.
+
+    Raises:
+        UserError: if nothing is asked, or a word is unknown.
+    """
+    *asked, _ = story.split("?")
+    if not asked:
+        story_text.encode(story, vocabulary)  # says what is missing
+    found: list[Answered] = []
+    read = [EOS]
+    for piece in asked:
+        if found:
+            given = _GIVEN.match(piece)
+            if given:
+                read += story_text.tokens(given[1], vocabulary)
+                piece = piece[given.end() :]
+            else:  # not as text: an answer may be what no one can type, an <eos>
+                read.append(vocabulary.index(found[-1].answer))
+            piece = _STOP.sub("", piece)
+        read += story_text.tokens(piece + "?", vocabulary)
+        found.append(_answer(model, vocabulary, torch.tensor(read)))
+    return found
+
+
+_GIVEN = re.compile(r"\s*([^\s.,]+(?:\s*,\s*[^\s.,]+)*)[^\S\n]*(?:\.|\n|$)")
+"""An answer behind a question mark: one word, or several with commas, and nothing else in the sentence or line."""
+
+
+_STOP = re.compile(r"^\s*\.")
+"""A full stop behind an answer, which is forgiven."""
+
+
+def _asked(model: Any, vocabulary: tuple[str, ...], story: str) -> dict[str, Any]:
+    return {
+        "story": story,
+        "questions": [
+            {
+                "question": " ".join(last_sentence(answer.words)),
+                "answer": answer.answer,
+                "probability": answer.probability,
+                "attention": _most(answer),
+            }
+            for answer in answered(model, vocabulary, story)
+        ],
+    }
+
+
+def _most(answer: Answered, count: int = 3) -> list[list[dict[str, Any]]]:
+    """For each read, the words whose writes it took most from, in the order of the story, with their shares."""
+    if answer.read_weights is None:
+        return []
+    chosen = []
+    for weights in answer.read_weights:
+        shares = weights.abs() / weights.abs().sum().clamp(min=1e-30)
+        steps = shares.topk(min(count, len(shares))).indices.sort().values.tolist()
+        chosen.append(
+            [{"step": t, "word": answer.words[t], "share": float(shares[t])} for t in steps]
+        )
+    return chosen
+
+
+@torch.no_grad()
+def _answer(model: Any, vocabulary: tuple[str, ...], tokens: Tensor) -> Answered:
+    trace = model.trace(tokens[None], memory_steps=())
+    probability, answer = trace.output[0, -1].softmax(-1).max(-1)
+    weights = None if trace.read_weights is None else trace.read_weights[0, -1]
+    words = [vocabulary[token] for token in tokens.tolist()]
+    return Answered(words, vocabulary[int(answer)], float(probability), weights)
+
+
+def test(
+    folder: Path, *, split: str = "test", rows: int | None = None, data_dir: Path | None = None
+) -> dict[str, Any]:
+    """Test a run on a whole split.
+
+    Args:
+        folder: a run of the task catbabi.
+        split: "test" or "valid".
+        rows: that the split is read in; None: as the run's own test.
+        data_dir: where the data is; None: where it was in training.
+
+    Raises:
+        UserError: if the folder is no such run, the split is unknown, or the data has other words or stories than
+            those the run was trained on.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
+    read_in = int(run.config["recipe"]["test_rows"]) if rows is None else rows
+    return {
+        "out": str(folder),
+        "model": run.config["model"]["name"],
+        "mode": run.config["recipe"]["mode"],
+        "split": split,
+        "rows": read_in,
+        "tasks": list(run.task.tasks),
+        **scored(run.model, run.task, split, read_in, told=True),
+    }

@@ -1,0 +1,248 @@
+"""Run a study's cells seed by seed, within a budget, in parallel if asked to; finished ones are skipped."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastweights.errors import UserError
+from fastweights.experiments.experiment import Ready, model_config
+from fastweights.experiments.loaded_run import part
+from fastweights.experiments.study import Cell, Ledger, Study, with_seed
+
+
+class Job(NamedTuple):
+    """One seed of one cell; `shown`: with a bar on the terminal."""
+
+    cell: Cell
+    seed: int
+    folder: Path
+    deadline: float
+    shown: bool
+
+
+class Progress(NamedTuple):
+    """How far a study is: what has just been finished, and what is left."""
+
+    cell: str
+    seed: int
+    entry: dict[str, Any] | None
+    done: int
+    total: int
+
+
+def reproduce(
+    study: Study,
+    *,
+    results: Path,
+    runs: Path,
+    budget_minutes: float | None = None,
+    seeds: int | None = None,
+    only: str = "*",
+    models: Sequence[str] = (),
+    modes: Sequence[str] = (),
+    minutes: float | None = None,
+    jobs: int = 1,
+    shown: bool = False,
+    listener: Callable[[Progress], None] = lambda progress: None,
+) -> Ledger:
+    """Run what a study still lacks and return its ledger.
+
+    Seeds come round by round: every cell has its first seed before any has its second, so a small budget gives a
+    whole table. A run that the budget or Ctrl-C cuts short is resumed by the next call.
+
+    Args:
+        study: which.
+        results: folder of the recorded rows.
+        runs: folder of the runs themselves.
+        budget_minutes: no longer than this (and the seconds a last test takes); None: until all is done.
+        seeds: seeds for every cell instead of the cell's own number.
+        only: run only cells whose name matches this; `*` stands for anything.
+        models: run only cells of these models; empty: of all.
+        modes: run only cells of these modes, for recipes that have any; empty: of all.
+        minutes: training time of each run, for recipes that end at a time; runs of less time go on.
+        jobs: processes side by side, one thread each.
+        shown: show each run's bar on the terminal, unless there are several side by side.
+        listener: told after each seed.
+
+    A run that diverges is recorded as such.
+
+    Raises:
+        UserError: if nothing matches `only`, a number is out of range, or a run fails otherwise.
+    """
+    if budget_minutes is not None and not budget_minutes > 0:
+        raise UserError(f"the budget must be more than 0 minutes, not {budget_minutes}")
+    if jobs < 1 or (seeds is not None and seeds < 1):
+        raise UserError("jobs and seeds must be at least 1")
+    if minutes is not None:
+        study = _timed(study, minutes)
+    cells = [cell for cell in study.cells if _chosen(cell, only, models, modes)]
+    if not cells:
+        # Quoted: commas stand within names too.
+        names = ", ".join(f'"{cell.name}"' for cell in study.cells)
+        raise UserError(f"no cell of {study.name} is chosen; there are: {names}")
+    ledger = Ledger(results, study)
+    deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
+    todo = list(_todo(cells, ledger, runs / study.name, seeds, deadline, shown and jobs == 1))
+    for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
+        if entry is not None:
+            backend = entry.pop("backend")
+            ledger.add(job.cell, job.seed, {**entry, **context()}, backend)
+        listener(Progress(job.cell.name, job.seed, entry, place, len(todo)))
+    return ledger
+
+
+def _timed(study: Study, minutes: float) -> Study:
+    """Give every run of a study another time."""
+    cells: Any = study.cells
+    if not all(getattr(cell.recipe, "minutes", None) for cell in cells):
+        raise UserError(f"the runs of {study.name} end at a step, not at a time")
+    timed = [
+        dataclasses.replace(cell, recipe=dataclasses.replace(cell.recipe, minutes=minutes))
+        for cell in cells
+    ]
+    return dataclasses.replace(study, cells=tuple(timed))
+
+
+def _chosen(cell: Cell, only: str, models: Sequence[str], modes: Sequence[str]) -> bool:
+    from fastweights.models import describe
+
+    ready = cell.recipe.resolve()
+    names = {describe(model).name for model in models}
+    return (
+        fnmatchcase(cell.name, only)
+        and (not names or ready.model in names)
+        and (not modes or getattr(ready, "mode", None) in modes)
+    )
+
+
+def _todo(
+    cells: Sequence[Cell],
+    ledger: Ledger,
+    runs: Path,
+    seeds: int | None,
+    deadline: float,
+    shown: bool,
+) -> Iterator[Job]:
+    wanted = {cell.name: seeds or cell.seeds for cell in cells}
+    done = {cell.name: ledger.done(cell) for cell in cells}
+    for seed in range(max(wanted.values(), default=0)):
+        for cell in cells:
+            if seed < wanted[cell.name] and seed not in done[cell.name]:
+                _check_time(cell, done[cell.name].values())
+                folder = runs / cell.folder_name() / f"seed-{seed}"
+                yield Job(cell, seed, folder, deadline, shown)
+
+
+def _check_time(cell: Cell, recorded: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a further run of less time than its row's: one figure would stand for both."""
+    minutes = getattr(cell.recipe, "minutes", None)
+    longest = max((entry.get("limit_seconds") or 0 for entry in recorded), default=0) / 60
+    if minutes is not None and longest > minutes:
+        raise UserError(
+            f"the row {cell.name!r} is of runs of {longest:g} minutes, this one would be of {minutes:g}: say"
+            f" --minutes {longest:g}, or record it elsewhere with --results"
+        )
+
+
+def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+    """Yield each job with its entry (None: cut short by the budget), in the order they finish."""
+    if jobs == 1:
+        for job in todo:
+            if time.time() < job.deadline:
+                yield job, _run(job)
+        return
+    # Fresh interpreters: a fork would share torch's and Numba's thread pools with the parent.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
+        # Stages of one run come one after the other.
+        stages: dict[Path, list[Job]] = {}
+        for job in todo:
+            stages.setdefault(job.folder, []).append(job)
+        running = {pool.submit(_run, jobs[0]): jobs for jobs in stages.values()}
+        try:
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job, *later = running.pop(future)
+                    yield job, future.result()
+                    if later:
+                        running[pool.submit(_run, later[0])] = later
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _run(job: Job) -> dict[str, Any] | None:
+    from fastweights.experiments.runner import train
+    from fastweights.training import Diverged
+
+    if time.time() >= job.deadline:
+        return None
+    recipe = with_seed(job.cell.recipe, job.seed)
+    try:
+        trained = train(
+            recipe,
+            job.folder,
+            resume=True,
+            progress=job.shown,
+            stop=lambda: time.time() >= job.deadline,
+        )
+    except Diverged as trouble:
+        return _diverged(recipe.resolve(), job.folder, trouble.step)
+    if trained.interrupted:
+        if time.time() < job.deadline:
+            raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
+        return None
+    result = trained.result
+    tested = result
+    if job.cell.tested_on is not None:
+        asking = part(job.folder, "predict")
+        tested = asking.test(job.folder, seed=job.seed, **job.cell.tested_on)
+    return {
+        "value": tested[job.cell.metric],
+        "seconds": round(result["train_seconds"], 2),
+        "steps": result["steps"],
+        "limit_seconds": result["limit_seconds"],
+        "threads": result["threads"],
+        "backend": result["backend"],
+        "also": {name: tested.get(name, result.get(name)) for name in job.cell.also},
+    }
+
+
+def _diverged(recipe: Ready, folder: Path, step: int) -> dict[str, Any]:
+    """What there is to record of a run without a result: an outcome like another, which no repetition changes."""
+    from fastweights import models
+    from fastweights.experiments.runner import backend_of
+    from fastweights.runs import Run
+
+    rows = Run.open(folder).metrics()
+    return {
+        "value": None,
+        "diverged_at": step,
+        "seconds": round(rows[-1]["seconds"], 2) if rows else 0.0,
+        "backend": backend_of(models.from_config(model_config(recipe))),
+    }
+
+
+def context() -> dict[str, Any]:
+    """Say where and from which commit a figure comes."""
+    from fastweights.runs import environment
+
+    machine = environment.machine()
+    return {
+        "machine": f"{machine['processor']} ({machine['vectors']}), {machine['cores']} cores",
+        "commit": environment.commit(),
+    }

@@ -1,0 +1,221 @@
+"""Ask a language model: what it makes of each word of a text, or how well it predicts a whole file or split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from fastweights.errors import UserError, unknown
+from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.text.defaults import unit
+from fastweights.experiments.text.testing import VALIDATION_ROWS, losses_of
+from fastweights.models import SequenceModel
+from fastweights.tasks import text_tokenizer
+from fastweights.tasks.text_tokenizer import Tokenizer
+from fastweights.training import perplexity
+from fastweights.training.sources.text_loss import fitting
+
+TEST_OPTIONS = ("split", "file")
+"""What `test` takes beside the run."""
+
+DATA_OPTIONS = ("data_dir",)
+"""What `test` needs to find the task's data."""
+
+PIPED = "whole"
+"""Where no texts are given, standard input is one."""
+
+SPLITS = ("test", "valid")
+
+
+class Read(NamedTuple):
+    """A text as a model reads it.
+
+    Attributes:
+        tokens: Int64[tokens], behind the <eos> that every text begins after.
+        unknown: words that stand as <unk> because the model does not know them, each once.
+    """
+
+    tokens: Int64[Tensor, " tokens"]
+    unknown: list[str]
+
+
+def open_model(folder: Path) -> tuple[SequenceModel, Tokenizer]:
+    """Load a run's model and its tokenizer, which need no data.
+
+    Raises:
+        UserError: if the run does not record its tokenizer, or has another vocabulary than its model.
+    """
+    from fastweights import runs
+    from fastweights.runs import Run
+
+    tokenizer, model = tokenizer_of(folder, Run.open(folder).config), runs.load(folder)
+    words, classes = len(tokenizer.vocabulary), model.config and model.config["classes"]
+    if words != classes:
+        raise UserError(
+            f"{folder} has a model of {classes} words and a vocabulary of {words}: config.json was changed"
+        )
+    return model, tokenizer
+
+
+def tokenizer_of(folder: Path, config: Mapping[str, Any]) -> Tokenizer:
+    """Make the tokenizer again that a run was trained with.
+
+    Raises:
+        UserError: if the run does not record it.
+    """
+    record = config["task"].get("tokenizer")
+    if not isinstance(record, dict):
+        raise UserError(f"{folder} does not say in config.json which words it was trained on")
+    return text_tokenizer.from_record(record)
+
+
+def read(tokenizer: Tokenizer, text: str) -> Read:
+    """Turn a typed text into what a model reads: one or more words behind the end of another text.
+
+    Raises:
+        UserError: if it is empty or not UTF-8, or has a word that the tokenizer does not know and cannot tell.
+    """
+    text = text.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError("the text is not UTF-8") from None
+    if not text:
+        raise UserError("the text is empty: it takes at least one word")
+    tokens = tokenizer.encode(text)
+    unknown_words: list[str] = []
+    if tokenizer.unknown is not None:
+        known = set(tokenizer.vocabulary)
+        unknown_words = [word for word in dict.fromkeys(text.split()) if word not in known]
+    return Read(torch.cat([torch.tensor([tokenizer.end]), tokens]), unknown_words)
+
+
+def ask(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> list[dict[str, Any]]:
+    """Say of each word of typed texts how likely it was, and which word was likelier.
+
+    Args:
+        folder: a run of the task text.
+        texts: each read from the zero state; a line's end is the word <eos>.
+        data_dir: not needed: the run knows its words.
+
+    Returns:
+        for each text: `text`, `words` (each a dict of `word`, `probability`, `bits`, `likeliest` and the `highest`
+        probability, which is that word's), `perplexity` of a `unit` (a word, or a piece where the tokens are pieces),
+        `bits_per_word`, `next`: what would come next, with its probability, and `unknown`: words read as <unk>.
+        Where the tokens are pieces, so is what is called a word in `words` and `next`.
+
+    Raises:
+        UserError: if the folder is no such run, a text is empty, or a word cannot be told.
+    """
+    model, tokenizer = open_model(folder)
+    return [_asked(model, tokenizer, text) for text in texts]
+
+
+@torch.no_grad()
+def _asked(model: SequenceModel, tokenizer: Tokenizer, text: str) -> dict[str, Any]:
+    tokens, unknown_words = read(tokenizer, text)
+    logits, _ = model(tokens[None])
+    chances = logits[0].float().log_softmax(-1)
+    own = chances[:-1].gather(1, tokens[1:, None]).squeeze(1)
+    highest, likeliest = chances.max(1)
+    vocabulary = tokenizer.vocabulary
+    words = [
+        {
+            "word": vocabulary[token],
+            "probability": math.exp(chance),
+            "bits": -chance / math.log(2),
+            "likeliest": vocabulary[best],
+            "highest": math.exp(most),
+        }
+        for token, chance, best, most in zip(
+            tokens[1:].tolist(), own.tolist(), likeliest.tolist(), highest.tolist(), strict=False
+        )
+    ]
+    return {
+        "text": text,
+        "words": words,
+        "perplexity": perplexity(-float(own.mean())),
+        "unit": unit(tokenizer.kind),
+        "bits_per_word": -float(own.sum()) / math.log(2) / text_tokenizer.count_words(text.strip()),
+        "next": {"word": vocabulary[int(likeliest[-1])], "probability": math.exp(highest[-1])},
+        "unknown": unknown_words,
+    }
+
+
+def test(
+    folder: Path,
+    *,
+    split: str | None = None,
+    file: Path | None = None,
+    rows: int | None = None,
+    data_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Test a run on a whole split of its text, or on a file.
+
+    Args:
+        folder: a run of the task text.
+        split: "test" or "valid".
+        file: of text, in place of a split.
+        rows: that the text is read in; None: as the run's own test, a file in one.
+        data_dir: where the data is; None: where it was in training. A file needs none.
+
+    Raises:
+        UserError: if the folder is no such run, the split is unknown, the file cannot be used, or the data has other
+            words than those the run was trained on.
+    """
+    if split is not None and file is not None:
+        raise UserError("give either --split or --file, not both")
+    if file is not None:
+        return _tested_file(folder, file, rows or 1)
+    split = split or "test"
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
+    task = run.task
+    tokens = task.split(split)
+    own = {"test": int(run.config["recipe"]["test_rows"]), "valid": VALIDATION_ROWS}[split]
+    read_in = fitting(len(tokens), own) if rows is None else rows
+    found = _scored(run.model, tokens, split, read_in, task.words[split], len(tokens))
+    about = {"out": str(folder), "model": run.config["model"]["name"], "split": split}
+    return {**about, "unit": unit(task.tokenizer.kind), **found}
+
+
+def _tested_file(folder: Path, file: Path, rows: int) -> dict[str, Any]:
+    from fastweights.data import text as texts
+
+    model, tokenizer = open_model(folder)
+    text = texts.read_file(file)
+    # Behind the end of another text, so that the first word is predicted too.
+    tokens = torch.cat([torch.tensor([tokenizer.end]), tokenizer.encode(text)])
+    words, said = text_tokenizer.count_words(text), len(tokens) - 1
+    found = _scored(model, tokens, file.name, rows, words, said)
+    if tokenizer.unknown is not None:
+        found["unknown_share"] = float((tokens == tokenizer.unknown).sum()) / said
+    assert model.config is not None
+    about = {"out": str(folder), "model": model.config["name"], "file": str(file)}
+    return {**about, "unit": unit(tokenizer.kind), **found}
+
+
+def _scored(
+    model: SequenceModel,
+    tokens: Int64[Tensor, " tokens"],
+    title: str,
+    rows: int,
+    words: int,
+    said: int,
+) -> dict[str, Any]:
+    """Score a text of so many words, which are told in `said` tokens."""
+    loss = losses_of(model, tokens, title, rows, told=True)[1.0]
+    return {
+        "words": words,
+        "tokens": said,
+        "rows": rows,
+        "perplexity": perplexity(loss),
+        "bits_per_word": loss / math.log(2) * said / words,
+    }

@@ -1,0 +1,159 @@
+"""The long short-term memory: the parameters, states and results of `torch.nn.LSTM`, and its own kernels."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fastweights import ops
+from fastweights.nn.backbone import Input, StepInput
+from fastweights.nn.baselines.torch_rnn import TorchRNN
+from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.embedded import Embedded
+
+
+class LSTMState(NamedTuple):
+    """hidden and cell, both [batch, hidden]."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    cell: Float[Tensor, "batch hidden"]
+
+
+class LSTM(TorchRNN):
+    """The LSTM with forget gate, one layer of `torch.nn.LSTM` with its parameters and its start.
+
+        i, f, g, o = W_ih x(t) + b_ih + W_hh h(t-1) + b_hh
+        c(t) = σ(f) c(t-1) + σ(i) tanh(g)        h(t) = σ(o) tanh(c(t))
+
+    Args:
+        input_size: features of x.
+        hidden_size: features of h and of the cell.
+        forget_bias: added to the forget gate's bias at the start (1 remembers from the beginning).
+        single_bias: one bias vector, which starts at zero, where `torch.nn.LSTM` adds two up.
+        recurrent_dropout: the probability that an element of W_hh is dropped in training; the mask
+            is drawn anew in each forward (and step) and holds for all rows and steps of it
+            (DropConnect, as in AWD-LSTM: Wan et al. 2013, Merity et al. 2018).
+        backend: "cpu" (fused kernels), "torch" (the module of `torch.nn`: MKL, cuDNN), "reference"
+            (step by step), or "auto": "cpu" where it can run, "torch" elsewhere. They differ in
+            speed alone, and "cpu" has no second derivative.
+
+    Parameters: those of `torch.nn.LSTM`, as `rnn`.
+
+    Raises:
+        UserError: for an option outside its range.
+
+    Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
+
+    Example:
+        >>> y, state = LSTM(8, 16)(torch.randn(4, 11, 8))
+        >>> y.shape, state.cell.shape
+        (torch.Size([4, 11, 16]), torch.Size([4, 16]))
+    """
+
+    state_type = LSTMState
+    takes_classes = True
+    takes_embedded = True
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        forget_bias: float = 0.0,
+        single_bias: bool = False,
+        recurrent_dropout: float = 0.0,
+        backend: str = "auto",
+    ) -> None:
+        check_sizes(input_size=input_size, hidden_size=hidden_size)
+        check_range("forget_bias", forget_bias)
+        check_range("recurrent_dropout", recurrent_dropout, 0, 1)
+        check_choice("backend", backend, ("torch", *ops.backend.NAMES))
+        super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
+        self.backend, self.recurrent_dropout = backend, recurrent_dropout
+        bias = self.parameter("bias_ih_l0")
+        if single_bias:
+            nn.init.zeros_(bias)
+            self.fix("bias_hh_l0", 0.0)
+        with torch.no_grad():
+            bias[hidden_size : 2 * hidden_size] += forget_bias
+
+    @property
+    def backend_in_use(self) -> str:
+        """Name the backend that runs for the layer's device and dtype."""
+        if self.backend == "torch":
+            return "torch"
+        found = ops.backend.resolve("lstm", self.backend, self.anchor)
+        return "torch" if self.backend == "auto" and found == "reference" else found
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return (self.output_size,), (self.output_size,)
+
+    def run(
+        self,
+        x: Input | Embedded,
+        state: LSTMState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
+        if self.backend_in_use == "torch":
+            return super().run(self._vectors(x), state, mask, need_state)
+        return self._recur(*self._gates(x), state, mask, self.backend)
+
+    def run_step(
+        self, x: StepInput, state: LSTMState | None
+    ) -> tuple[Float[Tensor, "batch hidden"], LSTMState]:
+        if x.is_floating_point():
+            return super().run_step(x, state)
+        y, state = self._recur(*self._gates(x[:, None]), state, None, "reference")
+        return y[:, 0], state
+
+    def _recur(
+        self,
+        gates: Tensor,
+        classes: Tensor | None,
+        state: LSTMState | None,
+        mask: Tensor | None,
+        backend: str,
+    ) -> tuple[Tensor, LSTMState]:
+        hidden, cell = (None, None) if state is None else state
+        y, hidden, cell = ops.lstm(
+            gates,
+            self.recurrent_weight(),
+            classes=classes,
+            hidden=hidden,
+            cell=cell,
+            mask=mask,
+            backend=backend,
+        )
+        return y, LSTMState(hidden, cell)
+
+    def _gates(self, x: Input | Embedded) -> tuple[Tensor, Tensor | None]:
+        """W_ih x + b of every step, or of every class and which class each step takes, whatever is less."""
+        weight = self.parameter("weight_ih_l0")
+        rnn: Any = self.rnn
+        bias = rnn.bias_ih_l0 + rnn.bias_hh_l0
+        if isinstance(x, Embedded):
+            if len(x.table) <= x.classes.numel():
+                return F.linear(x.table, weight, bias), x.classes
+            x = x.vectors()
+        if x.is_floating_point():
+            return F.linear(x, weight, bias), None
+        columns = weight.t()
+        if self.input_size <= x.numel():
+            return columns + bias, x
+        return (columns.index_select(0, x.flatten()) + bias).unflatten(0, x.shape), None
+
+    def _vectors(self, x: Input | Embedded) -> Float[Tensor, "batch time input"]:
+        """The input that `torch.nn` takes."""
+        if isinstance(x, Embedded):
+            return x.vectors()
+        if x.is_floating_point():
+            return x
+        return F.one_hot(x.long(), self.input_size).to(self.anchor.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, backend={self.backend}"

@@ -1,0 +1,145 @@
+"""What the layers built on `torch.nn`'s own recurrent modules share."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from fastweights.nn.backbone import Backbone, Input, StepInput
+from fastweights.ops import padding
+from fastweights.state import to
+
+PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+
+
+class TorchRNN(Backbone):
+    """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol.
+
+    Attributes:
+        fixed: the parameters that constants stand in the place of, and their numbers.
+        recurrent_dropout: the probability that an element of W_hh is dropped in training.
+    """
+
+    recurrent_dropout: float = 0.0
+
+    def __init__(self, rnn: nn.RNN | nn.LSTM) -> None:
+        super().__init__()
+        self.rnn = rnn
+        self.fixed: dict[str, float] = {}
+        self.input_size = rnn.input_size
+        self.hidden_size = self.output_size = rnn.hidden_size
+
+    def parameter(self, name: str) -> Tensor:
+        """Return a parameter of the module, or what stands in its place, by `torch.nn`'s name for it.
+
+        `torch.func.functional_call`, pruning and weight norm put plain tensors there.
+        """
+        weight: Any = getattr(self.rnn, name)
+        return weight
+
+    def recurrent_weight(self) -> Float[Tensor, "gates hidden"]:
+        """Return W_hh, in training with dropped elements: draw it once a forward, for all its steps."""
+        weight = self.parameter("weight_hh_l0")
+        return F.dropout(weight, self.recurrent_dropout, self.training)
+
+    def fix(self, name: str, number: float) -> None:
+        """Put a constant, which is neither learned nor saved, in the place of a parameter."""
+        shape = torch.empty_like(self.parameter(name).detach())
+        delattr(self.rnn, name)
+        self.rnn.register_buffer(name, shape, persistent=False)
+        self.fixed[name] = number
+        self._fill()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> TorchRNN:
+        """Fill constants in wherever the module goes: `to_empty` leaves them unset, and nothing loads them."""
+        super()._apply(fn, recurse)
+        self._fill()
+        return self
+
+    def _fill(self) -> None:
+        for name, number in self.fixed.items():
+            # torch.nn also keeps its weights in a list, which a new one is put into and a changed one is not.
+            setattr(self.rnn, name, torch.full_like(self.parameter(name), number))
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.hidden_size,),)
+
+    def run(
+        self,
+        x: Input,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+        if mask is not None:
+            return self._run_padded(x, state, mask)
+        return self._call(x, state)
+
+    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
+        state = self.initial_state(x.shape[0]) if state is None else state
+        weight_ih, _, *biases = (getattr(self.rnn, name) for name in PARAMETERS)
+        weights = (weight_ih, self.recurrent_weight(), *biases)
+        if isinstance(self.rnn, nn.LSTM):
+            after = torch.lstm_cell(x, tuple(state), *weights)
+        else:
+            cell = torch.rnn_relu_cell if self.rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
+            after = (cell(x, state.hidden, *weights),)
+        return after[0], self.state_type(*after)
+
+    def _run_padded(
+        self, x: Input, state: Any, mask: Bool[Tensor, "batch time"]
+    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+        """Run the real steps as a packed sequence; it takes no empty rows, so those get one step."""
+        lengths, shift = padding.lengths_and_shift(mask)
+        front = padding.to_front(x, shift)
+        packed = pack_padded_sequence(front, lengths.clamp(min=1).cpu(), True, enforce_sorted=False)
+        before = self.initial_state(x.shape[0]) if state is None else state
+        y, after = self._call(packed, before)
+        y, _ = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+        y = padding.to_back(y, shift).masked_fill(~mask[:, :, None], 0)
+        real = (lengths > 0)[:, None]
+        kept = (new.where(real, old) for new, old in zip(after, before, strict=True))
+        return y, self.state_type(*kept)
+
+    def _call(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
+        """Call the module, in its own type where autocast asks for one that this processor has no kernel for."""
+        narrow = self._type_without_kernel()
+        if narrow is None:
+            return self._call_torch(x, state)
+        own = self.parameter("weight_hh_l0").dtype
+        with torch.autocast("cpu", enabled=False):
+            y, after = self._call_torch(x.to(own), None if state is None else to(state, own))
+        return y.to(narrow), after
+
+    def _call_torch(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
+        """Call the module, whose states are [1, batch, hidden] and bare if there is but one."""
+        before = None if state is None else [part[None] for part in state]
+        if before is not None:
+            before = tuple(before) if isinstance(self.rnn, nn.LSTM) else before[0]
+        if self.training and self.recurrent_dropout:
+            weights = {"weight_hh_l0": self.recurrent_weight()}
+            y, after = functional_call(self.rnn, weights, (x, before))
+        else:
+            y, after = cast(Any, self.rnn)(x, before)
+        parts = after if isinstance(self.rnn, nn.LSTM) else (after,)
+        return y, self.state_type(*(part[0] for part in parts))
+
+    def _type_without_kernel(self) -> torch.dtype | None:
+        """Name autocast's type if `torch.nn.LSTM` fails in it: oneDNN has none for it on many processors."""
+        cpu = self.parameter("weight_hh_l0").device.type == "cpu"
+        if not (cpu and isinstance(self.rnn, nn.LSTM) and torch.is_autocast_enabled("cpu")):
+            return None
+        if not torch.backends.mkldnn.is_available():
+            return None
+        narrow, kernels = torch.get_autocast_dtype("cpu"), torch.ops.mkldnn
+        asked = "fp16" if narrow == torch.float16 else "bf16"
+        return None if getattr(kernels, f"_is_mkldnn_{asked}_supported")() else narrow
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}"

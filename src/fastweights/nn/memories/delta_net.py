@@ -1,0 +1,157 @@
+"""DeltaNet: linear attention whose memory is written by the delta rule."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from fastweights import ops
+from fastweights.nn.backbone import Input
+from fastweights.nn.memories.memory_layer import Access, MemoryLayer
+from fastweights.nn.parts.checks import check_choice, check_sizes
+from fastweights.nn.parts.heads import by_heads, head_size, merge_heads, split_heads
+from fastweights.nn.parts.short_convolution import ShortConvolution
+
+NORM_EPS = 1e-5
+UNIT_EPS = 1e-6
+
+
+class DeltaNetState(NamedTuple):
+    """memory [batch, heads, key, value] and recent [batch, convolution - 1, channels], what the short
+    convolution looks back on (nothing, of no steps, where there is none)."""
+
+    memory: Float[Tensor, "batch heads key value"]
+    recent: Float[Tensor, "batch before channels"]
+
+
+class DeltaNet(MemoryLayer):
+    """Linear attention that replaces the value stored under a key where plain one adds to it.
+
+        q, k, v = SiLU(conv(W_q x)), SiLU(conv(W_k x)), SiLU(conv(W_v x));   q, k scaled to norm 1
+        β       = σ(W_β x)
+        F(t)    = F(t-1) + β (v − F(t-1) k) kᵀ
+        y(t)    = W_o RMSNorm(F(t) q)
+
+    Each head has its own q, k, v, β and F; they share the gain of the RMSNorm, over the values of a
+    head. conv is causal, over each channel by itself.
+
+    Args:
+        input_size: features of x.
+        hidden_size: features of y.
+        heads: memories side by side.
+        key_size: features of a head's keys; None means hidden_size / heads.
+        value_size: features of a head's values; None means key_size.
+        convolution: steps that conv sees, the present one included; None leaves it out.
+        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+
+    Parameters: qkv.weight [rows of q, k, v, each by heads; input], convolution.weight [as many rows;
+    steps], strength.weight [heads, input] (W_β), norm.weight [value], out.weight [hidden, heads ·
+    value]; no biases.
+
+    Raises:
+        UserError: for an option outside its range, or heads that do not divide the hidden size.
+
+    Source: Schlag, Irie & Schmidhuber, "Linear Transformers Are Secretly Fast Weight Programmers",
+    ICML 2021; in this form Yang, Wang, Zhang, Shen & Kim, "Parallelizing Linear Transformers with
+    the Delta Rule over Sequence Length", NeurIPS 2024.
+
+    Example:
+        >>> y, state = DeltaNet(8, 16, heads=2)(torch.randn(4, 11, 8))
+        >>> y.shape, state.memory.shape, state.recent.shape
+        (torch.Size([4, 11, 16]), torch.Size([4, 2, 8, 8]), torch.Size([4, 3, 48]))
+    """
+
+    state_type = DeltaNetState
+    values_per_key: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        heads: int = 1,
+        key_size: int | None = None,
+        value_size: int | None = None,
+        convolution: int | None = 4,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)
+        key_size = head_size(hidden_size, heads) if key_size is None else key_size
+        value_size = self.values_per_key * key_size if value_size is None else value_size
+        check_sizes(key_size=key_size, value_size=value_size)
+        check_choice("backend", backend, ops.backend.NAMES)
+        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
+        self.heads, self.key_sizes, self.value_size = heads, (key_size,), value_size
+        self.backend = backend
+        self.parts = [heads * key_size, heads * key_size, heads * value_size]
+        self.qkv = nn.Linear(input_size, sum(self.parts), bias=False)
+        self.convolution = (
+            None if convolution is None else ShortConvolution(sum(self.parts), convolution)
+        )
+        self.strength = nn.Linear(input_size, heads, bias=False)
+        self.norm = nn.RMSNorm(value_size, eps=NORM_EPS)
+        self.out = nn.Linear(heads * value_size, hidden_size, bias=False)
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        before = 0 if self.convolution is None else self.convolution.size - 1
+        return (self.heads, *self.key_sizes, self.value_size), (before, sum(self.parts))
+
+    def access(
+        self,
+        x: Input,
+        state: DeltaNetState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None = None,
+    ) -> tuple[Access, tuple[Tensor, ...]]:
+        qkv, recent = self._mixed(self.qkv(x), state, mask)
+        q, k, v = (split_heads(part, self.heads) for part in qkv.split(self.parts, -1))
+        return Access(
+            keys=(unit(k),),
+            values=v,
+            strength=torch.sigmoid(by_heads(self.strength(x))),
+            queries=(unit(q),),
+        ), (recent,)
+
+    def output(
+        self, retrieved: Float[Tensor, "batch heads time value"], x: Input
+    ) -> Float[Tensor, "batch time hidden"]:
+        return self.out(self.normed(retrieved))
+
+    def normed(
+        self, retrieved: Float[Tensor, "batch heads time value"]
+    ) -> Float[Tensor, "batch time values"]:
+        """Return what was retrieved, normalised by heads in the parameters' own type, side by side."""
+        return merge_heads(self.norm(retrieved.to(self.norm.weight.dtype)))
+
+    def _mixed(
+        self,
+        qkv: Float[Tensor, "batch time channels"],
+        state: DeltaNetState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+    ) -> tuple[Float[Tensor, "batch time channels"], Float[Tensor, "batch before channels"]]:
+        """Run the short convolution and SiLU; return with them what is to be carried."""
+        recent = self.initial_state(len(qkv)).recent if state is None else state.recent
+        if self.convolution is None:
+            return silu(qkv), recent
+        return self.convolution(qkv, recent, mask)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.input_size}, {self.hidden_size}, heads={self.heads}, "
+            f"key_size={self.key_sizes[0]}, value_size={self.value_size}, {self.backend_line()}"
+        )
+
+
+def unit(x: Float[Tensor, "*any features"]) -> Float[Tensor, "*any features"]:
+    """Scale vectors to norm 1 (a little less where they are tiny, and 0 stays 0).
+
+    Example:
+        >>> unit(torch.tensor([3.0, 4.0]))
+        tensor([0.6000, 0.8000])
+    """
+    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + UNIT_EPS)

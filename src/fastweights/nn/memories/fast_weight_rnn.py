@@ -1,0 +1,256 @@
+"""The fast-weights recurrent network of Ba et al. 2016, used like `torch.nn.LSTM`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fastweights import ops
+from fastweights.errors import UserError
+from fastweights.nn.backbone import Backbone, Input, StepInput, Trace, project
+from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.ops.fast_weight_rnn import reference
+from fastweights.ops.fast_weight_rnn.history import History
+from fastweights.ops.fast_weight_rnn.memory import final_memory
+
+NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
+NORM_EPS = 1e-5
+
+
+class FastWeightState(NamedTuple):
+    """hidden [batch, hidden] is h(T); memory [batch, hidden, hidden] is A(T), with h(T) written."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    memory: Float[Tensor, "batch hidden hidden"]
+
+
+class FastWeightRNN(Backbone):
+    """A recurrent network that attends to its own recent past through a Hebbian memory A.
+
+        h_0(t)   = f(W h(t-1) + C x(t) + b)
+        h_s+1(t) = f(LN[W h(t-1) + C x(t) + b + A(t-1) h_s(t)])     s = 0 … S-1,  h(t) = h_S(t)
+        A(t)     = λ A(t-1) + η h(t) h(t)ᵀ                          A(0) = 0,     h(0) = 0
+
+    The memory is a state, not a weight: every row of a batch writes its own, from zero.
+
+    Args:
+        input_size: features of x.
+        hidden_size: H, the features of h.
+        inner_steps: S ≥ 1, how often a step reads the memory before it settles.
+        decay: λ in [0, 1], what is left of the memory after a step.
+        rate: η ≥ 0, the strength of a write.
+        nonlinearity: f, "relu" or "tanh".
+        layer_norm: normalise over H (gain, bias, ε = 1e-5), one LN for all inner steps. Without it
+            the memory's reads grow until f saturates.
+        preliminary_norm: give h_0 an LN of its own (the paper has none there).
+        form: "inner" as above; "flat" has one nonlinearity a step,
+            h(t) = f(LN[W h(t-1) + C x(t) + b + A(t-1) h(t-1)]).
+        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        recurrent_scale: W starts as this times the identity.
+        norm_gain: the LN gains start here.
+        input_std: C starts normal with this standard deviation.
+        learn_decay: make λ a scalar parameter that starts at `decay`; nothing holds it in [0, 1].
+        learn_rate: make η a scalar parameter that starts at `rate`.
+
+    Parameters: input.weight [H, input] (C), input.bias [H] (b), recurrent.weight [H, H] (W),
+    norm.weight and norm.bias [H]; preliminary_norm.weight and .bias, decay, rate where asked for.
+
+    Raises:
+        UserError: for an option outside its range.
+
+    Source: Ba, Hinton, Mnih, Leibo & Ionescu, "Using Fast Weights to Attend to the Recent Past",
+    NIPS 2016, eq. 1 and 2.
+
+    Example:
+        >>> layer = FastWeightRNN(8, 16)
+        >>> y, state = layer(torch.randn(4, 11, 8))
+        >>> y.shape, state.memory.shape
+        (torch.Size([4, 11, 16]), torch.Size([4, 16, 16]))
+        >>> y, state = layer.step(torch.randn(4, 8), state)
+        >>> y.shape
+        torch.Size([4, 16])
+    """
+
+    state_type = FastWeightState
+    takes_classes = True
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        inner_steps: int = 1,
+        decay: float = 0.95,
+        rate: float = 0.5,
+        nonlinearity: Literal["relu", "tanh"] = "relu",
+        layer_norm: bool = True,
+        preliminary_norm: bool = False,
+        form: Literal["inner", "flat"] = "inner",
+        backend: str = "auto",
+        recurrent_scale: float = 0.05,
+        norm_gain: float = 1.0,
+        input_std: float = 1.0,
+        learn_decay: bool = False,
+        learn_rate: bool = False,
+    ) -> None:
+        super().__init__()
+        check_sizes(input_size=input_size, hidden_size=hidden_size, inner_steps=inner_steps)
+        check_range("decay", decay, 0, 1)
+        check_range("rate", rate, low=0)
+        check_range("recurrent_scale", recurrent_scale)
+        check_range("norm_gain", norm_gain)
+        check_range("input_std", input_std, low=0)
+        check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
+        check_choice("form", form, ("inner", "flat"))
+        check_choice("backend", backend, ops.backend.NAMES)
+        if form == "flat" and (inner_steps != 1 or preliminary_norm):
+            raise UserError("form='flat' has no inner steps and no preliminary norm")
+        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
+        self.inner_steps = inner_steps
+        self.decay = nn.Parameter(torch.tensor(float(decay))) if learn_decay else float(decay)
+        self.rate = nn.Parameter(torch.tensor(float(rate))) if learn_rate else float(rate)
+        self.nonlinearity, self.form, self.backend = nonlinearity, form, backend
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.norm = nn.LayerNorm(hidden_size, eps=NORM_EPS) if layer_norm else None
+        self.preliminary_norm = (
+            nn.LayerNorm(hidden_size, eps=NORM_EPS) if preliminary_norm else None
+        )
+        nn.init.normal_(self.input.weight, std=input_std)
+        nn.init.zeros_(self.input.bias)
+        nn.init.eye_(self.recurrent.weight).data.mul_(recurrent_scale)
+        for norm in (self.norm, self.preliminary_norm):
+            if norm is not None:
+                nn.init.constant_(norm.weight, norm_gain)
+
+    @property
+    def backend_in_use(self) -> str:
+        """Name the backend that runs for the layer's device, dtype and options."""
+        return ops.backend.resolve(
+            "fast_weight_rnn",
+            self.backend,
+            self.recurrent.weight,
+            inner_steps=self.inner_steps,
+            nonlinearity=self.nonlinearity,
+            form=self.form,
+        )
+
+    @property
+    def anchor(self) -> Tensor:
+        return self.recurrent.weight
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return (self.hidden_size,), (self.hidden_size, self.hidden_size)
+
+    def run(
+        self,
+        x: Input,
+        state: FastWeightState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
+        hidden, memory = (None, None) if state is None else state
+        y, hidden, memory = ops.fast_weight_rnn(
+            project(self.input, x),
+            self.recurrent.weight,
+            hidden=hidden,
+            memory=memory,
+            mask=mask,
+            need_state=need_state,
+            backend=self.backend,
+            **self._options(),
+        )
+        if hidden is None or memory is None:
+            return y, None
+        return y, FastWeightState(hidden, memory)
+
+    def run_step(
+        self, x: StepInput, state: FastWeightState | None
+    ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self.run_step(self._full(x), state)
+        h, A = self.initial_state(x.shape[0]) if state is None else state
+        f = NONLINEARITIES[self.nonlinearity]
+        slow = self.recurrent(h) + project(self.input, x)
+        if self.form == "inner":
+            h = f(slow if self.preliminary_norm is None else self.preliminary_norm(slow))
+        for _ in range(self.inner_steps):
+            z = torch.baddbmm(slow[:, None], h[:, None], A.mT)[:, 0]
+            h = f(z if self.norm is None else self.norm(z))
+        return h, FastWeightState(h, reference.write(A, h, self.decay, self.rate))
+
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
+        if time > self.hidden_size:  # A is the smaller
+            return None
+        history = History(self.recurrent.weight, batch, time, **self._options())
+
+        def step(x: StepInput) -> Tensor:
+            with torch.autocast(x.device.type, enabled=False):
+                return history.step(project(self.input, self._full(x)))
+
+        return step
+
+    def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
+        h_0, A_0 = self.initial_state(x.shape[0]) if state is None else state
+        with torch.autocast(x.device.type, enabled=False):
+            drive = project(self.input, self._full(x))
+            settled = list(
+                reference.steps(
+                    drive, self.recurrent.weight, hidden=h_0, memory=A_0, **self._options()
+                )
+            )
+            h = torch.stack([step[-1] for step in settled], 1)
+            readers = torch.stack([torch.stack(step[:-1], 1) for step in settled], 1)
+            memory = [final_memory(h[:, : t + 1], A_0, self.decay, self.rate) for t in steps]
+            last = final_memory(h, A_0, self.decay, self.rate)
+            return Trace(
+                output=h,
+                hidden=h,
+                read_weights=self._fading(h) * torch.einsum("btsh,bph->btsp", readers, h),
+                memory=torch.stack(memory, 1) if steps else A_0[:, None][:, :0],
+                memory_steps=steps,
+                state=FastWeightState(h[:, -1], last),
+            )
+
+    def _fading(self, h: Float[Tensor, "batch time hidden"]) -> Float[Tensor, "time 1 time"]:
+        """η λ^(t-1-τ), how far what step τ wrote has faded when step t reads; 0 for τ ≥ t."""
+        t = torch.arange(h.shape[1], device=h.device, dtype=h.dtype)
+        age = t[:, None] - 1 - t
+        return (self.rate * self.decay ** age.clamp(min=0) * (age >= 0))[:, None]
+
+    def _options(self) -> dict[str, Any]:
+        """The recurrence's options, as `ops.fast_weight_rnn` names them."""
+        norm, preliminary = self.norm, self.preliminary_norm
+        return {
+            "decay": self.decay,
+            "rate": self.rate,
+            "norm_weight": None if norm is None else norm.weight,
+            "norm_bias": None if norm is None else norm.bias,
+            "preliminary_norm_weight": None if preliminary is None else preliminary.weight,
+            "preliminary_norm_bias": None if preliminary is None else preliminary.bias,
+            "inner_steps": self.inner_steps,
+            "nonlinearity": self.nonlinearity,
+            "form": self.form,
+            "norm_eps": NORM_EPS,
+        }
+
+    def _full(self, x: Tensor) -> Tensor:
+        """Take x out of autocast: the memory is written and carried in the parameters' dtype."""
+        return x.to(self.anchor.dtype) if x.is_floating_point() else x
+
+    def extra_repr(self) -> str:
+        try:
+            runs = self.backend_in_use
+        except UserError:
+            runs = "none, it cannot run here"
+        decay, rate = (torch.as_tensor(value).item() for value in (self.decay, self.rate))
+        return (
+            f"{self.input_size}, {self.hidden_size}, inner_steps={self.inner_steps}, "
+            f"decay={decay:g}, rate={rate:g}, nonlinearity={self.nonlinearity}, form={self.form}, "
+            f"backend={self.backend} (runs: {runs})"
+        )

@@ -1,0 +1,157 @@
+"""Layers on top of each other, as one backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fastweights.errors import UserError
+from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.parts.checks import check_range
+from fastweights.nn.parts.dropout import VariationalDropout
+from fastweights.nn.parts.embedded import Embedded
+
+
+class Stack(Backbone):
+    """Backbones one after the other; the state is the tuple of theirs.
+
+        y_1 = layer_1(x)
+        y_l = layer_l(drop(y_l-1))                 l = 2 … L
+        y_l = y_l-1 + layer_l(drop(y_l-1))         if residual
+
+    `trace` shows the inside of the last layer; `layers[i].trace` that of any other. A `read_mask`
+    too is the last layer's: what those below put out goes into states.
+
+    Args:
+        layers: at least one backbone, each taking what the one before it puts out.
+        residual: whether every layer but the first adds what it takes to what it puts out.
+        dropout: the probability, in training, that a feature between two layers is dropped, the
+            same ones at all steps of a row (`VariationalDropout`). What is added is not dropped.
+
+    Raises:
+        UserError: if there is no layer, two sizes do not fit, or an option is outside its range.
+
+    Example:
+        >>> import torch
+        >>> from fastweights.nn import LSTM, FastWeightRNN
+        >>> y, state = Stack([LSTM(8, 16), FastWeightRNN(16, 12)])(torch.randn(4, 11, 8))
+        >>> y.shape, len(state)
+        (torch.Size([4, 11, 12]), 2)
+    """
+
+    def __init__(
+        self, layers: Iterable[Backbone], *, residual: bool = False, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        check_range("dropout", dropout, 0, 1)
+        self.layers = nn.ModuleList(layers)
+        if not self.layers:
+            raise UserError("a stack has no layers; accepted: one or more")
+        for layer in self.layers:
+            if not isinstance(layer, Backbone):
+                raise UserError(f"a {type(layer).__name__} carries no state as a Backbone does")
+        for below, above in zip(self._backbones(), self._backbones()[1:], strict=False):
+            if below.output_size != above.input_size:
+                raise UserError(
+                    f"a {type(below).__name__} of output size {below.output_size} lies under a "
+                    f"{type(above).__name__} of input size {above.input_size}"
+                )
+            if residual and above.output_size != above.input_size:
+                raise UserError(
+                    f"a residual {type(above).__name__} has input size {above.input_size} and "
+                    f"output size {above.output_size}; accepted: the same"
+                )
+        self.residual, self.dropout = residual, VariationalDropout(dropout)
+        self.input_size = self._backbones()[0].input_size
+        self.output_size = self._backbones()[-1].output_size
+        self.takes_classes = self._backbones()[0].takes_classes
+        self.takes_embedded = self._backbones()[0].takes_embedded
+        self.reads_outside = self._backbones()[-1].reads_outside
+
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(shape for layer in self._backbones() for shape in layer.state_shapes())
+
+    def initial_state(self, batch: int) -> tuple[Any, ...]:
+        return tuple(layer.initial_state(batch) for layer in self._backbones())
+
+    def check_state(self, state: Any, batch: int) -> None:
+        if type(state) is not tuple or len(state) != len(self.layers):
+            raise UserError(
+                f"{type(self).__name__}: the state is a {type(state).__name__}; "
+                f"accepted: the tuple of the states of its {len(self.layers)} layers"
+            )
+        for layer, part in zip(self._backbones(), state, strict=True):
+            layer.check_state(part, batch)
+
+    def settle_state(self, state: Any) -> Any:
+        if state is None:
+            return None
+        parts = zip(self._backbones(), state, strict=True)
+        return tuple(layer.settle_state(part) for layer, part in parts)
+
+    def run(
+        self,
+        x: Input | Embedded,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        return self.run_reading(x, state, mask, None, need_state)
+
+    def run_reading(
+        self,
+        x: Input | Embedded,
+        state: Any,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
+        need_state: bool,
+    ) -> tuple[Float[Tensor, "batch time output"], Any]:
+        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
+            reads = read_mask if top else None
+            return layer.run_reading(x, before, mask, reads, need_state)
+
+        return self._climb(run, self.dropout, x, state)
+
+    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
+        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
+            return layer.run_step(x, before)
+
+        return self._climb(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
+
+    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
+        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
+            if not top:
+                return layer.run(x, before, None, True)
+            trace = layer.run_trace(x, before, steps)
+            return trace.output, trace
+
+        y, (*after, trace) = self._climb(run, self.dropout, x, state)
+        return trace._replace(output=y, state=(*after, trace.state))
+
+    def _climb(
+        self,
+        run: Callable[[Backbone, Any, Any, bool], tuple[Tensor, Any]],
+        drop: Callable[[Tensor], Tensor],
+        x: Any,
+        state: Any,
+    ) -> tuple[Tensor, tuple[Any, ...]]:
+        """Run the layers from the lowest to the highest; return what the last puts out, and all states.
+
+        Each is told whether it is the highest, which no layer knows of itself: one may lie in a stack twice.
+        """
+        y, after = x, []
+        states = self._states(state)
+        for place, (layer, before) in enumerate(zip(self._backbones(), states, strict=True)):
+            h, part = run(layer, drop(y) if place else x, before, place == len(states) - 1)
+            y = y + h if self.residual and place else h
+            after.append(part)
+        return y, tuple(after)
+
+    def _backbones(self) -> list[Backbone]:
+        return [layer for layer in self.layers if isinstance(layer, Backbone)]
+
+    def _states(self, state: Any) -> tuple[Any, ...]:
+        return (None,) * len(self.layers) if state is None else state

@@ -1,0 +1,261 @@
+"""The fused backward pass, by hand: one row at a time, from the last chunk to the first.
+
+What a chunk's end owes comes first (F̄ = ∂F_C), then its reads, then its writes; see `cpu_read_backward`,
+`cpu_write_backward` and `cpu_attention`. Then F̄ becomes the gradient by the chunk's start:
+
+    F̄ ← (Π g) F̄ + Σ_reads G_t₀ ∂x qᵀ + Σ_t G_{t−1,0} ∂p_t k_tᵀ + 2 ρ₀ F₀
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.simd import (
+    at,
+    fma,
+    lane_count,
+    load,
+    offset,
+    pointer,
+    put,
+    scalar,
+    splat,
+    store,
+    total,
+)
+from fastweights.ops.delta_memory.cpu.contract import (
+    contract,
+    contract_backward,
+    pad_memory,
+    unpad_memory,
+)
+from fastweights.ops.delta_memory.cpu.forward import memory_before
+from fastweights.ops.delta_memory.cpu.lines import (
+    add_lines,
+    clear,
+    column_dots,
+    copy_row,
+    dot,
+    list_reads,
+    load_keys,
+    padded,
+    read_addresses,
+    read_layout,
+    read_plan,
+    scale,
+    scale_lines,
+    transpose,
+)
+from fastweights.ops.delta_memory.cpu.read_backward import read_backward
+from fastweights.ops.delta_memory.cpu.write_backward import restore_writes, write_backward
+
+
+@kernel
+def backward(
+    plan_address: int, layout_address: int, address_address: int, worker: int, workers: int, eps: Any
+) -> None:  # fmt: skip
+    """Run every workers-th row, from row `worker` on; ε sets the type."""
+    plan = read_plan(plan_address)
+    layout = read_layout(layout_address)
+    tensors = read_addresses(address_address)
+    work = offset(pointer(tensors.scratch, eps), worker * layout.stride)
+    sums = offset(work, layout.memory_sum)
+    area = max(plan.outer, 1) * plan.inner * plan.value
+    for row in range(worker, plan.rows, workers):
+        if layout.has_final:
+            final = offset(pointer(tensors.final_gradient, eps), row * area)
+            if plan.padded:
+                pad_memory(plan, final, sums)
+            else:
+                copy_row(final, sums, area, area)
+        for chunk in range(plan.chunks - 1, -1, -1):
+            owing = 1 if chunk < plan.chunks - 1 else layout.has_final
+            wants_memory = 1 if chunk > 0 else layout.wants_memory
+            if wants_memory and owing == 0:
+                clear(sums, plan.state)
+            _run_chunk(plan, layout, tensors, work, row, chunk, owing, wants_memory, eps)
+        if layout.wants_memory:
+            target = offset(pointer(tensors.memory_gradient, eps), row * area)
+            if plan.padded:
+                unpad_memory(plan, sums, target)
+            else:
+                copy_row(sums, target, area, area)
+
+
+@helper
+def _run_chunk(
+    plan: Any, layout: Any, tensors: Any, work: Any, row: int, chunk: int, owing: int,
+    wants_memory: int, eps: Any,
+) -> None:  # fmt: skip
+    first = chunk * plan.chunk
+    count = min(plan.chunk, plan.time - first)
+    start = row * plan.time + first
+    saved = offset(pointer(tensors.saved, eps), row * plan.saved_stride)
+    memory = memory_before(plan, tensors, saved, row, chunk, eps)
+    occupied = 1 if chunk > 0 else plan.has_memory
+    strength = offset(pointer(tensors.strength, eps), start)
+    gate = offset(pointer(tensors.gate, eps), start)
+    sums = offset(work, layout.memory_sum)
+    outer, inner = pointer(tensors.outer_key, eps), pointer(tensors.inner_key, eps)
+    load_keys(plan, work, row, first, count, outer, inner)
+    kept = restore_writes(
+        plan, layout, saved, work, first, count,
+        offset(pointer(tensors.values, eps), start * plan.value), strength, gate,
+    )  # fmt: skip
+    _open_gradients(plan, layout, work)
+    flow = scalar(eps, 0)
+    if owing:
+        flow = _end_backward(plan, layout, work, memory, occupied, count)
+        if wants_memory:
+            scale(sums, plan.state, kept)
+    if plan.reads and tensors.retrieved_gradient != 0:
+        mask = offset(pointer(tensors.read_mask, np.uint8(0)), start)
+        many = list_reads(plan, mask, count, offset(work, plan.asked))
+        chain = start * (plan.outer + plan.head)
+        query = start * plan.reads * (plan.inner - plan.head)
+        read_backward(
+            plan, layout, saved, work, chunk, many, memory, occupied, wants_memory,
+            offset(pointer(tensors.chain, eps), chain), offset(pointer(tensors.query, eps), query),
+            offset(pointer(tensors.retrieved_gradient, eps), start * plan.value),
+            offset(pointer(tensors.chain_gradient, eps), chain),
+            offset(pointer(tensors.query_gradient, eps), query), eps,
+        )  # fmt: skip
+    square = write_backward(
+        plan, layout, saved, work, first, count, memory, occupied, wants_memory, flow, strength, gate,
+        offset(pointer(tensors.values_gradient, eps), start * plan.value),
+        offset(pointer(tensors.strength_gradient, eps), start),
+    )  # fmt: skip
+    if plan.clamp and occupied and wants_memory:
+        lanes = lane_count(sums)
+        for k in range(0, plan.state, lanes):
+            store(sums, k, fma(load(memory, k), splat(square + square), load(sums, k)))
+    _write_out(plan, layout, tensors, work, start, count, eps)
+
+
+@helper
+def _open_gradients(plan: Any, layout: Any, work: Any) -> None:
+    """Nothing is owed yet."""
+    time = plan.time_pad
+    clear(offset(work, layout.written_gradient), time * plan.value_pad)
+    clear(offset(work, layout.outer_steps_gradient), time * plan.outer_pad)
+    clear(offset(work, layout.inner_steps_gradient), time * plan.inner_pad)
+    clear(offset(work, layout.outer_lines_gradient), time * plan.outer_pad)
+    clear(offset(work, layout.inner_lines_gradient), time * plan.inner_pad)
+    clear(offset(work, layout.flow), time)
+    clear(offset(work, layout.square_gradient), time)
+    clear(offset(work, layout.gate_sums), time)
+    if layout.wants_gate:
+        clear(offset(work, layout.gate_lines), time * lane_count(work))
+
+
+@helper
+def _end_backward(plan: Any, layout: Any, work: Any, memory: Any, occupied: int, count: int) -> Any:
+    """What the memory at the chunk's end owes to keys, w and decays; returns ⟨F̄, F_C⟩."""
+    width, value, time = plan.width, plan.value_pad, plan.time_pad
+    sums = offset(work, layout.memory_sum)
+    result, lines = offset(work, plan.result_lines), offset(work, layout.gradient_lines)
+    outer_gradient = offset(work, layout.query_outer_gradient)
+    inner_gradient = offset(work, layout.query_inner_gradient)
+    for s in range(0, count, width):
+        many = min(width, count - s)
+        columns = padded(plan, many)
+        outer, inner = offset(work, plan.outer_lines + s), offset(work, plan.inner_lines + s)
+        fading = offset(work, plan.fading + s)
+        contract(plan, sums, outer, inner, time, result, many)
+        transpose(offset(work, plan.written + s * value), value, lines, width, columns, value)
+        column_dots(lines, result, width, width, value, columns, offset(work, layout.across + s))
+        scale_lines(result, width, value, columns, fading)
+        scale_lines(lines, width, value, columns, fading)
+        transpose(
+            result, width, offset(work, layout.written_gradient + s * value), value, value, columns
+        )
+        contract_backward(
+            plan, sums, lines, outer, inner, time, outer_gradient, inner_gradient, columns
+        )
+        if plan.outer:
+            target = offset(work, layout.outer_lines_gradient + s)
+            add_lines(outer_gradient, width, target, time, plan.outer, columns)
+        target = offset(work, layout.inner_lines_gradient + s)
+        add_lines(inner_gradient, width, target, time, plan.inner, columns)
+    flow = scalar(at(work, 0), 0)
+    if occupied and (plan.clamp or layout.wants_gate):
+        flow = dot(sums, memory, plan.state)
+    for t in range(count):
+        place = layout.gate_sums + t
+        put(work, place, at(work, place) + at(work, plan.fading + t) * flow)
+        flow = at(work, plan.decay + t) * flow + at(work, layout.across + t)
+    return flow
+
+
+@helper
+def _write_out(
+    plan: Any, layout: Any, tensors: Any, work: Any, start: int, count: int, eps: Any
+) -> None:  # fmt: skip
+    """The gradients of keys and gate, from all that was owed."""
+    lanes = lane_count(work)
+    if plan.clamp:
+        _square_backward(plan, layout, work, count)
+    if plan.outer:
+        _sum_key(
+            plan, offset(work, layout.outer_steps_gradient), offset(work, layout.outer_lines_gradient),
+            offset(work, plan.outer_steps), plan.outer_pad, plan.outer, count,
+            offset(pointer(tensors.outer_key_gradient, eps), start * plan.outer),
+        )  # fmt: skip
+    _sum_key(
+        plan, offset(work, layout.inner_steps_gradient), offset(work, layout.inner_lines_gradient),
+        offset(work, plan.inner_steps), plan.inner_pad, plan.inner, count,
+        offset(pointer(tensors.inner_key_gradient, eps), start * plan.inner),
+    )  # fmt: skip
+    if layout.wants_gate:
+        target = pointer(tensors.gate_gradient, eps)
+        for t in range(count):
+            spread = total(load(work, layout.gate_lines + t * lanes))
+            put(target, start + t, at(work, layout.gate_sums + t) + spread)
+
+
+@helper
+def _square_backward(plan: Any, layout: Any, work: Any, count: int) -> None:
+    """The gradient of ‖k‖² = ‖outer‖² ‖inner‖²."""
+    for t in range(count):
+        gradient = at(work, layout.square_gradient + t)
+        gradient += gradient
+        other = gradient
+        if plan.outer:
+            other = gradient * at(work, plan.outer_square + t)
+            factor = gradient * at(work, plan.inner_square + t)
+            _add_row(work, layout.outer_steps_gradient, plan.outer_steps, t, plan.outer_pad, factor)
+        _add_row(work, layout.inner_steps_gradient, plan.inner_steps, t, plan.inner_pad, other)
+
+
+@helper
+def _add_row(work: Any, target: int, source: int, t: int, size: int, factor: Any) -> None:
+    for k in range(t * size, (t + 1) * size, lane_count(work)):
+        sums = fma(load(work, source + k), splat(factor), load(work, target + k))
+        store(work, target + k, sums)
+
+
+@helper
+def _sum_key(
+    plan: Any, by_step: Any, lines: Any, room: Any, pad: int, size: int, count: int, target: Any
+) -> None:  # fmt: skip
+    """Add what is in lines to what is by step, and write it out."""
+    transpose(lines, plan.time_pad, room, pad, pad, plan.time_pad)
+    add_lines(room, pad, by_step, pad, count, pad)
+    for t in range(count):
+        copy_row(offset(by_step, t * pad), offset(target, t * size), size, size)
+
+
+@kernel(parallel=True)
+def backward_parallel(
+    plan_address: int, layout_address: int, address_address: int, workers: int, eps: Any
+) -> None:
+    """Run the backward on `workers` threads."""
+    for worker in numba.prange(workers):
+        run_backward(plan_address, layout_address, address_address, worker, workers, eps)
+
+
+run_backward = backward.dispatcher

@@ -1,0 +1,96 @@
+"""The fused forward pass, one row at a time: chunk by chunk the writes, the reads, and F at the chunk's end.
+
+F_C = (Π g) F₀ + Σ_i G_Ci w_i k_iᵀ
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.simd import offset, pointer
+from fastweights.ops.delta_memory.cpu.contract import add_outer_products, pad_memory, unpad_memory
+from fastweights.ops.delta_memory.cpu.lines import list_reads, load_keys, read_addresses, read_plan
+from fastweights.ops.delta_memory.cpu.read import read_chunk
+from fastweights.ops.delta_memory.cpu.write import write_chunk
+
+
+@helper
+def memory_before(plan: Any, tensors: Any, saved: Any, row: int, chunk: int, like: Any) -> Any:
+    """Where F at the start of a chunk lies; for the first without an initial memory, nowhere."""
+    if chunk > 0:
+        return offset(saved, plan.borders + (chunk - 1) * plan.state)
+    if plan.padded:
+        return offset(saved, plan.initial)
+    return offset(pointer(tensors.memory, like), row * plan.state)
+
+
+@kernel
+def forward(plan_address: int, address_address: int, worker: int, workers: int, eps: Any) -> None:
+    """Run every workers-th row, from row `worker` on; ε sets the type."""
+    plan = read_plan(plan_address)
+    tensors = read_addresses(address_address)
+    work = offset(pointer(tensors.scratch, eps), worker * plan.stride)
+    area = max(plan.outer, 1) * plan.inner * plan.value
+    for row in range(worker, plan.rows, workers):
+        saved = offset(pointer(tensors.saved, eps), row * plan.saved_stride)
+        if plan.has_memory and plan.padded:
+            initial = offset(pointer(tensors.memory, eps), row * area)
+            pad_memory(plan, initial, offset(saved, plan.initial))
+        for chunk in range(plan.chunks):
+            target = offset(saved, plan.borders + chunk * plan.state)
+            final = offset(pointer(tensors.final, eps), row * area)
+            if chunk == plan.chunks - 1:
+                target = final
+                if plan.padded:
+                    target = offset(work, plan.final)
+            _run_chunk(plan, tensors, saved, work, row, chunk, target, eps)
+            if chunk == plan.chunks - 1 and plan.padded:
+                unpad_memory(plan, target, final)
+
+
+@helper
+def _run_chunk(
+    plan: Any, tensors: Any, saved: Any, work: Any, row: int, chunk: int, target: Any, eps: Any
+) -> None:  # fmt: skip
+    first = chunk * plan.chunk
+    count = min(plan.chunk, plan.time - first)
+    start = row * plan.time + first
+    memory = memory_before(plan, tensors, saved, row, chunk, eps)
+    occupied = 1 if chunk > 0 else plan.has_memory
+    outer, inner = pointer(tensors.outer_key, eps), pointer(tensors.inner_key, eps)
+    load_keys(plan, work, row, first, count, outer, inner)
+    kept = write_chunk(
+        plan, saved, work, first, count, memory, occupied,
+        offset(pointer(tensors.values, eps), start * plan.value),
+        offset(pointer(tensors.strength, eps), start), offset(pointer(tensors.gate, eps), start),
+        offset(pointer(tensors.real, np.uint8(0)), start),
+    )  # fmt: skip
+    if plan.reads:
+        mask = offset(pointer(tensors.read_mask, np.uint8(0)), start)
+        many = list_reads(plan, mask, count, offset(work, plan.asked))
+        tail = plan.reads * (plan.inner - plan.head)
+        read_chunk(
+            plan, saved, work, chunk, many, memory, occupied,
+            offset(pointer(tensors.chain, eps), start * (plan.outer + plan.head)),
+            offset(pointer(tensors.query, eps), start * tail),
+            offset(pointer(tensors.retrieved, eps), start * plan.value), eps,
+        )  # fmt: skip
+    add_outer_products(
+        plan, memory, kept, occupied, target, offset(work, plan.outer_steps),
+        offset(work, plan.inner_steps), offset(work, plan.written), offset(work, plan.fading), count,
+        offset(work, plan.scaled),
+    )  # fmt: skip
+
+
+@kernel(parallel=True)
+def forward_parallel(plan_address: int, address_address: int, workers: int, eps: Any) -> None:
+    """Run the forward on `workers` threads."""
+    for worker in numba.prange(workers):
+        run_forward(plan_address, address_address, worker, workers, eps)
+
+
+run_forward = forward.dispatcher

@@ -1,0 +1,110 @@
+"""The gradients of a chunk's reads, in the blocks of the forward, the last read of a chain first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastweights.kernels.compile import helper
+from fastweights.kernels.simd import at, offset, put
+from fastweights.ops.delta_memory.cpu.attention import score, spread
+from fastweights.ops.delta_memory.cpu.lines import (
+    column_dots,
+    copy_lines,
+    gather,
+    padded,
+    scatter,
+    transpose,
+)
+from fastweights.ops.delta_memory.cpu.norm import normalise_backward
+from fastweights.ops.delta_memory.cpu.read import (
+    early_depth,
+    found_at,
+    load_query,
+    open_block,
+    scale_at,
+)
+
+
+@helper
+def read_backward(
+    plan: Any, layout: Any, saved: Any, work: Any, chunk: int, many: int, memory: Any, occupied: int,
+    wants_memory: int, chain: Any, query: Any, retrieved_gradient: Any, chain_gradient: Any,
+    query_gradient: Any, eps: Any,
+) -> None:  # fmt: skip
+    """Run the `many` reads of a chunk backwards. Tensors start at the chunk."""
+    width, value = plan.width, plan.value_pad
+    gradient, steps = offset(work, layout.gradient_lines), offset(work, layout.gradient_steps)
+    inner = offset(work, plan.query_inner_lines)
+    outer_steps = offset(work, plan.query_outer_steps)
+    inner_steps = offset(work, plan.query_inner_steps)
+    flow = offset(work, plan.result_steps)
+    for b in range(0, many, width):
+        block, lanes = b // width, min(width, many - b)
+        columns = padded(plan, lanes)
+        asked = offset(work, plan.asked + b)
+        depth = open_block(plan, work, asked, lanes)
+        early, rows = padded(plan, early_depth(plan, asked, lanes)), padded(plan, depth)
+        gather(plan, retrieved_gradient, plan.value, plan.value, asked, lanes, steps, value, 0)
+        transpose(steps, value, gradient, width, columns, value)
+        for read in range(plan.reads - 1, -1, -1):
+            if plan.norm or plan.clamp:
+                found = found_at(plan, saved, chunk, block, read)
+                if plan.norm:
+                    scale = scale_at(plan, saved, chunk, block, read)
+                    normalise_backward(
+                        gradient, width, plan.value, columns, eps, found, scale, flow
+                    )
+                else:
+                    column_dots(gradient, found, width, width, plan.value, columns, flow)
+                for j in range(lanes):
+                    t = layout.flow + int(at(asked, j))
+                    put(work, t, at(work, t) + at(flow, j))
+            if plan.norm or read < plan.reads - 1:
+                transpose(gradient, width, steps, value, value, columns)
+            outer = load_query(
+                plan, saved, work, chunk, block, read, asked, lanes, chain, query
+            )  # fmt: skip
+            if plan.outer and read > 0:
+                transpose(outer, width, outer_steps, plan.outer_pad, plan.outer_pad, columns)
+            if plan.head:
+                transpose(inner, width, inner_steps, plan.inner_pad, plan.inner_pad, columns)
+            score(plan, work, outer, inner, width, early, rows, columns)
+            spread(
+                plan, layout, work, memory, occupied, wants_memory, outer, inner, width, outer_steps,
+                inner_steps, lanes, depth, early, rows,
+            )  # fmt: skip
+            _pass_on(
+                plan, layout, work, read, asked, lanes, chain_gradient, query_gradient
+            )  # fmt: skip
+
+
+@helper
+def _pass_on(
+    plan: Any, layout: Any, work: Any, read: int, asked: Any, many: int, chain_gradient: Any,
+    query_gradient: Any,
+) -> None:  # fmt: skip
+    """Write out the gradient of e, and hand that of n to the read before, or write it out."""
+    width, columns = plan.width, padded(plan, many)
+    inner, outer = (
+        offset(work, layout.query_inner_gradient),
+        offset(work, layout.query_outer_gradient),
+    )
+    steps = offset(work, plan.query_inner_steps)
+    transpose(inner, width, steps, plan.inner_pad, plan.inner_pad, columns)
+    tail = plan.inner - plan.head
+    scatter(
+        offset(steps, plan.head), plan.inner_pad, asked, many, offset(query_gradient, read * tail),
+        plan.reads * tail, tail,
+    )  # fmt: skip
+    size = plan.outer + plan.head
+    if size == 0:
+        return
+    chain = outer
+    if plan.head:
+        chain = inner
+    if read > 0:
+        copy_lines(chain, width, offset(work, layout.gradient_lines), width, size, columns)
+        return
+    steps = offset(work, plan.query_outer_steps)
+    transpose(chain, width, steps, plan.chain_pad, plan.chain_pad, columns)
+    scatter(steps, plan.chain_pad, asked, many, chain_gradient, size, size)

@@ -1,0 +1,101 @@
+"""The fused backend on the CPU: the whole sequence in one operator, forward and backward written by hand.
+
+Exact and chunkwise: within a chunk of time F is never made, at chunk borders it is. See `cpu_forward` and
+`cpu_backward` for the equations.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fastweights.kernels import threads
+from fastweights.ops.delta_memory.cpu.launch import REALS, Given
+from fastweights.ops.delta_memory.cpu.operators import fused_memory
+from fastweights.ops.delta_memory.cpu.plan import Options
+
+Tensors = tuple[Tensor, ...]
+
+
+def warmup(dtype: torch.dtype = torch.float32) -> None:
+    """Compile the kernels ahead, forward and backward, for torch's present number of threads.
+
+    Raises:
+        CompileError: if one does not compile.
+    """
+    _compile(dtype, threads.count(2) > 1)
+
+
+@cache
+def _compile(dtype: torch.dtype, parallel: bool) -> None:
+    from fastweights.ops.delta_memory.cpu import kernels as cpu_kernels
+
+    eps = REALS[dtype](0)
+    if parallel:
+        cpu_kernels.forward_parallel.prepare(0, 0, 0, eps)
+        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, eps)
+    else:
+        cpu_kernels.forward.prepare(0, 0, 0, 0, eps)
+        cpu_kernels.backward.prepare(0, 0, 0, 0, 0, eps)
+
+
+def pick_chunk(time: int, keys: int, *, empty: bool, owing: bool) -> int:
+    """Return the steps between makings of F (measured).
+
+    Args:
+        time: steps in all.
+        keys: features of a key, of which reading F costs as many operations for each value.
+        empty: whether F is zero at the start: then a single chunk never reads it, and longer ones pay.
+        owing: whether F at the start has a gradient, which is made for each step of the first chunk.
+    """
+    whole = keys // 2 if empty else 0 if owing else keys // 4
+    chunk = 32 if keys <= 64 else 64
+    return time if time <= max(whole, chunk) else chunk
+
+
+def run(
+    keys: Tensors,
+    values: Float[Tensor, "batch time value"],
+    strength: Float[Tensor, "batch time"],
+    *,
+    queries: Tensors | None,
+    memory: Float[Tensor, "batch *keys value"] | None,
+    rule: str,
+    gate: Float[Tensor, "batch time"] | None,
+    clamp: bool,
+    combine: str,
+    read_norm: bool,
+    norm_eps: float,
+    real: Bool[Tensor, "batch time"] | None,
+    read_mask: Bool[Tensor, "batch time"] | None,
+    chunk: int | None,
+) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
+    """Return what is retrieved at every step, and the memory after the last; arguments as `reference.run`'s.
+
+    Raises:
+        CompileError: at the first call, if a kernel does not compile on this machine.
+        RuntimeError: from autograd, if a second derivative is asked for.
+    """
+    if not torch.compiler.is_compiling():
+        warmup(values.dtype)
+    head, outer, inner = 0, None, keys[-1]
+    chain, query = (None, None) if queries is None else (None, queries[-1])
+    if len(keys) == 1:
+        query = None if query is None else query.unsqueeze(2)
+    else:
+        chain = None if queries is None else queries[0]
+        if combine == "concat":
+            head, inner = keys[0].shape[2], torch.cat(keys, 2)
+        else:
+            outer = keys[0]
+    if chunk is None:
+        size = inner.shape[2] * (1 if outer is None else outer.shape[2])
+        owing = memory is not None and memory.requires_grad
+        chunk = pick_chunk(values.shape[1], size, empty=memory is None, owing=owing)
+    given = Given(outer, inner, values, strength, chain, query, memory, gate, real, read_mask)
+    options = Options(rule == "delta", clamp, head, read_norm, chunk)
+    retrieved, final = fused_memory(given, options, norm_eps)
+    return None if queries is None else retrieved, final

@@ -1,0 +1,145 @@
+"""The writes of a chunk: a forward substitution, block by block of steps.
+
+    p_t = F_{t-1} k_t        u_t = β_t (v_t − α_t p_t)   (delta rule)   or   β_t v_t   (Hebb's)
+    F_t = g_t F_{t-1} + w_t k_tᵀ        w_t = a_t u_t,  g_t = a_t α_t
+
+The clamp a_t = 1 / √max(1, ‖F'‖²) follows from ‖F'‖² = ‖F‖² + 2 ⟨u, p⟩ + ‖k‖² ‖u‖².
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fastweights.kernels.blocks import zeros
+from fastweights.kernels.compile import helper
+from fastweights.kernels.simd import (
+    at,
+    fma,
+    lane_count,
+    load,
+    offset,
+    put,
+    scalar,
+    splat,
+    store,
+    total,
+)
+from fastweights.ops.delta_memory.cpu.attention import attend, score, weigh
+from fastweights.ops.delta_memory.cpu.contract import contract
+from fastweights.ops.delta_memory.cpu.lines import clear, copy_row, dot, padded, scale, transpose
+
+
+@helper
+def write_chunk(
+    plan: Any, saved: Any, work: Any, first: int, count: int, memory: Any, occupied: int, values: Any,
+    strength: Any, gate: Any, real: Any,
+) -> Any:  # fmt: skip
+    """Make w, g and what saves the backward work; returns the product of all g. Tensors start at the chunk."""
+    width, value = plan.width, plan.value_pad
+    written, fading = offset(work, plan.written), offset(work, plan.fading)
+    for t in range(count):
+        copy_row(offset(values, t * plan.value), offset(written, t * value), plan.value, value)
+    clear(offset(written, count * value), (plan.time_pad - count) * value)
+    clear(fading, plan.time_pad)
+    kept = scalar(at(work, 0), 1)
+    norm = scalar(kept, 0)
+    if plan.clamp and occupied:
+        norm = dot(memory, memory, plan.state)
+    for s in range(0, count, width):
+        steps = min(width, count - s)
+        if plan.delta or plan.clamp:
+            _project(plan, work, memory, occupied, s, steps, kept)
+        inside = scalar(kept, 1)
+        for j in range(steps):
+            t = s + j
+            alpha = scalar(kept, 1)
+            if plan.gated:
+                alpha = at(gate, t)
+            place = offset(saved, plan.projected + (first + t) * value)
+            growth = _substitute(
+                plan, work, place, s, j, inside, at(strength, t), alpha
+            )  # fmt: skip
+            if plan.clamp:
+                after = norm + growth
+                half = scalar(kept, 0)
+                if after > 1 and (plan.has_real == 0 or at(real, t) != 0):
+                    half = scalar(kept, 1) / (after + after)
+                    alpha = scalar(kept, 1) / math.sqrt(after)
+                    scale(offset(written, t * value), value, alpha)
+                    after = scalar(kept, 1)
+                norm = after
+                put(saved, plan.growth + first + t, growth)
+                put(saved, plan.half + first + t, half)
+            put(work, plan.decay + t, alpha)
+            if plan.clamp or plan.gated:
+                scale(offset(fading, s), min(width, plan.time_pad - s), alpha)
+            put(fading, t, scalar(kept, 1))
+            inside *= alpha
+        scale(fading, s, inside)
+        kept *= inside
+    return kept
+
+
+@helper
+def _project(
+    plan: Any, work: Any, memory: Any, occupied: int, s: int, steps: int, kept: Any
+) -> None:
+    """F k of a block's steps, as far as F was written before the block; and the scores within it."""
+    width, value, time = plan.width, plan.value_pad, plan.time_pad
+    columns = padded(plan, steps)
+    outer, inner = offset(work, plan.outer_lines + s), offset(work, plan.inner_lines + s)
+    result = offset(work, plan.result_lines)
+    if occupied:
+        contract(plan, memory, outer, inner, time, result, steps)
+        if plan.clamp or plan.gated:
+            scale(result, value * width, kept)
+    else:
+        clear(result, value * width)
+    rows = s + columns
+    early = s + plan.unit
+    score(plan, work, outer, inner, time, early, rows, columns)
+    weigh(plan, work, 0, early, rows, columns, 0)
+    weights = offset(work, plan.weights)
+    for i in range(s):
+        scale(offset(weights, i * width), columns, at(work, plan.fading + i))
+    attend(plan, work, early, s, columns)
+    transpose(result, width, offset(work, plan.result_steps), value, value, columns)
+
+
+@helper
+def _substitute(
+    plan: Any, work: Any, place: Any, s: int, j: int, inside: Any, beta: Any, alpha: Any
+) -> Any:
+    """p of the block's step j, and u in the place of v; returns what the write adds to ‖F‖²."""
+    lanes = lane_count(work)
+    value = plan.value_pad
+    written = offset(work, plan.written + s * value)
+    t = s + j
+    zero = zeros(work, 1)[0]
+    along, square = zero, zero
+    projecting = plan.delta or plan.clamp
+    if projecting:
+        for i in range(j):
+            weight = at(work, plan.weights + (s + i) * plan.width + j)
+            put(work, plan.start + i, weight * at(work, plan.fading + s + i))
+    for k in range(0, value, lanes):
+        v = load(written, j * value + k)
+        if projecting:
+            p = load(work, plan.result_steps + j * value + k) * splat(inside)
+            for i in range(j):
+                p = fma(splat(at(work, plan.start + i)), load(written, i * value + k), p)
+            store(place, k, p)
+            if plan.delta:
+                v = v - p * splat(alpha)
+            u = v * splat(beta)
+            along = fma(u, p, along)
+            square = fma(u, u, square)
+        else:
+            u = v * splat(beta)
+        store(written, j * value + k, u)
+    growth = total(along)
+    kappa = at(work, plan.inner_square + t)
+    if plan.outer:
+        kappa *= at(work, plan.outer_square + t)
+    return growth + growth + kappa * total(square)

@@ -1,0 +1,224 @@
+"""The backward of the fast memory: what reads owe the states they read, within a chunk and across its borders.
+
+With c(t, τ) = η λ^(t-1-τ), q = ⟨h(τ), h_s⟩ (kept by the forward) and p = ⟨h(τ), dy⟩, a read y = z + A(t-1) h_s gives
+
+    dh_s = A(t-1) dy = Σ c p h(τ) + …      dh(τ) += c (q dy + p h_s)      dc = q p
+
+and the memory at a chunk's end, with G = ∂/∂A + (∂/∂A)ᵀ there, gives dh(τ) += η λ^(C-n) G h(τ).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastweights.kernels.compile import helper
+from fastweights.kernels.simd import lane_count, load, offset, one, pointer, scalar, splat, store
+from fastweights.ops.fast_weight_rnn.cpu.contract import PULL_ROWS, mix, pull, score
+from fastweights.ops.fast_weight_rnn.cpu.layout import from_lines, row_start
+from fastweights.ops.fast_weight_rnn.cpu.matrix import add_outer_products, symmetric, triangle_dot
+from fastweights.ops.fast_weight_rnn.cpu.norm import add_lines, clear, dot_lines, power
+from fastweights.ops.fast_weight_rnn.cpu.plan import PULL
+
+
+@helper
+def _add(lines: Any, index: int, x: Any, weight: Any) -> None:
+    """lines[index] += weight x."""
+    place = index * lane_count(lines)
+    store(lines, place, load(lines, place) + x * splat(weight))
+
+
+@helper
+def query_of(plan: Any, saved: Any, t: int, s: int) -> Any:
+    """Where h_s(t) lies: the argument of read s of step t."""
+    state = plan.hidden * plan.lanes
+    if plan.flat:
+        return offset(saved, plan.history + t * state)
+    return offset(saved, plan.queries + (t * plan.steps + s) * state)
+
+
+@helper
+def kept(plan: Any, layout: Any, work: Any, t: int, s: int) -> Any:
+    """Where dy of read s of step t is kept: for the chunk, or for the sequence if ∂A(0) needs it."""
+    step = t if plan.has_memory else t % plan.chunk
+    return offset(work, layout.kept + (step * plan.steps + s) * plan.hidden * plan.lanes)
+
+
+@helper
+def debt_of_later_chunks(
+    plan: Any, layout: Any, saved: Any, block: Any, work: Any, chunk: int,
+    decay: Any, rate: Any,
+) -> None:  # fmt: skip
+    """What the states of a chunk owe through the memory at its end: η λ^(C-n) G h; and ∂λ, ∂η of that memory."""
+    size, lanes = plan.hidden, plan.lanes
+    state = size * lanes
+    symmetric_gradient = offset(work, layout.symmetric)
+    scalars = offset(block, layout.scalars)
+    half = scalar(decay, 1) / scalar(decay, 2)
+    weight, slope = scalar(decay, 1), scalar(decay, 0)
+    for n in range(plan.chunk - 1, -1, -1):
+        h = offset(saved, plan.history + (chunk * plan.chunk + 1 + n) * state)
+        debt = offset(work, layout.debts + n * state)
+        clear(debt, size)
+        symmetric(symmetric_gradient, h, debt, size)
+        if layout.wants_scalars:
+            product = dot_lines(debt, h, size)
+            _add(scalars, 0, product, half * rate * slope)
+            _add(scalars, 1, product, half * weight)
+        for k in range(0, state, lanes):
+            store(debt, k, load(debt, k) * splat(rate * weight))
+        slope = slope * decay + weight
+        weight *= decay
+    if layout.wants_scalars and chunk > 0:
+        border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
+        product = triangle_dot(symmetric_gradient, border, size)
+        _add(scalars, 0, product, half * scalar(decay, plan.chunk) * power(decay, plan.chunk - 1))
+
+
+@helper
+def read_backward(
+    plan: Any, layout: Any, saved: Any, block: Any, work: Any, t: int, s: int, dy: Any,
+    query: Any, dh: Any, decay: Any, rate: Any,
+) -> None:  # fmt: skip
+    """dh = A(t-1) dy; keeps the coefficients of what this read owes earlier states."""
+    size, lanes = plan.hidden, plan.lanes
+    state = size * lanes
+    chunk, n = divmod(t, plan.chunk)
+    scalars = offset(block, layout.scalars)
+    history = offset(saved, plan.history + (chunk * plan.chunk + 1) * state)
+    scores = offset(
+        saved,
+        plan.scores
+        + chunk * plan.scores_stride
+        + (plan.steps * (n * (n - 1) // 2) + s * n) * lanes,
+    )
+    products = offset(work, layout.products)
+    score(history, state, n, dy, products, size)
+    reads = plan.chunk * plan.steps
+    by_gradient = offset(work, layout.by_gradient + (n * plan.steps + s) * lanes)
+    by_query = offset(work, layout.by_query + (n * plan.steps + s) * lanes)
+    weight = scalar(decay, 1)
+    slope = scalar(decay, 0)
+    for k in range(n - 1, -1, -1):
+        p = load(products, k * lanes)
+        q = load(scores, k * lanes)
+        if layout.wants_scalars:
+            _add(scalars, 0, p * q, rate * slope)
+            _add(scalars, 1, p * q, weight)
+            slope = slope * decay + weight
+        c = splat(rate * weight)
+        store(products, k * lanes, p * c)
+        store(by_query, k * reads * lanes, p * c)
+        store(by_gradient, k * reads * lanes, q * c)
+        weight *= decay
+    mix(history, state, n, products, offset(work, layout.nothing), dh, size)
+    if chunk > 0:
+        border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
+        _border_backward(plan, layout, scalars, border, 1, n, dy, query, work, dh, decay)
+    if plan.has_memory:
+        border = offset(saved, plan.initial)
+        _border_backward(plan, layout, scalars, border, 0, t, dy, query, work, dh, decay)
+
+
+@helper
+def _border_backward(
+    plan: Any, layout: Any, scalars: Any, memory: Any, triangle: int, age: int, dy: Any,
+    query: Any, work: Any, dh: Any, decay: Any,
+) -> None:  # fmt: skip
+    """dh += λ^age Mᵀ dy for a memory M; ∂λ too."""
+    product = offset(work, layout.product)
+    clear(product, plan.hidden)
+    if triangle:
+        symmetric(memory, dy, product, plan.hidden)
+    else:
+        state = plan.hidden * plan.lanes
+        mix(memory, state, plan.hidden, dy, product, product, plan.hidden)
+    add_lines(dh, product, splat(power(decay, age)), plan.hidden)
+    if layout.wants_scalars and age > 0:
+        dot = dot_lines(product, query, plan.hidden)
+        _add(scalars, 0, dot, scalar(decay, age) * power(decay, age - 1))
+
+
+@helper
+def pull_later_reads(
+    plan: Any, layout: Any, saved: Any, work: Any, dh: Any, t: int, length: int
+) -> None:  # fmt: skip
+    """dh(t) += Σ over later reads of the chunk, c (q dy + p h_s).
+
+    The reads after a group of PULL states are taken for the whole group at once, when its last state is due.
+    """
+    size, lanes, steps = plan.hidden, plan.lanes, plan.steps
+    state = size * lanes
+    n = t % plan.chunk
+    start = t - n
+    width = plan.chunk * steps * lanes  # from one state's coefficients to the next's
+    first = n - n % PULL
+    end = min(first + PULL, length)
+    grouped = size >= PULL_ROWS
+    pulled = offset(work, layout.pulled)
+    if not grouped:
+        end = length
+    elif end < length:
+        if n == end - 1:
+            row = first * width + end * steps * lanes
+            pull(
+                kept(plan, layout, work, start + end, 0), query_of(plan, saved, start + end, 0),
+                state, (length - end) * steps, offset(work, layout.by_gradient + row),
+                offset(work, layout.by_query + row), width, pulled, size,
+            )  # fmt: skip
+        add_lines(dh, offset(pulled, (n - first) * state), one(dh), size)
+    if n + 1 < end:
+        row = n * width + (n + 1) * steps * lanes
+        reads = (end - n - 1) * steps
+        by_gradient = offset(work, layout.by_gradient + row)
+        by_query = offset(work, layout.by_query + row)
+        mix(kept(plan, layout, work, t + 1, 0), state, reads, by_gradient, dh, dh, size)
+        mix(query_of(plan, saved, t + 1, 0), state, reads, by_query, dh, dh, size)
+
+
+@helper
+def open_chunk(
+    plan: Any, layout: Any, saved: Any, work: Any, chunk: int, length: int, last: bool,
+    decay: Any,
+) -> None:  # fmt: skip
+    """G at the start of a chunk: λ^C G + Σ λ^n (dy h_sᵀ + h_s dyᵀ)."""
+    size = plan.hidden
+    state = size * plan.lanes
+    gradient = offset(work, layout.symmetric)
+    panel = offset(work, layout.panel)
+    keep = scalar(decay, 0) if last else power(decay, plan.chunk)
+    for s in range(plan.steps):
+        dy = kept(plan, layout, work, chunk * plan.chunk, s)
+        query = query_of(plan, saved, chunk * plan.chunk, s)
+        step = plan.steps * state
+        unit = scalar(decay, 1)
+        add_outer_products(
+            gradient, gradient, 1, dy, step, query, step, length, unit, decay, keep, size, panel
+        )
+        add_outer_products(
+            gradient, gradient, 1, query, step, dy, step, length, unit, decay, unit, size, panel
+        )
+        keep = unit
+
+
+@helper
+def memory_gradient(
+    plan: Any, layout: Any, tensors: Any, saved: Any, work: Any, number: int, decay: Any
+) -> None:
+    """∂A(0) = Σ λ^t dy h_sᵀ."""
+    size, lanes = plan.hidden, plan.lanes
+    step = plan.steps * size * lanes
+    whole = offset(work, layout.whole)
+    panel = offset(work, layout.panel)
+    keep = scalar(decay, 0)
+    unit = scalar(decay, 1)
+    for s in range(plan.steps):
+        dy = kept(plan, layout, work, 0, s)
+        query = query_of(plan, saved, 0, s)
+        add_outer_products(
+            whole, whole, 0, dy, step, query, step, plan.time, unit, decay, keep, size, panel
+        )
+        keep = unit
+    area = size * size
+    out = row_start(pointer(tensors.memory_gradient, decay), number, area)
+    count = min(lanes, plan.batch - number * lanes)
+    from_lines(whole, out, area, count, offset(work, lanes), area)

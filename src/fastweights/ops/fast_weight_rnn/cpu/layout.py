@@ -1,0 +1,52 @@
+"""Between tensors (batch first) and lines (batch rows as vector lanes)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastweights.kernels.blocks import zeros
+from fastweights.kernels.compile import helper
+from fastweights.kernels.record import reader
+from fastweights.kernels.simd import at, lane_count, offset, put, store
+from fastweights.kernels.transpose import transpose_back, transpose_tile
+from fastweights.ops.fast_weight_rnn.cpu.plan import Addresses, BackwardPlan, Plan
+
+read_plan = reader(Plan._fields)
+read_layout = reader(BackwardPlan._fields)
+read_addresses = reader(Addresses._fields)
+
+
+@helper
+def to_lines(rows: Any, stride: int, count: int, spare: Any, lines: Any, size: int) -> None:
+    """lines[k] = element k of each of `count` rows, `stride` scalars apart; other lanes 0 (`spare` holds zeros)."""
+    lanes = lane_count(rows)
+    if size >= lanes:
+        for k in range(0, size, lanes):
+            first = min(k, size - lanes)
+            transpose_tile(rows, first, stride, count, spare, lines, first * lanes, lanes)
+        return
+    zero = zeros(rows, 1)[0]
+    for k in range(size):
+        store(lines, k * lanes, zero)
+        for row in range(count):
+            put(lines, k * lanes + row, at(rows, row * stride + k))
+
+
+@helper
+def from_lines(lines: Any, rows: Any, stride: int, count: int, spare: Any, size: int) -> None:
+    """The inverse of `to_lines`; what the lanes past `count` hold is dropped into `spare`."""
+    lanes = lane_count(rows)
+    if size >= lanes:
+        for k in range(0, size, lanes):
+            first = min(k, size - lanes)
+            transpose_back(lines, first * lanes, lanes, rows, first, stride, count, spare)
+        return
+    for k in range(size):
+        for row in range(count):
+            put(rows, row * stride + k, at(lines, k * lanes + row))
+
+
+@helper
+def row_start(tensor: Any, block: int, row_size: int) -> Any:
+    """Where the first batch row of a row block begins in a tensor of `row_size` scalars a row."""
+    return offset(tensor, block * lane_count(tensor) * row_size)

@@ -1,0 +1,110 @@
+"""The fused backend on the CPU: the whole sequence in one operator, forward and backward written by hand.
+
+Batch rows are the vector lanes; the recurrence runs in attention form within a chunk of time, and A is made at chunk
+borders alone. See `cpu_forward` and `cpu_backward` for the equations.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fastweights.kernels import ready, threads
+from fastweights.ops.fast_weight_rnn.cpu.operators import recurrence
+
+available = ready.available
+
+
+def supports(drive: Tensor, **facts: object) -> str | None:
+    """Say in a line why the kernels cannot run data like this; None if they can."""
+    if drive.device.type != "cpu":
+        return f"the tensors are on {drive.device}"
+    if drive.dtype not in ready.DTYPES:
+        return f"the tensors are {drive.dtype}; accepted: torch.float32, torch.float64"
+    return None
+
+
+def warmup(dtype: torch.dtype = torch.float32) -> None:
+    """Compile the kernels ahead, forward and backward, for torch's present number of threads.
+
+    Raises:
+        CompileError: if one does not compile.
+    """
+    _compile(dtype, threads.count(2) > 1)
+
+
+@cache
+def _compile(dtype: torch.dtype, parallel: bool) -> None:
+    from fastweights.ops.fast_weight_rnn.cpu import kernels as cpu_kernels
+    from fastweights.ops.fast_weight_rnn.cpu.launch import REALS
+
+    x = REALS[dtype](0)
+    if parallel:
+        cpu_kernels.forward_parallel.prepare(0, 0, 0, x, x, x, x)
+        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, x, x, x)
+    else:
+        cpu_kernels.forward.prepare(0, 0, 0, 0, x, x, x, x)
+        cpu_kernels.backward.prepare(0, 0, 0, 0, 0, x, x, x)
+        cpu_kernels.reduce.prepare(0, 0, 0, 0, 0, x)
+
+
+def pick_chunk(time: int, hidden: int) -> int:
+    """Return the steps between makings of A: one chunk while its history is cheaper to read than A (measured)."""
+    return time if time <= 3 * hidden // 4 else max(16, min(32, hidden // 2))
+
+
+def run(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    decay: float | Float[Tensor, ""],
+    rate: float | Float[Tensor, ""],
+    norm_weight: Float[Tensor, " hidden"] | None = None,
+    norm_bias: Float[Tensor, " hidden"] | None = None,
+    preliminary_norm_weight: Float[Tensor, " hidden"] | None = None,
+    preliminary_norm_bias: Float[Tensor, " hidden"] | None = None,
+    hidden: Float[Tensor, "batch hidden"] | None = None,
+    memory: Float[Tensor, "batch hidden hidden"] | None = None,
+    inner_steps: int = 1,
+    nonlinearity: str = "relu",
+    form: str = "inner",
+    norm_eps: float = 1e-5,
+    chunk: int | None = None,
+) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them.
+
+    Raises:
+        CompileError: at the first call, if a kernel does not compile on this machine.
+        RuntimeError: from autograd, if a second derivative is asked for.
+
+    Example:
+        >>> run(torch.ones(2, 5, 3), torch.eye(3), decay=0.95, rate=0.5).shape
+        torch.Size([2, 5, 3])
+    """
+    if not torch.compiler.is_compiling():
+        warmup(drive.dtype)
+    time, size = drive.shape[1:]
+    decay_tensor, decay_value = (decay, 0.0) if isinstance(decay, Tensor) else (None, float(decay))
+    rate_tensor, rate_value = (rate, 0.0) if isinstance(rate, Tensor) else (None, float(rate))
+    return recurrence(
+        drive,
+        recurrent_weight,
+        norm_weight,
+        norm_bias,
+        preliminary_norm_weight,
+        preliminary_norm_bias,
+        hidden,
+        memory,
+        decay_tensor,
+        rate_tensor,
+        decay_value,
+        rate_value,
+        inner_steps,
+        nonlinearity == "tanh",
+        form == "flat",
+        norm_eps,
+        pick_chunk(time, size) if chunk is None else chunk,
+    )

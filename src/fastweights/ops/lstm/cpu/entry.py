@@ -1,0 +1,61 @@
+"""The door to the fused processor kernels, which are imported when first asked for: Numba is slow to import."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from fastweights.kernels import ready, threads
+from fastweights.ops.dispatch import Unavailable
+
+available, supports = ready.available, ready.supports
+
+
+def run(
+    gates: Tensor,
+    recurrent_weight: Tensor,
+    *,
+    classes: Tensor | None,
+    hidden: Tensor | None,
+    cell: Tensor | None,
+    lengths: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return h(1) … h(T), and h and c at each row's length; arguments as `lstm` documents them.
+
+    Raises:
+        Unavailable: if a kernel does not compile.
+    """
+    from fastweights.kernels.compile import CompileError
+    from fastweights.ops.lstm.cpu.operators import recurrence
+
+    try:
+        if not torch.compiler.is_compiling():
+            warmup(gates.dtype)
+        return recurrence(gates, classes, recurrent_weight, hidden, cell, lengths)
+    except CompileError as error:
+        raise Unavailable(str(error)) from error
+
+
+def warmup(dtype: torch.dtype = torch.float32) -> None:
+    """Compile the kernels ahead, forward and backward, for torch's present number of threads.
+
+    Raises:
+        CompileError: if one does not compile.
+    """
+    _compile(dtype, threads.count(2) > 1)
+
+
+@cache
+def _compile(dtype: torch.dtype, parallel: bool) -> None:
+    from fastweights.ops.lstm.cpu import kernels as cpu_kernels
+    from fastweights.ops.lstm.cpu.launch import REALS
+
+    x = REALS[dtype](0)
+    if parallel:
+        cpu_kernels.forward_parallel.prepare(0, 0, 0, 0, x)
+        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, 0, x)
+    else:
+        cpu_kernels.forward.prepare(0, 0, 0, x)
+        cpu_kernels.backward.prepare(0, 0, 0, 0, x)

@@ -1,5 +1,0 @@
-"""catbAbI: its recipe, the settings of its models, typed stories, pictures, the paper's table."""
-
-from fastweights.recipes.catbabi.recipe import CatBAbI, Resolved
-
-__all__ = ["CatBAbI", "Resolved"]

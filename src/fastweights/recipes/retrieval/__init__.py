@@ -1,5 +1,0 @@
-"""Associative retrieval: its recipe, the settings that meet its numbers, typed questions, pictures."""
-
-from fastweights.recipes.retrieval.recipe import Resolved, Retrieval
-
-__all__ = ["Resolved", "Retrieval"]

@@ -1,0 +1,99 @@
+"""All that exact resume needs, as named tensors and plain values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastweights.errors import UserError
+from fastweights.training.engine import distributed
+
+
+def take(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+    given: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Name every tensor of the model, the optimiser and torch's global generators.
+
+    Of several processes each has generators of its own; only the first gets those of all.
+
+    Args:
+        model: as training goes on with it.
+        optimiser: its state is taken.
+        device: whose generator is taken, besides the CPU's.
+        given: the weights that a user should get instead, named "model.…" then; those that training goes on with are
+            named "trained.…" beside them.
+    """
+    tensors = prefixed("model", model.state_dict() if given is None else given)
+    if given is not None:
+        tensors |= prefixed("trained", model.state_dict())
+    for index, state in optimiser.state_dict()["state"].items():
+        present = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        tensors |= prefixed(f"optimiser.{index}", present)
+    random = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        random["cuda"] = torch.cuda.get_rng_state(device)
+    for rank, states in enumerate(distributed.gather(random)):
+        tensors |= prefixed(_generators(rank), states)
+    return tensors
+
+
+def put_back(
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+) -> None:
+    """Restore what `take` named; a process that had no part in it keeps its generators as they are.
+
+    Raises:
+        UserError: if the tensors are another model's.
+    """
+    try:
+        model.load_state_dict(part(tensors, "trained") or part(tensors, "model"))
+    except RuntimeError as error:
+        raise UserError(
+            "cannot resume with another model: the checkpoint does not fit it"
+        ) from error
+    full: dict[str, Any] = optimiser.state_dict()
+    full["state"] = {}
+    for name, tensor in part(tensors, "optimiser").items():
+        index, _, rest = name.partition(".")
+        # A copy: the optimiser writes into its state, and what was read lies in the file's buffer.
+        full["state"].setdefault(int(index), {})[rest] = tensor.clone()
+    optimiser.load_state_dict(full)
+    # Loading casts to the weights' type: a scalar of fewer bits, as ASGD's, would go on with more of them.
+    for index, weight in enumerate(optimiser.param_groups[0]["params"]):
+        state = optimiser.state[weight] if index in full["state"] else {}
+        for name, value in state.items():
+            state[name] = value.to(full["state"][index][name].dtype)
+    random = part(tensors, _generators(distributed.rank()))
+    if "cpu" in random:
+        torch.set_rng_state(random["cpu"])
+    if device.type == "cuda" and "cuda" in random:
+        torch.cuda.set_rng_state(random["cuda"], device)
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put `prefix.` before every name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Take the tensors whose names begin with `prefix.`, without it."""
+    start = prefix + "."
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }
+
+
+def _generators(rank: int) -> str:
+    """Name the generators of a process."""
+    return f"random_{rank}" if rank else "random"

@@ -1,0 +1,144 @@
+"""How well a model predicts a text, word by word, at one softmax temperature or several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from fastweights.errors import UserError
+from fastweights.models import SequenceModel
+from fastweights.training.sources.linear_loss import fuses, logits_of
+
+_PREDICTED_AT_ONCE = 1024
+_SCORED_AT_ONCE = 1 << 18
+"""Logits whose exponentials are taken while they lie in the cache."""
+
+_MOST = 700.0
+"""Nats beyond which a perplexity is no float any more: that of a model gone wild stays there."""
+
+
+def perplexity(cross_entropy: float) -> float:
+    """Give e to the mean cross-entropy of a word, in nats.
+
+    Example:
+        >>> round(perplexity(math.log(50)), 6)
+        50.0
+    """
+    return math.exp(min(cross_entropy, _MOST))
+
+
+def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]:
+    """Cut a text into rows of equal length that follow each other; what is left over at its end falls away.
+
+    Raises:
+        UserError: if a row has fewer than two tokens: nothing then follows anything.
+
+    Example:
+        >>> rows_of(torch.arange(7), 2).tolist()
+        [[0, 1, 2], [3, 4, 5]]
+    """
+    steps = len(ids) // rows
+    if steps < 2:
+        raise UserError(
+            f"a text of {len(ids)} tokens is too short for {rows} rows of at least two tokens each"
+        )
+    return ids[: rows * steps].view(rows, steps)
+
+
+def fitting(tokens: int, rows: int) -> int:
+    """Give the number of rows that a text is read in: fewer than wanted where it is too short for so many.
+
+    Example:
+        >>> fitting(1000, 10), fitting(13, 10), fitting(1, 10)
+        (10, 6, 1)
+    """
+    return max(1, min(rows, tokens // 2))
+
+
+@torch.no_grad()
+def evaluate_words(
+    model: nn.Module,
+    ids: Int[Tensor, " tokens"],
+    *,
+    rows: int = 1,
+    length: int | None = None,
+    temperatures: Sequence[float] = (1.0,),
+    told: Callable[[int], Any] = lambda done: None,
+) -> dict[float, float]:
+    """Measure a model on a text, read from the zero state, in evaluation mode; it is left in the mode it was in.
+
+    The mean is exact: over every token that has one before it in its row. (The program of Schlag et al. 2021 divides
+    the same sum by one step more a row, so that what it prints is too low, by a share of 1 / steps of a row.)
+
+    Args:
+        model: called as `logits, state = model(tokens, state)`, on whatever device it is.
+        ids: the text.
+        rows: read side by side, each with a state of its own; 1 reads the text as it is.
+        length: steps at once; None: as many as make about a thousand predictions. No number depends on it.
+        temperatures: of the softmax, > 0: the logits are divided by it.
+        told: called with the number of tokens predicted so far.
+
+    Returns:
+        each temperature's mean cross-entropy of a token, in nats.
+
+    Raises:
+        UserError: on a text too short for its rows, or a number that cannot be.
+
+    Example:
+        >>> from fastweights import models
+        >>> model = models.from_config(models.model_config("lstm", input=8, hidden=4, classes=8))
+        >>> sorted(evaluate_words(model, torch.arange(8), temperatures=(0.9, 1.1)))
+        [0.9, 1.1]
+    """
+    if rows < 1 or (length is not None and length < 1):
+        raise UserError(f"rows and length must be at least 1, not {rows} and {length}")
+    if not temperatures or not all(0 < each < math.inf for each in temperatures):
+        raise UserError(f"temperatures must be positive, not {tuple(temperatures)}")
+    text = rows_of(ids, rows)
+    steps = text.shape[1] - 1
+    length = length or max(1, _PREDICTED_AT_ONCE // rows)
+    device = next(model.parameters()).device
+    sums, state = torch.zeros(len(temperatures), dtype=torch.float64), None
+    training = model.training
+    model.eval()
+    try:
+        for start in range(0, steps, length):
+            piece = text[:, start : start + length + 1].to(device)
+            targets = piece[:, 1:].flatten()
+            if isinstance(model, SequenceModel) and fuses(model.head):
+                features, state = model(piece[:, :-1], state, apply_head=False)
+                head = model.head.weight, model.head.bias
+                for some, logits in logits_of(features.flatten(0, 1), *head):
+                    sums += _losses(logits, targets[some], temperatures)
+            else:
+                logits, state = model(piece[:, :-1], state)
+                sums += _losses(logits.flatten(0, 1), targets, temperatures).cpu()
+            told(rows * min(start + length, steps))
+    finally:
+        model.train(training)
+    means = (sums / (rows * steps)).tolist()
+    return dict(zip(temperatures, means, strict=True))
+
+
+def _losses(
+    logits: Float[Tensor, "predicted classes"],
+    targets: Int[Tensor, " predicted"],
+    temperatures: Sequence[float],
+) -> Float[Tensor, " temperatures"]:
+    """Add up the cross-entropy at each temperature; a block of logits is worked on for all of them at once."""
+    sums = logits.new_zeros(len(temperatures), dtype=torch.float64)
+    block = max(1, _SCORED_AT_ONCE // logits.shape[1])
+    for part, right in zip(logits.split(block), targets[:, None].split(block), strict=True):
+        part = part if part.dtype == torch.float64 else part.float()
+        part = part - part.amax(1, keepdim=True)
+        of_right, space = part.gather(1, right), torch.empty_like(part)
+        for place, temperature in enumerate(temperatures):
+            scaled = part if temperature == 1 else torch.div(part, temperature, out=space)
+            total = torch.exp(scaled, out=space).sum(1, keepdim=True)
+            sums[place] += (total.log() - of_right / temperature).double().sum()
+    return sums
