@@ -43,5 +43,5 @@ def test_what_all_processes_refuse_the_first_says_first(
     monkeypatch.setattr(app.time, "sleep", waited.append)
     monkeypatch.setenv("RANK", str(rank))
     assert main(["trian"]) == 2
-    assert waited == [app.FIRST_SPEAKS] * rank
+    assert waited == [app.OTHERS_WAIT] * rank
     assert "train" in capsys.readouterr().err

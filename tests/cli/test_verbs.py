@@ -105,12 +105,13 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     from safetensors.numpy import load_file
 
     from fastweights.experiments import runner as module
-    from fastweights.experiments.retrieval import Retrieval
+    from fastweights.experiments.retrieval.experiment import RETRIEVAL
+    from fastweights.experiments.retrieval.options import RetrievalOptions
 
-    recipe = Retrieval(steps=6, hidden=8, batch=4, test_samples=50)
-    whole = module.train(recipe, tmp_path / "whole")
+    options = RetrievalOptions(steps=6, hidden=8, batch=4, test_samples=50)
+    whole = module.train(RETRIEVAL, options, tmp_path / "whole")
     asked = iter([False, False, True])
-    assert module.train(recipe, tmp_path / "cut", stop=lambda: next(asked)).interrupted
+    assert module.train(RETRIEVAL, options, tmp_path / "cut", stop=lambda: next(asked)).interrupted
     result = spoken(capsys, "train", "retrieval", "--resume", "--out", str(tmp_path / "cut"))
     assert result["test_accuracy"] == whole.result["test_accuracy"]
     weights = [

@@ -1,4 +1,4 @@
-"""The recipe of Catch: what it resolves to, trains, refuses; its tests, its pictures, its studies."""
+"""The experiment on Catch: what it plans, trains, refuses; its tests, its pictures, its studies."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ import torch
 
 from fastweights import load, models
 from fastweights.errors import UserError
-from fastweights.experiments.actor_critic import TEST_SEED, examined
-from fastweights.experiments.catch import Catch
-from fastweights.experiments.catch import defaults as settings
+from fastweights.experiments.actor_critic import TEST_SEED, AgentTest, measure
+from fastweights.experiments.catch import defaults, predict
 from fastweights.experiments.catch import study as studies
-from fastweights.experiments.catch.predict import test as again_tested
-from fastweights.experiments.experiment import model_config
+from fastweights.experiments.catch.experiment import CATCH
+from fastweights.experiments.catch.options import CatchOptions
+from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import open_run
-from fastweights.experiments.plotting import draw, group
+from fastweights.experiments.plan import Record
+from fastweights.experiments.plotting import draw
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.runner import train
 from fastweights.experiments.study import Cell, Study
 from fastweights.runs import Run
 
-TINY = Catch(
+TINY = CatchOptions(
     size=5,
     visible=2,
     hidden=6,
@@ -36,10 +37,14 @@ TINY = Catch(
 )
 
 
+def model_config(options: CatchOptions) -> Record:
+    return CATCH.plan(options).model_config()
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(TINY, folder)
+    train(CATCH, TINY, folder)
     return folder
 
 
@@ -59,27 +64,29 @@ def test_the_record_of_a_run(run):
 
 
 def test_frames_are_those_before_the_first_evaluation_that_is_good_enough(run, monkeypatch):
-    from fastweights.experiments.catch import experiment as recipe
     from fastweights.training import Outcome
 
     rows = [{"step": step, "reward": reward} for step, reward in enumerate((-1, 0.949, 0.95, 0.9))]
     outcome = Outcome(3, 1.0, 0.0, rows[-1], rows, False)
-    result, shown = TINY.resolve().examine(open_run(run).model, outcome)
+    result, shown = predict.evaluate(open_run(run).model, CATCH.plan(TINY), outcome)
     assert result["frames_to_reach"] == 2 * 8 * 4 and shown == []
-    monkeypatch.setattr(recipe, "GOAL", 0.96)
-    assert TINY.resolve().examine(open_run(run).model, outcome)[0]["frames_to_reach"] is None
+    monkeypatch.setattr(predict, "GOAL", 0.96)
+    assert (
+        predict.evaluate(open_run(run).model, CATCH.plan(TINY), outcome).figures["frames_to_reach"]
+        is None
+    )
 
 
 @pytest.mark.parametrize("name", ["fast-weights", "lstm", "irnn", "gru-ln", "fwm"])
 def test_any_model_acts(name, tmp_path):
-    result = train(dataclasses.replace(TINY, model=name, updates=2), tmp_path / "run").result
+    result = train(CATCH, dataclasses.replace(TINY, model=name, updates=2), tmp_path / "run").result
     assert -1 <= result["test_reward"] <= 1
 
 
 def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
     asked = iter([False, False, True])
-    assert train(TINY, tmp_path / "cut", stop=lambda: next(asked)).interrupted
-    result = train(TINY, tmp_path / "cut", resume=True).result
+    assert train(CATCH, TINY, tmp_path / "cut", stop=lambda: next(asked)).interrupted
+    result = train(CATCH, TINY, tmp_path / "cut", resume=True).result
     whole = json.loads((run / "result.json").read_text())
     for name in ("test_reward", "train_reward", "frames_to_reach"):
         assert result[name] == whole[name]
@@ -87,15 +94,15 @@ def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
 
 def test_a_run_that_ends_at_a_time_goes_on_for_longer(tmp_path):
     timed = dataclasses.replace(TINY, updates=None, minutes=0.002)
-    first = train(timed, tmp_path / "run").result
+    first = train(CATCH, timed, tmp_path / "run").result
     more = dataclasses.replace(timed, minutes=0.004)
-    assert train(more, tmp_path / "run", resume=True).result["steps"] > first["steps"]
+    assert train(CATCH, more, tmp_path / "run", resume=True).result["steps"] > first["steps"]
 
 
 def test_the_control_is_the_same_network_without_fast_weights(run):
-    control = dataclasses.replace(TINY, rate=0.0).resolve()
-    assert control.folder_name() == "catch-5-2-fast-weights-control-h6-s0"
-    config, plain = model_config(control), model_config(TINY.resolve())
+    control = dataclasses.replace(TINY, rate=0.0)
+    assert CATCH.plan(control).folder_name() == "catch-5-2-fast-weights-control-h6-s0"
+    config, plain = model_config(control), model_config(TINY)
     assert config["options"].pop("rate") == 0 and plain["options"].pop("rate") > 0
     assert config == plain
     assert models.from_config({**config, "options": {**config["options"], "rate": 0.0}})
@@ -103,16 +110,16 @@ def test_the_control_is_the_same_network_without_fast_weights(run):
 
 def test_backbones_take_further_options():
     recipe = dataclasses.replace(TINY, model="lstm", set=("forget_bias=0.5",), readout=7)
-    config = model_config(recipe.resolve())
+    config = model_config(recipe)
     assert config["options"]["forget_bias"] == 0.5 and config["readout"] == 7
 
 
 def test_every_form_of_the_fast_weights_takes_their_constants():
     flat = dataclasses.replace(TINY, model="fast-weights-flat")
-    given = model_config(dataclasses.replace(flat, rate=0.1).resolve())["options"]
-    left = model_config(flat.resolve())["options"]
+    given = model_config(dataclasses.replace(flat, rate=0.1))["options"]
+    left = model_config(flat)["options"]
     assert given == {**left, "rate": 0.1} and left.get("rate") != 0.1
-    said = model_config(dataclasses.replace(flat, set=("rate=0.2",)).resolve())["options"]
+    said = model_config(dataclasses.replace(flat, set=("rate=0.2",)))["options"]
     assert said == {**left, "rate": 0.2}
 
 
@@ -137,31 +144,31 @@ def test_every_form_of_the_fast_weights_takes_their_constants():
 )
 def test_what_cannot_be_is_refused(given, told):
     with pytest.raises(UserError, match=told):
-        model_config(dataclasses.replace(TINY, **given).resolve())
+        model_config(dataclasses.replace(TINY, **given))
 
 
 def test_a_run_is_tested_anew(run):
-    again = again_tested(run)
+    again = predict.test(run, AgentTest())
     assert again["test_reward"] == json.loads((run / "result.json").read_text())["test_reward"]
-    other = again_tested(run, samples=80, seed=3)
+    other = predict.test(run, AgentTest(samples=80, seed=3))
     opened = open_run(run)
-    expected = examined(opened.model, opened.task, 80, 3)
+    expected = measure(opened.model, opened.task, 80, 3)
     assert other["test_reward"] == expected["test_reward"] and other["test_episodes"] == 80
     with pytest.raises(UserError, match="samples must be 1 to 100,000"):
-        again_tested(run, samples=0)
+        predict.test(run, AgentTest(samples=0))
     assert TEST_SEED >= 2**31
 
 
 def test_pictures_of_one_run_and_of_several(run, tmp_path):
-    names = [path.name for path in draw([run], out=tmp_path, gif=True, shown="3")]
+    names = [path.name for path in draw([run], out=tmp_path, gif=True, sequence="3")]
     assert names == ["training.png", "episode.png", "memory.gif"]
     other = tmp_path / "lstm"
-    train(dataclasses.replace(TINY, model="lstm"), other)
+    train(CATCH, dataclasses.replace(TINY, model="lstm"), other)
     assert [path.name for path in draw([run, other], out=tmp_path)] == ["comparison.png"]
     assert (tmp_path / "memory.gif").stat().st_size > 1000
     assert draw([other], out=tmp_path, gif=True)[-1].name == "memory.gif"
     with pytest.raises(UserError, match="chosen by a number"):
-        draw([run], out=tmp_path, shown="left")
+        draw([run], out=tmp_path, sequence="left")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UserError, match="for a single run"):
         draw([run, other], out=tmp_path, gif=True)
@@ -176,7 +183,7 @@ def test_runs_of_earlier_versions_are_told_apart_by_the_fields_that_they_have(ru
 
     def without(*names):
         left = {key: value for key, value in now.config["recipe"].items() if key not in names}
-        return now._replace(config={**now.config, "recipe": left})
+        return dataclasses.replace(now, config={**now.config, "recipe": left})
 
     assert now.config["recipe"]["minutes"] is None
     assert list(group([now, without("minutes")])) == ["fast-weights"]
@@ -187,16 +194,16 @@ def test_runs_of_earlier_versions_are_told_apart_by_the_fields_that_they_have(ru
 
 
 def test_runs_on_different_screens_are_not_compared(run, tmp_path):
-    train(dataclasses.replace(TINY, size=6), tmp_path / "larger")
+    train(CATCH, dataclasses.replace(TINY, size=6), tmp_path / "larger")
     with pytest.raises(UserError, match="different screens"):
         draw([run, tmp_path / "larger"], out=tmp_path)
 
 
 def test_the_studies_compare_at_equal_horizons():
-    for study in (studies.comparison(), studies.tuning()):
+    for study in CATCH.work.studies(CATCH):
         for screen in studies.SCREENS:
-            cells = [cell for cell in study.cells if cell.recipe.size == screen[0]]
-            ready = [cell.recipe.resolve() for cell in cells]
+            cells = [cell for cell in study.cells if cell.options.size == screen[0]]
+            ready = [study.plan(cell) for cell in cells]
             assert len({(one.agents, one.updates, one.entropy_weight) for one in ready}) == 1
             assert {one.learning_rate for one in ready} <= set(studies.GRID[screen])
             assert {one.model for one in ready} == {"fast-weights", "lstm", "irnn"}
@@ -206,7 +213,9 @@ def test_the_studies_compare_at_equal_horizons():
 def test_a_study_is_recorded(tmp_path):
     cells = (Cell("tiny", TINY, metric="test_reward", seeds=1, also=studies.ALSO),)
     ledger = reproduce(
-        Study("tiny", "a tiny study", cells), results=tmp_path / "results", runs=tmp_path / "runs"
+        Study(CATCH, "tiny", "a tiny study", cells),
+        results=tmp_path / "results",
+        runs=tmp_path / "runs",
     )
     row = ledger.rows["tiny"]
     assert row["task"] == "Catch (5, 2)" and set(row["also"]) == set(studies.ALSO)
@@ -217,13 +226,13 @@ def test_a_run_goes_on_with_the_network_that_it_was_begun_with(tmp_path, monkeyp
     folder = tmp_path / "run"
     begun = dataclasses.replace(TINY, model="irnn")
     calls = iter(range(3))
-    train(begun, folder, stop=lambda: next(calls, None) is None)
+    train(CATCH, begun, folder, stop=lambda: next(calls, None) is None)
     before = Run.open(folder).config["model"]
-    monkeypatch.setitem(settings.BACKBONES, "irnn", {"input_std": 0.7})
-    train(begun, folder, resume=True)
-    assert Run.open(folder).config["model"] == before != model_config(begun.resolve())
+    monkeypatch.setitem(defaults.BACKBONES, "irnn", {"input_std": 0.7})
+    train(CATCH, begun, folder, resume=True)
+    assert Run.open(folder).config["model"] == before != model_config(begun)
     whole = tmp_path / "whole"
     monkeypatch.undo()
-    train(begun, whole)
+    train(CATCH, begun, whole)
     left, right = (load(each).state_dict() for each in (folder, whole))
     assert all(torch.equal(left[name], right[name]) for name in right)

@@ -9,22 +9,25 @@ from pathlib import Path
 import pytest
 
 from fastweights.errors import UserError
-from fastweights.experiments import report, studies
+from fastweights.experiments import registry, report
 from fastweights.experiments import reproduce as reproducing
 from fastweights.experiments.catbabi import defaults as catbabi
-from fastweights.experiments.catbabi import study as catbabi_study
+from fastweights.experiments.catbabi.experiment import CATBABI
 from fastweights.experiments.catch import defaults as catch
-from fastweights.experiments.catch import study as catch_study
+from fastweights.experiments.catch.experiment import CATCH
+from fastweights.experiments.ledger import recorded
 from fastweights.experiments.metro_map import defaults as metro_map
-from fastweights.experiments.metro_map import study as metro_map_study
+from fastweights.experiments.metro_map.experiment import METRO_MAP
 from fastweights.experiments.reproduce import reproduce
-from fastweights.experiments.retrieval import Retrieval
-from fastweights.experiments.study import Cell, Reach, Study, recorded
-from fastweights.experiments.text import experiment as text
-from fastweights.experiments.text import study as text_study
+from fastweights.experiments.retrieval.experiment import RETRIEVAL
+from fastweights.experiments.retrieval.options import RetrievalOptions
+from fastweights.experiments.study import Cell, Reach, Study
+from fastweights.experiments.text import plan as text
+from fastweights.experiments.text.experiment import TEXT
 
-TINY = Retrieval(steps=3, hidden=4, batch=4, test_samples=40)
+TINY = RetrievalOptions(steps=3, hidden=4, batch=4, test_samples=40)
 STUDY = Study(
+    RETRIEVAL,
     "tiny",
     "a tiny study",
     (
@@ -48,7 +51,7 @@ def run(tmp_path: Path, **options) -> tuple[list[str], list[dict]]:
         STUDY,
         results=tmp_path / "results",
         runs=tmp_path / "runs",
-        listener=lambda progress: told.append(f"{progress.cell} {progress.seed}"),
+        on_progress=lambda progress: told.append(f"{progress.cell} {progress.seed}"),
         **options,
     )
     rows = (
@@ -100,26 +103,34 @@ def test_budget_of_nothing_starts_nothing(tmp_path: Path) -> None:
 
 def test_changed_recipe_voids_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
-    changed = Cell("one", Retrieval(steps=4, hidden=4, batch=4, test_samples=40), seeds=1)
+    changed = Cell("one", RetrievalOptions(steps=4, hidden=4, batch=4, test_samples=40), seeds=1)
     told: list[str] = []
     ledger = reproduce(
-        Study("tiny", "a tiny study", (changed,)),
+        Study(RETRIEVAL, "tiny", "a tiny study", (changed,)),
         results=tmp_path / "results",
         runs=tmp_path / "runs",
-        listener=lambda progress: told.append(progress.cell),
+        on_progress=lambda progress: told.append(progress.cell),
     )
     assert told == ["one"]
     assert len(ledger.rows) == 2 and [row["cell"] for row in ledger.current()] == ["one"]
 
 
 def test_a_changed_network_voids_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options of a backbone that stand in a task's settings, and in no field of its recipe, decide figures too."""
-    makers = (catch_study.comparison, catbabi_study.table1, metro_map_study.comparison)
-    listed = [cell for make in makers for cell in make().cells]
-    listed = [cell for cell in listed if cell.recipe.resolve().model in ("fast-weights", "fwm")]
-    cells = [*listed, *text_study.language().cells]
-    before = [cell.fingerprint() for cell in cells]
-    assert before == [cell.fingerprint() for cell in cells]
+    """Options of a backbone that stand in a task's settings, and in no field, decide figures too."""
+    tables = {
+        table.name: table
+        for each in (CATCH, CATBABI, METRO_MAP, TEXT)
+        for table in each.work.studies(each)
+    }
+    names = ("ba2016-catch", "catbabi-table1", "fwm-meta-rl", "fwm-language")
+    listed = [(tables[name], cell) for name in names for cell in tables[name].cells]
+    cells = [
+        (study, cell)
+        for study, cell in listed
+        if study.name == "fwm-language" or study.plan(cell).model in ("fast-weights", "fwm")
+    ]
+    before = [study.fingerprint(cell) for study, cell in cells]
+    assert before == [study.fingerprint(cell) for study, cell in cells]
     for settings in (catch, catbabi, metro_map):
         backbones = vars(settings)["BACKBONES"]
         for name, backbone in backbones.items():
@@ -129,20 +140,20 @@ def test_a_changed_network_voids_its_row(monkeypatch: pytest.MonkeyPatch) -> Non
                 changed = {**backbone, "gain": 0.7}
             monkeypatch.setitem(backbones, name, changed)
     monkeypatch.setattr(text, "EMBEDDING_RANGE", 0.7)
-    assert not set(before) & {cell.fingerprint() for cell in cells}
+    assert not set(before) & {study.fingerprint(cell) for study, cell in cells}
 
 
 def test_the_report_leaves_out_void_rows_and_names_them(tmp_path, monkeypatch) -> None:
     run(tmp_path)
     first, second = STUDY.cells
-    other = dataclasses.replace(first, recipe=dataclasses.replace(TINY, batch=5))
+    other = dataclasses.replace(first, options=dataclasses.replace(TINY, batch=5))
     for cells, left in (
         ((other, second), "one"),
         ((other,), "one, other pairs"),
         (STUDY.cells, ""),
     ):
         now = dataclasses.replace(STUDY, cells=cells)
-        monkeypatch.setitem(studies.STUDIES, "tiny", lambda now=now: now)
+        monkeypatch.setattr(registry, "studies", lambda now=now: {"tiny": now})
         written = report.write(tmp_path / "results").read_text()
         assert (f"made with other settings: {left}.\n" in written) == bool(left)
         assert ("| fast-weights |" in written) == (left != "one, other pairs")
@@ -157,7 +168,7 @@ def test_the_rows_of_this_repository_are_whole() -> None:
     report.check(results)
     assert len(list(results.glob("*/cells.jsonl"))) > 5
     for path in results.glob("*/cells.jsonl"):
-        study = studies.get(path.parent.name)
+        study = registry.study(path.parent.name)
         assert [row["cell"] for row in recorded(path) if not study.holds(row)] == []
 
 
@@ -175,8 +186,11 @@ def test_a_damaged_row_is_told_before_anything_is_trained(line: str, tmp_path: P
 
 
 def test_a_run_that_diverges_is_an_outcome(tmp_path: Path) -> None:
-    wild = Retrieval(model="irnn", steps=50, hidden=4, batch=4, learning_rate=1e30, test_samples=40)
+    wild = RetrievalOptions(
+        model="irnn", steps=50, hidden=4, batch=4, learning_rate=1e30, test_samples=40
+    )
     study = Study(
+        RETRIEVAL,
         "wild",
         "a study that diverges",
         (Cell("wild", wild, seeds=2, reach=Reach(100.0, "median")), Cell("tame", TINY, seeds=1)),
@@ -188,7 +202,7 @@ def test_a_run_that_diverges_is_an_outcome(tmp_path: Path) -> None:
     assert all(1 < entry["diverged_at"] <= 50 for entry in wild_row["by_seed"].values())
     assert tame_row["diverged"] == 0 and tame_row["value"] is not None
     told: list[object] = []
-    reproduce(study, **folders, listener=told.append)
+    reproduce(study, **folders, on_progress=told.append)
     assert told == []
     assert "| diverged |" in report.write(tmp_path / "results").read_text()
 

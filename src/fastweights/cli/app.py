@@ -1,7 +1,8 @@
 """Find the command that the words name, let tyro parse its options, run it, and fail in one clear line.
 
 Each command is a dataclass in a module of its own: its fields are its options, its docstring is its help, `run()`
-does the work and returns the exit code. Modules load only when named, so `--help` answers at once.
+does the work and returns the exit code. Modules load only when named, so `--help` answers at once. `train` comes out of
+the registry of experiments.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from fastweights.errors import MOST, Note, UserError, unknown
 
-FIRST_SPEAKS = 3.0
+OTHERS_WAIT = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
 since torchrun ends them all with it."""
 
@@ -45,13 +46,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "train retrieval": Entry("train:TrainRetrieval", "Train on associative retrieval: c9k8j3f1??c → 9."),
-    "train catbabi": Entry("train:TrainCatBAbI", "Train on catbAbI: questions in an endless text of bAbI stories."),
-    "train glimpses": Entry("train:TrainGlimpses", "Train on MNIST seen as 24 small glimpses, fine and coarse."),
-    "train catch": Entry("train:TrainCatch", "Train agents on Catch: a ball that falls on when the screen is blank."),
-    "train metro-map": Entry("train:TrainMetroMap", "Train agents on metro maps that only riding reveals (meta-RL)."),
-    "train text": Entry("train:TrainText", "Train on words: Penn Treebank, WikiText-2 or text files of your own."),
-    "test": Entry("test:Test", "Ask a run: answers and probabilities for sequences, stories, images, texts; test it."),
+    "test": Entry("test:COMMAND", "Ask a run: answers with probabilities for sequences, stories, images, texts; test it."),
     "generate": Entry("generate:Generate", "Let a language model go on with a text, word by word."),
     "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
@@ -61,6 +56,7 @@ COMMANDS = {
     "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),
     "warmup": Entry("warmup:Warmup", "Compile the fused kernels ahead of their first use."),
 }  # fmt: skip
+"""All but `train`, whose tasks are the experiments of the registry."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
     """Print a note as one line, and all other warnings as before."""
 
-    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *where: object) -> None:
         if issubclass(category, Note):
             print(f"fastweights: note: {message}", file=sys.stderr)
         else:
@@ -113,7 +109,7 @@ def _exit_code(words: list[str]) -> int:
 
 def _refuse(message: str) -> int:
     if int(os.environ.get("RANK", 0)):
-        time.sleep(FIRST_SPEAKS)
+        time.sleep(OTHERS_WAIT)
     print(f"fastweights: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
@@ -126,7 +122,7 @@ LACKING = {
 
 
 def _lacking(error: Exception) -> str | None:
-    """Say what numbers were too large for; None for an error that is of something else."""
+    """Return what numbers were too large for; None for an error that is of something else."""
     memory, bits = LACKING
     if isinstance(error, MemoryError | OverflowError):
         return memory if isinstance(error, MemoryError) else bits
@@ -135,7 +131,7 @@ def _lacking(error: Exception) -> str | None:
 
 
 def _smaller(words: list[str]) -> str:
-    """Say what to make smaller: the numbers that were given, if any were, the largest first."""
+    """Return what to make smaller: the numbers that were given, if any were, the largest first."""
     pairs = (word.partition("=") if "=" in word else (word, "", after)
              for word, after in itertools.pairwise([*words, ""]))  # fmt: skip
     sizes = {name: int(value) for name, _, value in pairs if name[:2] == "--" and value.isdecimal()}
@@ -146,25 +142,54 @@ def _smaller(words: list[str]) -> str:
     return f"make {' or '.join(named)} smaller"
 
 
+def _summaries() -> dict[str, str]:
+    """Return what each command is for, `train` with the tasks that have experiments."""
+    from fastweights.experiments import registry
+
+    training = {f"train {each.name}": each.summary for each in registry.EXPERIMENTS.values()}
+    return training | {name: entry.summary for name, entry in COMMANDS.items()}
+
+
 def _run(words: list[str]) -> int:
     if words and words[0] in ("--version", "-V"):
         from fastweights import __version__
 
         print(__version__)
         return 0
-    groups = {name.split()[0] for name in COMMANDS}
+    names = [*_summaries()]
+    groups = {name.split()[0] for name in names}
     if not words or words[0] in ("-h", "--help"):
         return _overview("")
     if words[0] not in groups:
         raise unknown("command", words[0], groups)
     if words[0] in COMMANDS:
-        return _parse(words[0], words[1:]).run()
-    inside = [name.split()[1] for name in COMMANDS if name.startswith(f"{words[0]} ")]
+        return _parse(words[0], _load(words[0]), words[1:]).run()
+    inside = [name.split()[1] for name in names if name.startswith(f"{words[0]} ")]
     if len(words) < 2 or words[1] in ("-h", "--help"):
         return _overview(words[0])
     if words[1] not in inside:
         raise unknown("task" if words[0] == "train" else f"{words[0]} command", words[1], inside)
-    return _parse(f"{words[0]} {words[1]}", words[2:]).run()
+    name, options = f"{words[0]} {words[1]}", words[2:]
+    return (
+        _train(words[1], options)
+        if words[0] == "train"
+        else _parse(name, _load(name), options).run()
+    )
+
+
+def _train(task: str, options: list[str]) -> int:
+    from fastweights.cli.train import Train
+    from fastweights.experiments import registry
+
+    experiment = registry.get(task)
+    command = _parse(f"train {task}", Train[experiment.options], options)
+    words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
+    return command.run(experiment, explicit=[word.replace("-", "_") for word in words])
+
+
+def _load(name: str) -> Callable[..., Command]:
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    return getattr(importlib.import_module(f"fastweights.cli.{module}"), attribute)
 
 
 def _overview(group: str) -> int:
@@ -173,10 +198,10 @@ def _overview(group: str) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    rows = {name: entry for name, entry in COMMANDS.items() if name.startswith(group)}
     table = Table(box=ROUNDED, show_header=False, title="commands", title_justify="left")
-    for name, entry in rows.items():
-        table.add_row(f"[bold]{name}[/bold]", entry.summary)
+    for name, summary in _summaries().items():
+        if name.startswith(group):
+            table.add_row(f"[bold]{name}[/bold]", summary)
     console = Console()
     console.print(
         f"usage: fastweights {group or 'COMMAND'} …   ( --help after any command shows its options )",
@@ -189,12 +214,13 @@ def _overview(group: str) -> int:
     return 0
 
 
-def _parse(name: str, options: list[str]) -> Command:
+C = TypeVar("C")
+
+
+def _parse(name: str, command: Callable[..., C], options: list[str]) -> C:
     """Build the command from its options; help goes to stdout, a slip becomes a `UserError` of one line."""
     import tyro
 
-    module, _, cls = COMMANDS[name].place.partition(":")
-    command = getattr(importlib.import_module(f"fastweights.cli.{module}"), cls)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -211,31 +237,22 @@ def _parse(name: str, options: list[str]) -> Command:
             f"{_sentence(complaint.getvalue())}; see fastweights {name} --help"
         ) from None
     _check_numbers(parsed)
-    return _with_said(parsed, options)
+    return parsed
 
 
-def _check_numbers(command: Any) -> None:
+def _check_numbers(command: object) -> None:
     """Refuse whole numbers that do not fit 64 bits, whatever they are for."""
-    for field in dataclasses.fields(command):
-        given = getattr(command, field.name)
+    for name, given in vars(command).items():
+        if dataclasses.is_dataclass(given):
+            _check_numbers(given)
         for value in given if isinstance(given, tuple) else (given,):
             if isinstance(value, int) and abs(value) >= MOST:
                 bound = "below 2**62" if value > 0 else "above -2**62"
-                raise UserError(
-                    f"{field.name.replace('_', '-')} must be {bound}: {value} was given"
-                )
-
-
-def _with_said(command: Any, options: list[str]) -> Command:
-    """Tell a command that wants to know (its field `said`) which options the words name."""
-    if not hasattr(command, "said"):
-        return command
-    words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
-    return dataclasses.replace(command, said=tuple(word.replace("-", "_") for word in words))
+                raise UserError(f"{name.replace('_', '-')} must be {bound}: {value} was given")
 
 
 def _sentence(boxed: str) -> str:
-    """Take the first paragraph, and the nearest option if one is named, out of tyro's box of several."""
+    """Return the first paragraph, and the nearest option if one is named, out of tyro's box of several."""
     lines = [line.strip("│| ") for line in boxed.splitlines() if line[:1] in "│|"]
     near = next((line.split()[0] for line in lines if line.startswith("--")), None)
     paragraph = itertools.takewhile(lambda line: line.strip("─-"), lines)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from fastweights.errors import UserError
+from fastweights.experiments.terminal import Notice, Shown, TextTable
 
 
 def json_text(value: object) -> str:
-    """Give a value as one line of JSON; NaN and infinity, which it has no word for, are null."""
+    """Return a value as one line of JSON; NaN and infinity, which it has no word for, are null."""
     from fastweights.runs.files import plain
 
     return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
@@ -22,7 +22,7 @@ def print_json(value: object) -> None:
     print(json_text(value))
 
 
-def piped() -> str:
+def read_stdin() -> str:
     """Read all of standard input.
 
     Raises:
@@ -36,7 +36,7 @@ def piped() -> str:
         raise UserError("standard input is not UTF-8") from None
 
 
-WIDE = 100_000
+PIPE_WIDTH = 100_000
 """Columns of a pipe: more than any table has."""
 
 
@@ -45,8 +45,19 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def show(blocks: Iterable[Shown]) -> None:
+    """Print what a terminal shows of a run."""
+    for block in blocks:
+        if isinstance(block, TextTable):
+            print_table(block.title, block.columns, block.rows, note=block.note)
+        elif isinstance(block, Notice):
+            say(block.text)
+        else:
+            print(block)
+
+
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, note: str | None = None
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, note: str | None = None
 ) -> None:
     """Print a table on stdout: boxed on a terminal, whose width it folds into; in a pipe plain text, as wide as it is.
 
@@ -59,7 +70,7 @@ def print_table(
 
     terminal = sys.stdout.isatty()
     # A height too, for else a dumb terminal's width stands above the one given.
-    console = Console() if terminal else Console(width=WIDE, height=100, force_terminal=False)
+    console = Console() if terminal else Console(width=PIPE_WIDTH, height=100, force_terminal=False)
     # As Text: brackets in what a user gave are no markup.
     box = ROUNDED if terminal else SIMPLE
     table = Table(title=Text(title), title_justify="left", box=box)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from fastweights.cli.console import piped, print_json
+from fastweights.cli.console import print_json, read_stdin, show
 from fastweights.errors import UserError
 
 
@@ -37,8 +37,8 @@ class Generate:
     """Print the text as one JSON object, when it is whole."""
 
     def run(self) -> int:
-        from fastweights.cli.speech.text import say_unknown
         from fastweights.experiments.loaded_run import task_name
+        from fastweights.experiments.text.report import unknown_words
         from fastweights.experiments.text.writing import write
 
         if task_name(self.folder) != "text":
@@ -51,7 +51,7 @@ class Generate:
             "seed": self.seed,
         }
         writing = write(self.folder, prompt, self.words, **drawing)
-        say_unknown(writing.unknown)
+        show(unknown_words(writing.unknown))
         if self.json:
             added = "".join(writing.pieces)
             about = {"out": str(self.folder), "prompt": prompt, "words": self.words, **drawing}
@@ -69,4 +69,4 @@ class Generate:
 def _piped() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError('no prompt given: add one ("the company said") or pipe it in')
-    return piped()
+    return read_stdin()

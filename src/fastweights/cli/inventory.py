@@ -16,12 +16,12 @@ class Inventory:
 
     def run(self) -> int:
         from fastweights import models, ops, tasks
-        from fastweights.experiments import studies
+        from fastweights.experiments import registry
 
         inventory = {
             "models": models.registry.describe(),
             "tasks": tasks.describe(),
-            "studies": studies.describe(),
+            "studies": {name: table.title for name, table in registry.studies().items()},
             "backends": ops.backend.describe(),
         }
         if self.json:

@@ -49,15 +49,18 @@ class Reproduce:
     """Print the rows as one JSON object."""
 
     def run(self) -> int:
-        from fastweights.experiments import report, studies
+        from fastweights.experiments import registry, report
         from fastweights.experiments.demonstration import Demonstration
+        from fastweights.experiments.study import Study
 
-        study = studies.get(self.study)
+        study = registry.study(self.study)
         report.check(self.results)
-        shown = isinstance(study, Demonstration)
-        if shown:
+        if isinstance(study, Demonstration):
             self._check_untrained()
-        rows = study.reproduce(self.results, self.seeds) if shown else self._train(study)
+            rows = study.reproduce(self.results, self.seeds)
+        else:
+            assert isinstance(study, Study)
+            rows = self._train(study)
         written = report.write(self.results)
         if self.json:
             print_json({"study": study.name, "rows": rows, "report": str(written)})
@@ -98,8 +101,8 @@ class Reproduce:
             modes=self.modes,
             minutes=self.minutes,
             jobs=self.jobs,
-            shown=sys.stderr.isatty(),
-            listener=tell,
+            show_progress=sys.stderr.isatty(),
+            on_progress=tell,
         )
         return ledger.current()
 

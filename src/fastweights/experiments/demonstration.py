@@ -59,7 +59,7 @@ class Demonstration:
     seeds: int = 10
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a recorded row is of one of the cases."""
+        """Return whether a recorded row is of one of the cases."""
         return row["cell"] in self.cases
 
     def reproduce(self, results: Path, seeds: int | None = None) -> list[dict[str, Any]]:

@@ -1,149 +1,192 @@
-"""What a recipe is: a value that says all that is needed to train a model on a task, test it and record it."""
+"""What an experiment is: one typed value a task, from which the command line, the studies and the pictures come.
+
+`experiments.registry` lists them. A task's package has `options` (what a user chooses), `defaults`, `plan` (every
+default filled in), and, loaded when needed, `predict`, `figures`, `report`, `study`; `experiment` puts them together.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from fastweights.errors import UserError
-from fastweights.experiments.options import backend_option
+from fastweights.experiments.loaded_run import LoadedRun, open_run
+from fastweights.experiments.options import DataOptions, RunOptions
+from fastweights.experiments.plan import Plan, Record, with_defaults
+from fastweights.experiments.terminal import Shown
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
     from fastweights.models import SequenceModel
-    from fastweights.runs import Run
-    from fastweights.training import Outcome, Progress, Settings, Source
+    from fastweights.training import Outcome
+
+O = TypeVar("O", bound=RunOptions)  # noqa: E741
+P = TypeVar("P", bound=Plan)
+T = TypeVar("T")
 
 
-class Recipe(ABC):
-    """What a user chooses: a frozen dataclass whose fields are a command's options.
+class Evaluation(NamedTuple):
+    """The figures of a trained model to record, and a few answered questions."""
 
-    A field left at None is chosen by `resolve`.
+    figures: Record
+    samples: list[Record]
+
+
+class Questions(NamedTuple):
+    """What a run can be asked.
 
     Attributes:
-        device: where to train.
-        free: fields that may change when a run is resumed.
-        aside: fields that do not decide what is trained: where the data lies, how much time there is.
+        kind: in the plural.
+        example: one of them.
+        stdin: how they are read from standard input where none is given: one a line, or all of it as one; None: a run
+            that is asked nothing is tested.
     """
 
-    device: str
-    free: ClassVar[tuple[str, ...]] = ("device", "backend")
-    aside: ClassVar[tuple[str, ...]] = ()
+    kind: str
+    example: str
+    stdin: Literal["lines", "whole"] | None
 
-    @abstractmethod
-    def resolve(self) -> Ready:
-        """Fill in every None.
 
-        Raises:
-            UserError: on a value out of range, or an option that the model does not have.
-        """
+class Figure(NamedTuple):
+    """A figure that can be drawn: its file's name, and what makes it."""
 
-    def decisive(self) -> dict[str, Any]:
-        """Give the fields that decide what is trained; how long, only where something else depends on it."""
-        recipe: Any = self
-        names = [field.name for field in dataclasses.fields(recipe)]
-        return {name: getattr(self, name) for name in names if name not in self.aside}
+    name: str
+    make: Callable[[], Drawing]
+
+
+class Animation(NamedTuple):
+    """What draws an animation into a file; where there is none, the reason."""
+
+    draw: Callable[[Path], Path] | None
+    reason: str = ""
 
 
 @runtime_checkable
-class Ready(Protocol):
-    """A recipe with nothing left to choose: what `recipes.run` asks of it."""
+class ResultsTable(Protocol):
+    """A table of results as `results/README.md` has it: a `study.Study`, or a `demonstration.Demonstration`."""
 
     @property
-    def model(self) -> str: ...
+    def name(self) -> str: ...
     @property
-    def seed(self) -> int: ...
+    def title(self) -> str: ...
     @property
-    def steps(self) -> int: ...
+    def notes(self) -> tuple[str, ...]: ...
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a recorded row is of the table as it is now."""
+        ...
+
+    def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+        """Draw the table into a file, if it is one that is drawn."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work(Generic[P, T]):
+    """What an experiment does; loaded when it is first needed, and torch with it.
+
+    Attributes:
+        evaluate: tests a trained model, in whatever mode, by its plan and the outcome of its training.
+        test: tests a run anew.
+        predict: answers questions about a run, with its data in a folder or where it was in training; None: it takes
+            no questions.
+        report: what a terminal shows of a result and a few answered questions.
+        report_test: the same of a test.
+        report_answer: the same of an answer.
+        studies: the tables that `reproduce` makes, for the experiment.
+    """
+
+    evaluate: Callable[[SequenceModel, P, Outcome], Evaluation]
+    test: Callable[[Path, T], Record]
+    predict: Callable[[Path, Sequence[str], Path | None], list[Record]] | None = None
+    report: Callable[[Record, Sequence[Record]], Iterator[Shown]]
+    report_test: Callable[[Record], Iterator[Shown]]
+    report_answer: Callable[[Record], Iterator[Shown]] | None = None
+    studies: Callable[[AnyExperiment], tuple[ResultsTable, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What draws an experiment's runs; loaded when it is first needed, and matplotlib with it.
+
+    Attributes:
+        open: loads a run to draw it.
+        draw: one run's figures; looks inside with a sequence, None: one of the task's.
+        compare: several runs' figures.
+        compare_on: the same, and what they make of a sequence; None: a sequence is for one run.
+        animate: what animates a run, or why nothing does; None: no run of the task has an animation.
+    """
+
+    open: Callable[[Path, Path | None], LoadedRun[Any]] = open_run
+    draw: Callable[[LoadedRun[Any], str | None], Iterator[Figure]]
+    compare: Callable[[list[LoadedRun[Any]]], Iterator[Figure]]
+    compare_on: Callable[[list[LoadedRun[Any]], str], Iterator[Figure]] | None = None
+    animate: Callable[[LoadedRun[Any], str | None], Animation] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Generic[O, P, T]):
+    """An experiment: what a user chooses, the plan that follows, and what is done by it.
+
+    Attributes:
+        name: of the task, on the command line too.
+        summary: of `train`, in a line.
+        options: the dataclass that a user fills in; its docstring is the help of `train`.
+        plan_type: the dataclass of its plan.
+        defaults: returns every default by field, for options whose `model` is a registered name; raises `UserError` if
+            an option is given that the model does not have.
+        test_options: a dataclass of what `test` takes, each field `Annotated` with its help and None by default; of
+            `DataOptions` where the task has data.
+        questions: what a run can be asked; None: nothing.
+        sequence: what `plot --sequence` takes.
+        animated: what `plot --gif` shows; empty: there is no animation.
+        load_work, load_pictures: load what it does, and what draws it.
+    """
+
+    name: str
+    summary: str
+    options: type[O]
+    plan_type: type[P]
+    defaults: Callable[[O], Mapping[str, object]]
+    test_options: type[T]
+    questions: Questions | None = None
+    sequence: str
+    animated: str = ""
+    load_work: Callable[[], Work[P, T]]
+    load_pictures: Callable[[], Pictures]
+
+    @functools.cached_property
+    def work(self) -> Work[P, T]:
+        """What the experiment does."""
+        return self.load_work()
+
+    @functools.cached_property
+    def pictures(self) -> Pictures:
+        """What draws the experiment's runs."""
+        return self.load_pictures()
+
     @property
-    def backend(self) -> str: ...
+    def has_data(self) -> bool:
+        """Whether the task reads data sets."""
+        return issubclass(self.test_options, DataOptions)
 
-    def folder_name(self) -> str:
-        """Name a run after what sets it apart."""
-        ...
+    def plan(self, options: O) -> P:
+        """Return the options with every default filled in, checked.
 
-    def describe(self) -> dict[str, Any]:
-        """Say in a row of results what was trained: `task`, `hidden`."""
-        ...
+        Raises:
+            UserError: on a value out of range, an unknown model, or an option that the model does not have.
+        """
+        from fastweights import models
 
-    def task_config(self) -> dict[str, Any]:
-        """Give the task's name and options, from which `fastweights.tasks.build` makes it again."""
-        ...
-
-    def network(self) -> dict[str, Any]:
-        """Describe the model by what `fastweights.models.model_config` takes, without what the task decides."""
-        ...
-
-    def sizes(self) -> dict[str, int]:
-        """Give the numbers of the model that the task decides: `input`, `classes`."""
-        ...
-
-    def engine_settings(self) -> Settings:
-        """Translate the recipe into the engine's settings."""
-        ...
-
-    def source(self) -> Source:
-        """Make the task trainable."""
-        ...
-
-    def small(self) -> bool:
-        """Whether a step is so short that a second thread costs more than it saves."""
-        ...
-
-    def opening(self, model: SequenceModel) -> str:
-        """Say in a line what is about to be trained."""
-        ...
-
-    def progress(self) -> Progress:
-        """Make the bar that shows the training on a terminal."""
-        ...
-
-    def examine(
-        self, model: SequenceModel, outcome: Outcome
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Test the trained model: the figures to record, and a few answered questions."""
-        ...
+        named = dataclasses.replace(options, model=models.describe(options.model).name)
+        plan = self.plan_type(**with_defaults(named, self.defaults(named)))
+        plan.check()
+        return plan
 
 
-def model_config(ready: Ready) -> dict[str, Any]:
-    """Describe a recipe's model in the form that `fastweights.models.from_config` rebuilds it from."""
-    from fastweights import models
-
-    network = ready.network()
-    options = network["options"] | backend_option(ready.model, ready.backend)
-    return models.model_config(ready.model, **{**network, **ready.sizes(), "options": options})
-
-
-EXTENT = {"epochs": "epochs", "updates": "steps"}
-"""Fields of recipes that say how long a run is, and the key under which its result has how long it was."""
-
-
-LIMITS = ("minutes", *EXTENT)
-"""Fields that end a run, of which one is given."""
-
-
-def wants_more(recorded: Mapping[str, Any], ready: Ready) -> bool:
-    """Tell whether a recorded run ended at a limit, of time, epochs or updates, below that of a recipe."""
-    minutes = getattr(ready, "minutes", None)
-    before = recorded.get("limit_seconds")
-    if before is not None:
-        return minutes is None or 60 * minutes > before
-    wanted = {key: getattr(ready, name, None) for name, key in EXTENT.items()}
-    return any(
-        number is not None and number > recorded.get(key, number) for key, number in wanted.items()
-    )
-
-
-def check_data(run: Run, task: Mapping[str, Any]) -> None:
-    """Raise `UserError` unless a task, as `task_config` gives it, has the data that a run was begun with."""
-    if task.get("fingerprint") != run.config["task"].get("fingerprint"):
-        raise UserError(f"{run.folder} was trained on other words or stories than those given now")
-
-
-def filled(given: Recipe, chosen: Mapping[str, Any], **decided: Any) -> dict[str, Any]:
-    """Give a recipe's fields by name, a None among them as it is `chosen`; what is `decided` stands above both."""
-    recipe: Any = given
-    values = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
-    wanted = {name: value for name, value in chosen.items() if values[name] is None}
-    return {**values, **wanted, **decided}
+AnyExperiment = Experiment[Any, Any, Any]
+"""Some experiment, whichever it is."""

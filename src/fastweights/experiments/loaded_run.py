@@ -1,27 +1,28 @@
-"""A trained run with all that asking and drawing need, and where each task's part in that is found."""
+"""A trained run with all that questions, tests and figures need."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from fastweights import runs, tasks
 from fastweights.errors import UserError
-from fastweights.experiments.experiment import check_data
-from fastweights.runs import Run
 
-TASKS = ("retrieval", "catbabi", "glimpses", "catch", "metro-map", "text")
-"""The tasks that have recipes, each in a package of its name beside this module."""
+if TYPE_CHECKING:
+    from fastweights.models import SequenceModel
+    from fastweights.runs import Run
+
+T = TypeVar("T")
 
 
-class Opened(NamedTuple):
+@dataclass(frozen=True)
+class LoadedRun(Generic[T]):
     """A run: its model in evaluation mode, its task, and its records."""
 
     folder: Path
-    model: Any
-    task: Any
+    model: SequenceModel
+    task: T
     config: dict[str, Any]
     metrics: list[dict[str, Any]]
     result: dict[str, Any] | None
@@ -39,41 +40,46 @@ class Opened(NamedTuple):
         return self.result[figure]
 
 
-def open_run(folder: Path, **options: Any) -> Opened:
+def open_run(folder: Path, data_dir: Path | None = None) -> LoadedRun[Any]:
     """Load a run with its task.
 
     Args:
         folder: a run folder.
-        options: of the task, which stand above the recorded ones; without a data_dir, the data is
-            looked for where it was in training.
+        data_dir: where the task's data is; None: where it was in training.
 
     Raises:
-        UserError: if the folder is no run of a task with a recipe, or has no checkpoint, or the
-            data has other words or stories than those the run was trained on.
+        UserError: if the folder is no run of a task, or has no checkpoint, or the data has other words or stories
+            than those the run was trained on.
     """
+    from fastweights import runs, tasks
+
     name = task_name(folder)
-    run = checked(folder)
+    run = open_checked(folder)
     trained = run.config["recipe"].get("data_dir")
-    place = {} if trained is None else {"data_dir": trained}
+    options = {**run.config["task"]["options"], "data_dir": data_dir or trained}
+    if options["data_dir"] is None:
+        del options["data_dir"]
     try:
-        task = tasks.build(name, **{**run.config["task"]["options"], **place, **options})
+        task = tasks.build(name, **options)
     except TypeError as wrong:
         raise UserError(f"{folder}/config.json describes no task {name}: {wrong}") from wrong
     check_data(run, {"fingerprint": getattr(task, "fingerprint", None)})
-    shown, read = getattr(task, "features", None), run.config["model"].get("input")
-    if shown not in (None, read):
+    features, read = getattr(task, "features", None), run.config["model"].get("input")
+    if features not in (None, read):
         raise UserError(
-            f"{folder}/config.json was changed: its task shows {shown} numbers a step, its model reads {read}"
+            f"{folder}/config.json was changed: its task shows {features} numbers a step, its model reads {read}"
         )
-    return Opened(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
+    return LoadedRun(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
 
 
-def checked(folder: Path) -> Run:
+def open_checked(folder: Path) -> Run:
     """Open a run whose `config.json` says what was trained, and on what.
 
     Raises:
         UserError: if the folder is no such run.
     """
+    from fastweights.runs import Run
+
     run = Run.open(folder)
     task = run.config.get("task")
     for title, entry in (
@@ -87,24 +93,24 @@ def checked(folder: Path) -> Run:
     return run
 
 
+def check_data(run: Run, task: Mapping[str, Any]) -> None:
+    """Raise `UserError` unless a task, as `Plan.task_config` has it, has the data that a run was begun with."""
+    if task.get("fingerprint") != run.config["task"].get("fingerprint"):
+        raise UserError(f"{run.folder} was trained on other words or stories than those given now")
+
+
 def task_name(folder: Path) -> str:
-    """Name the task that a run was trained on.
+    """Return the name of the task that a run was trained on.
 
     Raises:
-        UserError: if the folder is no run of a task with a recipe.
+        UserError: if the folder is no run of a task.
     """
+    from fastweights import tasks
+    from fastweights.runs import Run
+
     task = Run.open(folder).config.get("task")
-    if not isinstance(task, dict) or task.get("name") not in TASKS:
-        raise UserError(f"{folder} is not a run of a task that can be asked: {', '.join(TASKS)}")
+    if not isinstance(task, dict) or task.get("name") not in tasks.names():
+        raise UserError(
+            f"{folder} is not a run of a task that can be asked: {', '.join(tasks.names())}"
+        )
     return task["name"]
-
-
-def part(folder: Path, name: str) -> ModuleType:
-    """Load what the task of a run has for `name`: "predict" or "figures"."""
-    return part_of(task_name(folder), name)
-
-
-def part_of(task: str, name: str) -> ModuleType:
-    """Load what a task has for `name`."""
-    package = task.replace("-", "_")
-    return importlib.import_module(f"fastweights.experiments.{package}.{name}")

@@ -1,21 +1,141 @@
-"""Options of a backbone as a command takes them: NAME=VALUE."""
+"""Parts of an experiment's options, each written once, and a backbone's options as a command takes them: NAME=VALUE.
+
+An experiment's options are a frozen dataclass that inherits the parts it has: flat, so that a call, a record in JSON
+and the command line name a field in one way. A field left at None is chosen by `Experiment.plan`; the plan's class
+inherits the same parts as plans (`OptimiserPlan` …), where these fields have no default: a plan lacks nothing.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fastweights.errors import UserError, unknown
 
+if TYPE_CHECKING:
+    from fastweights.training import Optimiser, Schedule
 
-def parsed(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Read NAME=VALUE pairs; a value is what it would be in JSON, or a word.
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What every experiment has.
+
+    Attributes:
+        changeable_on_resume: fields that a resumed run takes as they are given now.
+        limits: fields that end a run, of which one is given, and that do not decide what is trained until then.
+    """
+
+    model: str = "fast-weights"
+    """Backbone; `fastweights list` shows them all."""
+    seed: int = 0
+    """Seed of the weights and of all that is drawn."""
+    device: str = "cpu"
+    """Where to train: cpu, cuda, cuda:1 …"""
+    backend: Literal["auto", "reference", "chunked", "cpu"] = "auto"
+    """Which implementation of the recurrence runs."""
+
+    changeable_on_resume: ClassVar[tuple[str, ...]] = ("device", "backend")
+    limits: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def recorded_on_resume(cls) -> tuple[str, ...]:
+        """Return the fields that a resumed run records anew where they are given: its limits, where the data is."""
+        return (*cls.limits, "data_dir") if issubclass(cls, DataOptions) else cls.limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescentOptions:
+    """Learning rate and gradient clip."""
+
+    learning_rate: float | None = None
+    """Peak learning rate."""
+    warmup: int | None = None
+    """Steps (of agents: updates) of linear warm-up."""
+    clip: float | None = None
+    """Clip the gradient's global norm here; 0 never clips."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescentPlan(DescentOptions):
+    learning_rate: float = field()
+    warmup: int = field()
+    clip: float = field()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserOptions(DescentOptions):
+    """Which optimiser, with which schedule."""
+
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
+    """Optimiser of the slow weights."""
+    schedule: Literal["constant", "cosine"] | None = None
+    """Learning rate after the warm-up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserPlan(OptimiserOptions, DescentPlan):
+    optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = field()
+    schedule: Literal["constant", "cosine"] = field()
+
+    def engine_optimiser(
+        self, *, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0
+    ) -> Optimiser:
+        """Return the optimiser in the engine's form."""
+        from fastweights.training import Optimiser
+
+        return Optimiser(
+            self.optimiser, self.learning_rate, (0.9, beta2), eps=eps, weight_decay=weight_decay
+        )
+
+    def engine_schedule(self) -> Schedule:
+        """Return the schedule in the engine's form."""
+        from fastweights.training import Schedule
+
+        return Schedule(self.warmup, self.schedule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Where a task's data is, for training, tests and pictures alike."""
+
+    data_dir: Path | None = None
+    """Folder of the data [default: FASTWEIGHTS_DATA or the cache folder]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeOptions:
+    """A limit of time."""
+
+    minutes: float | None = None
+    """End after this many minutes of training instead (resumable with more); schedules are then constant."""
+
+    def steps_or_endless(self, steps: int) -> int:
+        """Return so many steps; where the run ends at a time, more than it ever takes: no schedule ends with them."""
+        return steps if self.minutes is None else 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneOptions:
+    """Options of the backbone that have no field."""
+
+    set: tuple[str, ...] = ()
+    """Further options of the backbone, NAME=VALUE, such as recurrent_scale=0.5."""
+
+
+def parse_pairs(pairs: tuple[str, ...]) -> dict[str, object]:
+    """Parse NAME=VALUE pairs; a value is what it would be in JSON, or a word.
+
+    Raises:
+        UserError: for a pair without a name or a value.
 
     Example:
-        >>> parsed(("memory_length=400", "pre_norm=true", "variant=paper"))
+        >>> parse_pairs(("memory_length=400", "pre_norm=true", "variant=paper"))
         {'memory_length': 400, 'pre_norm': True, 'variant': 'paper'}
     """
-    found = {}
+    found: dict[str, object] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name:
@@ -27,41 +147,68 @@ def parsed(pairs: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def further(model: str, pairs: tuple[str, ...], elsewhere: tuple[str, ...]) -> dict[str, Any]:
-    """Read the options that `--set` gives a backbone.
+def extra_backbone_options(
+    model: str, pairs: tuple[str, ...], with_fields: Collection[str]
+) -> dict[str, object]:
+    """Parse the options that `--set` gives a backbone.
 
     Args:
         model: its registered name.
         pairs: NAME=VALUE.
-        elsewhere: names that have an option of the command to themselves.
+        with_fields: names that have an option of the command to themselves.
 
     Raises:
-        UserError: for an option that the model does not have, or that is said elsewhere.
+        UserError: for an option that the model does not have, or that has a field.
     """
     from fastweights import models
 
-    accepted, given = models.options(model), parsed(pairs)
+    accepted, given = models.options(model), parse_pairs(pairs)
     for name, value in given.items():
         if name not in accepted:
             raise unknown(f"option of model {model!r}", name, accepted)
-        if name == "backend" or name in elsewhere:
+        if name == "backend" or name in with_fields:
             raise UserError(f"{name} has an option of its own: --{name.replace('_', '-')} {value}")
         if isinstance(accepted[name], bool) and not isinstance(value, bool):
             raise UserError(f"{name} is true or false, not {value!r}")
     return given
 
 
-def has_fast_weights(model: str) -> bool:
-    """Tell whether a model (by its registered name) is a form of the fast-weights RNN."""
-    return model in ("fast-weights", "fast-weights-flat")
+def backbone_fields(options: RunOptions, names: Collection[str]) -> dict[str, object]:
+    """Return those of the named fields that are given, by name; they become options of the backbone.
+
+    Raises:
+        UserError: if any is given and the model does not have them all.
+
+    Example:
+        >>> from fastweights.experiments.catch.options import CatchOptions
+        >>> backbone_fields(CatchOptions(rate=0.5), ("decay", "rate"))
+        {'rate': 0.5}
+    """
+    values = {name: getattr(options, name) for name in names}
+    given = {name: value for name, value in values.items() if value is not None}
+    if given and not has_options(options.model, names):
+        raise UserError(f"model {options.model!r} has no {', '.join(given)}")
+    return given
+
+
+def has_options(model: str, names: Collection[str]) -> bool:
+    """Return whether a backbone (by its registered name) has all of these options.
+
+    Example:
+        >>> has_options("fast-weights", ("decay", "rate")), has_options("lstm", ("decay", "rate"))
+        (True, False)
+    """
+    from fastweights import models
+
+    return models.options(model).keys() >= set(names)
 
 
 def backend_option(model: str, backend: str) -> dict[str, str]:
-    """Give a backbone's option for the implementation of its recurrence; none where it has but one.
+    """Return a backbone's option for the implementation of its recurrence; none where it has but one.
 
     Args:
         model: its registered name.
-        backend: as a recipe has it.
+        backend: as the options have it.
 
     Raises:
         UserError: if an implementation is asked of a model that has only one.
@@ -70,9 +217,7 @@ def backend_option(model: str, backend: str) -> dict[str, str]:
         >>> backend_option("fwm", "cpu"), backend_option("irnn", "auto")
         ({'backend': 'cpu'}, {})
     """
-    from fastweights import models
-
-    if "backend" in models.options(model):
+    if has_options(model, ("backend",)):
         return {"backend": backend}
     if backend != "auto":
         raise UserError(f"model {model!r} has one implementation: backend must be auto")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fastweights.errors import UserError
-from fastweights.experiments import studies
-from fastweights.experiments.study import recorded
+from fastweights.experiments import registry
+from fastweights.experiments.ledger import recorded
 
 HEAD = """# Results
 
@@ -91,8 +91,7 @@ def _number(value: float | None) -> str:
 
 def _section(folder: Path, rows: list[dict[str, Any]]) -> str:
     name = folder.name
-    known = studies.STUDIES.get(name)
-    study = known() if known else None
+    study = registry.studies().get(name)
     title = study.title if study else name
     void = [row["cell"] for row in rows if study and not study.holds(row)]
     rows = [row for row in rows if row["cell"] not in void]

@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
-from fastweights.experiments.experiment import Ready, model_config
-from fastweights.experiments.loaded_run import part
-from fastweights.experiments.study import Cell, Ledger, Study, with_seed
+from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.ledger import Ledger
+from fastweights.experiments.options import TimeOptions
+from fastweights.experiments.plan import Plan, Record, backend_of
+from fastweights.experiments.study import Cell, Study
 
 
 class Job(NamedTuple):
-    """One seed of one cell; `shown`: with a bar on the terminal."""
+    """One seed of one cell."""
 
+    experiment: AnyExperiment
     cell: Cell
     seed: int
     folder: Path
     deadline: float
-    shown: bool
+    show_progress: bool
 
 
 class Progress(NamedTuple):
@@ -33,7 +36,7 @@ class Progress(NamedTuple):
 
     cell: str
     seed: int
-    entry: dict[str, Any] | None
+    entry: Record | None
     done: int
     total: int
 
@@ -50,8 +53,8 @@ def reproduce(
     modes: Sequence[str] = (),
     minutes: float | None = None,
     jobs: int = 1,
-    shown: bool = False,
-    listener: Callable[[Progress], None] = lambda progress: None,
+    show_progress: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Ledger:
     """Run what a study still lacks and return its ledger.
 
@@ -66,11 +69,11 @@ def reproduce(
         seeds: seeds for every cell instead of the cell's own number.
         only: run only cells whose name matches this; `*` stands for anything.
         models: run only cells of these models; empty: of all.
-        modes: run only cells of these modes, for recipes that have any; empty: of all.
-        minutes: training time of each run, for recipes that end at a time; runs of less time go on.
+        modes: run only cells of these modes, for options that have any; empty: of all.
+        minutes: training time of each run, for runs that end at a time; runs of less time go on.
         jobs: processes side by side, one thread each.
-        shown: show each run's bar on the terminal, unless there are several side by side.
-        listener: told after each seed.
+        show_progress: show each run's bar on the terminal, unless there are several side by side.
+        on_progress: called after each seed.
 
     A run that diverges is recorded as such.
 
@@ -83,53 +86,57 @@ def reproduce(
         raise UserError("jobs and seeds must be at least 1")
     if minutes is not None:
         study = _timed(study, minutes)
-    cells = [cell for cell in study.cells if _chosen(cell, only, models, modes)]
+    cells = [cell for cell in study.cells if _chosen(study, cell, only, models, modes)]
     if not cells:
         # Quoted: commas stand within names too.
         names = ", ".join(f'"{cell.name}"' for cell in study.cells)
         raise UserError(f"no cell of {study.name} is chosen; there are: {names}")
     ledger = Ledger(results, study)
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
-    todo = list(_todo(cells, ledger, runs / study.name, seeds, deadline, shown and jobs == 1))
+    show_progress = show_progress and jobs == 1
+    jobs_left = _todo(study, cells, ledger, runs / study.name, seeds, deadline, show_progress)
+    todo = list(jobs_left)
     for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
         if entry is not None:
             backend = entry.pop("backend")
             ledger.add(job.cell, job.seed, {**entry, **context()}, backend)
-        listener(Progress(job.cell.name, job.seed, entry, place, len(todo)))
+        on_progress(Progress(job.cell.name, job.seed, entry, place, len(todo)))
     return ledger
 
 
 def _timed(study: Study, minutes: float) -> Study:
-    """Give every run of a study another time."""
-    cells: Any = study.cells
-    if not all(getattr(cell.recipe, "minutes", None) for cell in cells):
-        raise UserError(f"the runs of {study.name} end at a step, not at a time")
-    timed = [
-        dataclasses.replace(cell, recipe=dataclasses.replace(cell.recipe, minutes=minutes))
-        for cell in cells
-    ]
-    return dataclasses.replace(study, cells=tuple(timed))
+    """Return a study with another time for every run."""
+    cells = []
+    for cell in study.cells:
+        options = cell.options
+        if not isinstance(options, TimeOptions) or not options.minutes:
+            raise UserError(f"the runs of {study.name} end at a step, not at a time")
+        timed = dataclasses.replace(options, minutes=minutes)
+        cells.append(dataclasses.replace(cell, options=timed))
+    return dataclasses.replace(study, cells=tuple(cells))
 
 
-def _chosen(cell: Cell, only: str, models: Sequence[str], modes: Sequence[str]) -> bool:
+def _chosen(
+    study: Study, cell: Cell, only: str, models: Sequence[str], modes: Sequence[str]
+) -> bool:
     from fastweights.models import describe
 
-    ready = cell.recipe.resolve()
     names = {describe(model).name for model in models}
     return (
         fnmatchcase(cell.name, only)
-        and (not names or ready.model in names)
-        and (not modes or getattr(ready, "mode", None) in modes)
+        and (not names or study.plan(cell).model in names)
+        and (not modes or getattr(cell.options, "mode", None) in modes)
     )
 
 
 def _todo(
+    study: Study,
     cells: Sequence[Cell],
     ledger: Ledger,
     runs: Path,
     seeds: int | None,
     deadline: float,
-    shown: bool,
+    show_progress: bool,
 ) -> Iterator[Job]:
     wanted = {cell.name: seeds or cell.seeds for cell in cells}
     done = {cell.name: ledger.done(cell) for cell in cells}
@@ -137,13 +144,13 @@ def _todo(
         for cell in cells:
             if seed < wanted[cell.name] and seed not in done[cell.name]:
                 _check_time(cell, done[cell.name].values())
-                folder = runs / cell.folder_name() / f"seed-{seed}"
-                yield Job(cell, seed, folder, deadline, shown)
+                folder = runs / study.folder_name(cell) / f"seed-{seed}"
+                yield Job(study.experiment, cell, seed, folder, deadline, show_progress)
 
 
 def _check_time(cell: Cell, recorded: Iterable[Mapping[str, Any]]) -> None:
     """Refuse a further run of less time than its row's: one figure would stand for both."""
-    minutes = getattr(cell.recipe, "minutes", None)
+    minutes = cell.options.minutes if isinstance(cell.options, TimeOptions) else None
     longest = max((entry.get("limit_seconds") or 0 for entry in recorded), default=0) / 60
     if minutes is not None and longest > minutes:
         raise UserError(
@@ -152,7 +159,7 @@ def _check_time(cell: Cell, recorded: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, Record | None]]:
     """Yield each job with its entry (None: cut short by the budget), in the order they finish."""
     if jobs == 1:
         for job in todo:
@@ -185,32 +192,32 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _run(job: Job) -> dict[str, Any] | None:
+def _run(job: Job) -> Record | None:
     from fastweights.experiments.runner import train
     from fastweights.training import Diverged
 
     if time.time() >= job.deadline:
         return None
-    recipe = with_seed(job.cell.recipe, job.seed)
+    experiment, options = job.experiment, job.cell.with_seed(job.seed)
     try:
         trained = train(
-            recipe,
+            experiment,
+            options,
             job.folder,
             resume=True,
-            progress=job.shown,
+            progress=job.show_progress,
             stop=lambda: time.time() >= job.deadline,
         )
     except Diverged as trouble:
-        return _diverged(recipe.resolve(), job.folder, trouble.step)
+        return _diverged(experiment.plan(options), job.folder, trouble.step)
     if trained.interrupted:
         if time.time() < job.deadline:
             raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
         return None
-    result = trained.result
-    tested = result
+    result = tested = trained.result
     if job.cell.tested_on is not None:
-        asking = part(job.folder, "predict")
-        tested = asking.test(job.folder, seed=job.seed, **job.cell.tested_on)
+        asked = experiment.test_options(seed=job.seed, **job.cell.tested_on)
+        tested = experiment.work.test(job.folder, asked)
     return {
         "value": tested[job.cell.metric],
         "seconds": round(result["train_seconds"], 2),
@@ -222,10 +229,9 @@ def _run(job: Job) -> dict[str, Any] | None:
     }
 
 
-def _diverged(recipe: Ready, folder: Path, step: int) -> dict[str, Any]:
-    """What there is to record of a run without a result: an outcome like another, which no repetition changes."""
+def _diverged(plan: Plan, folder: Path, step: int) -> Record:
+    """Return what there is to record of a run without a result, an outcome that no repetition changes."""
     from fastweights import models
-    from fastweights.experiments.runner import backend_of
     from fastweights.runs import Run
 
     rows = Run.open(folder).metrics()
@@ -233,12 +239,12 @@ def _diverged(recipe: Ready, folder: Path, step: int) -> dict[str, Any]:
         "value": None,
         "diverged_at": step,
         "seconds": round(rows[-1]["seconds"], 2) if rows else 0.0,
-        "backend": backend_of(models.from_config(model_config(recipe))),
+        "backend": backend_of(models.from_config(plan.model_config())),
     }
 
 
-def context() -> dict[str, Any]:
-    """Say where and from which commit a figure comes."""
+def context() -> Record:
+    """Return where and from which commit a figure comes."""
     from fastweights.runs import environment
 
     machine = environment.machine()

@@ -1,4 +1,4 @@
-"""Run a recipe: make or resume its run folder, train, test, and record the result."""
+"""Run an experiment: make or resume its run folder, train, test, and record the result."""
 
 from __future__ import annotations
 
@@ -8,77 +8,75 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.experiments.experiment import (
-    LIMITS,
-    Ready,
-    Recipe,
-    check_data,
-    model_config,
-    wants_more,
-)
-from fastweights.experiments.options import backend_option
+from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.loaded_run import check_data
+from fastweights.experiments.options import RunOptions, backend_option
+from fastweights.experiments.plan import Plan, Record, backend_of, wants_more
 from fastweights.runs import Run
 from fastweights.training import Outcome, fit
 from fastweights.training.engine import distributed
 
 
 class Trained(NamedTuple):
-    """What came of a recipe: the recorded result, a few answered questions, or where it was interrupted."""
+    """What came of a run: the recorded result, a few answered questions, or where it was interrupted."""
 
-    result: dict[str, Any]
-    samples: list[dict[str, Any]]
+    result: Record
+    samples: list[Record]
     step: int
     interrupted: bool
 
 
 def train(
-    recipe: Recipe,
+    experiment: AnyExperiment,
+    options: RunOptions,
     folder: Path,
     *,
     resume: bool = False,
     overwrite: bool = False,
-    said: Collection[str] = (),
+    explicit: Collection[str] = (),
     progress: bool = False,
     stop: Callable[[], bool] | None = None,
 ) -> Trained:
-    """Train, test and record a recipe in a run folder.
+    """Train, test and record a run of an experiment.
 
     Within `training.distributed.joined` the processes train together; the first one writes and tests.
 
     Args:
-        recipe: what to train; options left at None are filled in.
+        experiment: which.
+        options: of the experiment; those left at None are filled in.
         folder: the run folder to make.
         resume: go on with the run in the folder, to the bit; where there is none yet, begin it.
         overwrite: replace the run in the folder.
-        said: fields that were given in so many words. A resumed run must have them as they are here, even those that
-            are as by default; of the others, a default says nothing.
+        explicit: fields that were given in so many words. A resumed run must have them as they are here, even those
+            that are as by default; of the others, a default says nothing.
         progress: show a bar on the terminal.
         stop: asked after each step; True ends the run as Ctrl-C does, resumable.
 
     Raises:
-        UserError: if the folder holds something else, the recipe cannot be run, or training diverges.
+        UserError: if the folder holds something else, the options cannot be run, or training diverges.
     """
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other")
     run = distributed.from_first(
         lambda: Run.open(folder) if resume and (folder / "config.json").exists() else None
     )
-    chosen = (_recorded(recipe, run, said) if run else recipe).resolve()
+    plan = _resumed(experiment, options, run, explicit) if run else experiment.plan(options)
     recorded = distributed.from_first(lambda: _result(run) if run else None)
-    if recorded is not None and not wants_more(recorded, chosen):
+    if recorded is not None and not wants_more(recorded, plan):
         return Trained(recorded, [], recorded["steps"], False)
-    with _threads(chosen):
-        return _train(chosen, folder, run, overwrite, progress, stop)
+    with _threads(plan):
+        return _train(experiment, plan, folder, run, overwrite, progress, stop)
 
 
 def _train(
-    chosen: Ready,
+    experiment: AnyExperiment,
+    plan: Plan,
     folder: Path,
     run: Run | None,
     overwrite: bool,
@@ -86,59 +84,61 @@ def _train(
     stop: Callable[[], bool] | None,
 ) -> Trained:
     if run is not None:
-        check_data(run, chosen.task_config())
+        check_data(run, plan.task_config())
     # The model comes before the folder: a setting that it refuses must leave nothing behind.
-    torch.manual_seed(chosen.seed)
-    model = models.from_config(_model_config(chosen, run))
-    settings = chosen.engine_settings()
-    source = chosen.source()
+    torch.manual_seed(plan.seed)
+    model = models.from_config(_model_config(plan, run))
+    settings = plan.engine_settings()
+    source = plan.source()
     writing = distributed.from_first(
-        lambda: _extended(run, chosen) if run else _begin(chosen, folder, overwrite)
+        lambda: _extended(run, plan) if run else _begin(plan, folder, overwrite)
     )
     progress = progress and distributed.rank() == 0
     if progress:
-        print(chosen.opening(model), file=sys.stderr, flush=True)
-    shown = chosen.progress() if progress else None
-    outcome = fit(model, source, settings, writing, progress=shown, stop=stop)
+        print(plan.opening(model), file=sys.stderr, flush=True)
+    bar = plan.progress() if progress else None
+    outcome = fit(model, source, settings, writing, progress=bar, stop=stop)
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)
-    return distributed.from_first(lambda: _finish(chosen, model, outcome, writing))
+    return distributed.from_first(lambda: _finish(experiment, plan, model, outcome, writing))
 
 
-def _model_config(chosen: Ready, run: Run | None) -> dict[str, Any]:
-    """Describe the model; that of a run as it was begun, whatever the defaults are by now, but for the backend."""
-    config = model_config(chosen)
+def _model_config(plan: Plan, run: Run | None) -> Record:
+    """Return the model; that of a run as it was begun, whatever the defaults are by now, but for the backend."""
+    config = plan.model_config()
     if run is None:
         return config
-    backend = backend_option(chosen.model, chosen.backend)
+    backend = backend_option(plan.model, plan.backend)
     return {**run.config["model"], "options": {**run.config["model"]["options"], **backend}}
 
 
-def _finish(chosen: Ready, model: models.SequenceModel, outcome: Outcome, run: Run) -> Trained:
-    tested, samples = chosen.examine(model, outcome)
+def _finish(
+    experiment: AnyExperiment, plan: Plan, model: models.SequenceModel, outcome: Outcome, run: Run
+) -> Trained:
+    evaluation = experiment.work.evaluate(model, plan, outcome)
     result = {
-        "model": chosen.model,
-        **tested,
+        "model": plan.model,
+        **evaluation.figures,
         "steps": outcome.steps,
-        "limit_seconds": chosen.engine_settings().seconds,
+        "limit_seconds": plan.seconds,
         "train_seconds": outcome.seconds,
         "compile_seconds": outcome.compile_seconds,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "backend": backend_of(model),
         "processes": distributed.world(),
         "threads": torch.get_num_threads(),
-        "seed": chosen.seed,
+        "seed": plan.seed,
         "out": str(run.folder),
     }
     run.write_result(result)
-    return Trained(result, samples, outcome.steps, False)
+    return Trained(result, evaluation.samples, outcome.steps, False)
 
 
 @contextmanager
-def _threads(recipe: Ready) -> Iterator[None]:
+def _threads(plan: Plan) -> Iterator[None]:
     """Train small networks on one thread: waking a second one costs a step more than it saves."""
     before = torch.get_num_threads()
-    if recipe.small():
+    if plan.single_thread:
         torch.set_num_threads(1)
     try:
         yield
@@ -146,18 +146,11 @@ def _threads(recipe: Ready) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def backend_of(model: models.SequenceModel) -> str:
-    """Name the implementation of the model's recurrence that runs here."""
-    return getattr(model.backbone, "backend_in_use", "torch")
-
-
-def _begin(recipe: Ready, folder: Path, overwrite: bool) -> Run:
-    assert dataclasses.is_dataclass(recipe) and not isinstance(recipe, type)
-    fields = dataclasses.asdict(recipe)
+def _begin(plan: Plan, folder: Path, overwrite: bool) -> Run:
     config = {
-        "recipe": {name: _plain(value) for name, value in fields.items()},
-        "model": model_config(recipe),
-        "task": recipe.task_config(),
+        "recipe": {name: _plain(value) for name, value in dataclasses.asdict(plan).items()},
+        "model": plan.model_config(),
+        "task": plan.task_config(),
     }
     if overwrite and folder.exists():
         Run.open(folder)  # nothing but a run is ever replaced
@@ -165,17 +158,16 @@ def _begin(recipe: Ready, folder: Path, overwrite: bool) -> Run:
     return Run.create(folder, config)
 
 
-def _extended(run: Run, recipe: Ready) -> Run:
+def _extended(run: Run, plan: Plan) -> Run:
     """Record how long the run is to be now, so that resuming it needs no repetition of that."""
-    given: Any = recipe
-    now = {name: _plain(getattr(given, name)) for name in given.aside}
+    now = {name: _plain(getattr(plan, name)) for name in plan.recorded_on_resume()}
     record = run.config["recipe"]
     if run.result() is not None or any(record[name] != value for name, value in now.items()):
         run.go_on({**run.config, "recipe": {**record, **now}})
     return run
 
 
-def _result(run: Run) -> dict[str, Any] | None:
+def _result(run: Run) -> Record | None:
     result = run.result()
     if result is not None and not isinstance(result.get("steps"), int):
         raise UserError(
@@ -184,55 +176,57 @@ def _result(run: Run) -> dict[str, Any] | None:
     return result
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     # Whole, so that it is found again from another working directory.
     return str(value.absolute()) if isinstance(value, Path) else value
 
 
-def _recorded(given: Recipe, run: Run, said: Collection[str]) -> Recipe:
-    """Take the recipe that a run was begun with; what is given besides must agree with it or may change."""
-    assert dataclasses.is_dataclass(given)
+def _resumed(
+    experiment: AnyExperiment, given: RunOptions, run: Run, explicit: Collection[str]
+) -> Plan:
+    """Return the plan that a run was begun with; what is given besides must agree with it or may change."""
     record = run.config.get("recipe")
     fields = {field.name: field for field in dataclasses.fields(given)}
     if not isinstance(record, dict) or set(record) != set(fields):
-        raise UserError(f"{run.folder} is not a run of this command: it records no such recipe")
+        raise UserError(f"{run.folder} is not a run of this command: it records no such options")
     record = {name: _as_given(value, fields[name]) for name, value in record.items()}
-    kept = {name: value for name, value in record.items() if name not in given.free}
-    asked = {name for name in LIMITS if name in given.aside and getattr(given, name) is not None}
-    timed = record.get("minutes") is not None
-    if asked and timed != ("minutes" in asked):
+    changeable, extending = given.changeable_on_resume, given.recorded_on_resume()
+    kept = {name: value for name, value in record.items() if name not in changeable}
+    limits = {name for name in given.limits if getattr(given, name) is not None}
+    if limits and (record.get("minutes") is not None) != ("minutes" in limits):
         # The run is to end at a limit of the other kind, not at what was recorded of the first.
-        kept |= {name: None for name in LIMITS if name in given.aside}
+        kept |= dict.fromkeys(given.limits)
     for name, field in fields.items():
         value = getattr(given, name)
-        if value is None or name in given.free:
+        if value is None or name in changeable:
             continue
-        if value == field.default and name not in said:
+        if value == field.default and name not in explicit:
             continue
-        if name in given.aside:
+        if name in extending:
             kept[name] = value
         elif (models.describe(value).name if name == "model" else value) != record[name]:
             raise UserError(
                 f"{run.folder} was begun with {name} {record[name]}, not {value}: leave it out to resume"
             )
-    merged = dataclasses.replace(given, **kept)
-    _check_decisive(given, record, merged, run)
-    return merged
+    begun = experiment.plan(dataclasses.replace(given, **record))
+    plan = experiment.plan(dataclasses.replace(given, **kept))
+    _check_decided(begun, plan, run)
+    return plan
 
 
-def _check_decisive(given: Any, record: dict[str, Any], merged: Any, run: Run) -> None:
+def _check_decided(begun: Plan, plan: Plan, run: Run) -> None:
     """Refuse another length where a schedule ends with it: the run would not be the one that was begun."""
-    before = dataclasses.replace(given, **record).resolve().decisive()
-    for name, value in merged.resolve().decisive().items():
-        if name not in given.free and before.get(name, value) != value:
+    before = begun.deciding()
+    for name, value in plan.deciding().items():
+        if before.get(name, value) != value:
             raise UserError(
                 f"{run.folder} was begun with {name} {before[name]}, with which a schedule ends: it cannot go on"
                 f" with {value}"
             )
 
 
-def _as_given(value: Any, field: dataclasses.Field[Any]) -> Any:
-    """Undo what JSON and `_plain` make of a recipe's value."""
+def _as_given(value: object, field: dataclasses.Field[object]) -> object:
+    """Undo what JSON and `_plain` make of an option's value."""
     if isinstance(value, list):
         return tuple(value)
     return Path(value) if isinstance(value, str) and "Path" in str(field.type) else value

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from fastweights import figures
 from fastweights.errors import UserError, check_seed
 from fastweights.experiments.actor_critic import TEST_SEED
-from fastweights.experiments.loaded_run import Opened
-from fastweights.experiments.plotting import Figure, group
+from fastweights.experiments.experiment import Animation, Figure
+from fastweights.experiments.grouping import group
+from fastweights.experiments.loaded_run import LoadedRun
+from fastweights.nn import Trace
+from fastweights.tasks import Catch
 from fastweights.training import play
+
+Run = LoadedRun[Catch]
 
 ACTIONS = ("left", "stay", "right")
 
@@ -23,27 +28,25 @@ PANELS = {
 }
 
 
-class Shown(NamedTuple):
-    """An episode as `figures.Played`, and what the backbone did in it."""
+class PlayedEpisode(NamedTuple):
+    """An episode, and what the backbone did in it."""
 
-    played: Any
-    trace: Any
+    played: figures.Played
+    trace: Trace
 
 
-def single(run: Opened, shown: str | None) -> Iterator[Figure]:
+def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     """Draw one run: its learning curves, and an episode of its test.
 
     Args:
-        run: of the task catch.
-        shown: a number, which chooses the episode; None: the first.
+        run: which.
+        sequence: a number, which chooses the episode; None: the first.
 
     Raises:
-        UserError: if `shown` is no number.
+        UserError: if the sequence is no number.
     """
-    from fastweights import figures
-
     title = f"{run.config['model']['name']}, Catch ({run.task.size}, {run.task.visible})"
-    episode = _episode(run, shown)
+    episode = _episode(run, sequence)
     yield Figure(
         "training",
         lambda: figures.reward_curves(
@@ -57,14 +60,12 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
     yield Figure("episode", lambda: figures.film_strip(episode.played, title=title))
 
 
-def several(runs: list[Opened]) -> Iterator[Figure]:
+def compare(runs: list[Run]) -> Iterator[Figure]:
     """Compare runs on one size of screen.
 
     Raises:
         UserError: if they are of several.
     """
-    from fastweights import figures
-
     first = runs[0]
     if any(run.config["task"] != first.config["task"] for run in runs):
         raise UserError("runs of different screens cannot be compared in one figure")
@@ -81,31 +82,27 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
     )
 
 
-def animate(run: Opened, shown: str | None, path: Path) -> Path:
+def animate(run: Run, sequence: str | None) -> Animation:
     """Animate an episode beside the fast weights, or the hidden state of a model that has none."""
-    from fastweights import figures
-
-    episode = _episode(run, shown)
-    return figures.animate_episode(episode.played, episode.trace, path)
+    episode = _episode(run, sequence)
+    return Animation(lambda path: figures.animate_episode(episode.played, episode.trace, path))
 
 
-def _frames(run: Opened) -> int:
+def _frames(run: Run) -> int:
     return run.config["recipe"]["agents"] * run.task.horizon
 
 
-def _levels(run: Opened) -> dict[str, dict[str, float]]:
+def _levels(run: Run) -> dict[str, dict[str, float]]:
     return {"reward": {"best possible": run.task.best_possible, "ball unseen": run.task.chance}}
 
 
 @torch.no_grad()
-def _episode(run: Opened, shown: str | None) -> Shown:
+def _episode(run: Run, sequence: str | None) -> PlayedEpisode:
     """Play the episode of a number, actions sampled; the model takes its steps once more to be looked into."""
-    from fastweights import figures
-
     try:
-        number = 0 if shown is None else int(shown)
+        number = 0 if sequence is None else int(sequence)
     except ValueError:
-        raise UserError(f"an episode of Catch is chosen by a number, not {shown!r}") from None
+        raise UserError(f"an episode of Catch is chosen by a number, not {sequence!r}") from None
     check_seed(number)
     generator = torch.Generator().manual_seed(TEST_SEED + number)
     episode = play(run.model, run.task, 1, generator, split="test", keep_worlds=True)
@@ -119,4 +116,4 @@ def _episode(run: Opened, shown: str | None) -> Shown:
         names=ACTIONS,
         reward=float(episode.rewards.sum()),
     )
-    return Shown(played, trace)
+    return PlayedEpisode(played, trace)

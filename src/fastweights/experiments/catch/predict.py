@@ -1,37 +1,45 @@
-"""Test a run of Catch anew: episodes that it has not seen, actions sampled from its policy."""
+"""Test a run of Catch: episodes that it has not seen, actions sampled from its policy."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from fastweights.errors import check_count
-from fastweights.experiments.actor_critic import MOST_EPISODES, examined
+from fastweights.experiments.actor_critic import AgentTest, measure
+from fastweights.experiments.actor_critic import evaluate as evaluate_agents
+from fastweights.experiments.catch.defaults import GOAL
+from fastweights.experiments.catch.plan import CatchPlan
+from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.loaded_run import open_run
-
-TEST_OPTIONS = ("samples", "seed")
-"""What `test` takes beside the run."""
-
-DATA_OPTIONS = ()
-"""What `test` needs to find the task's data: this task makes its own."""
+from fastweights.experiments.plan import Record
+from fastweights.models import SequenceModel
+from fastweights.tasks import Catch
+from fastweights.training import Outcome
 
 
-def test(folder: Path, *, samples: int | None = None, seed: int = 0) -> dict[str, Any]:
+def evaluate(model: SequenceModel, plan: CatchPlan, outcome: Outcome) -> Evaluation:
+    """Test trained agents; the frames to reach are those before the first evaluation at `GOAL`."""
+    tested = evaluate_agents(model, plan, outcome)
+    reached = (row["step"] for row in outcome.history if row["reward"] >= GOAL)
+    first = next(reached, None)
+    about = {
+        "size": plan.size,
+        "visible": plan.visible,
+        "frames_to_reach": None if first is None else first * plan.frames,
+        **_beside(tested, plan.task()),
+    }
+    return Evaluation({**tested, **about}, [])
+
+
+def test(folder: Path, options: AgentTest) -> Record:
     """Play episodes that the run has not learned from; with its own seed and as many they are those of its test.
 
-    Args:
-        folder: a run of the task catch.
-        samples: how many; None: as many as the run's own test.
-        seed: of the episodes.
-
     Raises:
-        UserError: if the folder is no such run, or a number is out of range.
+        UserError: if the folder is no run of the task, or a number is out of range.
     """
-    if samples is not None:
-        check_count("samples", samples, MOST_EPISODES)
     run = open_run(folder)
+    seed, samples = options.seed or 0, options.samples
     episodes = run.config["recipe"]["test_episodes"] if samples is None else samples
-    tested = examined(run.model, run.task, episodes, seed)
+    tested = measure(run.model, run.task, episodes, seed)
     return {
         "out": str(folder),
         "model": run.config["model"]["name"],
@@ -39,7 +47,14 @@ def test(folder: Path, *, samples: int | None = None, seed: int = 0) -> dict[str
         "visible": run.task.visible,
         "seed": seed,
         **tested,
+        **_beside(tested, run.task),
+    }
+
+
+def _beside(tested: Record, task: Catch) -> Record:
+    """Return the share of balls that a reward means, and what there is to compare it with."""
+    return {
         "caught": (1 + tested["test_reward"]) / 2,
-        "best_possible": run.task.best_possible,
-        "chance": run.task.chance,
+        "best_possible": task.best_possible,
+        "chance": task.chance,
     }

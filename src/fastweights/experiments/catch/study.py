@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 
-from fastweights.experiments.catch.experiment import Catch
+from fastweights.experiments.catch.options import CatchOptions
+from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.study import Cell, Reach, Study
 
 MODELS = {
-    "fast-weights": Catch(),
-    "lstm": Catch(model="lstm"),
-    "irnn": Catch(model="irnn"),
-    "control": Catch(rate=0.0),
+    "fast-weights": CatchOptions(),
+    "lstm": CatchOptions(model="lstm"),
+    "irnn": CatchOptions(model="irnn"),
+    "control": CatchOptions(rate=0.0),
 }
 """The models of the paper, and the fast-weights RNN with η = 0: the same network without its memory."""
 
@@ -31,7 +31,7 @@ CHOSEN = {
 ALSO = ("frames_to_reach", "caught", "frames", "parameters")
 
 
-def _recipe(model: str, screen: tuple[int, int], rate: float) -> Catch:
+def _options(model: str, screen: tuple[int, int], rate: float) -> CatchOptions:
     size, visible = screen
     return dataclasses.replace(MODELS[model], size=size, visible=visible, learning_rate=rate)
 
@@ -46,7 +46,7 @@ def _cells() -> Iterator[Cell]:
                 reach = Reach(0.95, at_least=True)
             yield Cell(
                 name=f"{model} {screen[0]}-{screen[1]}",
-                recipe=_recipe(model, screen, CHOSEN[screen][model]),
+                options=_options(model, screen, CHOSEN[screen][model]),
                 metric="test_reward",
                 also=ALSO,
                 reach=reach,
@@ -54,8 +54,7 @@ def _cells() -> Iterator[Cell]:
             )
 
 
-@functools.cache
-def comparison() -> Study:
+def comparison(experiment: AnyExperiment) -> Study:
     """Four models on both screens of the paper."""
     notes = (
         "Mean reward of the sampled policy on fresh episodes (1: always caught, -1: never). All have the same"
@@ -67,16 +66,17 @@ def comparison() -> Study:
         " schedules is the same for all, and sets part of that time. The rows with η = 0 are the fast-weights RNN"
         " without its fast weights.",
     )
-    return Study("ba2016-catch", "Ba et al. 2016, section 4.4: Catch", tuple(_cells()), notes)
+    return Study(
+        experiment, "ba2016-catch", "Ba et al. 2016, section 4.4: Catch", tuple(_cells()), notes
+    )
 
 
-@functools.cache
-def tuning() -> Study:
+def tuning(experiment: AnyExperiment) -> Study:
     """The same learning rates for every model on both screens, judged by other episodes than the test's."""
     cells = tuple(
         Cell(
             name=f"{model} {screen[0]}-{screen[1]} lr={rate:g}",
-            recipe=_recipe(model, screen, rate),
+            options=_options(model, screen, rate),
             metric="evaluation_reward",
             also=ALSO,
             seeds=1,
@@ -87,4 +87,11 @@ def tuning() -> Study:
         for model in MODELS
         for rate in GRID[screen]
     )
-    return Study("ba2016-catch-tuning", "Learning rates for Ba et al. 2016, Catch", cells)
+    return Study(
+        experiment, "ba2016-catch-tuning", "Learning rates for Ba et al. 2016, Catch", cells
+    )
+
+
+def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
+    """Return all studies of the task."""
+    return comparison(experiment), tuning(experiment)

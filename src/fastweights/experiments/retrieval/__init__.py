@@ -1,5 +1,1 @@
-"""Associative retrieval: its recipe, the settings that meet its numbers, typed questions, pictures."""
-
-from fastweights.experiments.retrieval.experiment import Resolved, Retrieval
-
-__all__ = ["Resolved", "Retrieval"]
+"""Associative retrieval: its experiment, the settings that meet its numbers, typed questions, pictures, tables."""

@@ -1,11 +1,9 @@
-"""The settings that meet the recorded numbers, by task and model: what a recipe takes where nothing is said."""
+"""The settings that meet the recorded numbers, by task and model: what is taken where nothing is given."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from fastweights.experiments.retrieval.experiment import Retrieval
+from fastweights.experiments.options import backbone_fields, has_options
+from fastweights.experiments.retrieval.options import RetrievalOptions
 
 FAST_WEIGHT_OPTIONS = (
     "decay",
@@ -21,9 +19,15 @@ FAST_WEIGHT_OPTIONS = (
 """Fields that only a fast-weights RNN understands; they become the backbone's options."""
 
 
-def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
-    """Choose every setting for a model on a task: a base, then what the size of the task changes."""
-    chosen: dict[str, Any] = {
+def defaults(options: RetrievalOptions) -> dict[str, object]:
+    """Return every default for a model on a task: a base, then what the size of the task changes.
+
+    Raises:
+        UserError: if an option is given that the model does not have.
+    """
+    backbone_fields(options, FAST_WEIGHT_OPTIONS)
+    learning_rate, steps, curriculum = 1e-2, 5400, None
+    chosen: dict[str, object] = {
         "hidden": 50,
         "embedding": 0,
         "readout": 0,
@@ -36,34 +40,36 @@ def settings(model: str, recipe: Retrieval) -> dict[str, Any]:
         "norm_gain": 0.5,
         "recurrent_scale": 0.05,
         "input_std": 1.0,
-        "steps": 5400,
         "batch": 128,
         "optimiser": "adam",
-        "learning_rate": 1e-2,
         "beta2": 0.999,
-        "warmup": 200,
         "schedule": "cosine",
         "clip": 1.0,
     }
-    pairs = recipe.pairs
+    pairs = options.pairs
     if pairs > 4:
-        chosen.update(
-            hidden=100, decay=1.0, rate=0.1, norm_gain=1.0, learning_rate=5e-3, steps=3200
-        )
+        chosen.update(hidden=100, decay=1.0, rate=0.1, norm_gain=1.0)
+        learning_rate, steps = 5e-3, 3200
     if pairs > 8:
-        stages = tuple(stage for stage in (4, 8, 16) if stage < pairs)
-        chosen.update(hidden=128, learning_rate=3e-3, curriculum=(*stages, pairs))
-        chosen["steps"] = 1000 * (len(stages) + 1)
-    if recipe.form == "trailing-read" and pairs == 4:
-        chosen["steps"] = 8000
-    if model == "fast-weights-flat":
-        chosen.update(nonlinearity="tanh", recurrent_scale=0.5, norm_gain=1.0)
-        chosen.update(learning_rate=5e-3, clip=5.0)
-    if (recipe.hidden or 0) >= 100:
-        chosen["learning_rate"] = min(chosen["learning_rate"], 5e-3)
-    if recipe.curriculum is not None or recipe.data == "fixed":
-        chosen.pop("curriculum", None)
-    steps = recipe.steps or chosen["steps"]
-    chosen["evaluation_interval"] = max(1, steps // 20)
-    chosen["warmup"] = min(chosen["warmup"], steps // 10)
-    return chosen
+        curriculum = (*(stage for stage in (4, 8, 16) if stage < pairs), pairs)
+        chosen["hidden"] = 128
+        learning_rate, steps = 3e-3, 1000 * len(curriculum)
+    if options.form == "trailing-read" and pairs == 4:
+        steps = 8000
+    if options.model == "fast-weights-flat":
+        chosen.update(nonlinearity="tanh", recurrent_scale=0.5, norm_gain=1.0, clip=5.0)
+        learning_rate = 5e-3
+    if (options.hidden or 0) >= 100:
+        learning_rate = min(learning_rate, 5e-3)
+    if options.data == "fresh":
+        chosen["curriculum"] = curriculum
+    if not has_options(options.model, FAST_WEIGHT_OPTIONS):
+        chosen = {name: chosen[name] for name in chosen if name not in FAST_WEIGHT_OPTIONS}
+    steps = options.steps or steps
+    return {
+        **chosen,
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "evaluation_interval": max(1, steps // 20),
+        "warmup": min(200, steps // 10),
+    }

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
+from fastweights import figures
 from fastweights.errors import UserError
-from fastweights.experiments.loaded_run import Opened
-from fastweights.experiments.plotting import Figure, group
+from fastweights.experiments.experiment import Animation, Figure
+from fastweights.experiments.grouping import group
+from fastweights.experiments.loaded_run import LoadedRun
 from fastweights.experiments.retrieval.predict import TEST_SEED
+from fastweights.nn import Trace
+from fastweights.tasks import Retrieval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+Run = LoadedRun[Retrieval]
 
 SHOWN = "c9k8j3f1??c"
 """The sequence of the paper, drawn where a run has its length and form."""
@@ -24,7 +32,7 @@ class Reference(TypedDict):
     best_possible: float
 
 
-def _reference(run: Opened) -> Reference:
+def _reference(run: Run) -> Reference:
     """The lines drawn beside every accuracy."""
     return {
         "no_binding_ceiling": run.task.no_binding_ceiling,
@@ -32,12 +40,10 @@ def _reference(run: Opened) -> Reference:
     }
 
 
-def single(run: Opened, shown: str | None) -> Iterator[Figure]:
-    """Draw one run; `shown` is the sequence to look inside with, by default the paper's or one of the task."""
-    from fastweights import figures
-
+def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
+    """Draw one run; the sequence to look inside with is by default the paper's or one of the task."""
     title = f"{run.config['model']['name']}, {run.task.pairs} pairs"
-    tokens, symbols = _shown(run, shown)
+    tokens, symbols = _sequence(run, sequence)
     trace = _trace(run, tokens)
     slots = (
         run.metrics[-1]["per_slot_accuracy"]
@@ -55,14 +61,12 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
         yield Figure("attention", lambda: figures.attention(trace, symbols, title=title))
 
 
-def several(runs: list[Opened]) -> Iterator[Figure]:
+def compare(runs: list[Run]) -> Iterator[Figure]:
     """Compare runs of one length and form.
 
     Raises:
         UserError: if they are of several.
     """
-    from fastweights import figures
-
     first = runs[0]
     if any(run.task.pairs != first.task.pairs or run.task.form != first.task.form for run in runs):
         raise UserError("runs of different lengths or forms cannot be compared in one figure")
@@ -84,8 +88,7 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
         )
 
 
-def _saturation(runs: dict[str, Opened]) -> Any:
-    from fastweights import figures
+def _saturation(runs: dict[str, Run]) -> Drawing:
     from fastweights.training.engine.probe import hidden_gradient_norms
 
     first = next(iter(runs.values()))
@@ -100,7 +103,7 @@ def _saturation(runs: dict[str, Opened]) -> Any:
     return figures.saturation(traces, gradients, symbols=symbols, nonlinearity=nonlinearity)
 
 
-def _shown(run: Opened, sequence: str | None) -> tuple[torch.Tensor, str]:
+def _sequence(run: Run, sequence: str | None) -> tuple[torch.Tensor, str]:
     if sequence is None and len(SHOWN) == run.task.length:
         sequence = SHOWN
     if sequence is not None:
@@ -111,29 +114,24 @@ def _shown(run: Opened, sequence: str | None) -> tuple[torch.Tensor, str]:
 
 
 @torch.no_grad()
-def _trace(run: Opened, tokens: torch.Tensor) -> Any:
+def _trace(run: Run, tokens: torch.Tensor) -> Trace:
     return run.model.trace(tokens)
 
 
-def _has_memory(run: Opened) -> bool:
+def _has_memory(run: Run) -> bool:
     return "memory" in getattr(run.model.initial_state(1), "_fields", ())
 
 
-def lacks_film(run: Opened) -> str:
-    """Say why the memory cannot be animated, where it cannot."""
-    return "" if _has_memory(run) else f"{run.config['model']['name']} has no memory to show"
-
-
-def animate(run: Opened, shown: str | None, path: Path) -> Path:
+def animate(run: Run, sequence: str | None) -> Animation:
     """Animate the memory over one sequence, of a model that has one."""
-    from fastweights import figures
-
-    tokens, symbols = _shown(run, shown)
+    if not _has_memory(run):
+        return Animation(None, f"{run.config['model']['name']} has no memory to show")
+    tokens, symbols = _sequence(run, sequence)
     trace = _trace(run, tokens)
     answer = str(int(trace.output[0, -1].argmax()))
-    return figures.animate(trace, symbols, path, answer=answer)
+    return Animation(lambda path: figures.animate(trace, symbols, path, answer=answer))
 
 
-def _mean_slots(seeds: list[Opened]) -> list[float]:
+def _mean_slots(seeds: list[Run]) -> list[float]:
     rows = [run.recorded("per_slot_accuracy") for run in seeds if run.result is not None]
     return [sum(column) / len(column) for column in zip(*rows, strict=True)]

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from fastweights.errors import check_count, check_seed
+from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.plan import Record
+from fastweights.experiments.retrieval.options import RetrievalTest
+from fastweights.experiments.retrieval.plan import MAX_SAMPLES, RetrievalPlan
 from fastweights.models import SequenceModel
-from fastweights.tasks.retrieval import Retrieval
-
-TEST_OPTIONS = ("samples", "pairs", "seed")
-"""What `test` takes beside the run."""
-
-DATA_OPTIONS = ()
-"""What `ask` and `test` need to find the task's data: this task makes its own."""
-
-PIPED = "lines"
-"""Where no questions are given, each line of standard input is one."""
+from fastweights.tasks import Retrieval
+from fastweights.training import Outcome
 
 TEST_SEED = 2**31
-"""Added to a recipe's seed for its test sequences, far from the seeds of training and evaluation data."""
+"""Added to a run's seed for its test sequences, far from the seeds of training and evaluation data."""
 
 
-MOST_SAMPLES = 1_000_000
-"""Sequences of a test, which are drawn at once: they fit any machine that trains, and tell a rate to .0001."""
+def evaluate(model: SequenceModel, plan: RetrievalPlan, outcome: Outcome) -> Evaluation:
+    """Test a trained model on fresh sequences."""
+    tested, samples = measure(model, plan.task(), plan.test_samples, TEST_SEED + plan.seed)
+    validation = 100 * (1 - outcome.metrics["accuracy"])
+    about = {"pairs": plan.pairs, "form": plan.form}
+    return Evaluation({**about, **tested, "validation_error_percent": validation}, samples)
 
 
 @torch.no_grad()
-def examine(
-    model: SequenceModel, task: Retrieval, samples: int, seed: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Test a model on fresh sequences; return the figures and the first five questions with their answers."""
+def measure(model: SequenceModel, task: Retrieval, samples: int, seed: int) -> Evaluation:
+    """Test a model on fresh sequences; the samples are the first five questions with their answers."""
     model.eval()
     device = next(model.parameters()).device
     batch = task.sample(samples, torch.Generator().manual_seed(seed))
@@ -66,16 +63,17 @@ def examine(
         }
         for row in range(len(answers))
     ]
-    return tested, shown
+    return Evaluation(tested, shown)
 
 
 @torch.no_grad()
-def ask(folder: Path, sequences: Sequence[str]) -> list[dict[str, Any]]:
+def predict(folder: Path, sequences: Sequence[str], data_dir: Path | None = None) -> list[Record]:
     """Answer typed sequences.
 
     Args:
         folder: a run of the task retrieval.
         sequences: such as `c9k8j3f1??c`; of any number of pairs, in the form the run was trained on.
+        data_dir: not needed: the task has no data.
 
     Returns:
         for each sequence: `answer`, its `probability`, and `attention`: for each step, the share of the last read
@@ -92,7 +90,7 @@ def ask(folder: Path, sequences: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _answer(model: Any, tokens: torch.Tensor) -> dict[str, Any]:
+def _answer(model: SequenceModel, tokens: torch.Tensor) -> Record:
     trace = model.trace(tokens[None])
     probability, answer = trace.output[0, -1].softmax(-1).max(-1)
     attention: list[float] = []
@@ -102,35 +100,26 @@ def _answer(model: Any, tokens: torch.Tensor) -> dict[str, Any]:
     return {"answer": str(int(answer)), "probability": float(probability), "attention": attention}
 
 
-def test(
-    folder: Path, *, pairs: int | None = None, samples: int | None = None, seed: int = 0
-) -> dict[str, Any]:
+def test(folder: Path, options: RetrievalTest) -> Record:
     """Test a run on fresh sequences, of its own number of pairs or another.
 
-    Args:
-        folder: a run of the task retrieval.
-        pairs: pairs of the test sequences, 1 to 26; None: those it was trained on.
-        samples: how many sequences; None: 20,000.
-        seed: of the sequences.
-
     Raises:
-        UserError: if the folder is no such run, or a number is out of range.
+        UserError: if the folder is no run of the task, or a number is out of range.
     """
+    samples, seed = options.samples, options.seed or 0
     samples = 20_000 if samples is None else samples
-    check_count("samples", samples, MOST_SAMPLES)
+    check_count("samples", samples, MAX_SAMPLES)
     check_seed(seed)
     run = open_run(folder)
     task = run.task
-    other = Retrieval(
-        task.pairs if pairs is None else pairs, form=task.form, repeat_keys=task.repeat_keys
-    )
-    tested, _ = examine(run.model, other, samples, TEST_SEED + seed)
+    pairs = task.pairs if options.pairs is None else options.pairs
+    other = Retrieval(pairs, form=task.form, repeat_keys=task.repeat_keys)
     return {
         "out": str(folder),
         "model": run.config["model"]["name"],
         "trained_pairs": task.pairs,
-        "pairs": other.pairs,
+        "pairs": pairs,
         "form": other.form,
         "seed": seed,
-        **tested,
+        **measure(run.model, other, samples, TEST_SEED + seed).figures,
     }

@@ -1,41 +1,14 @@
-"""The studies that `fastweights reproduce` knows, as values."""
+"""The studies of associative retrieval: Ba et al. 2016, table 1, other lengths, and the trailing read."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
-from fastweights.errors import unknown
-from fastweights.experiments import bindings
-from fastweights.experiments.catbabi import study as catbabi
-from fastweights.experiments.catch import study as catch
-from fastweights.experiments.demonstration import Demonstration
-from fastweights.experiments.glimpses import study as glimpses
-from fastweights.experiments.metro_map import study as metro_map
-from fastweights.experiments.retrieval import Retrieval
+from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.study import Cell, Reach, Study
-from fastweights.experiments.text import study as text
-
-
-def get(name: str) -> Study | Demonstration:
-    """Return a study by name.
-
-    Raises:
-        UserError: if there is none of that name; the message names the nearest.
-    """
-    if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
-    return STUDIES[name]()
-
-
-def describe() -> dict[str, str]:
-    """Return each study's name and title."""
-    return {name: make().title for name, make in STUDIES.items()}
-
-
-# Ba et al. 2016, table 1 -------------------------------------------------------------------------
 
 PAPER = {
     "irnn": {20: 62.11, 50: 60.23, 100: 0.34},
@@ -60,12 +33,12 @@ DATA: tuple[Literal["fresh", "fixed"], ...] = ("fresh", "fixed")
 STEPS, LONG_STEPS = 10_000, 40_000
 
 
-def _table1_recipe(
+def _table1_options(
     model: str, hidden: int, rate: float, steps: int, data: Literal["fresh", "fixed"]
-) -> Retrieval:
-    """Give the paper's architecture: a 100-unit ReLU layer before the softmax, for every model."""
+) -> RetrievalOptions:
+    """Return the paper's architecture: a 100-unit ReLU layer before the softmax, for every model."""
     small = model == "fast-weights" and hidden == 20
-    return Retrieval(
+    return RetrievalOptions(
         model=model,
         hidden=hidden,
         readout=100,
@@ -96,7 +69,7 @@ def _table1_cells() -> Iterator[Cell]:
                     judged = judged and steps == (LONG_STEPS if hidden == 20 else STEPS)
                     yield Cell(
                         name=f"{model} R={hidden} {data} {steps}",
-                        recipe=_table1_recipe(model, hidden, CHOSEN[model][hidden], steps, data),
+                        options=_table1_options(model, hidden, CHOSEN[model][hidden], steps, data),
                         seeds=5 if judged else 3,
                         paper=paper[hidden],
                         reach=reach[hidden] if judged else None,
@@ -104,8 +77,7 @@ def _table1_cells() -> Iterator[Cell]:
                     )
 
 
-@functools.cache
-def ba2016_table1() -> Study:
+def ba2016_table1(experiment: AnyExperiment) -> Study:
     """Four models, three sizes, the paper's fixed split and fresh data."""
     notes = (
         "Test error in percent on 20,000 sequences of 4 pairs. A model that binds nothing, however well it knows"
@@ -117,16 +89,17 @@ def ba2016_table1() -> Study:
         " W=0.05 I elsewhere): a tuning that the baselines have no counterpart of.",
     )
     title = "Ba et al. 2016, table 1"
-    return Study("ba2016-table1", title, tuple(_table1_cells()), notes, no_binding_error=61.65)
+    return Study(
+        experiment, "ba2016-table1", title, tuple(_table1_cells()), notes, no_binding_error=61.65
+    )
 
 
-@functools.cache
-def ba2016_table1_tuning() -> Study:
+def ba2016_table1_tuning(experiment: AnyExperiment) -> Study:
     """The same learning-rate grid for every model and size of table 1."""
     cells = tuple(
         Cell(
             name=f"{model} R={hidden} lr={rate:g}",
-            recipe=_table1_recipe(model, hidden, rate, 3000, "fresh"),
+            options=_table1_options(model, hidden, rate, 3000, "fresh"),
             metric="validation_error_percent",
             seeds=1,
             mode=f"R={hidden}, learning rate {rate:g}",
@@ -135,20 +108,26 @@ def ba2016_table1_tuning() -> Study:
         for model in PAPER
         for rate in GRID
     )
-    return Study("ba2016-table1-tuning", "Learning rates for Ba et al. 2016, table 1", cells)
+    return Study(
+        experiment, "ba2016-table1-tuning", "Learning rates for Ba et al. 2016, table 1", cells
+    )
 
 
-# The retrieval task beyond table 1 ---------------------------------------------------------------
-
-
-@functools.cache
-def retrieval() -> Study:
+def lengths(experiment: AnyExperiment) -> Study:
     """The default recipe and its harder lengths, each against the number it is to meet."""
-    eight = Retrieval(pairs=8)
+    eight = RetrievalOptions(pairs=8)
     cells = (
-        Cell("4 pairs", Retrieval(), seeds=10, reach=Reach(0.1, seconds=10), mode="default recipe"),
+        Cell(
+            "4 pairs",
+            RetrievalOptions(),
+            seeds=10,
+            reach=Reach(0.1, seconds=10),
+            mode="default recipe",
+        ),
         Cell("8 pairs", eight, reach=Reach(0.1, seconds=15), mode="--pairs 8"),
-        Cell("26 pairs", Retrieval(pairs=26), reach=Reach(0.1, seconds=60), mode="--pairs 26"),
+        Cell(
+            "26 pairs", RetrievalOptions(pairs=26), reach=Reach(0.1, seconds=60), mode="--pairs 26"
+        ),
         Cell(
             "8 pairs, tested on 26",
             eight,
@@ -158,17 +137,16 @@ def retrieval() -> Study:
         ),
         Cell(
             "4 pairs, keys repeated",
-            Retrieval(repeat_keys=True),
+            RetrievalOptions(repeat_keys=True),
             mode="--repeat-keys (best possible error 5.05 %)",
         ),
     )
-    return Study("retrieval", "Associative retrieval with fast weights", cells)
+    return Study(experiment, "retrieval", "Associative retrieval with fast weights", cells)
 
 
-@functools.cache
-def trailing_read() -> Study:
+def trailing_read(experiment: AnyExperiment) -> Study:
     """The variant `k1 v1 … ??q?` and its open questions: what the flat form can do, and what it cannot."""
-    flat = Retrieval(
+    flat = RetrievalOptions(
         model="fast-weights-flat",
         form="trailing-read",
         hidden=80,
@@ -179,7 +157,7 @@ def trailing_read() -> Study:
         schedule="constant",
         warmup=0,
     )
-    slow = Retrieval(
+    slow = RetrievalOptions(
         model="fast-weights-flat",
         form="trailing-read",
         hidden=80,
@@ -189,14 +167,14 @@ def trailing_read() -> Study:
         schedule="constant",
         warmup=0,
     )
-    staged = Retrieval(
+    staged = RetrievalOptions(
         model="fast-weights-flat",
         form="trailing-read",
         hidden=80,
         steps=16_000,
         curriculum=(1, 2, 3, 4),
     )
-    inner = Retrieval(form="trailing-read")
+    inner = RetrievalOptions(form="trailing-read")
     tanh = dataclasses.replace(inner, nonlinearity="tanh")
     cells = (
         Cell(
@@ -216,22 +194,12 @@ def trailing_read() -> Study:
         "Test error in percent at 4 pairs; 61.65 % is the error of a model that binds nothing, which is also what the"
         " flat form was reported to reach. Without layer normalisation ReLU overflows at step 1; tanh saturates.",
     )
-    return Study("trailing-read", "Associative retrieval with a trailing read", cells, notes)
+    return Study(
+        experiment, "trailing-read", "Associative retrieval with a trailing read", cells, notes
+    )
 
 
-STUDIES: dict[str, Callable[[], Study | Demonstration]] = {
-    "retrieval": retrieval,
-    "ba2016-table1": ba2016_table1,
-    "ba2016-table1-tuning": ba2016_table1_tuning,
-    "trailing-read": trailing_read,
-    "ba2016-table2": glimpses.table2,
-    "ba2016-table2-tuning": glimpses.tuning,
-    "fwm-bindings": lambda: bindings.DEMONSTRATION,
-    "catbabi": catbabi.long,
-    "catbabi-table1": catbabi.table1,
-    "catbabi-ablations": catbabi.ablations,
-    "ba2016-catch": catch.comparison,
-    "ba2016-catch-tuning": catch.tuning,
-    "fwm-meta-rl": metro_map.comparison,
-    "fwm-language": text.language,
-}
+def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
+    """Return all studies of the task."""
+    makers = (lengths, ba2016_table1, ba2016_table1_tuning, trailing_read)
+    return tuple(make(experiment) for make in makers)

@@ -1,0 +1,36 @@
+"""Seeds of one experiment put together, and what tells the others apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TypeVar
+
+from fastweights.experiments.loaded_run import LoadedRun
+
+T = TypeVar("T")
+
+
+def group(runs: Sequence[LoadedRun[T]]) -> dict[str, list[LoadedRun[T]]]:
+    """Group runs that differ in the seed alone by a name for the legend: the model and whatever else sets it apart."""
+    alike: dict[str, list[LoadedRun[T]]] = {}
+    for run in runs:
+        recipe = {**run.config["recipe"], "seed": 0, "device": "", "backend": "", "data_dir": ""}
+        # A field that an earlier version did not have says no more than one left at None.
+        recipe = {key: value for key, value in recipe.items() if value is not None}
+        alike.setdefault(json.dumps(recipe, sort_keys=True), []).append(run)
+    recipes = [json.loads(key) for key in alike]
+    named = {}
+    for recipe, seeds in zip(recipes, alike.values(), strict=True):
+        same = [other for other in recipes if other["model"] == recipe["model"]]
+        keys = sorted(set().union(*same))
+        apart = [key for key in keys if any(other.get(key) != recipe.get(key) for other in same)]
+        words = [_in_words(key, recipe.get(key)) for key in apart]
+        named[", ".join([recipe["model"], *words])] = seeds
+    return named
+
+
+def _in_words(option: str, value: object) -> str:
+    if option == "layer_norm":
+        return "with LN" if value else "without LN"
+    return f"{option.replace('_', ' ')} {value}"

@@ -1,0 +1,160 @@
+"""The ledger of a study: `results/STUDY/cells.jsonl`, one JSON row a cell, each with its seeds' values."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastweights.errors import UserError
+from fastweights.experiments.plan import Record, wants_more
+from fastweights.experiments.study import Cell, Study
+
+
+class Ledger:
+    """The recorded rows of a study: `results/STUDY/cells.jsonl`, one JSON object per cell.
+
+    A row keeps each seed's value, so that later calls add seeds without the run folders of the earlier ones.
+    """
+
+    def __init__(self, folder: Path, study: Study) -> None:
+        self.path = folder / study.name / "cells.jsonl"
+        self.study = study
+        self.rows = self._read()
+
+    def done(self, cell: Cell) -> dict[int, Record]:
+        """Return what is recorded for a cell, by seed; nothing if its settings have changed since."""
+        row = self.rows.get(cell.name)
+        if row is None or row["fingerprint"] != self.study.fingerprint(cell):
+            return {}
+        plan = self.study.plan(cell)
+        return {
+            int(seed): {**{name: row[name] for name in ORIGIN if name in row}, **entry}
+            for seed, entry in row["by_seed"].items()
+            if not wants_more(entry, plan)
+        }
+
+    def current(self) -> list[Record]:
+        """Return the rows of the study as it is now, in its order; void ones are not among them."""
+        return [row for row in self.rows.values() if self.study.holds(row)]
+
+    def add(self, cell: Cell, seed: int, entry: Record, backend: str) -> None:
+        """Record one seed's outcome, which says where it comes from, and write the file anew, atomically.
+
+        Several processes may work on a study: each reads what the others have written before it adds its own.
+        """
+        from fastweights.runs import write_atomically
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(self.path.with_name(".lock")):
+            self.rows = self._read()
+            by_seed = {**self.done(cell), seed: entry}
+            self.rows[cell.name] = _row(self.study, cell, by_seed, backend)
+            order = {known.name: place for place, known in enumerate(self.study.cells)}
+            rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            write_atomically(self.path, text.encode())
+
+    def _read(self) -> dict[str, Record]:
+        rows = recorded(self.path, KEYS | DECIDED) if self.path.exists() else []
+        return {row["cell"]: row for row in rows}
+
+
+KEYS = {
+    *("cell", "model", "mode", "metric", "value", "sd", "median", "seeds", "paper", "reach", "met"),
+    *("steps", "seconds", "backend", "machine"),
+}
+"""What every recorded row says."""
+
+ORIGIN = ("machine", "commit")
+"""Where a seed's figures come from; a row names all that its seeds name."""
+
+DECIDED = {"fingerprint", "by_seed"}
+"""What a row of a study says besides, from which it is known what is left to run."""
+
+
+def recorded(path: Path, keys: Set[str] = KEYS) -> list[Record]:
+    """Read recorded rows, each with these keys at least.
+
+    Raises:
+        UserError: naming the first line that is none.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not row.keys() >= keys:
+            raise UserError(f"{path}, line {number}, is not a row of results")
+        rows.append(row)
+    return rows
+
+
+@contextmanager
+def _lock(path: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Hold the lock of a ledger for the moment of a write; another writer is waited for."""
+    from fastweights.runs import Lock
+
+    until = time.monotonic() + seconds
+    lock = Lock(path)
+    while True:
+        try:
+            lock.__enter__()
+            break
+        except UserError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.__exit__()
+
+
+def _row(study: Study, cell: Cell, by_seed: dict[int, Record], backend: str) -> Record:
+    plan = study.plan(cell)
+    all_values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
+    values = [value for value in all_values if value is not None]
+    seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
+    threads = [by_seed[seed].get("threads", 1) for seed in sorted(by_seed)]
+    steps = [entry["steps"] for entry in by_seed.values() if "steps" in entry]
+    return {
+        "recipe": study.name,
+        "cell": cell.name,
+        "task": plan.title,
+        "model": plan.model,
+        "label": cell.label or plan.model,
+        "mode": cell.mode,
+        "metric": cell.metric,
+        "value": statistics.fmean(values) if values else None,
+        "sd": statistics.stdev(values) if len(values) > 1 else None,
+        "median": statistics.median(values) if values else None,
+        "seeds": len(all_values),
+        "diverged": len(all_values) - len(values),
+        "paper": cell.paper,
+        "reach": str(cell.reach) if cell.reach else None,
+        "met": cell.reach.met(all_values, seconds, threads) if cell.reach else None,
+        "steps": max(steps) if steps else plan.engine_settings().steps,
+        "seconds": statistics.fmean(seconds),
+        "hidden": plan.network()["hidden"],
+        "also": {
+            name: _mean([entry.get("also", {}).get(name) for entry in by_seed.values()])
+            for name in cell.also
+        },
+        "backend": backend,
+        **{
+            name: "; ".join(sorted({entry[name] for entry in by_seed.values() if entry.get(name)}))
+            for name in ORIGIN
+        },
+        "fingerprint": study.fingerprint(cell),
+        "by_seed": {str(seed): by_seed[seed] for seed in sorted(by_seed)},
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None

@@ -1,0 +1,58 @@
+"""The experiments: this list is all that a new one is registered in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastweights.errors import unknown
+from fastweights.experiments.catch.experiment import CATCH
+from fastweights.experiments.experiment import AnyExperiment, ResultsTable
+from fastweights.experiments.loaded_run import task_name
+from fastweights.experiments.retrieval.experiment import RETRIEVAL
+
+EXPERIMENTS: dict[str, AnyExperiment] = {
+    experiment.name: experiment for experiment in (RETRIEVAL, CATCH)
+}
+"""By name."""
+
+
+def get(name: str) -> AnyExperiment:
+    """Return the experiment on a task.
+
+    Raises:
+        UserError: if there is none of that name; the message names the nearest.
+    """
+    if name not in EXPERIMENTS:
+        raise unknown("task", name, EXPERIMENTS)
+    return EXPERIMENTS[name]
+
+
+def of_run(folder: Path) -> AnyExperiment:
+    """Return the experiment that a run is of.
+
+    Raises:
+        UserError: if the folder is no run of an experiment.
+    """
+    return get(task_name(folder))
+
+
+def studies() -> dict[str, ResultsTable]:
+    """Return all tables of results that `reproduce` makes, by name."""
+    from fastweights.experiments.bindings import DEMONSTRATION
+
+    tables: list[ResultsTable] = [DEMONSTRATION]
+    for experiment in EXPERIMENTS.values():
+        tables += experiment.work.studies(experiment)
+    return {table.name: table for table in tables}
+
+
+def study(name: str) -> ResultsTable:
+    """Return a table of results by name.
+
+    Raises:
+        UserError: if there is none of that name; the message names the nearest.
+    """
+    known = studies()
+    if name not in known:
+        raise unknown("study", name, known)
+    return known[name]

@@ -1,0 +1,143 @@
+"""The plan of associative retrieval: what is trained, once every choice is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastweights.errors import UserError, check_count
+from fastweights.experiments.options import OptimiserPlan
+from fastweights.experiments.plan import (
+    CHECKPOINT_SECONDS,
+    Plan,
+    Record,
+    check_finite,
+    check_not_negative,
+    check_positive,
+)
+from fastweights.experiments.retrieval.defaults import FAST_WEIGHT_OPTIONS
+from fastweights.experiments.retrieval.options import RetrievalOptions
+
+if TYPE_CHECKING:
+    from fastweights.tasks import Retrieval
+    from fastweights.training import Settings, Supervised, TerminalProgress
+
+MAX_SAMPLES = 1_000_000
+"""Sequences of a test, which are drawn at once: they fit any machine that trains, and tell a rate to .0001."""
+
+SINGLE_THREAD_WORK = 1500
+"""Hidden units times steps of a sequence, below which one thread trains. It lies between runs of 4 pairs (550), which
+a second thread slows down, and of 8 pairs (1,900); nothing between them was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalPlan(OptimiserPlan, Plan, RetrievalOptions):
+    """The options filled in; only the fast weights' own are None, in other models."""
+
+    hidden: int = field()
+    embedding: int = field()
+    readout: int = field()
+    steps: int = field()
+    batch: int = field()
+    beta2: float = field()
+    evaluation_interval: int = field()
+
+    fingerprint_fields = (
+        *("model", "pairs", "form", "repeat_keys", "data", "curriculum"),
+        *("hidden", "embedding", "readout", *FAST_WEIGHT_OPTIONS),
+        *("steps", "batch", "optimiser", "learning_rate", "beta2", "warmup", "schedule", "clip"),
+        *("evaluation_interval", "test_samples"),
+    )
+
+    def check(self) -> None:
+        super().check()
+        if not 1 <= self.pairs <= 26:
+            raise UserError(f"pairs must be 1 to 26 (there are 26 letters), not {self.pairs}")
+        check_positive(self, "hidden", "steps", "batch", "evaluation_interval")
+        check_count("test_samples", self.test_samples, MAX_SAMPLES)
+        check_not_negative(self, "embedding", "readout", "norm_gain", "input_std")
+        check_finite(self, "decay", "rate", "recurrent_scale")
+        stages = self.curriculum or ()
+        if any(not 1 <= pairs <= 26 for pairs in stages):
+            raise UserError(f"curriculum takes pairs of 1 to 26, not {' '.join(map(str, stages))}")
+        if len(stages) > self.steps:
+            raise UserError(
+                f"a curriculum of {len(stages)} stages takes as many steps or more, not {self.steps}"
+            )
+        if stages and stages[-1] != self.pairs:
+            raise UserError(
+                f"a curriculum ends with the task itself: its last stage is {stages[-1]}, pairs is {self.pairs}"
+            )
+        if stages and self.data == "fixed":
+            raise UserError("a curriculum needs fresh data: leave out one of curriculum and fixed")
+
+    def task(self, pairs: int | None = None) -> Retrieval:
+        """Return the task, with other `pairs` for a stage of a curriculum."""
+        from fastweights.tasks import Retrieval
+
+        return Retrieval(pairs or self.pairs, form=self.form, repeat_keys=self.repeat_keys)
+
+    @property
+    def title(self) -> str:
+        return f"retrieval, {self.pairs} pairs, {self.form}"
+
+    def folder_name(self) -> str:
+        form = "" if self.form == "paper" else f"-{self.form}"
+        return f"retrieval{form}-{self.model}-n{self.pairs}-h{self.hidden}-s{self.seed}"
+
+    def task_config(self) -> Record:
+        options = {name: getattr(self, name) for name in ("pairs", "form", "repeat_keys")}
+        return {"name": "retrieval", "options": options}
+
+    def network(self) -> Record:
+        own = {name: getattr(self, name) for name in FAST_WEIGHT_OPTIONS}
+        return {
+            "hidden": self.hidden,
+            "embedding": self.embedding or None,
+            "readout": self.readout or None,
+            "options": {name: value for name, value in own.items() if value is not None},
+        }
+
+    def sizes(self) -> dict[str, int]:
+        task = self.task()
+        return {"input": task.vocabulary, "classes": task.classes}
+
+    def engine_settings(self) -> Settings:
+        from fastweights.training import Settings
+
+        return Settings(
+            steps=self.steps,
+            optimiser=self.engine_optimiser(beta2=self.beta2),
+            schedule=self.engine_schedule(),
+            clip=self.clip,
+            seed=self.seed,
+            evaluation_interval=self.evaluation_interval,
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+            device=self.device,
+        )
+
+    def source(self) -> Supervised:
+        """Return the batches: fresh or fixed data, in stages if there is a curriculum."""
+        from fastweights.training import Supervised
+
+        stages = self.curriculum or (self.pairs,)
+        share = self.steps / len(stages)
+        return Supervised(
+            [(round(place * share), self.task(pairs)) for place, pairs in enumerate(stages)],
+            batch=self.batch,
+            seed=self.seed,
+            fixed=self.data == "fixed",
+            device=self.device,
+        )
+
+    @property
+    def single_thread(self) -> bool:
+        return self.hidden * self.task().length < SINGLE_THREAD_WORK
+
+    def summary(self) -> str:
+        return f"{self.title}, {self.steps:,} steps of {self.batch}"
+
+    def progress(self) -> TerminalProgress:
+        from fastweights.training import TerminalProgress
+
+        return TerminalProgress(f"{self.model}, {self.pairs} pairs", self.task().no_binding_ceiling)
