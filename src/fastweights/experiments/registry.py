@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastweights.errors import unknown
+from fastweights.experiments.catbabi.experiment import CATBABI
 from fastweights.experiments.catch.experiment import CATCH
 from fastweights.experiments.experiment import AnyExperiment, ResultsTable
 from fastweights.experiments.loaded_run import task_name
 from fastweights.experiments.retrieval.experiment import RETRIEVAL
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
-    experiment.name: experiment for experiment in (RETRIEVAL, CATCH)
+    experiment.name: experiment for experiment in (RETRIEVAL, CATBABI, CATCH)
 }
 """By name."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from fastweights.experiments.plan import Record
@@ -59,3 +61,28 @@ def rows_read(count: int) -> str:
         ('1 row', '32 rows')
     """
     return "1 row" if count == 1 else f"{count} rows"
+
+
+@contextmanager
+def progress_bar(title: str, unit: str, count: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal while a test goes on.
+
+    Args:
+        title: what is tested.
+        unit: of what is counted.
+        count: how many there are.
+
+    Returns:
+        what is called with how many are done.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from fastweights.training import TerminalProgress
+
+    bar = TerminalProgress(title, unit=unit)
+    bar.start(0, count)
+    try:
+        yield lambda done: bar.update(done, {})
+    finally:
+        bar.stop()

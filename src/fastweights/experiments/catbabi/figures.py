@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
+from fastweights import figures
 from fastweights.data.babi import TASK_NAMES
 from fastweights.errors import UserError
 from fastweights.experiments.catbabi.paper import ACCURACY, PERPLEXITY
 from fastweights.experiments.catbabi.predict import answered
-from fastweights.experiments.loaded_run import Opened
-from fastweights.experiments.plotting import Figure, group
+from fastweights.experiments.experiment import Figure
+from fastweights.experiments.grouping import group
+from fastweights.experiments.loaded_run import LoadedRun
 from fastweights.tasks import CatBAbI
+
+Run = LoadedRun[CatBAbI]
 
 SHOWN = (
     "wolves are afraid of cats. sheep are afraid of wolves. mice are afraid of wolves. cats are afraid of sheep."
@@ -21,14 +24,12 @@ SHOWN = (
 """A story whose answer takes two steps: who is gertrude, and what are mice afraid of. Task 15's words are in it."""
 
 
-def single(run: Opened, shown: str | None) -> Iterator[Figure]:
-    """Draw one run; `shown` is the story to look inside with (None: one of ours), its last question is drawn."""
-    from fastweights import figures
-
+def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
+    """Draw one run; the sequence is a story to look inside with (None: one of ours), its last question is drawn."""
     name, mode = run.config["model"]["name"], run.config["recipe"]["mode"]
     title = f"{name}, catbAbI {mode}"
     published = {name: _published(name, mode)}
-    answer = answered(run.model, run.task.vocabulary, shown or _story(run.task))[-1]
+    answer = answered(run.model, run.task.vocabulary, sequence or _story(run.task))[-1]
     weights = answer.read_weights
     yield Figure(
         "training",
@@ -55,14 +56,12 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
         )
 
 
-def several(runs: list[Opened]) -> Iterator[Figure]:
+def compare(runs: list[Run]) -> Iterator[Figure]:
     """Compare runs on the same tasks in the same mode.
 
     Raises:
         UserError: if they are not.
     """
-    from fastweights import figures
-
     first = runs[0]
     modes = {run.config["recipe"]["mode"] for run in runs}
     if len(modes) > 1 or any(run.task.tasks != first.task.tasks for run in runs):
@@ -113,10 +112,10 @@ def _published(model: str, mode: str) -> dict[str, float]:
     return found
 
 
-def _by_task(run: Opened) -> tuple[list[float], str]:
+def _by_task(run: Run) -> tuple[list[float], str]:
     """A run's accuracy by task, of its test where there has been one, and which split that is."""
     figure = "per_task_accuracy"
-    rows: Any = run.metrics[-1][figure] if run.result is None else run.recorded(figure)
+    rows = run.metrics[-1][figure] if run.result is None else run.recorded(figure)
     split = "validation text" if run.result is None else "test split"
     return [math.nan if value is None else value for value in rows], split
 

@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
-from fastweights.experiments.catbabi.testing import last_sentence, scored
+from fastweights.experiments.catbabi.options import CatBAbITest
+from fastweights.experiments.catbabi.testing import last_sentence, measure
 from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.plan import Record
+from fastweights.models import SequenceModel
 from fastweights.tasks import story_text
 from fastweights.tasks.stories import EOS
-
-TEST_OPTIONS = ("split",)
-"""What `test` takes beside the run."""
-
-DATA_OPTIONS = ("data_dir",)
-"""What `test` needs to find the task's data."""
-
-PIPED = "lines"
-"""Where no questions are given, each line of standard input is one."""
 
 SPLITS = ("test", "valid")
 
@@ -45,7 +39,7 @@ class Answered(NamedTuple):
     read_weights: Tensor | None
 
 
-def ask(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> list[dict[str, Any]]:
+def predict(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> list[Record]:
     """Answer the questions of typed stories; the answer given is put in after each "?" before the story goes on.
 
     Args:
@@ -64,7 +58,7 @@ def ask(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> l
     return [_asked(model, vocabulary, story) for story in stories]
 
 
-def open_model(folder: Path) -> tuple[Any, tuple[str, ...]]:
+def open_model(folder: Path) -> tuple[SequenceModel, tuple[str, ...]]:
     """Load a run's model and its words, which need no data.
 
     Raises:
@@ -79,7 +73,7 @@ def open_model(folder: Path) -> tuple[Any, tuple[str, ...]]:
     return runs.load(folder), tuple(words)
 
 
-def answered(model: Any, vocabulary: tuple[str, ...], story: str) -> list[Answered]:
+def answered(model: SequenceModel, vocabulary: tuple[str, ...], story: str) -> list[Answered]:
     """Answer the questions of a typed story one after the other.
 
     Where an answer stands behind a "?" (a word by itself, or a list with commas), the model reads it on; elsewhere it
@@ -115,7 +109,7 @@ _STOP = re.compile(r"^\s*\.")
 """A full stop behind an answer, which is forgiven."""
 
 
-def _asked(model: Any, vocabulary: tuple[str, ...], story: str) -> dict[str, Any]:
+def _asked(model: SequenceModel, vocabulary: tuple[str, ...], story: str) -> Record:
     return {
         "story": story,
         "questions": [
@@ -130,7 +124,7 @@ def _asked(model: Any, vocabulary: tuple[str, ...], story: str) -> dict[str, Any
     }
 
 
-def _most(answer: Answered, count: int = 3) -> list[list[dict[str, Any]]]:
+def _most(answer: Answered, count: int = 3) -> list[list[Record]]:
     """For each read, the words whose writes it took most from, in the order of the story, with their shares."""
     if answer.read_weights is None:
         return []
@@ -145,7 +139,7 @@ def _most(answer: Answered, count: int = 3) -> list[list[dict[str, Any]]]:
 
 
 @torch.no_grad()
-def _answer(model: Any, vocabulary: tuple[str, ...], tokens: Tensor) -> Answered:
+def _answer(model: SequenceModel, vocabulary: tuple[str, ...], tokens: Tensor) -> Answered:
     trace = model.trace(tokens[None], memory_steps=())
     probability, answer = trace.output[0, -1].softmax(-1).max(-1)
     weights = None if trace.read_weights is None else trace.read_weights[0, -1]
@@ -153,24 +147,22 @@ def _answer(model: Any, vocabulary: tuple[str, ...], tokens: Tensor) -> Answered
     return Answered(words, vocabulary[int(answer)], float(probability), weights)
 
 
-def test(
-    folder: Path, *, split: str = "test", rows: int | None = None, data_dir: Path | None = None
-) -> dict[str, Any]:
+def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
     """Test a run on a whole split.
 
     Args:
         folder: a run of the task catbabi.
-        split: "test" or "valid".
+        options: which split, and where the data is.
         rows: that the split is read in; None: as the run's own test.
-        data_dir: where the data is; None: where it was in training.
 
     Raises:
         UserError: if the folder is no such run, the split is unknown, or the data has other words or stories than
             those the run was trained on.
     """
+    split = options.split or "test"
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
+    run = open_run(folder, options.data_dir)
     read_in = int(run.config["recipe"]["test_rows"]) if rows is None else rows
     return {
         "out": str(folder),
@@ -179,5 +171,5 @@ def test(
         "split": split,
         "rows": read_in,
         "tasks": list(run.task.tasks),
-        **scored(run.model, run.task, split, read_in, told=True),
+        **measure(run.model, run.task, split, read_in),
     }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 from typing import Literal
 
-from fastweights.experiments.catbabi.experiment import CatBAbI
+from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.paper import ACCURACY
+from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.study import Cell, Reach, Study
 
 MODELS = (
@@ -27,13 +27,12 @@ MINUTES = 4.0
 """Training time of every model of the table, on one thread: what makes the table's rows comparable."""
 
 
-@functools.cache
-def table1() -> Study:
+def table1(experiment: AnyExperiment) -> Study:
     """Every model in both modes, for the same time."""
     cells = tuple(
         Cell(
             name=f"{model} {mode}",
-            recipe=CatBAbI(model=model, mode=mode, minutes=MINUTES),
+            options=CatBAbIOptions(model=model, mode=mode, minutes=MINUTES),
             metric=METRIC,
             also=ALSO,
             seeds=1,
@@ -52,11 +51,10 @@ def table1() -> Study:
         "Task 3's train stories are there in part; renamed copies of them stand in for the others.",
     )
     title = "Schlag et al. 2021, table 1: catbAbI at equal time"
-    return Study("catbabi-table1", title, cells, notes, modes=True)
+    return Study(experiment, "catbabi-table1", title, cells, notes, modes=True)
 
 
-@functools.cache
-def long() -> Study:
+def long(experiment: AnyExperiment) -> Study:
     """The Fast Weight Memory, trained until it is done, against the paper's figures."""
     notes = (
         "Accuracy in percent on the answers of the test split, read in one row as in the paper. The paper's models took"
@@ -66,17 +64,19 @@ def long() -> Study:
         "`fwm qa, 7 minutes` is how soon 90 % of the validation split's answers are right; the paper's models took two"
         " hours of a V100 to that.",
     )
-    return Study("catbabi", "catbAbI with the Fast Weight Memory", tuple(_long()), notes)
+    return Study(
+        experiment, "catbabi", "catbAbI with the Fast Weight Memory", tuple(_long()), notes
+    )
 
 
 def _long() -> Iterator[Cell]:
-    paper = CatBAbI()
+    paper = CatBAbIOptions()
     renamed = dataclasses.replace(
         paper, steps=16_000, rename_tasks=(3, 16, 19), often=(16,), times=4
     )
     # A step that learns every word takes 1.7 times as long as one that learns the answers.
     words = dataclasses.replace(paper, mode="lm", steps=20_000)
-    for name, recipe, limit, mode in (
+    for name, options, limit, mode in (
         ("fwm qa", paper, 96.5, "QA, the paper's data"),
         ("fwm qa, renamed", renamed, 98.0, "QA, stories of tasks 3, 16 and 19 renamed"),
         ("fwm lm", words, 94.0, "LM, the paper's data"),
@@ -84,11 +84,11 @@ def _long() -> Iterator[Cell]:
         reach = Reach(limit, core_seconds=7200, at_least=True)
         yield Cell(
             name,
-            recipe,
+            options,
             metric=METRIC,
             also=ALSO,
             seeds=1,
-            paper=ACCURACY["fwm", recipe.mode],
+            paper=ACCURACY["fwm", options.mode],
             reach=reach,
             mode=mode,
         )
@@ -103,10 +103,10 @@ def _long() -> Iterator[Cell]:
     )
 
 
-@functools.cache
-def ablations() -> Study:
+def ablations(experiment: AnyExperiment) -> Study:
     """Appendix E, and what the released program does otherwise than the paper: each for the same number of steps."""
     return Study(
+        experiment,
         "catbabi-ablations",
         "Schlag et al. 2021, appendix E: ablations",
         tuple(_ablations()),
@@ -117,7 +117,7 @@ def ablations() -> Study:
 
 
 def _ablations() -> Iterator[Cell]:
-    base = CatBAbI(steps=3000)
+    base = CatBAbIOptions(steps=3000)
     changed = {
         "three reads": {},
         "two reads": {"reads": 2},
@@ -127,7 +127,12 @@ def _ablations() -> Iterator[Cell]:
         "write scale 1": {"set": ("write_scale=1",)},
         "without the norm clamp": {"set": ("clamp=false",)},
     }
-    for name, options in changed.items():
+    for name, change in changed.items():
         yield Cell(
-            name, dataclasses.replace(base, **options), metric=METRIC, also=ALSO, seeds=1, mode=name
+            name, dataclasses.replace(base, **change), metric=METRIC, also=ALSO, seeds=1, mode=name
         )
+
+
+def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
+    """Return all studies of the task."""
+    return long(experiment), table1(experiment), ablations(experiment)

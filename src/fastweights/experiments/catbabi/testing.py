@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
 from fastweights import state as states
+from fastweights.experiments.catbabi.plan import CatBAbIPlan
+from fastweights.experiments.experiment import Evaluation
+from fastweights.experiments.plan import Record
+from fastweights.experiments.terminal import progress_bar
 from fastweights.models import SequenceModel
 from fastweights.tasks import CatBAbI
-from fastweights.training import TerminalProgress, evaluate_stream
+from fastweights.training import Outcome, evaluate_stream
 
 LONG = 1000
 """Steps of a segment where one row reads the whole split: the longer, the less is done a segment."""
@@ -21,32 +23,23 @@ LENGTH = 200
 """Steps of a segment where many rows do."""
 
 
-def examine(
-    model: SequenceModel,
-    task: CatBAbI,
-    *,
-    rows: int,
-    validation_segments: int | None = None,
-    told: bool = False,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def evaluate(model: SequenceModel, plan: CatBAbIPlan, outcome: Outcome) -> Evaluation:
     """Test on the whole test split and on validation text, from the zero state.
 
-    Args:
-        model: in whatever mode.
-        task: whose data.
-        rows: of the test; in 1 row every story has all the earlier ones behind it, as in the paper.
-        validation_segments: of each of 64 rows, how many are read of the validation text; None: all.
-        told: show a bar on the terminal.
+    The validation text is read whole where the test split is read in one row, and otherwise as in training.
 
     Returns:
         the figures to record, and the first questions of the test's first stories with their answers.
     """
+    task, rows = plan.task(), plan.test_rows
     start = time.perf_counter()
-    test = scored(model, task, "test", rows, told=told)
+    test = measure(model, task, "test", rows)
     seconds = time.perf_counter() - start
-    valid = scored(model, task, "valid", 64, limit=validation_segments, told=told)
+    valid = measure(model, task, "valid", 64, limit=None if rows == 1 else plan.validation_segments)
     state = model.initial_state(1)
     figures = {
+        "mode": plan.mode,
+        "notes": list(task.notes),
         "test_accuracy": test["accuracy"],
         "test_accuracy_percent": 100 * test["accuracy"],
         "test_perplexity": test["perplexity"],
@@ -63,48 +56,24 @@ def examine(
         "per_task_perplexity": test["per_task_perplexity"],
         "state_size": sum(tensor.numel() for tensor in states.tensors(state)),
     }
-    return figures, list(_first_questions(model, task))
+    return Evaluation(figures, list(_first_questions(model, task)))
 
 
-def scored(
-    model: SequenceModel,
-    task: CatBAbI,
-    split: str,
-    rows: int,
-    *,
-    limit: int | None = None,
-    told: bool = False,
-) -> dict[str, Any]:
-    """Score a model on a split; on its first segments only, if there is a `limit`.
+def measure(
+    model: SequenceModel, task: CatBAbI, split: str, rows: int, *, limit: int | None = None
+) -> Record:
+    """Measure a model on a split, with a bar on a terminal; on its first segments only, if there is a `limit`.
 
     Returns:
         what `fastweights.tasks.Score` measures: accuracy, perplexity, each task's.
     """
     segments = task.segments(split, rows, LONG if rows == 1 else LENGTH)[:limit]
-    count = len(segments)
-    bar = (
-        TerminalProgress(f"{split} split", unit="segments")
-        if told and sys.stderr.isatty()
-        else None
-    )
-    if bar:
-        bar.start(0, count)
-    try:
-        found = evaluate_stream(
-            model,
-            task.score(),
-            segments,
-            told=(lambda done: bar.update(done, {})) if bar else (lambda done: None),
-        )
-    finally:
-        if bar:
-            bar.stop()
-    return dict(found)
+    score = task.score()
+    with progress_bar(f"{split} split", "segments", len(segments)) as on_progress:
+        return dict(evaluate_stream(model, score, segments, told=on_progress))
 
 
-def _first_questions(
-    model: SequenceModel, task: CatBAbI, count: int = 5
-) -> Iterator[dict[str, Any]]:
+def _first_questions(model: SequenceModel, task: CatBAbI, count: int = 5) -> Iterator[Record]:
     """Answer the first question of each of the first stories of the test split."""
     model.eval()
     segment = next(iter(task.segments("test", 1, LONG)))
@@ -126,7 +95,7 @@ def _first_questions(
 
 
 def last_sentence(words: list[str]) -> list[str]:
-    """The words from the last full stop, answer or end of a story on."""
+    """Return the words from the last full stop, answer or end of a story on."""
     ends = [place + 1 for place, word in enumerate(words[:-1]) if word in (".", "<eos>")]
     ends += [place + 2 for place, word in enumerate(words[:-1]) if word == "?"]
     return words[max(ends, default=0) :]

@@ -1,0 +1,87 @@
+"""What a user chooses of catbAbI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastweights.experiments.options import (
+    BackboneOptions,
+    DataOptions,
+    OptimiserOptions,
+    RunOptions,
+    TimeOptions,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatBAbIOptions(TimeOptions, BackboneOptions, OptimiserOptions, DataOptions, RunOptions):
+    """Train a model on catbAbI: all bAbI stories as one endless text (Schlag et al. 2021, section 4.1).
+
+    Settings left at None are those recorded for the chosen model and mode. On several cores or GPUs:
+    torchrun --nproc-per-node N -m fastweights train catbabi …
+    """
+
+    model: str = "fwm"
+    """Backbone; `fastweights list` shows them all."""
+    mode: Literal["qa", "lm"] = "qa"
+    """`qa`: learn the answers. `lm`: learn every word, the answers among them."""
+    size: Literal["10k", "1k"] = "10k"
+    """Which release: 10,000 or 1,000 training questions a task."""
+    tasks: tuple[int, ...] | None = None
+    """Tasks, 1 to 20 [default: all]."""
+    stories: Literal["published", "all"] = "published"
+    """`published`: the authors' counts, each file's last story lost. `all`: every story."""
+    rename: Literal["none", "missing", "all"] = "missing"
+    """Stories with people, places and things renamed: only copies that stand in for missing ones of task 3, or all."""
+    rename_tasks: tuple[int, ...] = ()
+    """Tasks whose stories are renamed at every draw, besides."""
+    often: tuple[int, ...] = ()
+    """Tasks whose stories come several times an epoch."""
+    times: int = 2
+    """How many times."""
+    embedding: int | None = None
+    """Size of the word embedding."""
+    hidden: int | None = None
+    """Hidden units of the backbone."""
+    memory_size: int | None = None
+    """fwm: size d of the memory's values and keys."""
+    reads: int | None = None
+    """fwm: chained reads Nr."""
+    variant: Literal["catbabi", "paper", "language_model", "meta_rl"] | None = None
+    """fwm: which of the published forms."""
+    combine: Literal["product", "concat"] | None = None
+    """fwm: keys combined by tensor product or by concatenation."""
+    residual: bool | None = None
+    """fwm: add the LSTM's output to the memory's."""
+    word_dropout: float | None = None
+    """The probability that a word's whole embedding is dropped."""
+    embedding_dropout: float | None = None
+    """The probability that an element of a word's embedding is dropped."""
+    meta_objective: float = 1.0
+    """mnm: weight of the memory's own reconstruction loss."""
+    steps: int | None = None
+    """Training steps."""
+    batch: int | None = None
+    """Rows, each an endless stream of its own."""
+    length: int = 200
+    """Steps of truncated back-propagation through time."""
+    weight_decay: float | None = None
+    """Weight decay, decoupled in adamw."""
+    evaluation_interval: int | None = None
+    """Steps between evaluations."""
+    validation_segments: int | None = None
+    """Segments of each of 64 rows of validation text that an evaluation during training reads."""
+    evaluation_start: Literal["zeros", "row"] = "zeros"
+    """Where an evaluation in training starts: zeros, or the state of training's row 0 (the authors'); tests: zeros."""
+    test_rows: int | None = None
+    """Rows that the test reads the split in; 1 is exact."""
+
+    limits = ("minutes",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatBAbITest(DataOptions):
+    """What a test of a run takes."""
+
+    split: Annotated[str | None, "test on this split: test or valid [default: test]"] = None

@@ -1,0 +1,164 @@
+"""The plan of catbAbI: what is trained, once every choice is made."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastweights.errors import UserError
+from fastweights.experiments.catbabi.defaults import BACKBONES, MEMORY_OPTIONS
+from fastweights.experiments.catbabi.options import CatBAbIOptions
+from fastweights.experiments.options import (
+    OptimiserPlan,
+    backbone_fields,
+    extra_backbone_options,
+    has_options,
+)
+from fastweights.experiments.plan import (
+    CHECKPOINT_SECONDS,
+    Record,
+    TimedPlan,
+    check_not_negative,
+    check_positive,
+    check_share,
+)
+
+if TYPE_CHECKING:
+    from fastweights.tasks import CatBAbI
+    from fastweights.training import Settings, Stream, TerminalProgress
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatBAbIPlan(OptimiserPlan, TimedPlan, CatBAbIOptions):
+    """The options filled in; only options that the model does not have are None."""
+
+    embedding: int = field()
+    hidden: int = field()
+    word_dropout: float = field()
+    embedding_dropout: float = field()
+    steps: int = field()
+    batch: int = field()
+    weight_decay: float = field()
+    evaluation_interval: int = field()
+    validation_segments: int = field()
+    test_rows: int = field()
+
+    fingerprint_fields = (
+        *("model", "mode", "size", "tasks", "stories", "rename", "rename_tasks", "often", "times"),
+        *("embedding", "hidden", *MEMORY_OPTIONS, "word_dropout", "embedding_dropout", "set"),
+        *("meta_objective", "steps", "batch", "length", "optimiser", "learning_rate"),
+        *("weight_decay", "warmup", "schedule", "clip", "evaluation_interval"),
+        *("validation_segments", "evaluation_start", "test_rows"),
+    )
+
+    def check(self) -> None:
+        super().check()
+        check_positive(self, "hidden", "embedding", "steps", "batch", "length", "test_rows")
+        check_share(self, "word_dropout", "embedding_dropout")
+        check_not_negative(self, "meta_objective")
+        if self.tasks is not None and not self.tasks:
+            raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
+
+    def task(self) -> CatBAbI:
+        """Load the task."""
+        return _task(self.data_dir, json.dumps(self._task_options()))
+
+    def _task_options(self) -> Record:
+        named = self.rename_tasks if self.rename_tasks and self.rename != "all" else self.rename
+        return {
+            "size": self.size,
+            "tasks": self.tasks,
+            "stories": self.stories,
+            "rename": named,
+            "repeats": {str(task): self.times for task in self.often},
+        }
+
+    @property
+    def title(self) -> str:
+        return f"catbAbI, {self.mode}"
+
+    def folder_name(self) -> str:
+        return f"catbabi-{self.mode}-{self.model}-h{self.hidden}-s{self.seed}"
+
+    def task_config(self) -> Record:
+        task = self.task()
+        return {
+            "name": "catbabi",
+            "options": self._task_options(),
+            "vocabulary": list(task.vocabulary),
+            "fingerprint": task.fingerprint,
+            "counts": {split: counts._asdict() for split, counts in task.counts.items()},
+            "notes": list(task.notes),
+        }
+
+    def network(self) -> Record:
+        backbone = BACKBONES[self.model].options if self.model in BACKBONES else {}
+        own = backbone_fields(self, MEMORY_OPTIONS)
+        with_fields = MEMORY_OPTIONS if has_options(self.model, MEMORY_OPTIONS) else ()
+        given = extra_backbone_options(self.model, self.set, with_fields)
+        return {
+            "hidden": self.hidden,
+            "embedding": self.embedding,
+            "head_bias": False,
+            "word_dropout": self.word_dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "options": {**backbone, **own, **given},
+        }
+
+    def sizes(self) -> dict[str, int]:
+        classes = len(self.task().vocabulary)
+        return {"input": classes, "classes": classes}
+
+    def engine_settings(self) -> Settings:
+        from fastweights.training import Settings
+
+        return Settings(
+            steps=self.steps,
+            seconds=self.seconds,
+            optimiser=self.engine_optimiser(weight_decay=self.weight_decay),
+            schedule=self.engine_schedule(),
+            clip=self.clip,
+            seed=self.seed,
+            evaluation_interval=self.evaluation_interval,
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+            device=self.device,
+        )
+
+    def source(self) -> Stream:
+        """Return the streams."""
+        from fastweights.training import Stream
+
+        return Stream(
+            self.task(),
+            batch=self.batch,
+            length=self.length,
+            mode=self.mode,
+            seed=self.seed,
+            device=self.device,
+            validation_segments=self.validation_segments,
+            start=self.evaluation_start,
+            auxiliary=self.meta_objective,
+        )
+
+    def summary(self) -> str:
+        counts = self.task().counts["train"]
+        stories = f"{counts.stories:,} stories with {counts.questions:,} questions to learn from"
+        time = f"{self.duration(f'{self.steps:,} steps')} of {self.batch} × {self.length} words"
+        return "; ".join((f"{self.title}, {stories}", time, *self.task().notes))
+
+    def progress(self) -> TerminalProgress:
+        from fastweights.training import TerminalProgress
+
+        work = self.batch * self.length
+        title = f"{self.model}, catbAbI {self.mode}"
+        return TerminalProgress(title, work=work, unit="words", limit=self.seconds)
+
+
+@functools.lru_cache(maxsize=2)
+def _task(data_dir: Path | None, options: str) -> CatBAbI:
+    from fastweights import tasks
+
+    return tasks.build("catbabi", data_dir=data_dir, **json.loads(options))

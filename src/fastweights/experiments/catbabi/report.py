@@ -1,0 +1,71 @@
+"""What a terminal shows of catbAbI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fastweights.experiments.plan import Record
+from fastweights.experiments.terminal import (
+    Shown,
+    TextTable,
+    figure_table,
+    rows_read,
+    sample_table,
+    training_rows,
+)
+
+
+def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
+    """Show what came of training, and a few answered questions."""
+    reading = f"{rows_read(result['test_rows'])}, {result['test_seconds']:.1f} s"
+    valid = f"{100 * result['validation_accuracy']:.2f} %, perplexity {result['validation_perplexity']:.3f}"
+    rows = [
+        ("test accuracy", f"{100 * result['test_accuracy']:.2f} %  ({result['test_answers']:,} answers; {reading})"),
+        *_without_task_3(result, "test_accuracy_without_task_3"),
+        ("test perplexity", f"{result['test_perplexity']:.3f}"),
+        ("validation", valid),
+        *training_rows(result),
+        ("state", f"{result['state_size']:,}"),
+        *[("data", note) for note in result["notes"]],
+    ]  # fmt: skip
+    yield figure_table(f"{result['model']}, catbAbI {result['mode']}", rows)
+    yield from _by_task(result["tasks"], result["per_task_accuracy"])
+    yield from sample_table("a few questions", samples, "question")
+
+
+def report_answer(answer: Record) -> Iterator[Shown]:
+    """Show the answers to a story's questions and the words that each read took most from."""
+    for question in answer["questions"]:
+        chance = f"probability {question['probability']:.4f}"
+        yield f"{question['question']} → {question['answer']}   ({chance})"
+        for number, taken in enumerate(question["attention"], start=1):
+            words = ", ".join(
+                f"{item['word']} ({100 * item['share']:.0f} %, word {item['step']})"
+                for item in taken
+            )
+            yield f"  read {number}: {words}"
+
+
+def report_test(tested: Record) -> Iterator[Shown]:
+    """Show a test on a split."""
+    rows = [
+        ("accuracy", f"{100 * tested['accuracy']:.2f} %  ({tested['answers']:,} answers)"),
+        *_without_task_3(tested, "accuracy_without_task_3"),
+        ("perplexity", f"{tested['perplexity']:.3f}"),
+        ("read in", rows_read(tested["rows"])),
+    ]
+    title = f"{tested['model']}, {tested['split']} split, {tested['mode']}"
+    yield figure_table(title, rows)
+    yield from _by_task(tested["tasks"], tested["per_task_accuracy"])
+
+
+def _without_task_3(figures: Record, name: str) -> list[tuple[str, str]]:
+    return [] if figures[name] is None else [("without task 3", f"{100 * figures[name]:.2f} %")]
+
+
+def _by_task(tasks: list[int], accuracies: list[float | None]) -> Iterator[TextTable]:
+    values = ["" if value is None else f"{100 * value:.2f}" for value in accuracies]
+    halves = [slice(0, 10), slice(10, None)] if len(tasks) > 10 else [slice(None)]
+    for half in halves:
+        names = tuple(f"task {task}" for task in tasks[half])
+        yield TextTable("accuracy by task, %", names, [tuple(values[half])])
