@@ -87,7 +87,7 @@ def test_bad_words(words, said, release, tmp_path, monkeypatch, capsys):
 def test_options_of_the_memory_are_foreign_to_other_models(option, release, tmp_path, capsys):
     given = ("--data-dir", release, *SMALL, "--model", "lstm", f"--{option[0]}", option[1])
     said = refused(capsys, "train", "catbabi", *given, "--out", tmp_path / "run")
-    assert f"{option[0].replace('-', '_')} is for fwm alone" in said
+    assert f"model 'lstm' has no {option[0].replace('-', '_')}; accepted by fwm" in said
 
 
 def test_data_that_is_not_there(release, run, tmp_path, monkeypatch, capsys):
@@ -120,14 +120,15 @@ def test_data_of_another_release(run, tmp_path, capsys):
 
 
 def test_a_run_is_not_resumed_on_other_data_or_as_another_model(release, tmp_path, capsys):
-    from fastweights.experiments.catbabi import CatBAbI
+    from fastweights.experiments.catbabi.experiment import CATBABI
+    from fastweights.experiments.catbabi.options import CatBAbIOptions
     from fastweights.experiments.runner import train
 
     out = tmp_path / "run"
-    recipe = CatBAbI(
+    options = CatBAbIOptions(
         data_dir=release, hidden=8, embedding=6, memory_size=4, steps=3, length=10, batch=2
     )
-    assert train(recipe, out, stop=lambda: True).interrupted
+    assert train(CATBABI, options, out, stop=lambda: True).interrupted
     resume = ("train", "catbabi", "--resume", "--out", out)
     other = make_release(tmp_path, 8, seed=1)
     assert "trained on other words" in refused(capsys, *resume, "--data-dir", other)

@@ -15,12 +15,14 @@ from babi_runs import SMALL, TINY, spoken, trained
 from fastweights import runs
 from fastweights.cli import main
 from fastweights.experiments import runner as running
-from fastweights.experiments.catbabi import CatBAbI
 from fastweights.experiments.catbabi.defaults import BACKBONES
-from fastweights.experiments.catbabi.figures import single
+from fastweights.experiments.catbabi.experiment import CATBABI
+from fastweights.experiments.catbabi.figures import draw
+from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.predict import answered, open_model
+from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import open_run
-from fastweights.experiments.plotting import group
+from fastweights.models import SequenceModel
 from fastweights.runs import Run
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -117,7 +119,7 @@ def test_residual(residual, release, tmp_path):
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(release, tmp_path, capsys):
-    recipe = CatBAbI(
+    options = CatBAbIOptions(
         data_dir=release,
         hidden=8,
         embedding=6,
@@ -128,9 +130,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(release, tmp_path, capsys)
         word_dropout=0.3,
         embedding_dropout=0.3,
     )
-    whole = running.train(recipe, tmp_path / "whole")
+    whole = running.train(CATBABI, options, tmp_path / "whole")
     asked = iter([False, False, True])
-    assert running.train(recipe, tmp_path / "cut", stop=lambda: next(asked)).interrupted
+    assert running.train(CATBABI, options, tmp_path / "cut", stop=lambda: next(asked)).interrupted
     result = spoken(capsys, "train", "catbabi", "--resume", "--out", tmp_path / "cut")
     times = {"out", "train_seconds", "test_seconds", "compile_seconds"}
     assert {k: v for k, v in result.items() if k not in times} == {
@@ -220,7 +222,10 @@ def test_an_answer_of_the_models_own_may_be_what_no_one_can_type():
         logits = torch.eye(len(words))[torch.ones_like(tokens)]
         return SimpleNamespace(output=logits, read_weights=None)
 
-    first, second = answered(SimpleNamespace(trace=trace), words, "Where is Mary?. Where is Mary?")
+    model = SequenceModel.__new__(SequenceModel)
+    torch.nn.Module.__init__(model)
+    model.__dict__["trace"] = trace
+    first, second = answered(model, words, "Where is Mary?. Where is Mary?")
     assert first.answer == "<eos>"
     assert " ".join(second.words) == "<eos> where is mary ? <eos> where is mary ?"
 
@@ -266,5 +271,5 @@ def test_pictures_of_a_run_on_few_tasks_show_a_story_of_its_own(release, tmp_pat
 
 def test_a_model_that_does_not_attend_has_no_picture_of_reads(run, release, tmp_path):
     other = trained(tmp_path / "lstm", "--data-dir", release, *SMALL, "--model", "lstm")
-    names = [[figure.name for figure in single(open_run(each), STORY)] for each in (run, other)]
+    names = [[figure.name for figure in draw(open_run(each), STORY)] for each in (run, other)]
     assert names == [["training", "tasks", "reads"], ["training", "tasks"]]

@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "test": Entry("test:COMMAND", "Ask a run: answers with probabilities for sequences, stories, images, texts; test it."),
+    "test": Entry("test:COMMAND", "Ask a run: answers and probabilities for sequences, stories, images; test it."),
     "generate": Entry("generate:Generate", "Let a language model go on with a text, word by word."),
     "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),

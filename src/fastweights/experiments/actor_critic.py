@@ -18,7 +18,6 @@ from fastweights.experiments.options import (
     extra_backbone_options,
 )
 from fastweights.experiments.plan import (
-    CHECKPOINT_SECONDS,
     Record,
     TimedPlan,
     check_not_negative,
@@ -159,18 +158,13 @@ class AgentPlan(OptimiserPlan, TimedPlan, AgentOptions, ABC):
         return {"input": task.features, "classes": task.actions + 1}
 
     def engine_settings(self) -> Settings:
-        from fastweights.training import Settings
-
-        return Settings(
-            steps=self.updates,
-            seconds=self.seconds,
-            optimiser=self.engine_optimiser(beta2=self.beta2, eps=self.eps),
-            schedule=self.engine_schedule(),
-            clip=self.clip,
-            seed=self.seed,
+        return self.settings(
+            self.updates,
+            optimiser=self.optimiser,
+            schedule=self.schedule,
             evaluation_interval=self.evaluation_interval,
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-            device=self.device,
+            beta2=self.beta2,
+            eps=self.eps,
         )
 
     def source(self) -> Rollout:

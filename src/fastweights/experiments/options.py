@@ -11,12 +11,9 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from fastweights.errors import UserError, unknown
-
-if TYPE_CHECKING:
-    from fastweights.training import Optimiser, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,22 +76,6 @@ class OptimiserOptions(DescentOptions):
 class OptimiserPlan(OptimiserOptions, DescentPlan):
     optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = field()
     schedule: Literal["constant", "cosine"] = field()
-
-    def engine_optimiser(
-        self, *, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0
-    ) -> Optimiser:
-        """Return the optimiser in the engine's form."""
-        from fastweights.training import Optimiser
-
-        return Optimiser(
-            self.optimiser, self.learning_rate, (0.9, beta2), eps=eps, weight_decay=weight_decay
-        )
-
-    def engine_schedule(self) -> Schedule:
-        """Return the schedule in the engine's form."""
-        from fastweights.training import Schedule
-
-        return Schedule(self.warmup, self.schedule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +168,10 @@ def backbone_fields(options: RunOptions, names: Collection[str]) -> dict[str, ob
     values = {name: getattr(options, name) for name in names}
     given = {name: value for name, value in values.items() if value is not None}
     if given and not has_options(options.model, names):
-        raise UserError(f"model {options.model!r} has no {', '.join(given)}")
+        from fastweights import models
+
+        having = ", ".join(name for name in models.registry.names() if has_options(name, names))
+        raise UserError(f"model {options.model!r} has no {', '.join(given)}; accepted by {having}")
     return given
 
 

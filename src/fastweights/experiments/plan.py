@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastweights.errors import UserError, check_seed
-from fastweights.experiments.options import RunOptions, TimeOptions, backend_option
+from fastweights.experiments.options import DescentPlan, RunOptions, TimeOptions, backend_option
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -29,7 +29,7 @@ CHECKPOINT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(RunOptions, ABC):
+class Plan(DescentPlan, RunOptions, ABC):
     """What `runner.train` asks of every experiment's plan.
 
     A plan has the fields of its options, those with a default that depends on the task or the model without one: what
@@ -74,6 +74,32 @@ class Plan(RunOptions, ABC):
     @abstractmethod
     def engine_settings(self) -> Settings:
         """Return the engine's settings."""
+
+    def settings(
+        self,
+        steps: int,
+        *,
+        optimiser: str,
+        schedule: str,
+        evaluation_interval: int = 500,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> Settings:
+        """Return the engine's settings, from what all plans have and what is given."""
+        from fastweights.training import Optimiser, Schedule, Settings
+
+        return Settings(
+            steps=steps,
+            seconds=self.seconds,
+            optimiser=Optimiser(optimiser, self.learning_rate, (0.9, beta2), eps, weight_decay),
+            schedule=Schedule(self.warmup, schedule),
+            clip=self.clip,
+            seed=self.seed,
+            evaluation_interval=evaluation_interval,
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+            device=self.device,
+        )
 
     @abstractmethod
     def source(self) -> Source:

@@ -18,7 +18,6 @@ from fastweights.experiments.options import (
     has_options,
 )
 from fastweights.experiments.plan import (
-    CHECKPOINT_SECONDS,
     Record,
     TimedPlan,
     check_not_negative,
@@ -113,18 +112,12 @@ class CatBAbIPlan(OptimiserPlan, TimedPlan, CatBAbIOptions):
         return {"input": classes, "classes": classes}
 
     def engine_settings(self) -> Settings:
-        from fastweights.training import Settings
-
-        return Settings(
-            steps=self.steps,
-            seconds=self.seconds,
-            optimiser=self.engine_optimiser(weight_decay=self.weight_decay),
-            schedule=self.engine_schedule(),
-            clip=self.clip,
-            seed=self.seed,
+        return self.settings(
+            self.steps,
+            optimiser=self.optimiser,
+            schedule=self.schedule,
             evaluation_interval=self.evaluation_interval,
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-            device=self.device,
+            weight_decay=self.weight_decay,
         )
 
     def source(self) -> Stream:

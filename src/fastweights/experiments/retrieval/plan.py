@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from fastweights.errors import UserError, check_count
 from fastweights.experiments.options import OptimiserPlan
 from fastweights.experiments.plan import (
-    CHECKPOINT_SECONDS,
     Plan,
     Record,
     check_finite,
@@ -103,17 +102,12 @@ class RetrievalPlan(OptimiserPlan, Plan, RetrievalOptions):
         return {"input": task.vocabulary, "classes": task.classes}
 
     def engine_settings(self) -> Settings:
-        from fastweights.training import Settings
-
-        return Settings(
-            steps=self.steps,
-            optimiser=self.engine_optimiser(beta2=self.beta2),
-            schedule=self.engine_schedule(),
-            clip=self.clip,
-            seed=self.seed,
+        return self.settings(
+            self.steps,
+            optimiser=self.optimiser,
+            schedule=self.schedule,
             evaluation_interval=self.evaluation_interval,
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-            device=self.device,
+            beta2=self.beta2,
         )
 
     def source(self) -> Supervised:
