@@ -17,7 +17,7 @@ from fastweights.bench.measure import TOLERANCE
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel, from_config, model_config
 from fastweights.nn import LSTM
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 from fastweights.training.sources.linear_loss import next_word_loss
 
 STEP, GENERATION = "training step", "generated words"

@@ -15,7 +15,7 @@ from fastweights.errors import UserError
 from fastweights.hf.cache import RecurrentCache
 from fastweights.hf.config import FastWeightConfig
 from fastweights.hf.loading import check_weights, restore_constants
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 # transformers 5 has had both names for the cache: forward takes either, what comes out is called by the version's own.
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"

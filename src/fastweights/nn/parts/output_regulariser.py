@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fastweights.nn.parts.auxiliary_loss import Objective
+from fastweights.nn.parts.auxiliary_loss import AuxiliaryLoss
 from fastweights.nn.parts.checks import check_range
 from fastweights.nn.parts.dropout import VariationalDropout
 
 
-class OutputRegulariser(Objective):
+class OutputRegulariser(AuxiliaryLoss):
     """Variational dropout of an output, with activation and temporal activation regularisation.
 
         ŷ              = drop(y)                                    the same features at all steps of a row
@@ -55,7 +55,7 @@ class OutputRegulariser(Objective):
         mask: Bool[Tensor, "*batch time"] | None = None,
     ) -> Float[Tensor, "*batch time features"]:
         """Drop features and price the output; mask: True = a real step."""
-        if not self.has_objective:
+        if not self.computes_auxiliary_loss:
             self.auxiliary_loss = None
             return y
         dropped = self.dropout(y)

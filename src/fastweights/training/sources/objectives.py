@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 
 def with_objectives(
