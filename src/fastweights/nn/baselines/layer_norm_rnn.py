@@ -33,6 +33,7 @@ class LayerNormRNN(Unrolled[HiddenState, HiddenState]):
     Source: Ba, Kiros & Hinton, "Layer Normalization", 2016, eq. 4.
 
     Example:
+        >>> import torch
         >>> y, state = LayerNormRNN(8, 16)(torch.randn(4, 11, 8))
         >>> y.shape, state.hidden.shape
         (torch.Size([4, 11, 16]), torch.Size([4, 16]))
