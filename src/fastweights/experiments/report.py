@@ -27,7 +27,7 @@ three seeds (with so few it may pass what the metric can be). `target` is the nu
 `paper` the published one. `train s` is the mean training time on one machine, by machine where there are several.
 """
 FOLDERS = {
-    "bench": "speed, as `fastweights bench SUBJECT --json` prints it: ratios measured side by side in one process",
+    "bench": "speed, by `fastweights bench SUBJECT --out FILE`: variants timed side by side in one process",
     "official": "`scripts/equal_to_official.py DIR --json`: distance from the authors' code in float64",
 }
 """What is recorded by other commands, by folder."""
