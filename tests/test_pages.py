@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -12,12 +14,21 @@ import torch
 import torch.nn.functional as F
 
 from fastweights.cli import main
-from fastweights.cli.app import COMMANDS
 from fastweights.training.engine import seeds
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "results").rglob("*.md")]
 STEPS, ROWS = 3, 4
+
+
+def command_names() -> list[str]:
+    """Return the commands that `fastweights --help` lists, `train text` and the like."""
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        main(["--help"])
+    return re.findall(r"│ ([a-z][a-z-]*(?: [a-z-]+)?) +│", shown.getvalue())
+
+
+COMMANDS = command_names()
 
 
 def tables(page: Path) -> Iterator[list[str]]:
