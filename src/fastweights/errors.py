@@ -17,7 +17,7 @@ class Note(UserWarning):
     """Something a user should know that is no error; the command line prints it as one line."""
 
 
-MOST = 2**62
+MAX_SEED = 2**62
 """Whole numbers that are given are below this, seeds too: what is added to one still fits 64 bits."""
 
 
@@ -37,7 +37,7 @@ def check_seed(seed: int) -> None:
     Example:
         >>> check_seed(0)
     """
-    if not 0 <= seed < MOST:
+    if not 0 <= seed < MAX_SEED:
         bound = "must not be negative" if seed < 0 else "must be below 2**62"
         raise UserError(f"seed {bound}: {seed} was given")
 

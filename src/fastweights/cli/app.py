@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from fastweights.errors import MOST, Note, UserError, unknown
+from fastweights.errors import MAX_SEED, Note, UserError, unknown
 
 FIRST_SPEAKS = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
@@ -219,7 +219,7 @@ def _check_numbers(command: Any) -> None:
     for field in dataclasses.fields(command):
         given = getattr(command, field.name)
         for value in given if isinstance(given, tuple) else (given,):
-            if isinstance(value, int) and abs(value) >= MOST:
+            if isinstance(value, int) and abs(value) >= MAX_SEED:
                 bound = "below 2**62" if value > 0 else "above -2**62"
                 raise UserError(
                     f"{field.name.replace('_', '-')} must be {bound}: {value} was given"

@@ -49,7 +49,7 @@ class Stories:
 
 
 def load(source: babi.Source, size: str, tasks: Sequence[int]) -> Stories:
-    """Take stories from the cache, or read them and leave them there if it can be written to.
+    """Load stories from the cache, or read them and leave them there if it can be written to.
 
     Raises:
         UserError: if a file is missing or damaged.
@@ -66,7 +66,7 @@ def load(source: babi.Source, size: str, tasks: Sequence[int]) -> Stories:
 
 
 def from_release(release: babi.Release) -> Stories:
-    """Turn words into tokens."""
+    """Encode the words of a release as tokens."""
     text = {
         (split, task): f"{SPECIAL[EOS]} " + f" {SPECIAL[EOS]} ".join(stories)
         for split, by_task in release.stories.items()
