@@ -68,7 +68,7 @@ class _Shared:
     def _report(self, rows: list[Row]) -> None:
         bench, measured = BENCHES[self.name], {"benchmark": self.name, "rows": rows}
         if self.out is not None:
-            from fastweights.runs import write_atomically
+            from fastweights.io.atomic import write_atomically
 
             write_atomically(self.out, (json_text(measured) + "\n").encode())
         figure: Path | None = getattr(self, FIGURE.name)

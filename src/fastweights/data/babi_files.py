@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from fastweights.data.folders import VARIABLE, data_root
 from fastweights.errors import UserError
+from fastweights.io.cache import VARIABLE, data_root
 
 RELEASE = "tasks_1-20_v1-2"
 FOLDERS = {"10k": "en-valid-10k", "1k": "en-valid"}
@@ -111,7 +111,7 @@ def find(data_dir: str | Path | None = None) -> Source:
 
     Args:
         data_dir: the release's folder, its archive, or a folder that holds either (itself or in `babi`). None:
-            `folders.data_root()`.
+            `io.cache.data_root()`.
 
     Raises:
         UserError: if it is not there, with what to do.

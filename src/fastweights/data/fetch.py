@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastweights.data.atomic import atomically
-from fastweights.data.folders import data_root
 from fastweights.errors import UserError
+from fastweights.io.atomic import open_atomically, oserror_as_user_error
+from fastweights.io.cache import data_root
 
 _CHUNK = 1 << 18
 _MOST = 1 << 28
@@ -75,7 +75,7 @@ def get(
 
     Args:
         published: which.
-        data_dir: folder in which the set's own is made; None: `folders.data_root()`.
+        data_dir: folder in which the set's own is made; None: `io.cache.data_root()`.
         addresses: tried one after the other; None: those where it is published.
         progress: told after each piece.
         opener: opens an address.
@@ -117,16 +117,18 @@ def _fetch(
 ) -> str:
     """Fetch one file, whole and checked, and give the address it came from."""
     complaints = []
-    for address in addresses:
-        try:
-            with atomically(target) as file:
-                file.writelines(_chunks(address, opener, progress))
-                file.flush()
-                published.check_file(Path(file.name), target.name)
-        except UserError as error:
-            complaints.append(f"{address}: {error}")
-            continue
-        return address
+    with oserror_as_user_error("write", target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for address in addresses:
+            try:
+                with open_atomically(target) as file:
+                    file.writelines(_chunks(address, opener, progress))
+                    file.flush()
+                    published.check_file(Path(file.name), target.name)
+            except UserError as error:
+                complaints.append(f"{address}: {error}")
+                continue
+            return address
     raise UserError(
         f"no address gave {published.title} ({'; '.join(complaints)}); fetch it by hand, then name it with --data-dir"
     )

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fastweights.data import idx, packed
-from fastweights.data.folders import VARIABLE, data_root
 from fastweights.errors import UserError
+from fastweights.io.cache import VARIABLE, data_root
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -49,7 +49,7 @@ def find(data_dir: str | Path | None = None) -> Path:
     """Find the folder that holds the files.
 
     Args:
-        data_dir: that folder, or one that holds it as `mnist`, `raw` or `MNIST/raw`. None: `folders.data_root()`.
+        data_dir: that folder, or one that holds it as `mnist`, `raw` or `MNIST/raw`. None: `io.cache.data_root()`.
 
     Raises:
         UserError: if there is none, with what to do.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastweights.data import packed
-from fastweights.data.folders import VARIABLE, data_root
 from fastweights.errors import UserError, unknown
+from fastweights.io.cache import VARIABLE, data_root
 
 SPLITS = ("train", "valid", "test")
 
@@ -80,7 +80,7 @@ def find(name: str, data_dir: str | Path | None = None) -> Path:
 
     Args:
         name: one of `corpora()`.
-        data_dir: that folder, or one that holds it under the text's name. None: `folders.data_root()`.
+        data_dir: that folder, or one that holds it under the text's name. None: `io.cache.data_root()`.
 
     Raises:
         UserError: for an unknown name, or if it is not there, with what to do.

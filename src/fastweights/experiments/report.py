@@ -60,10 +60,9 @@ def write(results: Path) -> Path:
     Raises:
         UserError: if a recorded line is damaged, or a folder cannot be written.
     """
-    from fastweights.runs import write_atomically
-    from fastweights.runs.files import one_clear_line
+    from fastweights.io.atomic import oserror_as_user_error, write_atomically
 
-    with one_clear_line("make", results):
+    with oserror_as_user_error("make", results):
         results.mkdir(parents=True, exist_ok=True)
     sections = []
     for path in sorted(results.glob("*/cells.jsonl")):

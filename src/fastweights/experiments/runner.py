@@ -171,7 +171,7 @@ def _extended(run: Run, recipe: Ready) -> Run:
     now = {name: _plain(getattr(given, name)) for name in given.aside}
     record = run.config["recipe"]
     if run.result() is not None or any(record[name] != value for name, value in now.items()):
-        run.go_on({**run.config, "recipe": {**record, **now}})
+        run.update_config({**run.config, "recipe": {**record, **now}})
     return run
 
 
