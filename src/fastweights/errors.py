@@ -31,6 +31,17 @@ def check_count(name: str, count: int, most: int) -> None:
         raise UserError(f"{name} must be 1 to {most:,}, not {count}")
 
 
+def check_at_least(least: int, **counts: int | None) -> None:
+    """Raise `UserError` unless each of some counts, by name, is at least `least`; None passes.
+
+    Example:
+        >>> check_at_least(1, batch=5, steps=None)
+    """
+    for name, count in counts.items():
+        if count is not None and count < least:
+            raise UserError(f"{name} must be at least {least}, not {count}")
+
+
 def check_seed(seed: int) -> None:
     """Raise `UserError` unless a number is a seed.
 

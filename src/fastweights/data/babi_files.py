@@ -60,7 +60,7 @@ class Source:
         return found
 
     def digest(self, names: Collection[str]) -> str:
-        """Give a SHA-256 that changes with whatever `read` would return."""
+        """Compute a SHA-256 that changes with whatever `read` would return."""
         digest = hashlib.sha256()
         if self.path.is_dir():
             for name, content in sorted(self.read(names).items()):
@@ -138,13 +138,13 @@ def find(data_dir: str | Path | None = None) -> Source:
 
 @functools.cache
 def published_digests() -> dict[str, str]:
-    """Give the SHA-1 that git gives each file of v1.2, by its name in the release."""
+    """Return the SHA-1 that git has for each file of v1.2, by its name in the release."""
     table = resources.files("fastweights.data").joinpath("babi_v1_2.sha1").read_text()
     return {name: digest for digest, name in map(str.split, table.splitlines())}
 
 
 def git_digest(content: bytes) -> str:
-    """Give the SHA-1 of a file as git has it, which public repositories' listings show.
+    """Compute the SHA-1 of a file as git has it, which public repositories' listings show.
 
     Example:
         >>> git_digest(b"")

@@ -21,10 +21,10 @@ _MOST = 1 << 28
 """Bytes after which a reply cannot be any of these files (the largest has 16 MB)."""
 
 Opener = Callable[[str], Any]
-"""Opens an address; what it gives is used in a `with` and has `read(size)` and `headers`."""
+"""Opens an address; its value is used in a `with` and has `read(size)` and `headers`."""
 
 Progress = Callable[[int, int | None], None]
-"""Told how many bytes of a file have come, and how many there are where that is known."""
+"""Called with how many bytes of a file have come, and how many there are where that is known."""
 
 
 _open: Opener = functools.partial(urllib.request.urlopen, timeout=30)
@@ -51,7 +51,7 @@ class Published:
     addresses: tuple[str, ...]
     find: Callable[[Path], Path]
     check: Callable[[Path], int]
-    check_file: Callable[[Path, str], None]
+    check_file: Callable[[Path, str], object]
     notice: str = ""
 
 
@@ -77,7 +77,7 @@ def get(
         published: which.
         data_dir: folder in which the set's own is made; None: `io.cache.data_root()`.
         addresses: tried one after the other; None: those where it is published.
-        progress: told after each piece.
+        progress: called after each chunk.
         opener: opens an address.
 
     Raises:
@@ -135,7 +135,7 @@ def _fetch(
 
 
 def _chunks(address: str, opener: Opener, progress: Progress) -> Iterator[bytes]:
-    """Give what an address replies, piece by piece; what goes wrong with it is a `UserError`."""
+    """Read what an address replies, chunk by chunk; what goes wrong with it is a `UserError`."""
     try:
         with opener(address) as reply:
             length = reply.headers.get("Content-Length")

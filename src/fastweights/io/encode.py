@@ -6,9 +6,6 @@ import json
 import math
 from pathlib import Path
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-"""What JSON can hold."""
-
 
 def plain(value: object) -> object:
     """Return a value as plain JSON: tuples become lists, paths strings, and NaN or infinity null.

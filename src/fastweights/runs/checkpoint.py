@@ -22,7 +22,7 @@ from fastweights.io.atomic import oserror_as_user_error, remove, write_folder_at
 from fastweights.io.encode import to_json
 
 FORMAT = 2
-"""Of a checkpoint's files and of what their names mean, whatever wrote the folder around it."""
+"""The version of a checkpoint's files and names, whatever the run folder around it has."""
 
 MODEL = "model"
 """The part that holds the weights a user gets."""
@@ -100,7 +100,7 @@ def saved_steps(root: Path) -> list[int]:
 
 
 def prefixed(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Name tensors as those of a part: "name.…"."""
+    """Return tensors under their names as those of a part: "name.…"."""
     return {f"{name}.{own}": tensor for own, tensor in tensors.items()}
 
 

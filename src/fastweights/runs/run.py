@@ -18,7 +18,7 @@ from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.lock import Lock
 
 FORMAT = 2
-"""Of `config.json` and the files beside it; a checkpoint has its own."""
+"""The version of `config.json` and the files beside it; a checkpoint has its own."""
 
 _CONFIG = "config.json"
 _METRICS = "metrics.jsonl"
@@ -29,7 +29,7 @@ _LOCK = ".lock"
 class Run:
     """A run folder: `config.json`, `metrics.jsonl`, `checkpoint/`, `figures/`, `result.json`.
 
-    Make one with `Run.create` or `Run.open`. Reading needs nothing; whoever writes holds the lock:
+    Get one from `Run.create` or `Run.open`. Reading needs nothing; whoever writes holds the lock:
 
         with run.lock:
             run.log({"step": 1, "loss": 2.3})
@@ -47,7 +47,7 @@ class Run:
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
-        """Make a new run folder and write its `config.json`.
+        """Create a new run folder and write its `config.json`.
 
         Args:
             folder: must not exist yet, or be empty.

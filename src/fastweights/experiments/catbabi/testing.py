@@ -94,7 +94,7 @@ def scored(
             model,
             task.score(),
             segments,
-            told=(lambda done: bar.update(done, {})) if bar else (lambda done: None),
+            on_progress=(lambda done: bar.update(done, {})) if bar else (lambda done: None),
         )
     finally:
         if bar:
