@@ -44,7 +44,7 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
     How M is read and written stands in `ops.neural_memory`.
 
     In training `auxiliary_loss` is the meta-objective, the mean of (M(t)(k) − v)² over real steps,
-    heads and features: how well the memory gives back what it was just told. A trainer adds it to
+    heads and features: how well the memory returns what was just written. A trainer adds it to
     its loss; it has its own weight (1 to 2 in Schlag et al. 2021).
 
     Args:

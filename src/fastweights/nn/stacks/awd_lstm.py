@@ -66,8 +66,8 @@ class AWDLSTM(AWDStack):
         check_sizes(output_size=output_size)
         super().__init__(
             (
-                LSTM(takes, puts, recurrent_dropout=recurrent_dropout, backend=backend)
-                for takes, puts in layer_sizes(input_size, hidden_size, output_size, layers)
+                LSTM(*sizes, recurrent_dropout=recurrent_dropout, backend=backend)
+                for sizes in layer_sizes(input_size, hidden_size, output_size, layers)
             ),
             hidden_dropout=hidden_dropout,
             output_dropout=output_dropout,
