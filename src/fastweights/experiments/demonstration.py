@@ -69,7 +69,7 @@ class Demonstration:
             UserError: if `seeds` is below 1.
         """
         from fastweights.experiments.reproduce import context
-        from fastweights.runs import write_atomically
+        from fastweights.io.atomic import write_atomically
 
         if seeds is not None and seeds < 1:
             raise UserError("seeds must be at least 1")

@@ -46,7 +46,7 @@ class Ledger:
 
         Several processes may work on a study: each reads what the others have written before it adds its own.
         """
-        from fastweights.runs import write_atomically
+        from fastweights.io.atomic import write_atomically
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_name(".lock")):
