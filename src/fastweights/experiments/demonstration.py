@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fastweights.errors import UserError
+from fastweights.experiments.ledger import statistics_of, write_rows
+from fastweights.experiments.plan import Record
 from fastweights.experiments.study import Reach
 
 Measured = Mapping[str, Sequence[float]]
@@ -62,14 +62,13 @@ class Demonstration:
         """Return whether a recorded row is of one of the cases."""
         return row["cell"] in self.cases
 
-    def reproduce(self, results: Path, seeds: int | None = None) -> list[dict[str, Any]]:
+    def reproduce(self, results: Path, seeds: int | None = None) -> list[Record]:
         """Measure, record the rows in `results/NAME/cells.jsonl`, and return them.
 
         Raises:
             UserError: if `seeds` is below 1.
         """
         from fastweights.experiments.reproduce import context
-        from fastweights.io.atomic import write_atomically
 
         if seeds is not None and seeds < 1:
             raise UserError("seeds must be at least 1")
@@ -79,17 +78,14 @@ class Demonstration:
         rows = [
             {**self._row(name, values, seconds), **context()} for name, values in measured.items()
         ]
-        path = results / self.name / "cells.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(path, text.encode())
+        write_rows(results / self.name / "cells.jsonl", rows)
         return rows
 
     def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         """Draw the picture, of the mechanism itself: the rows say the rest."""
         self.picture(path)
 
-    def _row(self, name: str, values: Sequence[float], seconds: float) -> dict[str, Any]:
+    def _row(self, name: str, values: Sequence[float], seconds: float) -> Record:
         case = self.cases[name]
         return {
             "recipe": self.name,
@@ -98,10 +94,7 @@ class Demonstration:
             "model": case.model,
             "mode": case.mode,
             "metric": case.metric,
-            "value": statistics.fmean(values),
-            "sd": statistics.stdev(values) if len(values) > 1 else None,
-            "median": statistics.median(values),
-            "seeds": len(values),
+            **statistics_of(values),
             "paper": None,
             "reach": str(case.reach) if case.reach else None,
             "met": case.reach.met(values, [0.0]) if case.reach else None,
