@@ -8,11 +8,13 @@ from fastweights.errors import unknown
 from fastweights.experiments.catbabi.experiment import CATBABI
 from fastweights.experiments.catch.experiment import CATCH
 from fastweights.experiments.experiment import AnyExperiment, ResultsTable
+from fastweights.experiments.glimpses.experiment import GLIMPSES
 from fastweights.experiments.loaded_run import task_name
+from fastweights.experiments.metro_map.experiment import METRO_MAP
 from fastweights.experiments.retrieval.experiment import RETRIEVAL
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
-    experiment.name: experiment for experiment in (RETRIEVAL, CATBABI, CATCH)
+    experiment.name: experiment for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP)
 }
 """By name."""
 

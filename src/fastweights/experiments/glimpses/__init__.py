@@ -1,5 +1,1 @@
-"""MNIST glimpses: the recipe, its settings, typed images, pictures, the paper's table."""
-
-from fastweights.experiments.glimpses.experiment import Glimpses, Resolved
-
-__all__ = ["Glimpses", "Resolved"]
+"""MNIST glimpses: the experiment, its settings, typed images, pictures, the paper's table."""

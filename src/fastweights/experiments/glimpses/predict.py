@@ -1,30 +1,38 @@
-"""Ask a run about images of the test split by their numbers, or test it on a whole split."""
+"""Ask a trained run about images of the test split by their numbers, or test it on a whole split."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from fastweights.experiments.experiment import Evaluation
+from fastweights.experiments.glimpses.options import GlimpsesTest
+from fastweights.experiments.glimpses.plan import GlimpsesPlan
 from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.plan import Record
 from fastweights.models import SequenceModel
 from fastweights.tasks import Glimpses
+from fastweights.training import Outcome
 from fastweights.training.sources.evaluate import answers
 
-TEST_OPTIONS = ("split",)
-"""What `test` takes beside the run."""
 
-DATA_OPTIONS = ("data_dir",)
-"""What `ask` and `test` need to find the task's data."""
+def evaluate(model: SequenceModel, plan: GlimpsesPlan, outcome: Outcome) -> Evaluation:
+    """Test a trained model, and answer the first five images."""
+    task = plan.task()
+    tested = measure(model, task, "test")
+    figures = {
+        "reading": plan.reading,
+        "features": plan.features,
+        **{f"test_{name}": tested[name] for name in tested if name != "split"},
+        "validation_error_percent": 100 * (1 - outcome.metrics["accuracy"]),
+    }
+    return Evaluation(figures, [answer(model, task, str(number)) for number in range(5)])
 
-PIPED = None
-"""Where no images are given, the run is tested."""
 
-
-def ask(folder: Path, numbers: Sequence[str], data_dir: Path | None = None) -> list[dict[str, Any]]:
-    """Look at images of the test split.
+def predict(folder: Path, numbers: Sequence[str], data_dir: Path | None = None) -> list[Record]:
+    """Classify images of the test split.
 
     Args:
         folder: a run of the task glimpses.
@@ -39,33 +47,28 @@ def ask(folder: Path, numbers: Sequence[str], data_dir: Path | None = None) -> l
     Raises:
         UserError: if the folder is no such run, MNIST is not there, or there is no image of a number.
     """
-    run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
-    return [asked(run.model, run.task, number) for number in numbers]
+    run = open_run(folder, data_dir)
+    return [answer(run.model, run.task, number) for number in numbers]
 
 
-def test(folder: Path, *, split: str = "test", data_dir: Path | None = None) -> dict[str, Any]:
-    """Test a run on a whole split.
-
-    Args:
-        folder: a run of the task glimpses.
-        split: "train", "valid" or "test".
-        data_dir: where MNIST is; None: where it was in training.
+def test(folder: Path, options: GlimpsesTest) -> Record:
+    """Test a run on a whole split, the test split if none is given.
 
     Raises:
         UserError: if the folder is no such run, the split is unknown, or MNIST is not there.
     """
-    run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
+    run = open_run(folder, options.data_dir)
     about = {
         "out": str(folder),
         "model": run.config["model"]["name"],
         "features": run.config["model"]["hidden"],
         "reading": run.task.reading,
     }
-    return {**about, **scored(run.model, run.task, split)}
+    return {**about, **measure(run.model, run.task, options.split or "test")}
 
 
-def scored(model: SequenceModel, task: Glimpses, split: str) -> dict[str, Any]:
-    """Score a model on a split."""
+def measure(model: SequenceModel, task: Glimpses, split: str) -> Record:
+    """Measure a model on a split."""
     examples = task.split(split)
     logits = answers(model, task, examples).float()
     figures = task.metrics(logits, examples)
@@ -81,8 +84,8 @@ def scored(model: SequenceModel, task: Glimpses, split: str) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def asked(model: SequenceModel, task: Glimpses, number: str) -> dict[str, Any]:
-    """Look at one image of the test split."""
+def answer(model: SequenceModel, task: Glimpses, number: str) -> Record:
+    """Classify one image of the test split."""
     model.eval()
     examples = task.encode(number)
     inputs = task.inputs(examples).to(next(model.parameters()).device)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from fastweights.experiments.glimpses.experiment import Glimpses
+from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.glimpses.options import GlimpsesOptions
 from fastweights.experiments.study import Cell, Reach, Study
 
 PAPER = {
@@ -66,8 +66,8 @@ CHOSEN: dict[tuple[str, str], float] = {
 """By row and reading, the learning rate of the grid with the lowest validation error where it is not 4e-3."""
 
 
-def _recipe(row: Row, features: int, reading: Literal["plain", "hierarchical"]) -> Glimpses:
-    return Glimpses(
+def _options(row: Row, features: int, reading: Literal["plain", "hierarchical"]) -> GlimpsesOptions:
+    return GlimpsesOptions(
         model=row.model,
         features=features,
         reading=reading,
@@ -88,7 +88,7 @@ def _cells(rows: tuple[Row, ...], features: int) -> Iterator[Cell]:
             judged = row.label == "fast-weights" and reading == "plain"
             yield Cell(
                 name=f"{row.label} F={features} {reading}",
-                recipe=_recipe(row, features, reading),
+                options=_options(row, features, reading),
                 paper=PAPER[row.model][features] if row in ROWS and row.rate is None else None,
                 reach=Reach(REACH[features], "mean", core_seconds=CORE_SECONDS) if judged else None,
                 mode=f"R={features}, {reading}",
@@ -97,8 +97,7 @@ def _cells(rows: tuple[Row, ...], features: int) -> Iterator[Cell]:
             )
 
 
-@functools.cache
-def table2() -> Study:
+def table2(experiment: AnyExperiment) -> Study:
     """Four models and the control without memory, two readings; the inner steps; then the larger sizes."""
     cells = (
         *_cells(ROWS, 50),
@@ -120,17 +119,21 @@ def table2() -> Study:
         " memory; S is the number of inner steps, 1 where it is not named.",
     )
     return Study(
-        "ba2016-table2", "Ba et al. 2016, table 2: MNIST glimpses", cells, notes, errors=True
+        experiment,
+        "ba2016-table2",
+        "Ba et al. 2016, table 2: MNIST glimpses",
+        cells,
+        notes,
+        errors=True,
     )
 
 
-@functools.cache
-def tuning() -> Study:
+def tuning(experiment: AnyExperiment) -> Study:
     """The same learning rates for every model and reading of table 2, judged by the validation split."""
     cells = tuple(
         Cell(
             name=f"{row.label} {reading} lr={rate:g}",
-            recipe=_tried(row, reading, rate),
+            options=_tried(row, reading, rate),
             metric="validation_error_percent",
             seeds=1,
             mode=f"R=50, {reading}, learning rate {rate:g}",
@@ -140,10 +143,17 @@ def tuning() -> Study:
         for reading in _readings(row)
         for rate in GRID
     )
-    return Study("ba2016-table2-tuning", "Learning rates for Ba et al. 2016, table 2", cells)
+    return Study(
+        experiment, "ba2016-table2-tuning", "Learning rates for Ba et al. 2016, table 2", cells
+    )
 
 
-def _tried(row: Row, reading: Literal["plain", "hierarchical"], rate: float) -> Glimpses:
-    return Glimpses(
+def _tried(row: Row, reading: Literal["plain", "hierarchical"], rate: float) -> GlimpsesOptions:
+    return GlimpsesOptions(
         model=row.model, reading=reading, rate=row.rate, learning_rate=rate, steps=4_000
     )
+
+
+def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
+    """Return all studies of the task."""
+    return table2(experiment), tuning(experiment)

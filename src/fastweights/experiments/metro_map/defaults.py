@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from fastweights.experiments.metro_map.experiment import MetroMap
+from fastweights.experiments.metro_map.options import MetroMapOptions
+from fastweights.experiments.options import backbone_fields, has_options
 
-MEMORY_OPTIONS = ("memory_size", "reads")
+MEMORY_OPTIONS = {"memory_size": 16, "reads": 3}
 """Fields that only a Fast Weight Memory understands; they become the backbone's options."""
 
-BACKBONES: Mapping[str, Mapping[str, Any]] = {"fwm": {"variant": "meta_rl"}}
+BACKBONES: Mapping[str, Mapping[str, object]] = {"fwm": {"variant": "meta_rl"}}
 """Options of a backbone on this task; the LSTM starts as `torch.nn.LSTM` does, as in the released program."""
 
 MILESTONES = (12_700, 51_000)
 """Updates after which a run's evaluation on the test maps is among its results: a quarter of those that the authors'
 log of the FWM has, and all of them."""
 
-ENDLESS = 10_000_000
-"""Updates of a run that ends at a time."""
 
+def defaults(options: MetroMapOptions) -> dict[str, object]:
+    """Return every default; the same for all models but for the memory's own.
 
-def settings(recipe: MetroMap) -> dict[str, Any]:
-    """Choose every setting; the same for all models."""
-    updates = ENDLESS if recipe.minutes is not None else recipe.updates or MILESTONES[0]
-    weight = 0.03
+    Raises:
+        UserError: if an option is given that the model does not have.
+    """
+    backbone_fields(options, MEMORY_OPTIONS)
+    updates = options.steps_or_endless(options.updates or MILESTONES[0])
+    entropy_weight = 0.03 if options.entropy_weight is None else options.entropy_weight
     return {
         "hidden": 32,
-        "memory_size": 16,
-        "reads": 3,
         "embedding": 0,
         "readout": 0,
-        "agents": recipe.graphs,
+        **(MEMORY_OPTIONS if has_options(options.model, MEMORY_OPTIONS) else {}),
+        "agents": options.graphs,
         "updates": updates,
         "discount": 0.9,
         "trace_decay": 1.0,
         "value_weight": 0.1,
-        "entropy_weight": weight,
-        "final_entropy_weight": weight if recipe.entropy_weight is None else recipe.entropy_weight,
+        "entropy_weight": entropy_weight,
+        "final_entropy_weight": entropy_weight,
         "normalise_advantage": False,
         "optimiser": "adam",
         "learning_rate": 1e-3,
@@ -49,6 +49,6 @@ def settings(recipe: MetroMap) -> dict[str, Any]:
         "clip": 0.0,
         # The released program evaluates every 50 updates, which costs a hundredth of them.
         "evaluation_interval": max(1, min(100, updates // 20)),
-        "evaluation_episodes": recipe.graphs,
-        "test_episodes": recipe.graphs,
+        "evaluation_episodes": options.graphs,
+        "test_episodes": options.graphs,
     }

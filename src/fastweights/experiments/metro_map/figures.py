@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from fastweights import figures
 from fastweights.errors import UserError
 from fastweights.experiments.actor_critic import TEST_SEED
-from fastweights.experiments.loaded_run import Opened
-from fastweights.experiments.plotting import Figure, group
+from fastweights.experiments.experiment import Figure
+from fastweights.experiments.grouping import group
+from fastweights.experiments.loaded_run import LoadedRun
+from fastweights.tasks import MetroMap
 from fastweights.training import Episode, play
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+Run = LoadedRun[MetroMap]
 
 PANELS = {
     "train_reward": "mean reward, train maps",
@@ -19,20 +27,18 @@ PANELS = {
 }
 
 
-def single(run: Opened, shown: str | None) -> Iterator[Figure]:
+def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     """Draw one run: its rewards, what each step of an episode brings, and an episode of its test.
 
     Args:
         run: of the task metro-map.
-        shown: a number, which chooses the test map; None: the first.
+        sequence: a number, which chooses the test map; None: the first.
 
     Raises:
-        UserError: if `shown` is no number of a map.
+        UserError: if the sequence is no number of a map.
     """
-    from fastweights import figures
-
     title = f"{run.config['model']['name']}, metro maps ({run.task.form})"
-    number = _number(run, shown)
+    number = _number(run, sequence)
     yield _curves({"": [run]}, title)
     yield _by_step({"": [run]}, title)
     episode = played(run, range(number, number + 1))
@@ -41,7 +47,7 @@ def single(run: Opened, shown: str | None) -> Iterator[Figure]:
     yield Figure("episode", lambda: figures.walk_strip(walk(episode), title=titled))
 
 
-def several(runs: list[Opened]) -> Iterator[Figure]:
+def compare(runs: list[Run]) -> Iterator[Figure]:
     """Compare runs on one form of the task.
 
     Raises:
@@ -56,10 +62,8 @@ def several(runs: list[Opened]) -> Iterator[Figure]:
     yield _by_step(groups, title)
 
 
-def _curves(groups: dict[str, list[Opened]], title: str) -> Figure:
+def _curves(groups: dict[str, list[Run]], title: str) -> Figure:
     """Figure 5 of the paper: rewards on train and test maps over the updates."""
-    from fastweights import figures
-
     task = next(iter(groups.values()))[0].task
     splits = {"train_reward": "train", "reward": "test"}
     levels = {key: _levels(task, split) for key, split in splits.items()}
@@ -70,14 +74,12 @@ def _curves(groups: dict[str, list[Opened]], title: str) -> Figure:
     )
 
 
-def _by_step(groups: dict[str, list[Opened]], title: str) -> Figure:
+def _by_step(groups: dict[str, list[Run]], title: str) -> Figure:
     """What each step of an episode brings on the test maps: how soon a map is known."""
-    from fastweights import figures
-
     task = next(iter(groups.values()))[0].task
     whole = range(task.graphs)
 
-    def make() -> Any:
+    def make() -> Drawing:
         rewards = {
             name: torch.cat([played(run, whole).rewards for run in seeds]).double().numpy()
             for name, seeds in groups.items()
@@ -88,21 +90,21 @@ def _by_step(groups: dict[str, list[Opened]], title: str) -> Figure:
     return Figure("within-episode", make)
 
 
-def _levels(task: Any, split: str) -> dict[str, float]:
+def _levels(task: MetroMap, split: str) -> dict[str, float]:
     return {"best, map\nknown": task.best_possible(split), "random moves": task.chance(split)}
 
 
-def _number(run: Opened, shown: str | None) -> int:
+def _number(run: Run, sequence: str | None) -> int:
     try:
-        number = 0 if shown is None else int(shown)
+        number = 0 if sequence is None else int(sequence)
     except ValueError:
-        raise UserError(f"a metro map is chosen by its number, not {shown!r}") from None
+        raise UserError(f"a metro map is chosen by its number, not {sequence!r}") from None
     if not 0 <= number < run.task.graphs:
         raise UserError(f"there are test maps 0 to {run.task.graphs - 1}, not {number}")
     return number
 
 
-def played(run: Opened, rows: range) -> Episode:
+def played(run: Run, rows: range) -> Episode:
     """Play the episodes of the run's test on some of the maps."""
     generator = torch.Generator().manual_seed(TEST_SEED + run.config["recipe"]["seed"])
     return play(
@@ -110,10 +112,8 @@ def played(run: Opened, rows: range) -> Episode:
     )
 
 
-def walk(episode: Episode) -> Any:
-    """Take the first agent's episode in the form that is drawn."""
-    from fastweights import figures
-
+def walk(episode: Episode) -> figures.Walk:
+    """Return the first agent's episode in the form that is drawn."""
     assert episode.worlds is not None
     before, after = episode.worlds[:-1], episode.worlds[1:]
     graph = before[0].graph[0]

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from fastweights.errors import check_count, unknown
-from fastweights.experiments.actor_critic import MOST_EPISODES, examined
+from fastweights.errors import unknown
+from fastweights.experiments.actor_critic import evaluate as evaluate_agents
+from fastweights.experiments.actor_critic import measure
+from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.loaded_run import open_run
-
-TEST_OPTIONS = ("samples", "seed", "split")
-"""What `test` takes beside the run."""
-
-DATA_OPTIONS = ()
-"""What `test` needs to find the task's data: this task makes its own."""
+from fastweights.experiments.metro_map.defaults import MILESTONES
+from fastweights.experiments.metro_map.options import MetroMapTest
+from fastweights.experiments.metro_map.plan import MetroMapPlan
+from fastweights.experiments.plan import Record
+from fastweights.models import SequenceModel
+from fastweights.training import Outcome
 
 SPLITS = ("train", "test")
 
 
-def test(
-    folder: Path, *, samples: int | None = None, seed: int = 0, split: str | None = None
-) -> dict[str, Any]:
+def evaluate(model: SequenceModel, plan: MetroMapPlan, outcome: Outcome) -> Evaluation:
+    """Test trained agents; the evaluations at the milestones are among the figures."""
+    task = plan.task()
+    evaluated = {row["step"]: row["reward"] for row in outcome.history}
+    figures = {
+        **evaluate_agents(model, plan, outcome),
+        **{f"test_reward_{step}": evaluated[step] for step in MILESTONES if step in evaluated},
+        "form": plan.form,
+        "best_possible": task.best_possible("test"),
+        "chance": task.chance("test"),
+    }
+    return Evaluation(figures, [])
+
+
+def test(folder: Path, options: MetroMapTest) -> Record:
     """Play episodes that the run has not learned from; with its own seed and as many they are those of its test.
 
     Args:
         folder: a run of the task metro-map.
-        samples: how many on each split; agent i is on graph i mod the graphs. None: one a graph.
-        seed: of the episodes.
-        split: "train" or "test", whose graphs to play on; None: on both.
+        options: `samples`, how many on each split (agent i is on graph i mod the graphs; None: one a graph); `seed`, of
+            the episodes; `split`, whose graphs to play on (None: on both).
 
     Returns:
         for each split `…_reward`, the mean total reward, its standard error `…_reward_error`, `…_episodes`, and what
@@ -36,19 +48,19 @@ def test(
     Raises:
         UserError: if the folder is no such run, the split is unknown, or a number is out of range.
     """
-    if samples is not None:
-        check_count("samples", samples, MOST_EPISODES)
+    seed, split = options.seed or 0, options.split
     if split not in (None, *SPLITS):
         raise unknown("split", split, SPLITS)
     run = open_run(folder)
-    found: dict[str, Any] = {
+    episodes = run.task.graphs if options.samples is None else options.samples
+    found: Record = {
         "out": str(folder),
         "model": run.config["model"]["name"],
         "form": run.task.form,
         "seed": seed,
     }
     for name in SPLITS if split is None else (split,):
-        found |= examined(run.model, run.task, samples or run.task.graphs, seed, split=name)
+        found |= measure(run.model, run.task, episodes, seed, split=name)
         found[f"{name}_best_possible"] = run.task.best_possible(name)
         found[f"{name}_chance"] = run.task.chance(name)
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Iterator
+from typing import Literal
 
+from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.metro_map.defaults import MILESTONES
-from fastweights.experiments.metro_map.experiment import MetroMap
+from fastweights.experiments.metro_map.options import MetroMapOptions
 from fastweights.experiments.study import Cell, Reach, Study
 
 UPDATES, LONG = MILESTONES
@@ -30,14 +30,13 @@ def _cell(
     model: str,
     hidden: int,
     updates: int,
-    form: str = "faithful",
+    form: Literal["faithful", "fixed"] = "faithful",
     reach: float | None = None,
     seeds: int = 1,
 ) -> Cell:
-    recipe = dataclasses.replace(MetroMap(model=model, hidden=hidden, updates=updates), form=form)
     return Cell(
         name=f"{model}-{hidden} {form} {updates}",
-        recipe=recipe,
+        options=MetroMapOptions(model=model, hidden=hidden, updates=updates, form=form),
         metric=f"test_reward_{updates}",
         also=ALSO,
         seeds=seeds,
@@ -63,8 +62,7 @@ def _cells() -> Iterator[Cell]:
         yield _cell("lstm", hidden, LONG)
 
 
-@functools.cache
-def comparison() -> Study:
+def comparison(experiment: AnyExperiment) -> Study:
     """The Fast Weight Memory and LSTMs in both forms of the task."""
     notes = (
         "Mean total reward of an episode on 600 maps that were not trained on, one episode a map, actions sampled, in"
@@ -78,5 +76,14 @@ def comparison() -> Study:
         " with 512 units (278,000 updates), 79.9 and 143.2 with 1,024 (232,000).",
     )
     return Study(
-        "fwm-meta-rl", "Schlag et al. 2021, section 4.2: metro maps", tuple(_cells()), notes
+        experiment,
+        "fwm-meta-rl",
+        "Schlag et al. 2021, section 4.2: metro maps",
+        tuple(_cells()),
+        notes,
     )
+
+
+def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
+    """Return all studies of the task."""
+    return (comparison(experiment),)
