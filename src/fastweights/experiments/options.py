@@ -73,7 +73,7 @@ class OptimiserOptions(DescentOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimiserPlan(OptimiserOptions, DescentPlan):
+class OptimiserPlan(DescentPlan, OptimiserOptions):
     optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = field()
     schedule: Literal["constant", "cosine"] = field()
 
