@@ -68,9 +68,9 @@ def catbabi(release):
 def mnist_files(tmp_path_factory):
     """A small set of MNIST's form, made here, whose files are taken for the published ones."""
     folder = make_mnist(tmp_path_factory.mktemp("data") / "mnist")
-    made = digests(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist, "published_digests", lambda: made)
+        for name, digest in digests(folder).items():
+            patch.setitem(mnist.MNIST.digests, name, digest)
         yield folder
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fastweights.version import VERSION
+
 if TYPE_CHECKING:
     from fastweights import models, nn, ops, runs, state, tasks
     from fastweights.errors import UserError
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from fastweights.nn import FWMLSTM, FastWeightMemory, FastWeightRNN
     from fastweights.runs import load
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "FWMLSTM",

@@ -17,7 +17,7 @@ class Note(UserWarning):
     """Something a user should know that is no error; the command line prints it as one line."""
 
 
-MOST = 2**62
+MAX_SEED = 2**62
 """Whole numbers that are given are below this, seeds too: what is added to one still fits 64 bits."""
 
 
@@ -31,13 +31,24 @@ def check_count(name: str, count: int, most: int) -> None:
         raise UserError(f"{name} must be 1 to {most:,}, not {count}")
 
 
+def check_at_least(least: int, **counts: int | None) -> None:
+    """Raise `UserError` unless each of some counts, by name, is at least `least`; None passes.
+
+    Example:
+        >>> check_at_least(1, batch=5, steps=None)
+    """
+    for name, count in counts.items():
+        if count is not None and count < least:
+            raise UserError(f"{name} must be at least {least}, not {count}")
+
+
 def check_seed(seed: int) -> None:
     """Raise `UserError` unless a number is a seed.
 
     Example:
         >>> check_seed(0)
     """
-    if not 0 <= seed < MOST:
+    if not 0 <= seed < MAX_SEED:
         bound = "must not be negative" if seed < 0 else "must be below 2**62"
         raise UserError(f"seed {bound}: {seed} was given")
 

@@ -81,7 +81,7 @@ def reset(state: S, rows: Bool[Tensor, " batch"]) -> S:
 
 
 def select(state: S, rows: Int[Tensor, " chosen"] | Bool[Tensor, " batch"]) -> S:
-    """Take the given rows of the batch, in the order given (a row may be taken twice, as beam search does).
+    """Select the given rows of the batch, in the order given (a row may be taken twice, as beam search does).
 
     Example:
         >>> import torch

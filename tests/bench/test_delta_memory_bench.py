@@ -74,7 +74,7 @@ def test_flops_are_those_of_the_products_written_out(time: int, carried: bool) -
         seen = (t - start) + reads * (t - start + 1)
         total += seen * 3 * 2 * d  # ⟨k1, k1⟩, ⟨k2, k2⟩ and the multiple of u
         total += seen * 8 * 2 * d  # both again, and what this owes: twice for u, k1 and k2
-    assert memories.flops(Shape(batch, time, d, reads, carried)) == batch * total
+    assert Shape(batch, time, d, reads, carried).flops() == batch * total
 
 
 def test_saved_bytes_are_those_of_the_tensors_kept() -> None:
@@ -111,12 +111,17 @@ def test_variants_of_a_step_with_answers_only_agree() -> None:
 
 
 def test_growth_takes_the_variants_measured_everywhere() -> None:
+    with pytest.raises(UserError, match="--only has left out"):
+        bench.growth([{"group": "memory", "milliseconds": {}}])
     rows = [
         {"group": bench.TIME, "milliseconds": {"fused": 1.0, "steps": 9.0}},
         {"group": bench.TIME, "milliseconds": {"fused": 2.0}},
         {"group": "memory", "milliseconds": {"fused": 7.0}},
     ]
-    assert bench.growth(rows) == ([200, 400], {"fused": [1.0, 2.0]})
+    (axes,) = bench.growth(rows).axes
+    (line,) = axes.lines
+    assert line.get_label() == "fused"
+    assert line.get_xydata().tolist() == [[200, 1.0], [400, 2.0]]
 
 
 def test_a_folder_that_is_no_checkout(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
-"""The cost of the import, measured in fresh interpreters."""
+"""The cost of the import, measured in fresh interpreters; and what keeps it low: what is not imported."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from fastweights.bench import imports, report
+from fastweights.bench import imports
 from fastweights.errors import UserError
 
 
@@ -12,7 +15,7 @@ def test_row_holds_both_times_and_the_verdict() -> None:
     (row,) = imports.run(repeats=1)
     assert row["torch_seconds"] > 0 and row["added_seconds"] > 0
     assert row["reached"] == (row["added_seconds"] <= row["limit_seconds"] == imports.LIMIT)
-    columns, (cells,) = report.to_table([row])
+    columns, (cells,) = imports.table([row])
     assert len(columns) == len(cells)
 
 
@@ -26,3 +29,26 @@ def test_medians_leave_out_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_repeats_below_one_are_refused() -> None:
     with pytest.raises(UserError, match="at least 1"):
         imports.run(repeats=0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ("import fastweights", {"fastweights"}),
+        ("from fastweights import FastWeightRNN, ops", None),
+        ("from fastweights import UserError", {"fastweights", "fastweights.errors"}),
+    ],
+)
+def test_only_what_is_used_is_imported(statement: str, allowed: set[str] | None) -> None:
+    """Beside torch: nothing of other libraries but jaxtyping, and no room above the one that is used."""
+    script = f"import sys, torch; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    loaded = set(printed.stdout.split())
+    assert "fastweights" in loaded, printed.stderr
+    if allowed is not None:
+        assert loaded <= allowed
+        return
+    tops = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert tops <= {"fastweights", "jaxtyping", "numpy"}
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("fastweights.")}
+    assert rooms <= {"nn", "ops", "kernels", "state", "errors"}

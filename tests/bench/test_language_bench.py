@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 
-from fastweights.bench import agreement, report
+from fastweights.bench import agreement, language_step
 from fastweights.bench import language as bench
-from fastweights.bench.language import Shape
+from fastweights.bench.language_step import Shape
 from fastweights.errors import UserError
 
 TINY = Shape(batch=3, time=4, words=9, embedding=5, hidden=6)
@@ -24,21 +24,21 @@ def test_rows_are_whole_and_consistent() -> None:
     taken = step["milliseconds"]
     assert taken.keys() == {"awd-lstm", "awd-fwm", "torch", "products"} and step["refused"] == []
     assert step["memory"] == pytest.approx(taken["awd-fwm"] / taken["awd-lstm"])
-    assert step["gflops"] == pytest.approx(bench.flops(TINY) / taken["awd-lstm"] / 1e6)
+    assert step["gflops"] == pytest.approx(language_step.flops(TINY) / taken["awd-lstm"] / 1e6)
     assert words["words"] == 130 and words["milliseconds"].keys() == {"first", "last"}
     # The norm of a read divides by little in so small a network, which makes rounding larger.
     assert words["difference"] < 1e-4
     numbers = 2 * (6 + 6 + 5) + 32**3
     assert words["state"] == [numbers, numbers]
     for row in rows:
-        columns, table = report.to_table([row])
+        columns, table = bench.table([row])
         assert len(table[0]) == len(columns)
-    assert "130" in report.to_table([words])[0][2]
+    assert "130" in bench.table([words])[0][2]
 
 
 @pytest.mark.parametrize("name", ["awd-lstm", "awd-fwm"])
 def test_equal_networks_step_equally_with_all_dropouts(name: str) -> None:
-    variants = {kind: bench.step(name, TINY, kind) for kind in ("torch", "reference")}
+    variants = {kind: language_step.step(name, TINY, kind) for kind in ("torch", "reference")}
     assert agreement.errors(variants, "reference")["torch"] < 1e-5
     loss, *gradients = variants["torch"]()
     assert all(gradient.abs().max() > 0 for gradient in gradients)
@@ -48,10 +48,10 @@ def test_equal_networks_step_equally_with_all_dropouts(name: str) -> None:
 
 def test_the_products_are_those_of_the_layers() -> None:
     """Each weight matrix is there, and multiplied by once forward and twice backward."""
-    model = bench.network("awd-lstm", TINY)
+    model = language_step.network("awd-lstm", TINY)
     matrices = [w for name, w in model.named_parameters() if "weight" in name]
-    assert len(matrices) == len(bench.sizes(TINY))
-    assert bench.flops(TINY) == 6 * 12 * sum(w.numel() for w in matrices)
+    assert len(matrices) == len(language_step.sizes(TINY))
+    assert language_step.flops(TINY) == 6 * 12 * sum(w.numel() for w in matrices)
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 9, 5, 6), (3, 4, 9, 5, -1)])

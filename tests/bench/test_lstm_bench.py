@@ -9,7 +9,6 @@ import torch
 
 from fastweights import ops
 from fastweights.bench import lstm as bench
-from fastweights.bench import report
 from fastweights.bench.fast_weight_rnn import Shape
 from fastweights.errors import UserError
 
@@ -28,7 +27,7 @@ def test_rows_are_whole_and_consistent() -> None:
         assert row["speedup"] == {"torch": pytest.approx(torchs / fused)}
         json.dumps(row, allow_nan=False)
     assert rows[2]["goals"] == {"torch": 1.3}
-    columns, table = report.to_table(rows)
+    columns, table = bench.BENCH.table(rows)
     assert "torch ÷ fused" in columns and [len(cells) for cells in table] == [len(columns)] * 3
 
 
@@ -48,7 +47,7 @@ def test_a_step_is_taken() -> None:
 def test_the_products_are_counted_as_they_are_written() -> None:
     steps, (_, _, hidden) = 12, TINY
     forward = steps * 2 * (4 * hidden * hidden) + 7 * 2 * (4 * hidden * hidden)
-    assert bench.products(TINY, projected=7) == 3 * forward
+    assert bench.flops(*TINY, projected=7) == 3 * forward
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 5), (3, -1, 5)])

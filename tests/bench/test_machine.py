@@ -1,4 +1,4 @@
-"""The machine's description, and compilation ahead of time."""
+"""The machine's description."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import torch
 
 from fastweights.bench import machine
-from fastweights.bench.warmup import warmup
 
 
 def test_description_names_what_a_comparison_needs() -> None:
@@ -17,10 +16,3 @@ def test_description_names_what_a_comparison_needs() -> None:
     assert found["isa"] in {"avx512", "avx2", "neon", "generic"}
     assert found["vector_bytes"] in {16, 32, 64}
     json.dumps(found, allow_nan=False)
-
-
-def test_warmup_leaves_nothing_to_compile() -> None:
-    assert warmup()["backend"] == "cpu"
-    again = warmup()
-    assert again["compile_seconds"] == 0
-    assert again["seconds"] > 0

@@ -37,7 +37,7 @@ def test_a_wrong_variant_has_neither_time_nor_ratio(name: str) -> None:
     assert name not in row["milliseconds"] and name not in row["speedup"]
     if name == "fused":
         assert row["speedup"] == {} and row["gflops"] is None and row["peak_share"] is None
-    columns, (cells,) = report.to_table([row])
+    columns, (cells,) = report.recurrence_table([row])
     assert cells[columns.index(f"{name} ms")] == "refused"
     assert "×" not in cells[columns.index("attention ÷ fused")]
 
@@ -56,7 +56,7 @@ def test_table_has_a_cell_for_every_column() -> None:
         "milliseconds": {"explicit": 50.0, "fused": 0.5, "lstm": 1.0}, "speedup": {"explicit": 100.0, "lstm": 2.0},
         "goals": {"explicit": 40}, "gflops": 120.0, "peak_share": 0.5, "notes_milliseconds": {"fused": 0.2},
     }  # fmt: skip
-    columns, rows = report.to_table([row])
+    columns, rows = report.recurrence_table([row])
     assert [len(cells) for cells in rows] == [len(columns)]
     shown = dict(zip(columns, rows[0], strict=True))
     assert shown["case"] == "B1 T2 H3"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fastweights import ops
-from fastweights.bench import metro_map, official_agents, report
+from fastweights.bench import metro_map, official_agents
 from fastweights.errors import UserError
 
 PROGRAM = """
@@ -47,13 +47,13 @@ def checkout(tmp_path: Path) -> Path:
 def test_the_authors_stand_beside_ours(checkout: Path) -> None:
     if ops.backend.unavailable("delta_memory", "cpu"):
         pytest.skip("no kernels here")
-    (row,) = metro_map.run(authors=checkout, agents=8, repeats=2)
+    (row,) = metro_map.run(official=checkout, agents=8, repeats=2)
     fused, theirs = (row["milliseconds"][name] for name in ("fused", "authors"))
     assert row["speedup"] == {"authors": pytest.approx(theirs / fused)}
     assert row["updates_per_second"]["fused"] == pytest.approx(1e3 / fused)
     assert (row["goals"], row["agents"], row["steps"]) == ({"authors": 8.0}, 8, 30)
     json.dumps(row, allow_nan=False)
-    columns, (cells,) = report.to_table([row])
+    columns, (cells,) = metro_map.BENCH.table([row])
     assert "authors ÷ fused" in columns and len(cells) == len(columns)
 
 

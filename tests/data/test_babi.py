@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from babi_made import make_release
-from fastweights.data import babi, babi_files, folders
+from fastweights.data import babi, babi_files
 from fastweights.errors import UserError
+from fastweights.io.cache import data_root, made_root
 
 PART = "en-valid-10k_qa3_train_first185of1800.txt.gz"
 
@@ -58,10 +59,10 @@ def test_where_it_is_not(tmp_path, monkeypatch):
 def test_the_folders_follow_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("FASTWEIGHTS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert folders.data_root() == tmp_path / "fastweights" / "data"
-    assert folders.cache_root() == tmp_path / "fastweights" / "made"
+    assert data_root() == tmp_path / "fastweights" / "data"
+    assert made_root() == tmp_path / "fastweights" / "made"
     monkeypatch.setenv("FASTWEIGHTS_DATA", "~/sets")
-    assert folders.data_root() == Path("~/sets").expanduser()
+    assert data_root() == Path("~/sets").expanduser()
 
 
 def test_a_file_as_stories():

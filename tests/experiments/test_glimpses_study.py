@@ -62,5 +62,6 @@ def test_rows_of_one_model_are_told_apart(mnist_files: Path, tmp_path: Path, uns
     assert [row["label"] for row in ledger.rows.values()] == ["fast-weights", "η=0"]
     study.draw(list(ledger.rows.values()), tmp_path / "table.png")
     assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
-    assert "| η=0 | R=4, plain |" in report.write(tmp_path / "results").read_text()
+    report.write(tmp_path / "results")
+    assert "| η=0 | R=4, plain |" in (tmp_path / "results" / "tiny" / "README.md").read_text()
     assert registry.study("ba2016-table2") == TABLE

@@ -25,6 +25,14 @@ from fastweights.experiments.study import Cell, Reach, Study
 from fastweights.experiments.text import plan as text
 from fastweights.experiments.text.experiment import TEXT
 
+
+
+def page(results: Path, study: str) -> str:
+    """Return a study's page of the report, written anew."""
+    report.write(results)
+    return (results / study / "README.md").read_text()
+
+
 TINY = RetrievalOptions(steps=3, hidden=4, batch=4, test_samples=40)
 STUDY = Study(
     RETRIEVAL,
@@ -74,7 +82,7 @@ def test_rounds_rows_and_skipping(tmp_path: Path) -> None:
     assert first["met"] is True and second["met"] is False and second["sd"] is None
     assert run(tmp_path)[0] == []
     assert run(tmp_path, seeds=2)[0] == ["other pairs 1"]
-    written = report.write(tmp_path / "results").read_text()
+    written = page(tmp_path / "results", "tiny")
     assert "**no**" in written and "1.5" in written
     assert first["also"] == {"parameters": first["also"]["parameters"]} and second["also"] == {}
     assert "| parameters |" in written and f"| {first['also']['parameters']:.3f} |" in written
@@ -154,7 +162,7 @@ def test_the_report_leaves_out_void_rows_and_names_them(tmp_path, monkeypatch) -
     ):
         now = dataclasses.replace(STUDY, cells=cells)
         monkeypatch.setattr(registry, "studies", lambda now=now: {"tiny": now})
-        written = report.write(tmp_path / "results").read_text()
+        written = page(tmp_path / "results", "tiny")
         assert (f"made with other settings: {left}.\n" in written) == bool(left)
         assert ("| fast-weights |" in written) == (left != "one, other pairs")
 
@@ -204,7 +212,7 @@ def test_a_run_that_diverges_is_an_outcome(tmp_path: Path) -> None:
     told: list[object] = []
     reproduce(study, **folders, on_progress=told.append)
     assert told == []
-    assert "| diverged |" in report.write(tmp_path / "results").read_text()
+    assert "| diverged |" in page(tmp_path / "results", "wild")
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_replaced_in_one_move(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match=r"cannot write .*slots\.png: No space left"):
+    with pytest.raises(UserError, match=r"cannot write .*slots\.png: the disk is full"):
         save(slot_accuracy([1.0]), path, dpi=40)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

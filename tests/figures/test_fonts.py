@@ -14,8 +14,8 @@ ELSEWHERE = "\u2312"
 
 @pytest.fixture
 def only_the_house(monkeypatch):
-    house = fonts._fonts()[fonts.HOUSE]
-    monkeypatch.setattr(fonts, "_fonts", lambda: {fonts.HOUSE: house})
+    house = fonts._fonts()[fonts.DEFAULT]
+    monkeypatch.setattr(fonts, "_fonts", lambda: {fonts.DEFAULT: house})
     fonts._note.cache_clear()
     yield
     fonts._note.cache_clear()
@@ -23,13 +23,13 @@ def only_the_house(monkeypatch):
 
 def test_a_letter_of_another_font_is_drawn_with_it(tmp_path):
     family = fonts.family_of(ELSEWHERE)
-    assert family not in (None, fonts.HOUSE)
-    assert fonts.families(f"a{ELSEWHERE}b") == [fonts.HOUSE, family]
+    assert family not in (None, fonts.DEFAULT)
+    assert fonts.families(f"a{ELSEWHERE}b") == [fonts.DEFAULT, family]
     assert drawable(f"a{ELSEWHERE}") == f"a{ELSEWHERE}"
     figure = slot_accuracy([0.5, 1.0], title=f"a {ELSEWHERE}")
     save(figure, tmp_path / "slots.png", dpi=50)  # with warnings as errors
-    assert any(text.get_fontfamily() == [fonts.HOUSE, family] for text in figure.axes[0].texts) or (
-        figure.axes[0].title.get_fontfamily() == [fonts.HOUSE, family]
+    assert any(text.get_fontfamily() == [fonts.DEFAULT, family] for text in figure.axes[0].texts) or (
+        figure.axes[0].title.get_fontfamily() == [fonts.DEFAULT, family]
     )
 
 

@@ -100,8 +100,8 @@ def test_lines_leave_room_for_the_names_of_models(count):
 
 
 def test_any_script_is_drawn_without_complaint(monkeypatch):
-    house = fonts._fonts()[fonts.HOUSE]
-    monkeypatch.setattr(fonts, "_fonts", lambda: {fonts.HOUSE: house})
+    house = fonts._fonts()[fonts.DEFAULT]
+    monkeypatch.setattr(fonts, "_fonts", lambda: {fonts.DEFAULT: house})
     words = ["naïve", "戦場", "a\nb", "\x07", "", "$x$", "🦙"]
     figure = figures.surprise({"a": [1.0] * 7, "b": [9.0] * 7}, words)
     figure.draw_without_rendering()

@@ -11,7 +11,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.hf import FastWeightConfig, FastWeightForCausalLM, RecurrentCache
 from fastweights.hf.model import CACHE
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 CLASSES, BATCH, TIME = 11, 3, 7
 BACKBONES = {

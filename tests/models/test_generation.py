@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.models.generation import generate, narrowed
+from fastweights.models.generation import filter_logits, generate
 
 WORDS = 11
 
@@ -49,7 +49,7 @@ def test_the_likeliest_words_are_those_of_one_pass_over_all(model):
 
 def test_logits_step_by_step_are_those_of_one_pass(model, monkeypatch):
     seen = []
-    monkeypatch.setattr(models.generation, "_drawn", spy(seen))
+    monkeypatch.setattr(models.generation, "_sample", spy(seen))
     prompt = torch.randint(WORDS, (2, 4))
     words = torch.stack([*generate(model, prompt, 30)], 1)
     logits, _ = model(torch.cat([prompt, words], 1))
@@ -57,7 +57,7 @@ def test_logits_step_by_step_are_those_of_one_pass(model, monkeypatch):
 
 
 def spy(seen: list[torch.Tensor]):
-    drawn = models.generation._drawn
+    drawn = models.generation._sample
 
     def note(logits, *rest):
         seen.append(logits)
@@ -111,7 +111,7 @@ def test_what_is_drawn_from(data, temperature, top_k, top_p):
     # A tenth apart, so that what is likelier is so in any arithmetic.
     order = np.array(data.draw(st.permutations(range(classes))))
     logits = order / 10 + data.draw(arrays(np.float64, classes, elements=st.floats(0, 0.01)))
-    chances, words = narrowed(
+    chances, words = filter_logits(
         torch.tensor(logits, dtype=torch.float32)[None], temperature, top_k, top_p
     )
     ours = np.zeros(classes)
@@ -132,14 +132,14 @@ def test_what_is_drawn_from(data, temperature, top_k, top_p):
 
 def test_draws_follow_the_probabilities():
     logits = torch.tensor([0.5, 0.2, 0.2, 0.1]).log().expand(4000, 4)
-    drawn = models.generation._drawn(logits, 1.0, 3, 0.8, None)
+    drawn = models.generation._sample(logits, 1.0, 3, 0.8, None)
     shares = torch.bincount(drawn, minlength=4) / len(drawn)
     assert torch.allclose(shares, torch.tensor([0.5, 0.2, 0.2, 0]) / 0.9, atol=0.04)
 
 
 def test_a_temperature_near_nothing_takes_the_likeliest():
     logits = torch.tensor([[3e4, 1.0, -3e4]])
-    chances, _ = narrowed(logits, 1e-30, None, None)
+    chances, _ = filter_logits(logits, 1e-30, None, None)
     assert chances.tolist() == [[1, 0, 0]]
 
 

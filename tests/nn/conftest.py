@@ -1,4 +1,3 @@
-import jaxtyping
 import pytest
 import torch
 from backbones import BACKBONES, HIDDEN, INPUT
@@ -15,11 +14,3 @@ def backbone(request):
 def x():
     torch.manual_seed(1)
     return torch.randn(3, 9, INPUT, dtype=torch.float64)
-
-
-@pytest.fixture
-def unchecked():
-    """Run-time shape checks off: the layers' own messages are what a user sees."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)

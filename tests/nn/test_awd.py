@@ -7,7 +7,7 @@ import torch
 from backbones import HIDDEN, INPUT
 
 from fastweights import nn
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 B, T, D = 3, 7, 5
 

@@ -8,7 +8,7 @@ import torch
 
 from fastweights import models, nn
 from fastweights import state as states
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 B, T, D, H, SIZE, HEADS, LAYERS = 2, 5, 4, 6, 3, 2, 3
 

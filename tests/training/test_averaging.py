@@ -167,7 +167,7 @@ def test_stopped_before_at_and_after_the_switch_and_resumed(tmp_path, name, dtyp
             assert torch.equal(ours.tensors[key], tensor), (key, stop)
             assert ours.tensors[key].dtype == tensor.dtype, (key, stop)
         assert all(map(torch.equal, model.state_dict().values(), whole_model.state_dict().values()))
-        for meta in ("descent", "best"):
+        for meta in ("averaging", "best"):
             assert ours.meta[meta] == theirs.meta[meta]
 
 

@@ -55,10 +55,10 @@ def test_rows_depend_on_nothing_but_themselves():
 
 def test_the_mode_is_left_and_progress_told():
     model, told = lstm().train(), []
-    evaluate_words(model, TEXT, rows=2, length=10, told=told.append)
+    evaluate_words(model, TEXT, rows=2, length=10, on_progress=told.append)
     assert told == [20, 40, 54] and model.training
     with pytest.raises(ZeroDivisionError):
-        evaluate_words(model, TEXT, told=lambda done: 1 // 0)
+        evaluate_words(model, TEXT, on_progress=lambda done: 1 // 0)
     assert model.training
 
 

@@ -1,24 +1,11 @@
 """Ratios measured side by side in one run, against named peers and the machine's limit."""
 
-from fastweights.bench import (
-    delta_memory,
-    fast_weight_rnn,
-    imports,
-    language,
-    lstm,
-    machine,
-    metro_map,
-)
-from fastweights.bench.report import LEGEND, to_table
+from fastweights.bench import delta_memory, fast_weight_rnn, imports, language, lstm, metro_map
+from fastweights.bench.subject import Bench, Option, Row
 
-__all__ = [
-    "LEGEND",
-    "delta_memory",
-    "fast_weight_rnn",
-    "imports",
-    "language",
-    "lstm",
-    "machine",
-    "metro_map",
-    "to_table",
-]
+__all__ = ["BENCHES", "Bench", "Option", "Row"]
+
+_MODULES = (fast_weight_rnn, delta_memory, lstm, language, metro_map, imports)
+
+BENCHES = {module.BENCH.name: module.BENCH for module in _MODULES}
+"""The benchmarks by name; the first is measured where none is named."""

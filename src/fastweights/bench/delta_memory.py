@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
-from fastweights.bench import agreement, machine, memories, official, timing, training_step
+from fastweights.bench import agreement, machine, memories, timing, training_step
+from fastweights.bench import official as published
 from fastweights.bench.measure import Note, measure
-from fastweights.bench.memories import Heads, Shape, flops
+from fastweights.bench.memories import Heads, Shape
+from fastweights.bench.report import recurrence_table
+from fastweights.bench.subject import OFFICIAL, Bench, Option, Progress, Row, Rows
 from fastweights.errors import UserError
 
-NAME = "delta-memory"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 TIME = "growth with time"
-CHECKED = {
-    "fused": "ops.delta_memory, backend cpu",
-    "steps": "step by step, F written out, eager (backend reference)",
-    "chunked": "exact chunks, eager (backend chunked)",
-    "authors": "the published catbAbI code, from a checkout",
+NAMES = {
+    "fused": "fused",
+    "steps": "step by step",
+    "chunked": "chunked",
+    "authors": "published",
 }
-
-
-SHORT = {"fused": "fused", "steps": "step by step", "chunked": "chunked", "authors": "published"}
-"""What a figure calls them."""
+"""What a figure calls the variants."""
 
 MAIN = Shape(64, 200)
 ZERO = MAIN._replace(carried=False)
@@ -66,13 +69,13 @@ class Case(NamedTuple):
     saved: Callable[[], dict[str, int]] | None = None
 
 
-def cases(program: Any = None) -> Iterator[Case]:
+def cases(program: ModuleType | None = None) -> Iterator[Case]:
     """List what is measured; with the authors' module, theirs beside ours where it does the same."""
     for shape in SIZES:
         build = partial(memories.variants, shape, program)
         note = NOTES.get(shape, Note())
         kept = partial(memories.saved, shape, program)
-        yield Case("memory", str(shape), build, flops=flops(shape), note=note, saved=kept)
+        yield Case("memory", str(shape), build, flops=shape.flops(), note=note, saved=kept)
     step = training_step
     for shape in (step.Shape(64, 200), step.Shape(16, 200)):
         large = shape.batch == 64
@@ -103,17 +106,17 @@ def cases(program: Any = None) -> Iterator[Case]:
         note=Note({"fused": 83, "torch-lstm": 150}),
     )
     for shape in GROWTH:
-        yield Case(TIME, str(shape), partial(memories.variants, shape), flops=flops(shape))
+        yield Case(TIME, str(shape), partial(memories.variants, shape), flops=shape.flops())
     for shape in WIDTHS:
         yield Case(
-            "growth with size", str(shape), partial(memories.variants, shape), flops=flops(shape)
+            "growth with size", str(shape), partial(memories.variants, shape), flops=shape.flops()
         )
     note = NOTES[DELTANET]
     yield Case(
         "one key factor",
         str(DELTANET),
         partial(memories.heads, DELTANET),
-        flops=flops(DELTANET),
+        flops=DELTANET.flops(),
         note=note,
     )
     yield Case(
@@ -130,16 +133,16 @@ def run(
     *,
     threads: int = 1,
     repeats: int = 5,
-    authors: Path | None = None,
-    only: str = "*",
-    progress: Callable[[str], None] | None = None,
-) -> list[dict[str, Any]]:
+    official: Path | None = None,
+    only: str | None = None,
+    progress: Progress | None = None,
+) -> list[Row]:
     """Measure the memory alone, a whole training step, growth with time and size, threads, and decoding.
 
     Args:
         threads: threads of torch and of the fused op.
         repeats: rounds of measurement; every variant is measured once in each.
-        authors: a checkout of the authors' repository, timed beside ours; None leaves it out.
+        official: a checkout of the authors' repository, timed beside ours; None leaves it out.
         only: measure only the cases of whose group and title ("group: title") this is a part; * stands for anything.
         progress: called with a line before each case.
 
@@ -152,12 +155,12 @@ def run(
             below 1.
     """
     with contextlib.ExitStack() as opened:
-        program = None if authors is None else opened.enter_context(official.program(authors))
+        program = None if official is None else opened.enter_context(published.program(official))
         opened.enter_context(timing.quiet(threads))
         here = machine.describe(threads)
         rows = []
         for case in cases(program):
-            if not fnmatchcase(f"{case.group}: {case.title}", f"*{only}*"):
+            if not fnmatchcase(f"{case.group}: {case.title}", f"*{only or ''}*"):
                 continue
             if progress:
                 progress(f"{case.group}: {case.title}")
@@ -172,7 +175,7 @@ def run(
                 note=case.note,
                 repeats=repeats,
             )
-            rows.append({"benchmark": NAME, "group": case.group, **row})
+            rows.append({"benchmark": "delta-memory", "group": case.group, **row})
             if case.saved:
                 rows[-1]["saved_bytes"] = case.saved()
             del built
@@ -182,11 +185,37 @@ def run(
     return rows
 
 
-def growth(rows: Sequence[Mapping[str, Any]]) -> tuple[list[int], dict[str, list[float]]]:
-    """Take the lengths measured, and each variant's milliseconds at all of them, out of the rows of `run`."""
+def growth(rows: Rows) -> Figure:
+    """Draw the milliseconds of each variant that was measured at all lengths.
+
+    Raises:
+        UserError: if growth with time was not measured.
+    """
+    from fastweights import figures
+
     rows = [row for row in rows if row["group"] == TIME]
-    names = set.intersection(*(set(row["milliseconds"]) for row in rows)) if rows else set()
-    lengths = [shape.time for shape in GROWTH][: len(rows)]
-    return lengths, {
-        name: [row["milliseconds"][name] for row in rows] for name in CHECKED if name in names
-    }
+    if not rows:
+        raise UserError("the figure shows growth with time, which --only has left out")
+    shared = set.intersection(*(set(row["milliseconds"]) for row in rows))
+    names = [name for name in NAMES if name in shared]
+    milliseconds = {name: [row["milliseconds"][name] for row in rows] for name in names}
+    return figures.growth([shape.time for shape in GROWTH][: len(rows)], milliseconds, names=NAMES)
+
+
+BENCH = Bench(
+    "delta-memory",
+    "the fused memory alone, a whole training step, growth with time and size, threads, decoding.",
+    run,
+    recurrence_table,
+    repeats=5,
+    options=(
+        OFFICIAL,
+        Option(
+            "only",
+            str | None,
+            None,
+            'measure only cases of whose name this is a part, such as "answers only".',
+        ),
+    ),
+    figure=growth,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +11,13 @@ from torch import Tensor, nn
 from fastweights import ops
 from fastweights.bench import agreement, machine, timing
 from fastweights.bench.measure import Note, measure
+from fastweights.bench.report import recurrence_table
+from fastweights.bench.subject import Bench, Option, Progress, Row
 from fastweights.errors import UserError
+from fastweights.ops.flops import fast_weight_rnn as flops
 
 DECAY, RATE = 0.95, 0.5
 FACTS = {"inner_steps": 1, "nonlinearity": "relu", "form": "inner"}
-CHECKED = {
-    "fused": "ops.fast_weight_rnn, backend cpu",
-    "explicit": "A written out, step by step, eager (backend reference)",
-    "attention": "attention form over the whole sequence, eager (backend chunked, one chunk)",
-    "chunked": "attention form in chunks, eager (backend chunked, its own choice of chunk)",
-}
-OTHERS = {
-    "lstm": "torch.nn.LSTM of equal input and hidden size",
-    "compiled": "torch.compile of the attention form",
-}
 
 
 class Shape(NamedTuple):
@@ -55,22 +48,6 @@ NOTES = {
 SHAPES = tuple(NOTES)
 
 
-def flops(shape: Shape, inner_steps: int = 1) -> int:
-    """Count the floating-point operations of a forward and backward pass, matrix work of the attention form alone.
-
-    Forward: 2H² a step for W h, and for each inner step 4H for every earlier state (its product with h_s, its share
-    of the sum); backward: twice that. Making A costs about as much at the sizes measured, so no form gains by it.
-
-    Example:
-        >>> flops(Shape(batch=1, time=2, hidden=3))
-        144
-    """
-    batch, time, hidden = shape
-    slow = 2 * hidden * hidden * time
-    fast = inner_steps * 4 * hidden * (time * (time - 1) // 2)
-    return 3 * batch * (slow + fast)
-
-
 def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Variant]:
     """Build one callable for each way to run the recurrence, all on the same data.
 
@@ -79,8 +56,9 @@ def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Vari
         compile: add the attention form under `torch.compile` (half a minute of compilation).
 
     Returns:
-        By the names of `CHECKED` (and "compiled"): a callable without arguments that returns the outputs
-        [batch, time, hidden] and the gradients of the drive, W, LN's gain and LN's bias.
+        "fused" (backend cpu), "explicit" (A written out, step by step: backend reference), "attention" (backend
+        chunked, one chunk for all) and "chunked" (its own choice of chunk), perhaps "compiled": a callable without
+        arguments that returns the outputs [batch, time, hidden] and the gradients of the drive, W, LN's gain and bias.
     """
     generator = torch.Generator().manual_seed(0)
     batch, time, hidden = shape
@@ -142,8 +120,8 @@ def run(
     threads: int = 1,
     repeats: int = 7,
     compile: bool = False,
-    progress: Callable[[str], None] | None = None,
-) -> list[dict[str, Any]]:
+    progress: Progress | None = None,
+) -> list[Row]:
     """Measure all variants at every shape, forward and backward, float32.
 
     Args:
@@ -176,9 +154,25 @@ def run(
                 {"lstm": lstm(shape)},
                 here,
                 truth="explicit",
-                flops=flops(shape),
+                flops=flops(*shape),
                 note=NOTES.get(shape, Note()),
                 repeats=repeats,
             )
             rows.append({"benchmark": "fast-weight-rnn", **shape._asdict(), **row})
     return rows
+
+
+BENCH = Bench(
+    "fast-weight-rnn",
+    "the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.",
+    run,
+    recurrence_table,
+    options=(
+        Option(
+            "compile",
+            bool,
+            False,
+            "time torch.compile of the attention form too (it compiles for half a minute a shape).",
+        ),
+    ),
+)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-from typing import Any
 
+from fastweights.bench.subject import Bench, Progress, Row, Rows, Table
 from fastweights.errors import UserError
 
-LIMIT = 0.3
+LIMIT = 0.2
 """Seconds that the import may add."""
 
 _SCRIPT = """
@@ -22,10 +22,11 @@ print(between - start, time.perf_counter() - between)
 """
 
 
-def run(repeats: int = 5) -> list[dict[str, Any]]:
+def run(*, threads: int = 1, repeats: int = 5, progress: Progress | None = None) -> list[Row]:
     """Import torch and then fastweights in fresh interpreters, and take medians.
 
     Args:
+        threads, progress: of every benchmark; this one needs neither.
         repeats: interpreters started, after one that warms the disk's cache.
 
     Returns:
@@ -55,3 +56,18 @@ def _once() -> tuple[float, float]:
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     torch_seconds, added = printed.split()
     return float(torch_seconds), float(added)
+
+
+def table(rows: Rows) -> Table:
+    """Lay out the rows of `run`.
+
+    Example:
+        >>> table([{"torch_seconds": 1.5, "added_seconds": 0.1, "limit_seconds": 0.2}])
+        (['import torch, s', 'fastweights adds, s', 'limit, s'], [['1.50', '0.10', '0.20']])
+    """
+    keys = ("torch_seconds", "added_seconds", "limit_seconds")
+    columns = ["import torch, s", "fastweights adds, s", "limit, s"]
+    return columns, [[f"{row[key]:.2f}" for key in keys] for row in rows]
+
+
+BENCH = Bench("import", "what `import fastweights` adds to `import torch`.", run, table, repeats=5)

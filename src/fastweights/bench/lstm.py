@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,26 +12,17 @@ from fastweights import ops
 from fastweights.bench import agreement, machine, timing
 from fastweights.bench.fast_weight_rnn import Shape
 from fastweights.bench.measure import Note, measure
+from fastweights.bench.report import recurrence_table
+from fastweights.bench.subject import Bench, Progress, Row
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel
 from fastweights.nn import LSTM, Embedded
+from fastweights.ops.flops import lstm as flops
 
 WORDS = 180  # of catbAbI, from which batches of 200 steps are drawn
 SHAPES = tuple(Shape(batch, 200, 256) for batch in (16, 32, 64))
 GOALS = {"step": Note(goals={"torch": 1.3})}
 BACKENDS = {"fused": "cpu", "torch": "torch"}
-
-
-def products(shape: Shape, projected: int) -> int:
-    """Count the floating-point operations of the matrix products, forward and backward.
-
-    W_hh h at every step and W_ih x of `projected` vectors, 2 · 4H · H each, and twice that backward.
-
-    Example:
-        >>> products(Shape(batch=2, time=5, hidden=3), projected=10)
-        4320
-    """
-    return 3 * 8 * shape.hidden**2 * (shape.batch * shape.time + projected)
 
 
 def vectors(shape: Shape) -> dict[str, agreement.Variant]:
@@ -51,7 +41,7 @@ def words(shape: Shape) -> dict[str, agreement.Variant]:
 
 
 def _both_ways(
-    shape: Shape, x: Callable[[], Any], leaf: Tensor, generator: torch.Generator
+    shape: Shape, x: Callable[[], Tensor | Embedded], leaf: Tensor, generator: torch.Generator
 ) -> dict[str, agreement.Variant]:
     given = torch.randn(*shape, generator=generator)
 
@@ -114,8 +104,8 @@ def run(
     *,
     threads: int = 1,
     repeats: int = 7,
-    progress: Callable[[str], None] | None = None,
-) -> list[dict[str, Any]]:
+    progress: Progress | None = None,
+) -> list[Row]:
     """Measure every case at every shape, forward and backward, float32, input size H.
 
     Args:
@@ -150,9 +140,17 @@ def run(
                     {},
                     here,
                     truth="torch",
-                    flops=products(shape, steps if kind == "vectors" else min(WORDS, steps)),
+                    flops=flops(*shape, steps if kind == "vectors" else min(WORDS, steps)),
                     note=GOALS.get(kind, Note()),
                     repeats=repeats,
                 )
                 rows.append({"benchmark": "lstm", "kind": kind, **shape._asdict(), **row})
     return rows
+
+
+BENCH = Bench(
+    "lstm",
+    "the LSTM on fused kernels against `torch.nn.LSTM`, alone and in a whole training step.",
+    run,
+    recurrence_table,
+)

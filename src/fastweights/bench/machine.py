@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from typing import Any
 
+from fastweights.bench.subject import Row
 from fastweights.runs import environment
 
 
-def describe(threads: int = 1) -> dict[str, Any]:
+def describe(threads: int = 1) -> Row:
     """Describe processor, instruction set, versions, threads, and measure the peak of fused multiply-adds.
 
     Args:
@@ -21,7 +21,7 @@ def describe(threads: int = 1) -> dict[str, Any]:
         (float32, of `threads` cores; one is measured), `load_average` (processes that ran in the last minute: a
         measurement beside others says little) and `commit`. What needs Numba is None without it.
     """
-    described: dict[str, Any] = {
+    described: Row = {
         **environment.machine(),
         **environment.versions(),
         "commit": environment.commit(),

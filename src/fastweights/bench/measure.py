@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastweights.bench import agreement, timing
+from fastweights.bench.subject import Row
 
 TOLERANCE = 1e-3
 """Largest error against the truth, as a share of a tensor's largest entry: float32 over the longest sequence."""
@@ -22,13 +23,13 @@ def measure(
     case: str,
     checked: Mapping[str, agreement.Variant],
     others: Mapping[str, agreement.Variant],
-    here: Mapping[str, Any],
+    here: Row,
     *,
     truth: str,
     flops: int | None,
     note: Note = Note(),  # noqa: B008  (immutable)
     repeats: int = 7,
-) -> dict[str, Any]:
+) -> Row:
     """Hold every variant against the true one, then time those that agree, side by side.
 
     Args:

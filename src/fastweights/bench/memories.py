@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from torch import Tensor
 from fastweights import ops
 from fastweights.bench import agreement, official
 from fastweights.bench.saved import saved_bytes
+from fastweights.ops.flops import delta_memory as flops
 
 OURS = {"fused": "cpu", "steps": "reference", "chunked": "chunked"}
 
@@ -30,8 +32,13 @@ class Shape(NamedTuple):
         start = "carried over" if self.carried else "from zero"
         return f"B{self.batch} T{self.time} d{self.size}, {self.reads} reads, {start}"
 
+    def flops(self) -> int:
+        """Count the operations of a forward and backward pass of the fused backend."""
+        batch, time, size, reads, carried = self
+        return flops(batch, time, size, reads=reads, carried=carried)
+
     def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Draw what is written and asked, and the memory carried over, of length 1 or so."""
+        """Draw what is written and queried, and the memory carried over, of length 1 or so."""
         batch, time, d, reads, carried = self
         draw = partial(torch.randn, generator=torch.Generator().manual_seed(0))
         written = draw(batch, time, 3 * d + 1).requires_grad_()
@@ -50,8 +57,12 @@ class Heads(NamedTuple):
     def __str__(self) -> str:
         return f"DeltaNet B{self.batch} T{self.time}, {self.heads} heads of {self.size}"
 
+    def flops(self) -> int:
+        """Count the operations of a forward and backward pass of the fused backend."""
+        return flops(self.batch * self.heads, self.time, self.size, factors=1)
 
-def variants(shape: Shape, program: Any = None) -> dict[str, agreement.Variant]:
+
+def variants(shape: Shape, program: ModuleType | None = None) -> dict[str, agreement.Variant]:
     """Build one callable for each way to run the memory of catbAbI's network, all on the same data.
 
     What is given are the variables that the network writes and asks with, before their nonlinearities; what is
@@ -62,8 +73,9 @@ def variants(shape: Shape, program: Any = None) -> dict[str, agreement.Variant]:
         program: the authors' module (`official.program`), to have "authors" among the variants.
 
     Returns:
-        By the names of `CHECKED`: a callable that returns what was retrieved [batch, time, size], the memory after the
-        last step, and the gradients of the two given tensors.
+        "fused", "steps" (F written out, step by step: backend reference), "chunked", perhaps "authors": a callable that
+        returns what was retrieved [batch, time, size], the memory after the last step, and the gradients of the two
+        given tensors.
     """
     written, asked, F = shape.draw()
     given = torch.randn(shape.batch, shape.time, shape.size)
@@ -73,7 +85,9 @@ def variants(shape: Shape, program: Any = None) -> dict[str, agreement.Variant]:
     }
 
 
-def _memories(d: int, reads: int, program: Any) -> dict[str, Callable[..., tuple[Tensor, Tensor]]]:
+def _memories(
+    d: int, reads: int, program: ModuleType | None
+) -> dict[str, Callable[..., tuple[Tensor, Tensor]]]:
     """Each way to run the memory: from the variables written and asked with, before their nonlinearities, and F₀."""
 
     def ours(
@@ -102,7 +116,7 @@ def _memories(d: int, reads: int, program: Any) -> dict[str, Callable[..., tuple
     return built
 
 
-def saved(shape: Shape, program: Any = None) -> dict[str, int]:
+def saved(shape: Shape, program: ModuleType | None = None) -> dict[str, int]:
     """Count the bytes that each way to run the memory keeps for its backward."""
     written, asked, F = shape.draw()
     given = (written, asked) if F is None else (written, asked, F)
@@ -161,7 +175,7 @@ def threaded(shape: Shape, threads: int) -> dict[str, agreement.Variant]:
     return {"fused": partial(on, threads), "one thread": partial(on, 1)}
 
 
-def decoding(program: Any = None) -> dict[str, agreement.Variant]:
+def decoding(program: ModuleType | None = None) -> dict[str, agreement.Variant]:
     """Build one step of one row from a memory that is not zero, without gradients, for each way to run it."""
     shape = Shape(1, 1)
     written, asked, F = shape.draw()
@@ -169,30 +183,3 @@ def decoding(program: Any = None) -> dict[str, agreement.Variant]:
         name: torch.inference_mode()(partial(run, written, asked, F))
         for name, run in _memories(shape.size, shape.reads, program).items()
     }
-
-
-def flops(shape: Shape | Heads) -> int:
-    """Count the floating-point operations of a forward and backward pass, as `cpu_count.flops` counts them.
-
-    In chunks as the fused op takes them; only what is retrieved has a gradient, and the memory carried over needs none.
-
-    Example:
-        >>> flops(Shape(batch=1, time=1, size=2, reads=1, carried=False))
-        60
-    """
-    from fastweights.ops.delta_memory.cpu import count as cpu_count
-    from fastweights.ops.delta_memory.cpu import run as cpu
-
-    d = shape.size
-    factors, reads = (2, shape.reads) if isinstance(shape, Shape) else (1, 1)
-    carried = isinstance(shape, Shape) and shape.carried
-    rows = shape.batch if isinstance(shape, Shape) else shape.batch * shape.heads
-    return rows * cpu_count.flops(
-        shape.time,
-        outer=d if factors == 2 else 0,
-        inner=d,
-        value=d,
-        reads=reads,
-        chunk=cpu.pick_chunk(shape.time, d**factors, empty=not carried, owing=False),
-        carried=carried,
-    )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from fastweights import models
 from fastweights.bench import machine, official_agents, timing
 from fastweights.bench.measure import Note, measure
+from fastweights.bench.report import recurrence_table
+from fastweights.bench.subject import OFFICIAL, Bench, Progress, Row
 from fastweights.tasks import MetroMap
 from fastweights.training import Rollout
 
@@ -58,16 +59,16 @@ def ours(agents: int = AGENTS) -> Callable[[], tuple[torch.Tensor]]:
 
 def run(
     *,
-    authors: Path | None = None,
+    official: Path | None = None,
     agents: int = AGENTS,
     threads: int = 1,
     repeats: int = 5,
-    progress: Callable[[str], None] | None = None,
-) -> list[dict[str, Any]]:
+    progress: Progress | None = None,
+) -> list[Row]:
     """Time an update of the Fast Weight Memory, 32 units and 16³, on 600 maps with 30 steps an episode.
 
     Args:
-        authors: a checkout of `ischlag/Fast-Weight-Memory-public`, whose program is then timed beside ours.
+        official: a checkout of `ischlag/Fast-Weight-Memory-public`, whose program is then timed beside ours.
         agents: episodes in an update.
         threads: threads of torch and of the fused op.
         repeats: rounds of measurement; each variant is measured once in each.
@@ -82,8 +83,8 @@ def run(
     """
     with timing.quiet(threads), contextlib.ExitStack() as held:
         others = {}
-        if authors is not None:
-            program = held.enter_context(official_agents.program(authors))
+        if official is not None:
+            program = held.enter_context(official_agents.program(official))
             others["authors"] = official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)
         if progress:
             progress(f"an update of {agents} agents: acting, forward, backward, Adam")
@@ -95,17 +96,20 @@ def run(
             machine.describe(threads),
             truth="fused",
             flops=None,
-            note=GOAL if authors else Note(),
+            note=GOAL if official else Note(),
             repeats=repeats,
         )
     rates = {name: 1e3 / taken for name, taken in row["milliseconds"].items()}
     steps = MetroMap().horizon
-    return [
-        {
-            "benchmark": "metro-map",
-            "agents": agents,
-            "steps": steps,
-            **row,
-            "updates_per_second": rates,
-        }
-    ]
+    about = {"benchmark": "metro-map", "agents": agents, "steps": steps}
+    return [{**about, **row, "updates_per_second": rates}]
+
+
+BENCH = Bench(
+    "metro-map",
+    "an update of agents on the metro maps, acting and learning.",
+    run,
+    recurrence_table,
+    repeats=5,
+    options=(OFFICIAL,),
+)

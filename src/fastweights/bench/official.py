@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -69,8 +68,8 @@ class Network(nn.Module):
         self.model = program.Model(_parameters(vocabulary, hidden, size, reads, residual=residual))
 
     def forward(
-        self, tokens: Int[Tensor, "batch time"], state: Any = None
-    ) -> tuple[Float[Tensor, "batch time vocabulary"], Any]:
+        self, tokens: Int[Tensor, "batch time"], state: tuple[object, ...] | None = None
+    ) -> tuple[Float[Tensor, "batch time vocabulary"], tuple[object, ...]]:
         """Return the logits and the state after the last step; no token is padding."""
         lengths = torch.full((len(tokens),), tokens.shape[1])
         before = None if state is None else list(state)
@@ -126,7 +125,9 @@ def imported(
         sys.modules.update(shadowed)
 
 
-def _parameters(vocabulary: int, hidden: int, size: int, reads: int, *, residual: bool) -> Any:
+def _parameters(
+    vocabulary: int, hidden: int, size: int, reads: int, *, residual: bool
+) -> SimpleNamespace:
     return SimpleNamespace(
         vocab_size=vocabulary,
         embedding_size=hidden,
@@ -148,7 +149,7 @@ class _PassThrough(nn.Module):
     def get_initial_state(self, batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
         return torch.zeros(batch, 1), torch.zeros(batch, 1)
 
-    def forward(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: object) -> tuple[Tensor, object]:
         return x, state
 
 

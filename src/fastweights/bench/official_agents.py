@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -38,7 +37,7 @@ def program(folder: Path) -> Iterator[ModuleType]:
 
 
 def update(
-    program: Any, agents: int, hidden: int, size: int, rate: float, eps: float
+    program: ModuleType, agents: int, hidden: int, size: int, rate: float, eps: float
 ) -> Callable[[], object]:
     """Build an update of theirs with the constants of their script.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
+from torch.autograd.graph import Node
 
 
 def saved_bytes(output: Tensor, inputs: tuple[Tensor, ...] = ()) -> int:
@@ -24,7 +23,7 @@ def saved_bytes(output: Tensor, inputs: tuple[Tensor, ...] = ()) -> int:
     found: dict[int, int] = {}
     seen, waiting = set(), [output.grad_fn]
     while waiting:
-        node: Any = waiting.pop()
+        node = waiting.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
@@ -37,7 +36,7 @@ def saved_bytes(output: Tensor, inputs: tuple[Tensor, ...] = ()) -> int:
     return sum(found.values())
 
 
-def _held(node: Any) -> list[Tensor]:
+def _held(node: Node) -> list[Tensor]:
     """Tensors saved by a node: in PyTorch's own fields, by `save_for_backward`, as attributes of a Python context."""
     fields = [getattr(node, name) for name in dir(node) if name.startswith("_saved_")]
     own = [*getattr(node, "saved_tensors", ()), *getattr(node, "__dict__", {}).values()]

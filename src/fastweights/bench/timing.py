@@ -39,7 +39,7 @@ class Timing(NamedTuple):
 
 @contextlib.contextmanager
 def quiet(threads: int = 1) -> Iterator[None]:
-    """Give torch and Numba `threads` threads each and stop the garbage collector, until the block ends.
+    """Set torch and Numba to `threads` threads each, and stop the garbage collector, until the block ends.
 
     Raises:
         UserError: if `threads` is below 1 or more than Numba has.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ def network(memory_backend: str = "auto", lstm_backend: str = "auto") -> Sequenc
 
 
 def variants(
-    shape: Shape, backends: Mapping[str, tuple[str, str]], program: Any = None
+    shape: Shape, backends: Mapping[str, tuple[str, str]], program: ModuleType | None = None
 ) -> dict[str, agreement.Variant]:
     """Build one callable for each way to make a step, all from the same weights and on the same tokens.
 
@@ -90,13 +91,13 @@ def variants(
 
 
 def _step(
-    model: Callable[..., tuple[Tensor, Any]],
+    model: Callable[..., tuple[Tensor, object]],
     weights: Sequence[Tensor],
     tokens: Tensor,
     at: Tensor | None,
 ) -> agreement.Variant:
     optimiser = torch.optim.Adam(weights, lr=1e-3)
-    state: Any = None
+    state: object = None
 
     def call() -> tuple[Tensor, ...]:
         nonlocal state

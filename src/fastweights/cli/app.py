@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from fastweights.errors import MOST, Note, UserError, unknown
+from fastweights.errors import MAX_SEED, Note, UserError, unknown
 
 OTHERS_WAIT = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
@@ -246,7 +246,7 @@ def _check_numbers(command: object) -> None:
         if dataclasses.is_dataclass(given):
             _check_numbers(given)
         for value in given if isinstance(given, tuple) else (given,):
-            if isinstance(value, int) and abs(value) >= MOST:
+            if isinstance(value, int) and abs(value) >= MAX_SEED:
                 bound = "below 2**62" if value > 0 else "above -2**62"
                 raise UserError(f"{name.replace('_', '-')} must be {bound}: {value} was given")
 

@@ -1,124 +1,118 @@
-"""`fastweights bench`: speed, as ratios measured side by side."""
+"""`fastweights bench`: speed, as ratios measured side by side; made from the registry of benchmarks."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
+from fastweights.bench import BENCHES, Option, Row
 from fastweights.cli.console import json_text, print_json, print_table, say
 from fastweights.errors import UserError, unknown
 
-NAMES = ("fast-weight-rnn", "delta-memory", "lstm", "language", "metro-map", "import")
-WITH_AUTHORS = ("delta-memory", "metro-map")
+FIGURE = Option("figure", Path | None, None, "draw the rows into this file.")
+
+
+def _owners() -> dict[Option, list[str]]:
+    """Return the options that only some benchmarks have, each with the names of those."""
+    owners: dict[Option, list[str]] = {}
+    for bench in BENCHES.values():
+        for option in (*bench.options, *([FIGURE] if bench.figure else [])):
+            owners.setdefault(option, []).append(bench.name)
+    return owners
+
+
+OWNERS = _owners()
+DEFAULT = next(iter(BENCHES))
+REPEATS = ", ".join(f"{bench.repeats} for {name}" for name, bench in BENCHES.items())
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Time the library against named peers and the machine's own limit, in one run.
-
-    `fast-weight-rnn`: the fused recurrence, forward and backward, against eager PyTorch and `torch.nn.LSTM`.
-    `delta-memory`: the fused memory alone, a whole training step, growth with time and size, threads, decoding.
-    `lstm`: the LSTM on fused kernels against `torch.nn.LSTM`, alone and in a whole training step.
-    `language`: what a memory adds to a training step of AWD-LSTM, and what a generated word costs.
-    `metro-map`: an update of agents on the metro maps, acting and learning.
-    `import`: what `import fastweights` adds to `import torch`.
-    """
-
-    name: tyro.conf.Positional[str] = "fast-weight-rnn"
-    """Which benchmark: fast-weight-rnn, delta-memory, lstm, language, metro-map or import."""
+class _Shared:
+    name: tyro.conf.Positional[str] = DEFAULT
+    """Which benchmark."""
     threads: int = 1
     """Threads for every variant."""
-    repeats: int | None = None
-    """Interleaved repeats; medians are reported [default: 7; 5 for delta-memory, metro-map and import]."""
-    compile: bool = False
-    """fast-weight-rnn: time torch.compile of the attention form too (it compiles for half a minute a shape)."""
-    official: Path | None = None
-    """delta-memory, metro-map: a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours."""
-    only: str | None = None
-    """delta-memory: measure only cases of whose name this is a part, such as "answers only"."""
-    figure: Path | None = None
-    """delta-memory: draw time against the length of the sequence into this file."""
+    repeats: Annotated[
+        int | None, tyro.conf.arg(help=f"Interleaved repeats; medians are reported [{REPEATS}].")
+    ] = None
     out: Path | None = None
     """Write the rows and the machine to this JSON file too."""
     json: bool = False
     """Print rows and machine as one JSON object."""
 
     def run(self) -> int:
-        from fastweights import bench
-
-        if self.name not in NAMES:
-            raise unknown("benchmark", self.name, NAMES)
+        if self.name not in BENCHES:
+            raise unknown("benchmark", self.name, BENCHES)
         if self.threads < 1 or (self.repeats is not None and self.repeats < 1):
             raise UserError("threads and repeats must be at least 1")
-        for option, owners in (
-            ("compile", ("fast-weight-rnn",)),
-            ("official", WITH_AUTHORS),
-            ("figure", ("delta-memory",)),
-            ("only", ("delta-memory",)),
-        ):
-            if getattr(self, option) and self.name not in owners:
+        for option, owners in OWNERS.items():
+            if getattr(self, option.name) and self.name not in owners:
                 raise UserError(
-                    f"--{option} is an option of the benchmark {' and '.join(owners)}, not {self.name}"
+                    f"--{option.name} is an option of the benchmark {' and '.join(owners)}, not {self.name}"
                 )
-        rows = self._measure()
-        measured = {"benchmark": self.name, "rows": rows}
-        if self.out is not None:
-            from fastweights.runs import write_atomically
-
-            write_atomically(self.out, (json_text(measured) + "\n").encode())
-        if self.figure is not None:
-            _draw(rows, self.figure)
-        if self.json:
-            print_json(measured)
-            return 0
-        groups = {row.get("group", self.name): [] for row in rows}
-        for row in rows:
-            groups[row.get("group", self.name)].append(row)
-        for place, (title, group) in enumerate(groups.items(), start=1):
-            columns, table = bench.to_table(group)
-            print_table(
-                title, columns, table, note=_machine(rows) if place == len(groups) else None
-            )
+        bench = BENCHES[self.name]
+        rows = bench.run(
+            threads=self.threads,
+            repeats=self.repeats or bench.repeats,
+            progress=say,
+            **{option.name: getattr(self, option.name) for option in bench.options},
+        )
+        self._report(rows)
         return 0
 
-    def _measure(self) -> list[dict[str, Any]]:
-        from fastweights import bench
+    def _report(self, rows: list[Row]) -> None:
+        bench, measured = BENCHES[self.name], {"benchmark": self.name, "rows": rows}
+        if self.out is not None:
+            from fastweights.io.atomic import write_atomically
 
-        if self.name == "import":
-            return bench.imports.run(self.repeats or 5)
-        options: dict[str, Any] = {"threads": self.threads, "progress": say}
-        if self.name in WITH_AUTHORS:
-            options |= {"repeats": self.repeats or 5, "authors": self.official}
-            if self.name == "metro-map":
-                return bench.metro_map.run(**options)
-            options["only"] = self.only or "*"
-            return bench.delta_memory.run(**options)
-        options["repeats"] = self.repeats or 7
-        if self.name == "lstm":
-            return bench.lstm.run(**options)
-        if self.name == "language":
-            return bench.language.run(**options)
-        return bench.fast_weight_rnn.run(compile=self.compile, **options)
+            write_atomically(self.out, (json_text(measured) + "\n").encode())
+        figure: Path | None = getattr(self, FIGURE.name)
+        if figure is not None and bench.figure is not None:
+            from fastweights.figures import save
 
-
-def _draw(rows: list[dict[str, Any]], path: Path) -> None:
-    from fastweights import bench, figures
-
-    lengths, milliseconds = bench.delta_memory.growth(rows)
-    if not lengths:
-        raise UserError("the figure shows growth with time, which --only has left out")
-    figures.save(
-        figures.growth(lengths, milliseconds, names=bench.delta_memory.SHORT), path, dpi=200
-    )
+            save(bench.figure(rows), figure, dpi=200)
+        if self.json:
+            print_json(measured)
+            return
+        groups: dict[str, list[Row]] = {}
+        for row in rows:
+            groups.setdefault(row.get("group", self.name), []).append(row)
+        *_, last = groups
+        for title, group in groups.items():
+            columns, table = bench.table(group)
+            note = _machine(rows[0].get("machine")) if title == last else None
+            print_table(title, columns, table, note=note)
 
 
-def _machine(rows: list[dict[str, Any]]) -> str | None:
-    machine = rows[0].get("machine") if rows else None
+def _machine(machine: Mapping[str, Any] | None) -> str | None:
     if machine is None:
         return None
     peak = machine["peak_gflops"]
     limit = "" if peak is None else f", FMA peak measured {peak:.0f} GFLOP/s in float32"
     return f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}{limit}"
+
+
+Bench = dataclasses.make_dataclass(
+    "Bench",
+    [
+        (
+            option.name,
+            Annotated[option.type, tyro.conf.arg(help=f"{', '.join(owners)}: {option.help}")],
+            dataclasses.field(default=option.default),
+        )
+        for option, owners in OWNERS.items()
+    ],
+    bases=(_Shared,),
+    frozen=True,
+)
+Bench.__doc__ = "\n".join(
+    [
+        "Time the library against named peers and the machine's own limit, in one run.\n",
+        *(f"`{bench.name}`: {bench.summary}" for bench in BENCHES.values()),
+    ]
+)

@@ -12,7 +12,7 @@ from fastweights.experiments.terminal import Notice, Shown, TextTable
 
 def json_text(value: object) -> str:
     """Return a value as one line of JSON; NaN and infinity, which it has no word for, are null."""
-    from fastweights.runs.files import plain
+    from fastweights.io.encode import plain
 
     return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
 

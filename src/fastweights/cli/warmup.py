@@ -15,13 +15,13 @@ class Warmup:
     """Print the result as one JSON object."""
 
     def run(self) -> int:
-        from fastweights.bench.warmup import warmup
+        from fastweights.ops.warmup import warmup
 
         result = warmup()
         if self.json:
-            print_json(result)
+            print_json(result._asdict())
         else:
             print(
-                f"kernels ready: {result['compile_seconds']:.1f} s of compilation ({result['backend']})"
+                f"kernels ready: {result.compile_seconds:.1f} s of compilation ({result.backend})"
             )
         return 0

@@ -1,5 +1,5 @@
 """Data: where data sets lie, how they are checked, read and fetched."""
 
-from fastweights.data import babi, folders
+from fastweights.data import babi
 
-__all__ = ["babi", "folders"]
+__all__ = ["babi"]

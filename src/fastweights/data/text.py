@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from fastweights.data import packed
-from fastweights.data.folders import VARIABLE, data_root
+from fastweights.data.file_set import FileSet
 from fastweights.errors import UserError, unknown
 
 SPLITS = ("train", "valid", "test")
@@ -23,26 +20,9 @@ class Texts(NamedTuple):
     test: str
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """A published text.
-
-    Attributes:
-        title: what people call it.
-        places: where its files may lie below a folder.
-        files: the names that each split's file goes by, the first of them that is there being taken; packed by gzip, a
-            name ends in .gz.
-        digests: SHA-256 of what is in the file of each split, unpacked.
-    """
-
-    title: str
-    places: tuple[str, ...]
-    files: Mapping[str, tuple[str, ...]]
-    digests: Mapping[str, str]
-
-
 _CORPORA = {
-    "ptb": Corpus(
+    "ptb": FileSet(
+        name="ptb",
         title="Penn Treebank",
         places=("", "ptb", "penn", "simple-examples/data"),
         files={split: (f"ptb.{split}.txt", f"{split}.txt") for split in SPLITS},
@@ -52,7 +32,8 @@ _CORPORA = {
             "test": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
         },
     ),
-    "wikitext-2": Corpus(
+    "wikitext-2": FileSet(
+        name="wikitext-2",
         title="WikiText-2",
         places=("", "wikitext-2"),
         files={split: (f"{split}.txt", f"wiki.{split}.tokens") for split in SPLITS},
@@ -65,7 +46,7 @@ _CORPORA = {
 }
 
 
-def corpora() -> dict[str, Corpus]:
+def corpora() -> dict[str, FileSet]:
     """List the published texts by name.
 
     Example:
@@ -76,68 +57,18 @@ def corpora() -> dict[str, Corpus]:
 
 
 def find(name: str, data_dir: str | Path | None = None) -> Path:
-    """Find the folder that holds a published text.
-
-    Args:
-        name: one of `corpora()`.
-        data_dir: that folder, or one that holds it under the text's name. None: `folders.data_root()`.
+    """Find the folder that holds a published text: see `FileSet.find`.
 
     Raises:
         UserError: for an unknown name, or if it is not there, with what to do.
     """
-    corpus = _corpus(name)
-    given = Path(data_dir).expanduser() if data_dir is not None else data_root()
-    if given.is_file():
-        raise UserError(f"{given} is a file; --data-dir names the folder that {name} lies in")
-    held = {p: sum(_path(given / p, corpus, s) is not None for s in SPLITS) for p in corpus.places}
-    place = max(held, key=held.__getitem__)
-    if held[place]:
-        return given / place
-    where = given if data_dir is not None else f"{given} (set {VARIABLE} to look elsewhere)"
-    first = corpus.files["train"][0]
-    raise UserError(f"no {corpus.title} ({first} and two more) in {where}; {advice(name)}")
+    return _corpus(name).find(data_dir)
 
 
 def read(name: str, folder: Path) -> Texts:
-    """Read and check the three files of a published text.
-
-    Args:
-        name: one of `corpora()`.
-        folder: of `find`.
-
-    Raises:
-        UserError: naming the file that is missing, damaged or another one, with what to do.
-    """
-    corpus = _corpus(name)
-    texts = {}
-    for split in SPLITS:
-        path = _path(folder, corpus, split)
-        if path is None:
-            raise UserError(f"{folder} lacks {corpus.files[split][0]}; {advice(name)}")
-        try:
-            texts[split] = _lines(check_file(name, path, split).decode())
-        except UserError as error:
-            raise UserError(f"{path}: {error}; {advice(name)}") from None
-    return Texts(**texts)
-
-
-def check_file(name: str, path: Path, split: str) -> bytes:
-    """Read a file of a published text, packed or not, and check what is in it by its SHA-256.
-
-    Args:
-        name: one of `corpora()`.
-        path: where it lies.
-        split: "train", "valid" or "test", which it is to be.
-
-    Raises:
-        UserError: if it is damaged or another one.
-    """
-    corpus = _corpus(name)
-    content = packed.read(path)
-    if hashlib.sha256(content).hexdigest() != corpus.digests[split]:
-        what = f"{corpus.title}'s {split} text"
-        raise UserError(f"it is damaged or not {what}: its checksum is another")
-    return content
+    """Read and check the three files of a published text: see `FileSet.read`."""
+    contents = _corpus(name).read(folder)
+    return Texts(*(_lines(contents[split].decode()) for split in SPLITS))
 
 
 def read_file(path: str | Path) -> str:
@@ -192,32 +123,20 @@ def cut(text: str) -> Texts:
     return Texts(text[:valid], text[valid:test], text[test:])
 
 
-def advice(name: str) -> str:
-    """Say how to get a published text."""
-    return f"fetch it with `fastweights data get {name}`, or name its folder with --data-dir"
-
-
 def _after(text: str, lines: int, start: int) -> int:
-    """The place behind so many lines."""
+    """Return the place behind so many lines."""
     for _ in range(lines):
         start = text.index("\n", start) + 1
     return start
 
 
 def _lines(text: str) -> str:
-    """The same text with every line, the last one too, ending in a line feed alone."""
+    """Return the text with every line, the last one too, ending in a line feed alone."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _corpus(name: str) -> Corpus:
-    known = corpora()
-    if name not in known:
-        raise unknown("text", name, known)
-    return known[name]
-
-
-def _path(folder: Path, corpus: Corpus, split: str) -> Path | None:
-    """The file of a split, unpacked or packed, by the first of its names that is there."""
-    paths = (folder / f"{name}{end}" for name in corpus.files[split] for end in ("", ".gz"))
-    return next((path for path in paths if path.is_file()), None)
+def _corpus(name: str) -> FileSet:
+    if name not in _CORPORA:
+        raise unknown("text", name, _CORPORA)
+    return _CORPORA[name]

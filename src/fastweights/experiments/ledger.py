@@ -46,8 +46,6 @@ class Ledger:
 
         Several processes may work on a study: each reads what the others have written before it adds its own.
         """
-        from fastweights.runs import write_atomically
-
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_name(".lock")):
             self.rows = self._read()
@@ -55,8 +53,7 @@ class Ledger:
             self.rows[cell.name] = _row(self.study, cell, by_seed, backend)
             order = {known.name: place for place, known in enumerate(self.study.cells)}
             rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
-            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            write_atomically(self.path, text.encode())
+            write_rows(self.path, rows)
 
     def _read(self) -> dict[str, Record]:
         rows = recorded(self.path, KEYS | DECIDED) if self.path.exists() else []
@@ -94,6 +91,31 @@ def recorded(path: Path, keys: Set[str] = KEYS) -> list[Record]:
     return rows
 
 
+def write_rows(path: Path, rows: Sequence[Record]) -> None:
+    """Write recorded rows into a file, atomically; its folder is made."""
+    from fastweights.io.atomic import write_atomically
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(path, text.encode())
+
+
+def statistics_of(values: Sequence[float | None]) -> Record:
+    """Return the statistics of seeds' values, None where training diverged.
+
+    Example:
+        >>> statistics_of([1.0, 3.0, None])
+        {'value': 2.0, 'sd': 1.4142135623730951, 'median': 2.0, 'seeds': 3}
+    """
+    known = [value for value in values if value is not None]
+    return {
+        "value": _mean(known),
+        "sd": statistics.stdev(known) if len(known) > 1 else None,
+        "median": statistics.median(known) if known else None,
+        "seeds": len(values),
+    }
+
+
 @contextmanager
 def _lock(path: Path, seconds: float = 10.0) -> Iterator[None]:
     """Hold the lock of a ledger for the moment of a write; another writer is waited for."""
@@ -117,8 +139,7 @@ def _lock(path: Path, seconds: float = 10.0) -> Iterator[None]:
 
 def _row(study: Study, cell: Cell, by_seed: dict[int, Record], backend: str) -> Record:
     plan = study.plan(cell)
-    all_values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
-    values = [value for value in all_values if value is not None]
+    values = [by_seed[seed]["value"] for seed in sorted(by_seed)]
     seconds = [by_seed[seed]["seconds"] for seed in sorted(by_seed)]
     threads = [by_seed[seed].get("threads", 1) for seed in sorted(by_seed)]
     steps = [entry["steps"] for entry in by_seed.values() if "steps" in entry]
@@ -130,14 +151,11 @@ def _row(study: Study, cell: Cell, by_seed: dict[int, Record], backend: str) -> 
         "label": cell.label or plan.model,
         "mode": cell.mode,
         "metric": cell.metric,
-        "value": statistics.fmean(values) if values else None,
-        "sd": statistics.stdev(values) if len(values) > 1 else None,
-        "median": statistics.median(values) if values else None,
-        "seeds": len(all_values),
-        "diverged": len(all_values) - len(values),
+        **statistics_of(values),
+        "diverged": values.count(None),
         "paper": cell.paper,
         "reach": str(cell.reach) if cell.reach else None,
-        "met": cell.reach.met(all_values, seconds, threads) if cell.reach else None,
+        "met": cell.reach.met(values, seconds, threads) if cell.reach else None,
         "steps": max(steps) if steps else plan.engine_settings().steps,
         "seconds": statistics.fmean(seconds),
         "hidden": plan.network()["hidden"],

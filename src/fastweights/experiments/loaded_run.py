@@ -27,6 +27,15 @@ class LoadedRun(Generic[T]):
     metrics: list[dict[str, Any]]
     result: dict[str, Any] | None
 
+    @property
+    def name(self) -> str:
+        """The model's registered name."""
+        return self.config["model"]["name"]
+
+    def about(self) -> dict[str, Any]:
+        """Return what every test of a run says of it."""
+        return {"out": str(self.folder), "model": self.name}
+
     def recorded(self, figure: str) -> Any:
         """Return a figure of the result.
 

@@ -163,7 +163,7 @@ def _extended(run: Run, plan: Plan) -> Run:
     now = {name: _plain(getattr(plan, name)) for name in plan.recorded_on_resume()}
     record = run.config["recipe"]
     if run.result() is not None or any(record[name] != value for name, value in now.items()):
-        run.go_on({**run.config, "recipe": {**record, **now}})
+        run.update_config({**run.config, "recipe": {**record, **now}})
     return run
 
 

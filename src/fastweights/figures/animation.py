@@ -59,10 +59,12 @@ def animate(
         'memory.gif'
     """
     stage = _Stage(trace, symbols, row, answer, dpi)
-    return film([stage.picture(step) for step in range(len(symbols))], stage.maps, path)
+    return write_animation([stage.picture(step) for step in range(len(symbols))], stage.maps, path)
 
 
-def film(pictures: list[Image.Image], maps: set[str], path: str | os.PathLike[str]) -> Path:
+def write_animation(
+    pictures: list[Image.Image], maps: set[str], path: str | os.PathLike[str]
+) -> Path:
     """Write pictures as a GIF that loops for ever and rests at the end.
 
     Args:
@@ -147,7 +149,7 @@ class _Stage:
         axes.set_title(name, loc="left", fontsize=8, color=style.BLUE)
 
     def _build_memory(self, axes: Axes) -> None:
-        name, norm, extend = style.colours(self.memory, percentile=99.8)
+        name, norm, extend = style.colours(self.memory, style.MAGNITUDES)
         self.maps.add(name)
         self.matrix = axes.imshow(self.memory[-1], cmap=name, norm=norm, aspect="auto")
         axes.set(title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i")

@@ -19,7 +19,7 @@ def bindings(
     counts: Sequence[int],
     lost: Mapping[str, Sequence[Sequence[float]]],
 ) -> Figure:
-    """Show the error of every pair's recall, and the share of bindings lost as more are made.
+    """Draw the error of every pair's recall, and the share of bindings lost as more are made.
 
     Args:
         errors: by "product" and "concat": ‖F k − v‖ for each pair of symbols.

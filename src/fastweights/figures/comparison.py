@@ -106,7 +106,7 @@ def gather(
 def minutes(
     name: str, seeds: Sequence[Rows], key: str, steps: Float[np.ndarray, " steps"]
 ) -> Float[np.ndarray, " steps"]:
-    """Take the mean time of the seeds at the steps where all of them have the metric.
+    """Compute the mean time of the seeds at the steps where all of them have the metric.
 
     Raises:
         UserError: if a row that has it has no `seconds`.
@@ -119,7 +119,7 @@ def minutes(
 
 
 def all_have(runs: Mapping[str, Sequence[Rows]], key: str) -> bool:
-    """Tell whether every seed of every model has values of a metric."""
+    """Return whether every seed of every model has values of a metric."""
     return all(
         len(seeds) > 0 and all(len(series(rows, key)[0]) for rows in seeds)
         for seeds in runs.values()

@@ -17,7 +17,7 @@ from PIL import Image
 
 from fastweights.errors import UserError
 from fastweights.figures import inside, style
-from fastweights.figures.animation import film, up_to
+from fastweights.figures.animation import up_to, write_animation
 from fastweights.nn.backbone import Trace
 
 SHOWN, HIDDEN = ListedColormap(["#F4F4F4", style.BLACK]), ListedColormap(["#D9D9D9", "#8C8C8C"])
@@ -105,7 +105,7 @@ def animate_episode(
         )
     stage = _Stage(played, trace, dpi)
     pictures = [stage.picture(step) for step in range(len(played.screens))]
-    return film(pictures, stage.maps, path)
+    return write_animation(pictures, stage.maps, path)
 
 
 def _screen(axes: Axes, played: Played, frame: int) -> None:
@@ -144,7 +144,7 @@ class _Stage:
 
     def _build_memory(self, axes: Axes) -> None:
         values = self.hidden if self.memory is None else self.memory
-        name, norm, extend = style.colours(values, percentile=99.8)
+        name, norm, extend = style.colours(values, style.MAGNITUDES)
         self.maps.add(name)
         if self.memory is None:
             self.matrix = axes.imshow(self.hidden.T, cmap=name, norm=norm, aspect="auto")

@@ -65,7 +65,7 @@ def error_curves(
 
 
 def _logarithmic(axes: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers."""
+    """Set a logarithmic y axis with plain numbers."""
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import unknown
 from fastweights.figures.fonts import dressed
 from fastweights.figures.style import styled
+from fastweights.io.atomic import oserror_as_user_error, write_atomically
 
 # Dates would make every copy of a figure differ.
 _DATELESS: dict[str, dict[str, None] | None] = {
@@ -61,24 +60,12 @@ def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Pat
 
 
 def write(target: Path, content: bytes) -> Path:
-    """Write a file under a temporary name and move it into place.
+    """Write a file in one step, and the folders that it needs.
 
     Raises:
         UserError: if it cannot be written; nothing half-written stays.
     """
-    temporary = None
-    try:
+    with oserror_as_user_error("write", target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-        raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+    write_atomically(target, content)
     return target

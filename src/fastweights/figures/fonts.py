@@ -1,4 +1,4 @@
-"""Fonts for letters that the house's own has no picture of, as far as an installed one has."""
+"""Fonts for letters that the default font lacks, as far as an installed one has them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from fastweights.errors import Note
 
-HOUSE = "DejaVu Sans"
+DEFAULT = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same wherever it is drawn."""
 
 BOX = "▯"
@@ -27,25 +27,25 @@ _REGULAR = 400
 
 
 def families(text: str) -> list[str]:
-    """Name the fonts that a text needs, in the order in which they are asked for a letter.
+    """Return the fonts that a text needs, in the order in which they are searched for a letter.
 
     Example:
         >>> families("naïve")
         ['DejaVu Sans']
     """
     needed = (family_of(letter) for letter in text if letter.isprintable())
-    return list(dict.fromkeys((HOUSE, *(family for family in needed if family))))
+    return list(dict.fromkeys((DEFAULT, *(family for family in needed if family))))
 
 
 def family_of(letter: str) -> str | None:
-    """Name a font that has a letter, the house's own before all others; None where no font has it."""
+    """Return a font that has a letter, the default before all others; None where no font has it."""
     code = ord(letter)
     return next((name for name, path in _fonts().items() if code in _codes(path)), None)
 
 
 @contextmanager
 def dressed(figure: Figure) -> Iterator[None]:
-    """Let a figure's texts have the fonts that they need, and say in one note, once, what none has.
+    """Set the fonts that a figure's texts need, and warn once of letters that none has.
 
     Warns:
         Note: if a letter is shown as a box.
@@ -70,13 +70,13 @@ def dressed(figure: Figure) -> Iterator[None]:
 
 @functools.cache
 def _note() -> None:
-    """Say it once, however many pictures are drawn."""
+    """Warn once, however many pictures are drawn."""
     warnings.warn(NOTE, Note, stacklevel=1)
 
 
 @functools.cache
 def _fonts() -> dict[str, str]:
-    """The upright fonts of regular weight by name, the house's own first, then those for the most scripts."""
+    """The upright fonts of regular weight by name, the default first, then those for the most scripts."""
     found = {
         entry.name: str(entry.fname)
         for entry in fontManager.ttflist
@@ -84,7 +84,7 @@ def _fonts() -> dict[str, str]:
         and entry.weight in (_REGULAR, "normal", "regular")
         and not entry.name.startswith("Last Resort")  # has a box for everything
     }
-    order = sorted(found, key=lambda name: (name != HOUSE, "CJK" not in name, name))
+    order = sorted(found, key=lambda name: (name != DEFAULT, "CJK" not in name, name))
     return {name: found[name] for name in order}
 
 

@@ -114,8 +114,8 @@ def _windows(
         )
     axes.set(xlim=(0, side), ylim=(side, 0), xticks=[], yticks=[])
     blank = [str(step) for step, view in enumerate(path, start=1) if view is None]
-    told = f"; blank: {', '.join(blank)}" if blank else ""
-    axes.set_xlabel(f"windows by step, red at half the\nresolution{told}", fontsize=7)
+    blanks = f"; blank: {', '.join(blank)}" if blank else ""
+    axes.set_xlabel(f"windows by step, red at half the\nresolution{blanks}", fontsize=7)
     axes.spines[:].set_visible(False)
 
 

@@ -11,7 +11,7 @@ from fastweights.nn.backbone import Trace
 
 
 def check(trace: Trace, symbols: str, row: int) -> None:
-    """Refuse a row that the trace has not, or symbols that are not one a step.
+    """Check that the trace has the row, and that symbols are one a step.
 
     Raises:
         UserError: saying which.
@@ -24,12 +24,12 @@ def check(trace: Trace, symbols: str, row: int) -> None:
 
 
 def hidden(trace: Trace, row: int) -> Float[np.ndarray, "time hidden"]:
-    """Take the hidden states of a row."""
+    """Return the hidden states of a row."""
     return array(trace.hidden[row])
 
 
 def memory(trace: Trace, row: int) -> Float[np.ndarray, "steps out in"]:
-    """Take the memories of a row as matrices; a memory of several parts has them stacked.
+    """Return the memories of a row as matrices; a memory of several parts has them stacked.
 
     Raises:
         UserError: if the backbone keeps no fast memory, or none was traced.
@@ -43,7 +43,7 @@ def memory(trace: Trace, row: int) -> Float[np.ndarray, "steps out in"]:
 
 
 def read_weights(trace: Trace, row: int, read: int) -> Float[np.ndarray, "time past"]:
-    """Take how much one read of each step takes from what each step wrote.
+    """Return how much one read of each step takes from what each step wrote.
 
     Raises:
         UserError: if the backbone does not attend to its past, or has no such read.
@@ -57,7 +57,7 @@ def read_weights(trace: Trace, row: int, read: int) -> Float[np.ndarray, "time p
 
 
 def array(tensor: Tensor) -> Float[np.ndarray, ...]:
-    """Bring a tensor to NumPy, in double precision.
+    """Convert a tensor to NumPy, in double precision.
 
     Raises:
         UserError: if it holds NaN or infinity, of which there is no picture.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from fastweights.figures import inside, style
 from fastweights.nn.backbone import Trace
 
-MOST = 24
+MAX_PANELS = 24
 
 
 @style.styled
@@ -38,10 +38,10 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
     inside.check(trace, symbols, row)
     matrices = inside.memory(trace, row)
     count = len(matrices)
-    drawn = np.unique(np.linspace(0, count - 1, min(count, MOST)).round().astype(int))
+    drawn = np.unique(np.linspace(0, count - 1, min(count, MAX_PANELS)).round().astype(int))
     columns = len(drawn) if len(drawn) <= 6 else min(8, -(-len(drawn) // 2))
     lines = -(-len(drawn) // columns)
-    cmap, norm, extend = style.colours(matrices, percentile=99.8)
+    cmap, norm, extend = style.colours(matrices, style.MAGNITUDES)
     side = (style.PAGE - 0.9) / columns
     figure = style.figure(style.PAGE, lines * (min(side, 1.5) + 0.18) + 0.45 + 0.2 * bool(title))
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 
 from fastweights.errors import UserError
 from fastweights.figures import style
+from fastweights.figures.rows import Row
 
-Row = Mapping[str, Any]
 LINE = 0.2
 """Inches, a model's line."""
 HOLLOW: dict[str, Any] = {

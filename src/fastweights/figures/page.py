@@ -80,7 +80,7 @@ class Page:
         return ROW * (self.tops[-1] - GAP)
 
     def figure(self, bars: int, title: str = "") -> tuple[Figure, Axes, list[Axes]]:
-        """Make a figure with the words written, and axes below them for colour bars side by side."""
+        """Build a figure with the words written, and axes below them for colour bars side by side."""
         figure = style.figure(self.width, self.height + 0.9 + 0.2 * bool(title))
         ratios = [4 if index % 2 else 1 for index in range(2 * bars + 1)]
         grid = figure.add_gridspec(

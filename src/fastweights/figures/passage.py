@@ -75,7 +75,7 @@ def passage(
 def _shares(
     read_weights: Float[torch.Tensor, "reads past"] | None, chosen: int | None, words: int
 ) -> Float[np.ndarray, "reads words"]:
-    """Bring reads to shares of their largest weights, NaN from the chosen word on."""
+    """Return reads as shares of their largest weights, NaN from the chosen word on."""
     if chosen is not None and not 0 < chosen < words:
         raise UserError(f"the chosen word must be one of 1 to {words - 1}, not {chosen}")
     if read_weights is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -88,7 +87,7 @@ def perplexity_curves(
     return figure
 
 
-def _trained(name: str, rows: Rows) -> list[dict[str, Any]]:
+def _trained(name: str, rows: Rows) -> Rows:
     """Leave out what was measured before any training, and let epochs be the steps by which rows are found."""
     if any("epoch" not in row for row in rows):
         raise UserError(f"a row of {name!r} has no epoch")
@@ -157,7 +156,7 @@ def _name_first_switch(axes: Axes, averaged: Mapping[str, Sequence[float]]) -> N
 
 
 def _logarithmic(axes: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers, as many as its range needs."""
+    """Set a logarithmic y axis with plain numbers, as many as its range needs."""
     narrow = axes.dataLim.y1 < 3 * axes.dataLim.y0
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=NARROW if narrow else WIDE))

@@ -10,12 +10,13 @@ from jaxtyping import Float
 
 from fastweights.errors import UserError
 
-Rows = Sequence[Mapping[str, Any]]
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 Series = tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]
 
 
 def series(rows: Rows, key: str) -> Series:
-    """Take the steps and values of the rows that have `key`; empty arrays if none has.
+    """Return the steps and values of the rows that have `key`; empty arrays if none has.
 
     Null stands for a number that was not finite: it becomes NaN, a gap in a line.
 

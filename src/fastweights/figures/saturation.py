@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from fastweights.errors import UserError, unknown
 from fastweights.figures import inside, style
 from fastweights.nn.backbone import Trace
+from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
 
 NEAR_ONE = 0.99
-NONLINEARITIES = ("tanh", "relu")
 
 
 @style.styled

@@ -31,6 +31,9 @@ PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
 
+MAGNITUDES = 99.8
+"""Percentile of a memory's magnitudes where its colour scale ends: a few outliers do not pale all the rest."""
+
 RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -73,7 +76,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def figure(width: float, height: float) -> Figure:
-    """Make an empty figure (inches) that lays itself out; it belongs to no window."""
+    """Build an empty figure (inches) that lays itself out; it belongs to no window."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -108,7 +111,7 @@ def colours(
 def colour_bar(
     image: AxesImage | Collection, axes: Axes | Sequence[Axes], label: str, **options: Any
 ) -> None:
-    """Put a colour bar beside the axes."""
+    """Add a colour bar beside the axes."""
     figure = image.figure
     assert figure is not None
     bar = figure.colorbar(image, ax=axes, **{"pad": 0.02, "aspect": 22, **options})
@@ -133,7 +136,7 @@ def level(axes: Axes, height: float, label: str) -> None:
 
 
 def positive_scale(axes: Axes) -> None:
-    """Make the y axis of positive quantities logarithmic, unless they span less than a factor of ten."""
+    """Set a logarithmic y axis for positive quantities, unless they span less than a factor of ten."""
     low, high = axes.dataLim.minposy, axes.dataLim.y1
     if not 10 * low < high < np.inf:
         return
@@ -144,7 +147,7 @@ def positive_scale(axes: Axes) -> None:
 
 
 def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: str = "") -> None:
-    """Put one legend above all panels, as many columns as fit, and the figure's title above that."""
+    """Place one legend above all panels, as many columns as fit, and the figure's title above that."""
     inches = [0.5 + 0.055 * len(str(handle.get_label())) for handle in handles]
     room = figure.get_figwidth()
     columns = len(handles) if sum(inches) <= room else max(1, int(room / max(inches)))
@@ -152,7 +155,7 @@ def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: 
 
 
 def legend_above(axes: Axes, columns: int) -> None:
-    """Put the legend above the axes, where it hides nothing."""
+    """Place the legend above the axes, where it hides nothing."""
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
@@ -165,6 +168,6 @@ def legend_above(axes: Axes, columns: int) -> None:
 
 
 def symbol_ticks(axes: Axes, symbols: str) -> None:
-    """Put a sequence's symbols under the x axis, one a step."""
+    """Write a sequence's symbols under the x axis, one a step."""
     axes.set_xticks(range(len(symbols)), list(symbols))
     axes.tick_params(axis="x", length=0, labelsize=7 if len(symbols) <= 30 else 5.5)

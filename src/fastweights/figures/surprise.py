@@ -80,7 +80,7 @@ def surprise(
 
 
 def checked(name: str, bits: Sequence[float], words: Sequence[str]) -> Float[np.ndarray, " words"]:
-    """Bring one model's surprises to NumPy.
+    """Check one model's surprises, and return them as an array.
 
     Raises:
         UserError: if they are not one a word, none is a number, or one is infinite.
@@ -94,7 +94,7 @@ def checked(name: str, bits: Sequence[float], words: Sequence[str]) -> Float[np.
 
 
 def mean(name: str, bits: Float[np.ndarray, " words"], unit: str = "word") -> str:
-    """Say how surprised a model is on the whole.
+    """Format how surprised a model is on the whole.
 
     Example:
         >>> mean("lstm", np.array([np.nan, 2.0, 4.0]))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +12,8 @@ from matplotlib.lines import Line2D
 
 from fastweights.errors import UserError
 from fastweights.figures import style
+from fastweights.figures.rows import Row
 
-Row = Mapping[str, Any]
 FLOOR = 0.002
 """In percent, less than one error in 20,000: where an error of 0 is drawn on the logarithmic axis."""
 
@@ -81,7 +80,7 @@ def error_table(
 
 
 def condition(row: Row) -> str:
-    """Name what a row's number was measured under, apart from the size.
+    """Return what a row's number was measured under, apart from the size.
 
     Example:
         >>> condition({"mode": "R=20, fresh data, 10,000 steps"})

@@ -28,7 +28,7 @@ class FastWeightConfig(PreTrainedConfig):
         embedding_range: tokens' vectors start uniform in ± this; None: as `torch.nn.Embedding` does.
         word_dropout: the probability, in training, that a token's whole vector is dropped.
         embedding_dropout: the probability that an element of the vectors is.
-        auxiliary_weight: of the backbone's objectives of its own (`nn.base.auxiliary_loss`) in the loss.
+        auxiliary_weight: of the backbone's objectives of its own (`nn.backbone.auxiliary_loss`) in the loss.
         use_cache: whether a forward outside training returns the state.
         bos_token_id, eos_token_id, pad_token_id: special tokens; None: there is none.
         format: of this record.
@@ -85,7 +85,7 @@ class FastWeightConfig(PreTrainedConfig):
         self.backbone = self.describe()["name"]
 
     def describe(self) -> dict[str, Any]:
-        """Give what `models.from_config` builds the model from."""
+        """Return what `models.from_config` builds the model from."""
         return models.model_config(
             self.backbone,
             input=self.vocab_size,
@@ -103,14 +103,14 @@ class FastWeightConfig(PreTrainedConfig):
 
     @classmethod
     def of(cls, config: Mapping[str, Any], **kwargs: Any) -> FastWeightConfig:
-        """Take over a model's configuration as `models.model_config` gives it and a run records it.
+        """Build from a model's configuration as `models.model_config` gives it and a run records it.
 
         Args:
             config: of a model from tokens to the tokens that follow.
             kwargs: what else to say; the arguments of this class.
 
         Raises:
-            UserError: for a model that reads vectors, or says anything but the tokens it reads.
+            UserError: for a model that reads vectors, or whose outputs are other than the tokens it reads.
 
         Example:
             >>> config = models.model_config("lstm", input=10, hidden=8, classes=10, embedding=8)
@@ -119,7 +119,7 @@ class FastWeightConfig(PreTrainedConfig):
         """
         config = models.model_config(**config)
         if config["inputs"] != "classes" or config["input"] != config["classes"]:
-            raise UserError("a language model reads tokens and tells tokens of the same vocabulary")
+            raise UserError("a language model reads and predicts tokens of one vocabulary")
         return cls(
             vocab_size=config["input"],
             backbone=config["name"],

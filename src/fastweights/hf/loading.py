@@ -18,7 +18,7 @@ def check_weights(model: nn.Module, found: Mapping[str, Any]) -> None:
 
     Args:
         model: as built from its configuration.
-        found: `missing_keys`, `unexpected_keys` and `mismatched_keys`, as `from_pretrained` tells them.
+        found: `missing_keys`, `unexpected_keys` and `mismatched_keys`, as `from_pretrained` reports them.
     """
     place = getattr(model, "name_or_path", "") or "the checkpoint"
     hint = "was it saved by another version of fastweights?"

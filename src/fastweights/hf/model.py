@@ -15,14 +15,14 @@ from fastweights.errors import UserError
 from fastweights.hf.cache import RecurrentCache
 from fastweights.hf.config import FastWeightConfig
 from fastweights.hf.loading import check_weights, restore_constants
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 # transformers 5 has had both names for the cache: forward takes either, what comes out is called by the version's own.
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
 
 
 class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
-    """A `SequenceModel` that tells the next token, with the interface of `transformers`.
+    """A `SequenceModel` that predicts the next token, with the interface of `transformers`.
 
     `generate` takes constant memory and time for each token. Rows may be padded in front or behind; each gets what
     it would get alone. The loss in training has the backbone's own objectives in it (`config.auxiliary_weight`).
@@ -90,7 +90,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             input_ids: [batch, time].
             attention_mask: [batch, time], 1 = a real token; with a cache [batch, what it has read + time] does too.
                 Padding is a prefix or a suffix of a row.
-            labels: [batch, time], what `input_ids` holds where it is to be told, and −100 elsewhere; they are
+            labels: [batch, time], what `input_ids` holds where it is to be predicted, and −100 elsewhere; they are
                 shifted here.
             cache: what to go on from; it is changed to the state after these tokens.
             past_key_values: the same under its older name.
@@ -211,7 +211,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             self.model.head = new_embeddings
 
     def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
-        """Make the vocabulary larger or smaller; the arguments are those of `transformers.PreTrainedModel`.
+        """Resize the vocabulary; the arguments are those of `transformers.PreTrainedModel`.
 
         Raises:
             UserError: for a model that reads one-hot vectors.
@@ -226,7 +226,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
 def _real(
     tokens: Integer[Tensor, "batch time"], attention_mask: Tensor | None
 ) -> Bool[Tensor, "batch time"] | None:
-    """Say which of these tokens are real, or None where all are."""
+    """Return which of these tokens are real, or None where all are."""
     if attention_mask is None:
         return None
     batch, time = tokens.shape

@@ -18,7 +18,7 @@ from fastweights.runs import Run
 def from_run(
     folder: str | os.PathLike[str],
 ) -> tuple[FastWeightForCausalLM, PreTrainedTokenizerFast]:
-    """Make a run of `fastweights train text` a model and a tokenizer of `transformers`; its data is not needed.
+    """Load a run of `fastweights train text` as a model and a tokenizer of `transformers`; its data is not needed.
 
     Both have `save_pretrained`; perplexities are those of the run.
 

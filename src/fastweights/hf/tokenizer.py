@@ -26,7 +26,7 @@ _SPACE = r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{20
 
 
 def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
-    """Make a `PreTrainedTokenizerFast` that turns text into the same tokens as `text_tokenizer.from_record`.
+    """Build a `PreTrainedTokenizerFast` that turns text into the same tokens as `text_tokenizer.from_record`.
 
     <eos> stands for the end of a line, begins and ends what is generated, and pads, in front; the attention mask
     says what is padding. It is put before every text, unless `add_special_tokens=False`: a model was trained to read

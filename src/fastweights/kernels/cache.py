@@ -20,6 +20,8 @@ from typing import Any
 
 from numba.core import caching
 
+from fastweights.io.cache import user_cache
+
 # Numba's hooks for where code is kept and in which files, untyped.
 _Locates: Any = caching._CacheLocator
 _Files: Any = caching.IndexDataCacheFile
@@ -52,8 +54,7 @@ def cache_folder(source: Path) -> Path | None:
     candidates = [source.parent / "__pycache__"]
     if os.environ.get("NUMBA_CACHE_DIR"):
         candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]) / "fastweights")
-    user = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    candidates.append(Path(user) / "fastweights" / "kernels")
+    candidates.append(user_cache() / "kernels")
     for folder in candidates:
         try:
             folder.mkdir(parents=True, exist_ok=True)

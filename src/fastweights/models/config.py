@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch import nn
@@ -12,30 +12,14 @@ from fastweights.errors import UserError, unknown
 from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
-from fastweights.nn.backbone import Backbone
 from fastweights.nn.parts.checks import check_range, check_sizes
 
 
-def model_config(
-    name: str,
-    *,
-    input: int,
-    hidden: int,
-    classes: int,
-    inputs: str = "classes",
-    embedding: int | None = None,
-    readout: int | None = None,
-    head_bias: bool = True,
-    word_dropout: float = 0.0,
-    embedding_dropout: float = 0.0,
-    input_dropout: float = 0.0,
-    tied: bool = False,
-    embedding_range: float | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Describe a sequence model in plain values.
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The parts of a sequence model in plain values.
 
-    Args:
+    Attributes:
         name: a backbone's registered name or alias.
         input: how many token classes come in, or features of the vectors that do.
         hidden: hidden units of the backbone.
@@ -51,8 +35,8 @@ def model_config(
         input_dropout: the probability that a feature of a vector is, at each step anew.
         tied: the output layer's weight is the embedding's, one and the same parameter (Inan,
             Khosravi & Socher 2017; Press & Wolf 2017); its bias is its own and starts at zero. It
-            needs as many classes out as in, an embedding as large as what the backbone puts out,
-            and no readout.
+            needs as many classes out as in, an embedding as large as the backbone's output, and no
+            readout.
         embedding_range: r, with which the embedding starts uniform in ±r; None starts it normal, as
             `torch.nn.Embedding` does.
         options: the backbone's options.
@@ -60,47 +44,112 @@ def model_config(
     Raises:
         UserError: for an unknown name, a size that is not a positive integer, parts that cannot be
             tied, or options that are no mapping.
+    """
+
+    name: str
+    input: int
+    hidden: int
+    classes: int
+    inputs: str = "classes"
+    embedding: int | None = None
+    readout: int | None = None
+    head_bias: bool = True
+    word_dropout: float = 0.0
+    embedding_dropout: float = 0.0
+    input_dropout: float = 0.0
+    tied: bool = False
+    embedding_range: float | None = None
+    options: Mapping[str, Any] | None = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options, Mapping | None):
+            raise UserError(f"options is {self.options!r}; accepted: a mapping of names to values")
+        object.__setattr__(self, "options", dict(self.options or {}))
+        self._check_inputs()
+        self._check_tied()
+        sizes = {kind: getattr(self, kind) for kind in ("input", "hidden", "classes")}
+        optional = {"embedding": self.embedding, "readout": self.readout}
+        check_sizes(**sizes, **{kind: size for kind, size in optional.items() if size is not None})
+        object.__setattr__(self, "name", describe(self.name).name)
+
+    def _check_inputs(self) -> None:
+        if self.inputs not in ("classes", "vectors"):
+            raise UserError(f"inputs must be classes or vectors, not {self.inputs!r}")
+        if self.inputs == "vectors" and (self.word_dropout or self.embedding_dropout):
+            raise UserError("word_dropout and embedding_dropout are of an embedding of classes")
+        if self.inputs == "classes" and self.input_dropout:
+            raise UserError("input_dropout is of vectors: classes have word_dropout")
+        check_range("input_dropout", self.input_dropout, 0, 1)
+
+    def _check_tied(self) -> None:
+        embedded = self.inputs == "classes" and self.embedding is not None
+        if (self.tied or self.embedding_range is not None) and not embedded:
+            raise UserError("tied and embedding_range are of an embedding of classes")
+        if self.tied and (self.readout is not None or self.input != self.classes):
+            raise UserError(
+                f"{self.input} classes in, {self.classes} out and a readout of {self.readout} cannot "
+                "be tied; accepted: as many classes out as in, and no readout"
+            )
+        if self.embedding_range is not None:
+            check_range("embedding_range", self.embedding_range, 0)
+
+    def build(self) -> SequenceModel:
+        """Build the model; it keeps the configuration as its `.config`."""
+        features = self.embedding or self.input
+        backbone = build(self.name, features, self.hidden, **(self.options or {}))
+        encoder, head = self._encoder(backbone.takes_classes), self._head(backbone.output_size)
+        if self.tied:
+            _tie(encoder, head)
+        model = SequenceModel(encoder, backbone, head)
+        model.config = dict(vars(self))
+        return model
+
+    def _encoder(self, takes_classes: bool) -> nn.Module:
+        """Build an embedding, one-hot vectors where the backbone takes no classes, or a ReLU layer for vectors."""
+        if self.inputs == "vectors":
+            read = (
+                [] if self.embedding is None else [nn.Linear(self.input, self.embedding), nn.ReLU()]
+            )
+            dropped = [nn.Dropout(self.input_dropout)] if self.input_dropout else []
+            return nn.Sequential(*dropped, *read)
+        words, elements = self.word_dropout, self.embedding_dropout
+        if self.embedding is None:
+            if words or elements:
+                raise UserError("word_dropout and embedding_dropout need an embedding")
+            return nn.Identity() if takes_classes else OneHot(self.input)
+        if words or elements:
+            table = DroppedEmbedding(self.input, self.embedding, words=words, elements=elements)
+        else:
+            table = nn.Embedding(self.input, self.embedding)
+        if self.embedding_range is not None:
+            nn.init.uniform_(table.weight, -self.embedding_range, self.embedding_range)
+        return table
+
+    def _head(self, features: int) -> nn.Module:
+        """Build a linear output layer, behind a ReLU layer of `readout` units if there is one."""
+        last = nn.Linear(self.readout or features, self.classes, bias=self.head_bias)
+        if not self.head_bias:
+            nn.init.xavier_normal_(last.weight)
+        if self.readout is None:
+            return last
+        return nn.Sequential(nn.Linear(features, self.readout), nn.ReLU(), last)
+
+
+def model_config(name: str, **values: Any) -> dict[str, Any]:
+    """Describe a sequence model in plain values.
+
+    Args:
+        name: a backbone's registered name or alias.
+        values: the other attributes of `ModelConfig`, of which input, hidden and classes have no defaults.
+
+    Raises:
+        UserError: as `ModelConfig` does.
 
     Example:
         >>> model_config("LSTM", input=37, hidden=50, classes=10)["name"]
         'lstm'
     """
-    if not isinstance(options, Mapping | None):
-        raise UserError(f"options is {options!r}; accepted: a mapping of names to values")
-    if inputs not in ("classes", "vectors"):
-        raise UserError(f"inputs must be classes or vectors, not {inputs!r}")
-    if inputs == "vectors" and (word_dropout or embedding_dropout):
-        raise UserError("word_dropout and embedding_dropout are of an embedding of classes")
-    if inputs == "classes" and input_dropout:
-        raise UserError("input_dropout is of vectors: classes have word_dropout")
-    check_range("input_dropout", input_dropout, 0, 1)
-    if (tied or embedding_range is not None) and (inputs == "vectors" or embedding is None):
-        raise UserError("tied and embedding_range are of an embedding of classes")
-    if tied and (readout is not None or input != classes):
-        raise UserError(
-            f"{input} classes in, {classes} out and a readout of {readout} cannot be tied; "
-            "accepted: as many classes out as in, and no readout"
-        )
-    if embedding_range is not None:
-        check_range("embedding_range", embedding_range, 0)
-    check_sizes(input=input, hidden=hidden, classes=classes)
-    optional = {"embedding": embedding, "readout": readout}
-    check_sizes(**{kind: size for kind, size in optional.items() if size is not None})
-    return {
-        "name": describe(name).name,
-        "input": input,
-        "hidden": hidden,
-        "classes": classes,
-        "inputs": inputs,
-        **optional,
-        "head_bias": head_bias,
-        "word_dropout": word_dropout,
-        "embedding_dropout": embedding_dropout,
-        "input_dropout": input_dropout,
-        "tied": tied,
-        "embedding_range": embedding_range,
-        "options": dict(options or {}),
-    }
+    return dict(vars(ModelConfig(name=name, **values)))
 
 
 def from_config(config: Mapping[str, Any]) -> SequenceModel:
@@ -114,63 +163,23 @@ def from_config(config: Mapping[str, Any]) -> SequenceModel:
         >>> from_config(config).config == config
         True
     """
-    keys = {*inspect.signature(model_config).parameters}
+    keys = {each.name for each in fields(ModelConfig)}
     for key in config:
         if key not in keys:
             raise unknown("key of a model's configuration", key, keys)
     missing = {"name", "input", "hidden", "classes"} - config.keys()
     if missing:
         raise UserError(f"the model's configuration lacks {', '.join(sorted(missing))}")
-    config = model_config(**config)
-    features = config["embedding"] or config["input"]
-    backbone = build(config["name"], features, config["hidden"], **config["options"])
-    encoder = _encoder(config, backbone)
-    head = _head(backbone.output_size, config["readout"], config["classes"], config["head_bias"])
-    if config["tied"]:
-        _tie(encoder, head)
-    model = SequenceModel(encoder, backbone, head)
-    model.config = config
-    return model
-
-
-def _encoder(config: Mapping[str, Any], backbone: Backbone) -> nn.Module:
-    """A learned embedding, or one-hot vectors, which some backbones do without; of vectors, a ReLU layer or none."""
-    classes, embedding = config["input"], config["embedding"]
-    if config["inputs"] == "vectors":
-        read = [] if embedding is None else [nn.Linear(classes, embedding), nn.ReLU()]
-        dropped = [nn.Dropout(config["input_dropout"])] if config["input_dropout"] else []
-        return nn.Sequential(*dropped, *read)
-    words, elements = config["word_dropout"], config["embedding_dropout"]
-    if embedding is None:
-        if words or elements:
-            raise UserError("word_dropout and embedding_dropout need an embedding")
-        return nn.Identity() if backbone.takes_classes else OneHot(classes)
-    if words or elements:
-        table = DroppedEmbedding(classes, embedding, words=words, elements=elements)
-    else:
-        table = nn.Embedding(classes, embedding)
-    if config["embedding_range"] is not None:
-        nn.init.uniform_(table.weight, -config["embedding_range"], config["embedding_range"])
-    return table
-
-
-def _head(features: int, readout: int | None, classes: int, bias: bool) -> nn.Module:
-    """A linear output layer, behind a ReLU layer of `readout` units if there is one."""
-    last = nn.Linear(features if readout is None else readout, classes, bias=bias)
-    if not bias:
-        nn.init.xavier_normal_(last.weight)
-    if readout is None:
-        return last
-    return nn.Sequential(nn.Linear(features, readout), nn.ReLU(), last)
+    return ModelConfig(**config).build()
 
 
 def _tie(encoder: nn.Module, head: nn.Module) -> None:
-    """Make the embedding's weight the head's too."""
+    """Share the embedding's weight with the head."""
     assert isinstance(encoder, nn.Embedding) and isinstance(head, nn.Linear)
     if encoder.embedding_dim != head.in_features:
         raise UserError(
-            f"an embedding of {encoder.embedding_dim} cannot be tied to a backbone that puts out "
-            f"{head.in_features} features; accepted: the same"
+            f"an embedding of {encoder.embedding_dim} cannot be tied to a backbone with "
+            f"{head.in_features} output features; accepted: the same"
         )
     head.weight = encoder.weight
     if head.bias is not None:

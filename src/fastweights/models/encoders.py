@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from collections.abc import Callable
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
@@ -31,8 +32,8 @@ class OneHot(nn.Module):
         self.classes = classes
         self.register_buffer("identity", torch.eye(classes), persistent=False)
 
-    def _apply(self, fn: Any, recurse: bool = True) -> OneHot:
-        """Make what is never saved anew wherever the module goes: `to_empty` leaves it unset."""
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> OneHot:
+        """Rebuild the buffer that is never saved wherever the module goes: `to_empty` leaves it unset."""
         super()._apply(fn, recurse)
         self.identity = torch.eye(
             self.classes, dtype=self.identity.dtype, device=self.identity.device
@@ -88,7 +89,7 @@ class DroppedEmbedding(nn.Embedding):
 
 
 def encode(encoder: nn.Module, x: Shaped[Tensor, ...]) -> Float[Tensor, ...]:
-    """Run an encoder, if it is one of tokens on those alone that it has vectors for.
+    """Run an encoder; tokens are checked first.
 
     Raises:
         UserError: for tokens that are no integers, or outside the encoder's range.
@@ -101,12 +102,11 @@ def encode(encoder: nn.Module, x: Shaped[Tensor, ...]) -> Float[Tensor, ...]:
         check_tokens("OneHot", x, encoder.classes)
     elif isinstance(encoder, nn.Embedding):
         check_tokens(type(encoder).__name__, x, encoder.num_embeddings)
-    vectors: Tensor = encoder(x)
-    return vectors
+    return encoder(x)
 
 
 def is_lookup(encoder: nn.Module) -> TypeGuard[nn.Embedding]:
-    """Say whether an encoder does nothing but look rows of its weight up, forward and backward.
+    """Return whether an encoder does nothing but look rows of its weight up, forward and backward.
 
     Example:
         >>> is_lookup(nn.Embedding(3, 4)), is_lookup(nn.Embedding(3, 4, max_norm=1.0))

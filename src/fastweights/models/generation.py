@@ -1,10 +1,9 @@
-"""Text from a model, word by word: the prompt in one pass, then one step a word from the carried state."""
+"""Text generation: the prompt in one pass, then one step a word from the carried state."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -23,7 +22,7 @@ def generate(
     top_k: int | None = None,
     top_p: float | None = None,
     generator: torch.Generator | None = None,
-    state: Any = None,
+    state: object = None,
 ) -> Iterator[Int[Tensor, " batch"]]:
     """Continue texts, one word at a time.
 
@@ -33,7 +32,7 @@ def generate(
     Args:
         model: a language model, whose classes are the words it reads; put into evaluation mode.
         prompt: [batch, time], at least one word.
-        count: how many words to put out, ≥ 0.
+        count: how many words to generate, ≥ 0.
         temperature: divides the logits, ≥ 0; 0 takes the likeliest word.
         top_k: draw among so many likeliest words, ≥ 1; None: all.
         top_p: draw among the fewest likeliest words (of the `top_k`) that have this probability
@@ -79,21 +78,21 @@ def _words(
     count: int,
     narrowing: tuple[float, int | None, float | None],
     generator: torch.Generator | None,
-    state: Any,
+    state: object,
 ) -> Iterator[Int[Tensor, " batch"]]:
     if not count:
         return
     device = next(model.parameters()).device
     logits, state = model(prompt.to(device), state, last_only=True)
-    word = _drawn(logits, *narrowing, generator)
+    word = _sample(logits, *narrowing, generator)
     yield word.to(prompt.device)
     for _ in range(count - 1):
         logits, state = model.step(word, state)
-        word = _drawn(logits, *narrowing, generator)
+        word = _sample(logits, *narrowing, generator)
         yield word.to(prompt.device)
 
 
-def _drawn(
+def _sample(
     logits: Float[Tensor, "batch classes"],
     temperature: float,
     top_k: int | None,
@@ -102,18 +101,18 @@ def _drawn(
 ) -> Int[Tensor, " batch"]:
     if temperature == 0:
         return logits.argmax(-1)
-    chances, words = narrowed(logits, temperature, top_k, top_p)
+    chances, words = filter_logits(logits, temperature, top_k, top_p)
     place = torch.multinomial(chances, 1, generator=generator)
     return (place if words is None else words.gather(-1, place)).squeeze(-1)
 
 
-def narrowed(
+def filter_logits(
     logits: Float[Tensor, "batch classes"],
     temperature: float,
     top_k: int | None,
     top_p: float | None,
 ) -> tuple[Float[Tensor, "batch chosen"], Int[Tensor, "batch chosen"] | None]:
-    """Give what is drawn from: the words left, likeliest first, and their probabilities up to a factor.
+    """Return the words that top-k and top-p leave, likeliest first, and their probabilities up to a factor.
 
     Args:
         logits: of the next word.
@@ -128,7 +127,7 @@ def narrowed(
 
     Example:
         >>> logits = torch.tensor([[0.1, 0.6, 0.3]]).log()
-        >>> chances, words = narrowed(logits, 1.0, None, 0.7)
+        >>> chances, words = filter_logits(logits, 1.0, None, 0.7)
         >>> words.tolist(), (chances > 0).tolist()
         ([[1, 2, 0]], [[True, True, False]])
     """

@@ -14,7 +14,7 @@ B = TypeVar("B", bound=Builder)
 
 
 class Entry(NamedTuple):
-    """One registered backbone: how it is called, what builds it, and a line on what it is."""
+    """A registered backbone: its names, what builds it, a summary, and defaults other than its class's."""
 
     name: str
     builder: Builder
@@ -77,7 +77,7 @@ def unregister(name: str) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """List the names of the backbones, without aliases, in the order of their registration."""
+    """Return the names of the backbones, without aliases, in the order of their registration."""
     return tuple(_entries)
 
 
@@ -86,10 +86,10 @@ def describe() -> dict[str, str]: ...
 @overload
 def describe(name: str) -> Entry: ...
 def describe(name: str | None = None) -> dict[str, str] | Entry:
-    """Look a backbone up by its name or an alias, in any case; without a name, list all summaries.
+    """Return a backbone's entry by its name or an alias, in any case; without a name, all summaries.
 
     Raises:
-        UserError: for an unknown name; it says the nearest one and those accepted.
+        UserError: for an unknown name; the message has the nearest one and those accepted.
 
     Example:
         >>> describe("RNN-LN-FW").name
@@ -106,7 +106,7 @@ def describe(name: str | None = None) -> dict[str, str] | Entry:
 
 
 def options(name: str) -> dict[str, Any]:
-    """List the options of a backbone with their defaults.
+    """Return the options of a backbone with their defaults.
 
     Example:
         >>> options("irnn")
@@ -118,7 +118,7 @@ def options(name: str) -> dict[str, Any]:
     return {**own, **entry.defaults}
 
 
-def build(name: str, input_size: int, hidden_size: int, **given: Any) -> Backbone:
+def build(name: str, input_size: int, hidden_size: int, **given: object) -> Backbone:
     """Build a backbone by name.
 
     Args:

@@ -24,7 +24,7 @@ class SequenceModel(nn.Module):
         head: maps [..., backbone.output_size] to logits.
 
     Raises:
-        UserError: if sizes that the parts tell of do not fit.
+        UserError: if known sizes of the parts do not fit.
 
     Example:
         >>> import torch
@@ -46,7 +46,7 @@ class SequenceModel(nn.Module):
     def forward(
         self,
         x: Shaped[Tensor, ...],
-        state: Any = None,
+        state: object = None,
         *,
         mask: Bool[Tensor, ...] | None = None,
         read_mask: Bool[Tensor, ...] | None = None,
@@ -69,7 +69,7 @@ class SequenceModel(nn.Module):
             last_only: apply the head to each row's last real step only; a memory with
                 `reads_outside` is read there only.
             need_state: False returns None for the state, which some backbones then need not build.
-            apply_head: False returns what the head would be given, [..., backbone.output_size], for the logits.
+            apply_head: False returns the input of the head, [..., backbone.output_size], for the logits.
 
         Returns:
             logits [batch, time, classes] ([batch, classes] if `last_only`; [chosen, classes] if
@@ -93,7 +93,7 @@ class SequenceModel(nn.Module):
             return Embedded(x, self.encoder.weight)
         return encode(self.encoder, x)
 
-    def step(self, x: Shaped[Tensor, "batch ..."], state: Any = None) -> tuple[Tensor, Any]:
+    def step(self, x: Shaped[Tensor, "batch ..."], state: object = None) -> tuple[Tensor, Any]:
         """Run one time step: x [batch, …], what the encoder takes, to logits [batch, classes]."""
         y, state = self.backbone.step(encode(self.encoder, x), state)
         return self.head(y), state
@@ -106,14 +106,14 @@ class SequenceModel(nn.Module):
     def trace(
         self,
         x: Shaped[Tensor, "batch time ..."],
-        state: Any = None,
+        state: object = None,
         memory_steps: Sequence[int] | None = None,
     ) -> Trace:
         """Trace the backbone; `output` holds the logits."""
         trace = self.backbone.trace(encode(self.encoder, x), state, memory_steps)
         return trace._replace(output=self.head(trace.output))
 
-    def initial_state(self, batch: int) -> Any:
+    def initial_state(self, batch: int) -> tuple[Any, ...]:
         """Return the backbone's zero state for `batch` rows."""
         return self.backbone.initial_state(batch)
 
@@ -132,13 +132,13 @@ def _last_steps(
 def _last_real(
     y: Float[Tensor, "*batch time output"], mask: Bool[Tensor, "*batch time"]
 ) -> Float[Tensor, "*batch output"]:
-    """Take each row's last real step (0 if it has none)."""
+    """Return each row's output at its last real step (0 if it has none)."""
     last = mask.shape[-1] - 1 - mask.flip(-1).int().argmax(-1)
     return y.take_along_dim(last[..., None, None], -2).squeeze(-2)
 
 
 def _features_out(encoder: nn.Module) -> int | None:
-    """How many features an encoder puts out, if it is of a kind that says so."""
+    """Return an encoder's output size, if it is of a kind that has one."""
     match encoder:
         case OneHot():
             return encoder.classes
@@ -150,7 +150,7 @@ def _features_out(encoder: nn.Module) -> int | None:
 
 
 def _features_in(head: nn.Module) -> int | None:
-    """How many features a head takes, if it is or begins with a linear layer."""
+    """Return a head's input size, if it is or begins with a linear layer."""
     first = head[0] if isinstance(head, nn.Sequential) and len(head) else head
     return first.in_features if isinstance(first, nn.Linear) else None
 

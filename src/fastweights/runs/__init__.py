@@ -1,9 +1,8 @@
 """The run folder: config, metrics, checkpoints, resume, load."""
 
 from fastweights.runs.checkpoint import Checkpoint
-from fastweights.runs.files import write_atomically
 from fastweights.runs.load import load
 from fastweights.runs.lock import Lock
 from fastweights.runs.run import Run
 
-__all__ = ["Checkpoint", "Lock", "Run", "load", "write_atomically"]
+__all__ = ["Checkpoint", "Lock", "Run", "load"]

@@ -1,8 +1,8 @@
 """Checkpoints: a folder each, whole or not there at all, and checked to the last byte when read.
 
-checkpoint/000000500/model.safetensors     the tensors named "model.…": the weights alone
-                     training.safetensors  all other tensors
-                     meta.json             the step and whatever else exact resume needs
+checkpoint/000000500/model.safetensors     the part `model`: the weights alone, by the model's own names
+                     training.safetensors  all other parts, a tensor's name being "part.name"
+                     meta.json             format, step and whatever else exact resume needs
                      SHA256SUMS            of the others; `sha256sum -c SHA256SUMS` checks them
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,14 +18,20 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.runs import files
+from fastweights.io.atomic import oserror_as_user_error, remove, write_folder_atomically
+from fastweights.io.encode import to_json
+
+FORMAT = 2
+"""The version of a checkpoint's files and names, whatever the run folder around it has."""
+
+MODEL = "model"
+"""The part that holds the weights a user gets."""
 
 KEPT = 2
 _SUMS = "SHA256SUMS"
 _META = "meta.json"
 _MODEL = "model.safetensors"
 _TRAINING = "training.safetensors"
-_PREFIX = "model."
 _log = logging.getLogger("fastweights.runs")
 
 
@@ -43,6 +48,10 @@ class Checkpoint(NamedTuple):
     tensors: dict[str, Tensor]
     meta: dict[str, Any]
 
+    def part(self, name: str) -> dict[str, Tensor]:
+        """Return the tensors of a part by their names in it; empty where there is no such part."""
+        return part(self.tensors, name)
+
 
 class Damaged(Exception):
     """A checkpoint folder that is not whole: a file is missing, cut off or changed."""
@@ -51,31 +60,15 @@ class Damaged(Exception):
 def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write the checkpoint of `step` under `root` and keep the newest two up to it.
 
-    It is made under a temporary name, synced and renamed, so a kill at any moment leaves the older
-    ones whole.
+    A kill at any moment leaves the older ones whole.
 
     Raises:
         UserError: if it cannot be written (full disk, no permission); the older ones are untouched.
     """
     contents = _encode(step, tensors, meta)
-    target = root / f"{step:09d}"
-    temporary = root / f".{target.name}.{os.getpid()}.tmp"
-    replaced = temporary.with_suffix(".old")
-    with files.one_clear_line("write", target):
-        try:
-            root.mkdir(exist_ok=True)
-            files.remove(temporary)
-            temporary.mkdir()
-            for name, content in contents.items():
-                files.write_synced(temporary / name, content)
-            files.sync_folder(temporary)
-            if target.exists():
-                target.rename(replaced)
-            temporary.rename(target)
-            files.sync_folder(root)
-        except OSError:
-            files.remove(temporary)
-            raise
+    with oserror_as_user_error("make", root):
+        root.mkdir(exist_ok=True)
+    write_folder_atomically(root / f"{step:09d}", contents)
     _prune(root, step)
 
 
@@ -106,21 +99,39 @@ def saved_steps(root: Path) -> list[int]:
     return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal())
 
 
+def prefixed(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors under their names as those of a part: "name.…"."""
+    return {f"{name}.{own}": tensor for own, tensor in tensors.items()}
+
+
+def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors of a part by their names in it: what `prefixed` was given.
+
+    Example:
+        >>> part({"model.bias": Tensor(2), "random.cpu": Tensor(3)}, "model").keys()
+        dict_keys(['bias'])
+    """
+    start = f"{name}."
+    return {
+        full.removeprefix(start): tensor
+        for full, tensor in tensors.items()
+        if full.startswith(start)
+    }
+
+
 def _encode(step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> dict[str, bytes]:
     from safetensors.torch import save
 
-    model: dict[str, Tensor] = {}
     training: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         # A copy each: safetensors refuses tensors that share memory, as tied weights do.
         copy = tensor.detach().to("cpu", copy=True).contiguous()
-        if name.startswith(_PREFIX):
-            model[name.removeprefix(_PREFIX)] = copy
-        else:
-            training[name] = copy
+        training[name] = copy
+    model = part(training, MODEL)
+    for name in prefixed(MODEL, model):
+        del training[name]
     contents = {_MODEL: save(model), _TRAINING: save(training)}
-    described = {"step": step, "meta": meta}
-    contents[_META] = files.to_json(described, indent=1)
+    contents[_META] = to_json({"format": FORMAT, "step": step, "meta": meta}, indent=1)
     contents[_SUMS] = _sums(contents)
     return contents
 
@@ -150,12 +161,17 @@ def _read(folder: Path, step: int) -> Checkpoint:
         raise Damaged("its checksums do not match")
     try:
         described = json.loads(contents.pop(_META))
+        if described.get("format") != FORMAT:
+            raise UserError(
+                f"checkpoint {folder} has format {described.get('format')!r},"
+                f" this version of fastweights reads {FORMAT}: train the run anew"
+            )
         if described["step"] != step:
             raise Damaged("it belongs to another step")
-        model = load(contents[_MODEL])
-        tensors = {_PREFIX + name: tensor for name, tensor in model.items()}
-        tensors |= load(contents[_TRAINING])
-    except (KeyError, ValueError, TypeError, SafetensorError) as error:
+        tensors = prefixed(MODEL, load(contents[_MODEL])) | load(contents[_TRAINING])
+    except UserError:
+        raise
+    except (AttributeError, KeyError, ValueError, TypeError, SafetensorError) as error:
         raise Damaged("its files cannot be read") from error
     return Checkpoint(step, tensors, described["meta"])
 
@@ -165,6 +181,6 @@ def _prune(root: Path, newest: int) -> None:
     steps = saved_steps(root)
     kept = [step for step in steps if step <= newest][-KEPT:]
     for step in set(steps) - set(kept):
-        files.remove(root / f"{step:09d}")
+        remove(root / f"{step:09d}")
     for path in root.glob(".*"):
-        files.remove(path)
+        remove(path)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import torch
 
-import fastweights
+from fastweights.version import VERSION
 
 
 def versions() -> dict[str, str]:
-    """Name the versions of Python and of the libraries that decide a run's numbers."""
+    """Return the versions of Python and of the libraries that decide a run's numbers."""
     import numpy
 
     return {
-        "fastweights": fastweights.__version__,
+        "fastweights": VERSION,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": numpy.__version__,
@@ -26,7 +26,7 @@ def versions() -> dict[str, str]:
 
 
 def changes(recorded: object) -> list[str]:
-    """Name what differs between recorded `versions` and those of now: "torch 2.13.0, not 2.9.0"."""
+    """List what differs between recorded `versions` and those of now: "torch 2.13.0, not 2.9.0"."""
     if not isinstance(recorded, dict):
         return []
     return [
@@ -38,8 +38,8 @@ def changes(recorded: object) -> list[str]:
 
 @cache
 def commit() -> str | None:
-    """Name the git commit of the library's source ("-dirty": changed since); None if unknown."""
-    source = Path(fastweights.__file__)
+    """Return the git commit of the library's source ("-dirty": changed since); None if unknown."""
+    source = Path(__file__)
     command = ["git", "-C", str(source.parent)]
     try:
         # Installed into an environment inside some other repository, the file is not one that git

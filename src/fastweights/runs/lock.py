@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from fastweights.errors import UserError
-from fastweights.runs import files
+from fastweights.io.atomic import oserror_as_user_error
 
 
 class Lock:
@@ -38,7 +38,7 @@ class Lock:
             self._file = None
 
     def _take(self) -> IO[str]:
-        with files.one_clear_line("write", self.path):
+        with oserror_as_user_error("write", self.path):
             file = self.path.open("a+")
         try:
             _lock_file(file)

@@ -11,11 +11,15 @@ from typing import Any
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.runs import checkpoint, environment, files
+from fastweights.io.atomic import oserror_as_user_error, remove, write_atomically
+from fastweights.io.encode import to_json
+from fastweights.runs import checkpoint, environment
 from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.lock import Lock
 
-FORMAT = 1
+FORMAT = 2
+"""The version of `config.json` and the files beside it; a checkpoint has its own."""
+
 _CONFIG = "config.json"
 _METRICS = "metrics.jsonl"
 _RESULT = "result.json"
@@ -25,7 +29,7 @@ _LOCK = ".lock"
 class Run:
     """A run folder: `config.json`, `metrics.jsonl`, `checkpoint/`, `figures/`, `result.json`.
 
-    Make one with `Run.create` or `Run.open`. Reading needs nothing; whoever writes holds the lock:
+    Get one from `Run.create` or `Run.open`. Reading needs nothing; whoever writes holds the lock:
 
         with run.lock:
             run.log({"step": 1, "loss": 2.3})
@@ -43,7 +47,7 @@ class Run:
 
     @classmethod
     def create(cls, folder: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
-        """Make a new run folder and write its `config.json`.
+        """Create a new run folder and write its `config.json`.
 
         Args:
             folder: must not exist yet, or be empty.
@@ -53,7 +57,7 @@ class Run:
             UserError: if the folder exists and is not empty, or cannot be written.
         """
         path = Path(folder)
-        with files.one_clear_line("make", path):
+        with oserror_as_user_error("make", path):
             path.mkdir(parents=True, exist_ok=True)
             _check_empty(path)
         full = {
@@ -63,12 +67,12 @@ class Run:
             "commit": environment.commit(),
             "machine": environment.machine(),
         }
-        content = files.to_json(full, indent=1)
+        content = to_json(full, indent=1)
         run = cls(path, json.loads(content))
         with run.lock:
             _check_empty(path)  # again: another process may have been first
-            files.write_atomically(path / _CONFIG, content)
-            with files.one_clear_line("make", run.figures):
+            write_atomically(path / _CONFIG, content)
+            with oserror_as_user_error("make", run.figures):
                 run.figures.mkdir()
         return run
 
@@ -77,8 +81,8 @@ class Run:
         """Open a run folder that exists.
 
         Raises:
-            UserError: if it is not a run folder, is damaged, or was written by a later version of
-                the library.
+            UserError: if it is not a run folder, is damaged, or was written by a version of the library
+                with another format.
         """
         path = Path(folder)
         config = _read_json(path / _CONFIG)
@@ -87,12 +91,12 @@ class Run:
         written = config.get("format")
         if written != FORMAT:
             raise UserError(
-                f"run {path} has format {written!r}, this version of fastweights reads {FORMAT}"
+                f"run {path} has format {written!r}, this version of fastweights reads {FORMAT}: train it anew"
             )
         return cls(path, config)
 
-    def go_on(self, config: Mapping[str, Any]) -> None:
-        """Write another `config.json`, of a run that is to go on, and take back the result it had.
+    def update_config(self, config: Mapping[str, Any]) -> None:
+        """Replace `config.json` of a run that is to go on, and remove the result it had.
 
         Args:
             config: the old one with what has changed, such as how long the run is to be.
@@ -100,10 +104,10 @@ class Run:
         Raises:
             UserError: if it cannot be written; the old one is untouched.
         """
-        content = files.to_json(dict(config), indent=1)
+        content = to_json(dict(config), indent=1)
         with self.lock:
-            files.write_atomically(self.folder / _CONFIG, content)
-            files.remove(self.folder / _RESULT)
+            write_atomically(self.folder / _CONFIG, content)
+            remove(self.folder / _RESULT)
         self.config = json.loads(content)
 
     @property
@@ -121,10 +125,10 @@ class Run:
             UserError: if it cannot be written; the rows before it are untouched.
         """
         path = self.folder / _METRICS
-        with files.one_clear_line("write", path), path.open("ab") as file:
+        with oserror_as_user_error("write", path), path.open("ab") as file:
             end = file.tell()
             try:
-                file.write(files.to_json(row))
+                file.write(to_json(row))
                 file.flush()
             except OSError:
                 os.ftruncate(file.fileno(), end)
@@ -139,7 +143,7 @@ class Run:
         path = self.folder / _METRICS
         if not path.exists():
             return []
-        with files.one_clear_line("read", path):
+        with oserror_as_user_error("read", path):
             lines = path.read_bytes().split(b"\n")
         rows = []
         for number, line in enumerate(lines[:-1], start=1):
@@ -156,7 +160,7 @@ class Run:
             for row in self.metrics()
             if isinstance(row.get("step"), int) and row["step"] <= step
         ]
-        files.write_atomically(self.folder / _METRICS, b"".join(map(files.to_json, kept)))
+        write_atomically(self.folder / _METRICS, b"".join(map(to_json, kept)))
 
     def save_checkpoint(
         self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
@@ -183,7 +187,7 @@ class Run:
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write `result.json` in one step."""
-        files.write_atomically(self.folder / _RESULT, files.to_json(result, indent=1))
+        write_atomically(self.folder / _RESULT, to_json(result, indent=1))
 
     def result(self) -> dict[str, Any] | None:
         """Read `result.json`; None while the run has no result."""
@@ -199,7 +203,7 @@ def _check_empty(folder: Path) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
-    with files.one_clear_line("read", path):
+    with oserror_as_user_error("read", path):
         if not path.is_file():
             return None
         content = path.read_bytes()

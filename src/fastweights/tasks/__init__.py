@@ -59,7 +59,7 @@ def names() -> tuple[str, ...]:
 
 
 def describe() -> dict[str, str]:
-    """Give each task's name and a line on what it is."""
+    """Return a line on what each task is, by name."""
     return {name: (task.__doc__ or "").strip().splitlines()[0] for name, task in _TASKS.items()}
 
 

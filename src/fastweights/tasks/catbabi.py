@@ -6,7 +6,6 @@ import functools
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import Int
 from torch import Tensor
@@ -91,7 +90,7 @@ class CatBAbI:
         return len(self.vocabulary)
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """The options, as plain values that `tasks.build` takes; where the data lie is not one of them."""
         return {
             "size": self._size,
@@ -111,7 +110,7 @@ class CatBAbI:
         return digest.hexdigest()[:16]
 
     def streams(self, rows: int, *, seed: int = 0, first_row: int = 0) -> Streams:
-        """Make endless streams of shuffled train stories.
+        """Build endless streams of shuffled train stories.
 
         Args:
             rows: how many, 1 or more.
@@ -143,11 +142,11 @@ class CatBAbI:
         return streams.segments(self._stories, self._order[split], rows, length)
 
     def score(self) -> Score:
-        """Begin a score of answers to these tasks."""
+        """Build a score of answers to these tasks."""
         return Score(self.tasks)
 
     def encode(self, text: str) -> Int[Tensor, " time"]:
-        """Turn a typed story into tokens, <eos> before it; answers after a "?" are optional.
+        """Encode a typed story as tokens, <eos> before it; answers after a "?" are optional.
 
         Raises:
             UserError: naming a word outside the vocabulary and the nearest in it, or if nothing is asked.
@@ -155,7 +154,7 @@ class CatBAbI:
         return story_text.encode(text, self.vocabulary)
 
     def decode(self, tokens: Int[Tensor, " time"]) -> str:
-        """Turn tokens into words."""
+        """Decode tokens to words."""
         return story_text.decode(tokens, self.vocabulary)
 
     @functools.cached_property

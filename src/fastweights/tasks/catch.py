@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
-from fastweights.tasks.checks import check_actions, shown, whole
+from fastweights.tasks.checks import as_int, check_actions, describe_value
 from fastweights.tasks.environment import SPLITS
 
 LEFT, STAY, RIGHT, NONE = range(4)
@@ -108,7 +108,7 @@ class Catch:
     def reset(
         self, agents: int, generator: torch.Generator, split: str = "train"
     ) -> tuple[Float[Tensor, "agents features"], World]:
-        """Begin an episode on each board; see `Environment`. Train and test boards are the same kind."""
+        """Start an episode on each board; see `Environment`. Train and test boards are the same kind."""
         if agents < 1:
             raise UserError(f"the number of agents must be at least 1, not {agents}")
         if split not in SPLITS:
@@ -128,7 +128,7 @@ class Catch:
         """Move every paddle and let every ball fall; see `Environment`. Nothing in it is random.
 
         Raises:
-            UserError: on a CPU, for an action that there is not.
+            UserError: on a CPU, for an invalid action.
         """
         check_actions(actions, self.actions)
         paddle = (world.paddle + actions - STAY).clamp(0, self.size - 1)
@@ -138,7 +138,7 @@ class Catch:
         return self._observe(world), reward, world
 
     def screen(self, world: World) -> Float[Tensor, "agents size size"]:
-        """Show what is there, whether the agent sees it or not: 1 at ball and paddle, 0 elsewhere."""
+        """Return what is there, whether the agent sees it or not: 1 at ball and paddle, 0 elsewhere."""
         pixels = self._pixels(world)
         screen = torch.zeros(len(pixels), self.size**2, device=pixels.device)
         return screen.scatter_(1, pixels, 1.0).view(-1, self.size, self.size)
@@ -162,19 +162,19 @@ class Catch:
 
 
 def check(size: int, visible: int, start: str) -> None:
-    """Complain of options out of range.
+    """Check the options.
 
     Raises:
         UserError: naming the first.
     """
-    rows, frames = whole(size), whole(visible)
+    rows, frames = as_int(size), as_int(visible)
     if rows is None or rows < 2:
         raise UserError(
-            f"the screen's size is a whole number, at least 2 rows and columns, not {shown(size)}"
+            f"the screen's size is a whole number, at least 2 rows and columns, not {describe_value(size)}"
         )
     if frames not in range(1, rows + 1):
         raise UserError(
-            f"visible frames must be 1 to {rows} (the screen's size), not {shown(visible)}"
+            f"visible frames must be 1 to {rows} (the screen's size), not {describe_value(visible)}"
         )
     if not isinstance(start, str) or start not in STARTS:
         raise unknown("start of the paddle", str(start), STARTS)

@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import catch
-from fastweights.tasks.checks import options_of_a_reset, shown, whole
+from fastweights.tasks.checks import as_int, describe_value, reset_options
 
 _EDGE = 512
 """Pixels that a picture is wide and high, or a little less."""
@@ -70,7 +70,7 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[UInt8[ndarray, "size size"], dict[str, Any]]:
-        """Begin an episode; where that is refused, the one before goes on as it was.
+        """Start an episode; after an error, the one before goes on as it was.
 
         Args:
             seed: for all that is random from here on; None: go on.
@@ -79,7 +79,7 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
         Raises:
             UserError: for another option, or a column that the screen does not have.
         """
-        given = options_of_a_reset(options, ("ball", "paddle"))
+        given = reset_options(options, ("ball", "paddle"))
         columns = {name: self._checked(name, column) for name, column in given.items()}
         super().reset(seed=seed)
         if self.start == "middle":
@@ -131,15 +131,17 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
             place[shape] = colours[name]
         return picture
 
-    def _checked(self, name: str, given: Any) -> int:
-        """Take a column that a user gives."""
-        column = whole(given)
+    def _checked(self, name: str, given: object) -> int:
+        """Check a column that a user gives."""
+        column = as_int(given)
         if column is None or column not in range(self.size):
-            raise UserError(f"the {name}'s column must be 0 to {self.size - 1}, not {shown(given)}")
+            raise UserError(
+                f"the {name}'s column must be 0 to {self.size - 1}, not {describe_value(given)}"
+            )
         return column
 
     def _column(self, columns: Mapping[str, int], name: str) -> int:
-        """Give a column that is settled, or draw it."""
+        """Return a column that was given, or draw it."""
         return columns[name] if name in columns else int(self.np_random.integers(self.size))
 
     def _observe(self) -> UInt8[ndarray, "size size"]:

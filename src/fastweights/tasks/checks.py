@@ -1,4 +1,4 @@
-"""What the tasks to act in ask of the numbers, options and actions that they are given."""
+"""Checks of the numbers, options and actions that environments are given."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any
 
 from jaxtyping import Int
 from torch import Tensor
@@ -14,56 +13,56 @@ from torch import Tensor
 from fastweights.errors import UserError, unknown
 
 
-def whole(given: Any) -> int | None:
-    """Give a whole number as an `int`, NumPy's too; None for all else, truth values among it.
+def as_int(given: object) -> int | None:
+    """Return a whole number as an `int`, NumPy's too; None for all else, truth values among it.
 
     Example:
-        >>> whole(7), whole(7.0), whole(True)
+        >>> as_int(7), as_int(7.0), as_int(True)
         (7, None, None)
     """
     if isinstance(given, bool):
         return None
     try:
-        return operator.index(given)
+        return operator.index(given)  # pyright: ignore[reportArgumentType]  (what has no index is None)
     except TypeError:
         return None
 
 
-def shown(given: Any) -> str:
-    """Write what was given on one line, for a complaint.
+def describe_value(given: object) -> str:
+    """Format what was given on one line, for an error message.
 
     Example:
-        >>> shown("two\\nlines")
+        >>> describe_value("two\\nlines")
         "'two\\\\nlines'"
     """
     return " ".join(repr(given).split())
 
 
-def check_whole(name: str, given: Any, least: int) -> None:
-    """Complain of what is no whole number from `least` on.
+def check_int(name: str, given: object, least: int) -> None:
+    """Check that this is a whole number from `least` on.
 
     Raises:
         UserError: naming it.
     """
-    number = whole(given)
+    number = as_int(given)
     if number is None:
-        raise UserError(f"{name} must be a whole number, not {shown(given)}")
+        raise UserError(f"{name} must be a whole number, not {describe_value(given)}")
     if number < least:
         raise UserError(f"{name} must be at least {least}, not {number}")
 
 
-def finite(given: Any) -> bool:
-    """Say whether this is a number, and not an infinite one.
+def is_finite(given: object) -> bool:
+    """Return whether this is a number, and not an infinite one.
 
     Example:
-        >>> finite(0.5), finite(math.inf), finite("a")
+        >>> is_finite(0.5), is_finite(math.inf), is_finite("a")
         (True, False, False)
     """
     return isinstance(given, Real) and not isinstance(given, bool) and math.isfinite(given)
 
 
-def options_of_a_reset(options: Any, accepted: Sequence[str]) -> dict[str, Any]:
-    """Take the options of an environment's reset.
+def reset_options(options: object, accepted: Sequence[str]) -> dict[str, object]:
+    """Check the options of an environment's reset, and return them by name.
 
     Raises:
         UserError: if they are no mapping, or for another option than those accepted.
@@ -72,7 +71,7 @@ def options_of_a_reset(options: Any, accepted: Sequence[str]) -> dict[str, Any]:
         return {}
     if not isinstance(options, Mapping):
         names = ", ".join(accepted)
-        raise UserError(f"options of a reset are by name ({names}), not {shown(options)}")
+        raise UserError(f"options of a reset are by name ({names}), not {describe_value(options)}")
     for option in options:
         if option not in accepted:
             raise unknown("option of a reset", str(option), accepted)
@@ -80,7 +79,7 @@ def options_of_a_reset(options: Any, accepted: Sequence[str]) -> dict[str, Any]:
 
 
 def check_actions(actions: Int[Tensor, " agents"], count: int) -> None:
-    """Complain of an action that is not 0 to `count` - 1; not on a GPU, which would have to be waited for.
+    """Check that actions are 0 to `count` - 1; not on a GPU, which would have to be waited for.
 
     Raises:
         UserError: naming the least and the greatest.

@@ -43,12 +43,12 @@ class Environment(Protocol[W]):
     def reset(
         self, agents: int, generator: torch.Generator, split: str = "train"
     ) -> tuple[Float[Tensor, "agents features"], W]:
-        """Begin an episode with each agent.
+        """Start an episode with each agent.
 
         Args:
             agents: how many, 1 or more.
             generator: the same state of it gives the same worlds.
-            split: "train" or "test", where the task's worlds differ by it; without meaning elsewhere.
+            split: "train" or "test", where the task's worlds differ by it; ignored elsewhere.
 
         Returns:
             what each agent sees first, and its world.
@@ -61,7 +61,7 @@ class Environment(Protocol[W]):
     def step(
         self, world: W, actions: Int[Tensor, " agents"], generator: torch.Generator
     ) -> tuple[Float[Tensor, "agents features"], Float[Tensor, " agents"], W]:
-        """Let every agent act once.
+        """Apply one action of every agent.
 
         Args:
             world: as `reset` or `step` gave it.
@@ -72,6 +72,6 @@ class Environment(Protocol[W]):
             what each agent sees then, the reward of its action, and its new world.
 
         Raises:
-            UserError: on a CPU, for an action that there is not.
+            UserError: on a CPU, for an invalid action.
         """
         ...

@@ -44,7 +44,7 @@ class Glimpse(NamedTuple):
 
 
 def path(reading: str) -> tuple[Glimpse | None, ...]:
-    """Give the 24 glimpses of a reading in their order; None is a blank one.
+    """Return the 24 glimpses of a reading in their order; None is a blank one.
 
     Raises:
         UserError: for an unknown reading.
@@ -70,10 +70,10 @@ class Glimpses:
     Both readings hold the same glimpses: the 16 fine ones that tile the image, the four quadrants at half the
     resolution, and four blanks.
 
-    - "plain": the fine ones row by row, a blank behind each row, then the quadrants; beside its pixels a glimpse tells
+    - "plain": the fine ones row by row, a blank behind each row, then the quadrants; beside its pixels a glimpse has
       its position, as a one-hot vector of the step.
     - "hierarchical": for each quadrant the coarse view, then its four fine ones, an excursion after which what the
-      coarse view left must be recalled, then a blank. Nothing tells the position.
+      coarse view left must be recalled, then a blank. There is no position.
 
     Args:
         data_dir: where MNIST is, as `data.mnist.find` takes it.
@@ -81,7 +81,7 @@ class Glimpses:
 
     Attributes:
         steps: 24.
-        features: numbers of a glimpse: 49 pixels from 0 to 1, and 24 of the position where that is told.
+        features: numbers of a glimpse: 49 pixels from 0 to 1, and 24 of the position in the plain reading.
         classes: 10 digits.
         path: the `Glimpse` of each step; None where it is blank.
 
@@ -121,7 +121,7 @@ class Glimpses:
         return f"Glimpses(reading={self.reading!r})"
 
     def split(self, name: str) -> Examples:
-        """Give the images of "train", "valid" or "test".
+        """Return the images of "train", "valid" or "test".
 
         Raises:
             UserError: for another name.
@@ -131,7 +131,7 @@ class Glimpses:
         return self._splits[name]
 
     def inputs(self, examples: Examples) -> Float[Tensor, "count 24 features"]:
-        """Look at the images, all of them at once, on whatever device they are."""
+        """Return the glimpses of all images, on whatever device they are."""
         pixels = examples.images.float() / 255
         fine = _tiles(pixels)
         coarse = _tiles(F.avg_pool2d(pixels[:, None], 2)[:, 0])
@@ -179,7 +179,7 @@ class Glimpses:
         return torch.bincount(pairs, minlength=self.classes**2).view(self.classes, self.classes)
 
     def encode(self, number: str) -> Examples:
-        """Give the test image of a typed number, counted from 0.
+        """Return the test image of a typed number, counted from 0.
 
         Raises:
             UserError: if there is none.
@@ -190,13 +190,13 @@ class Glimpses:
         digits = number.strip().lstrip("0")[: len(str(count)) + 1]
         place = int(digits or "0") if number.strip().isdecimal() else count
         if place >= count:
-            shown = number if len(number) < 40 else f"{number[:40]}…"
-            raise UserError(f"test images are numbered 0 to {count - 1}, not {shown!r}")
+            given = number if len(number) < 40 else f"{number[:40]}…"
+            raise UserError(f"test images are numbered 0 to {count - 1}, not {given!r}")
         return Examples(test.images[place : place + 1], test.answer[place : place + 1])
 
 
 def features(reading: str) -> int:
-    """Say how many numbers a glimpse of a reading is, which needs no data.
+    """Count the numbers of a glimpse of a reading, which needs no data.
 
     Example:
         >>> features("plain"), features("hierarchical")
@@ -206,7 +206,7 @@ def features(reading: str) -> int:
 
 
 def cells(reading: str) -> tuple[int | None, ...]:
-    """Say which of the 4 × 4 fine patches, counted row by row, each glimpse of a reading is; None for the others.
+    """Return which of the 4 × 4 fine patches, row by row, each glimpse of a reading is; None for the others.
 
     Example:
         >>> cells("hierarchical")[:6]

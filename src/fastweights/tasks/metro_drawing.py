@@ -97,7 +97,7 @@ def draw(
 
 
 def legend(moves: int) -> list[Line2D]:
-    """Make what a legend of such a map shows: each move's line, the agent, the goal."""
+    """Build the handles of a legend of such a map: each move's line, the agent, the goal."""
     lines = [
         Line2D([], [], color=LINES[move % len(LINES)], linewidth=4, label=f"move {move}")
         for move in range(moves)

@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import metro_graphs, metro_map
-from fastweights.tasks.checks import options_of_a_reset, shown, whole
+from fastweights.tasks.checks import as_int, describe_value, reset_options
 
 _OPTIONS = ("graph", "places")
 
@@ -80,7 +80,7 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Float32[ndarray, " features"], dict[str, Any]]:
-        """Begin an episode; where that is refused, the one before goes on as it was.
+        """Start an episode; after an error, the one before goes on as it was.
 
         Args:
             seed: for all that is random from here on; None: go on.
@@ -90,11 +90,13 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         Raises:
             UserError: for another option, an unknown graph, or a place that is none.
         """
-        given = options_of_a_reset(options, _OPTIONS)
+        given = reset_options(options, _OPTIONS)
         chosen = given.get("graph")
-        graph = None if chosen is None else whole(chosen)
+        graph = None if chosen is None else as_int(chosen)
         if chosen is not None and graph not in range(len(self._graphs)):
-            raise UserError(f"the graph must be 0 to {len(self._graphs) - 1}, not {shown(chosen)}")
+            raise UserError(
+                f"the graph must be 0 to {len(self._graphs) - 1}, not {describe_value(chosen)}"
+            )
         places = self._checked(given.get("places", ()))
         super().reset(seed=seed)
         self._places = iter(places)
@@ -110,7 +112,7 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         """Make a move.
 
         Raises:
-            UserError: for a move that there is not, or if the episode is over.
+            UserError: for an invalid move, or if the episode is over.
         """
         if self._over:
             raise UserError("the episode is over, or was never begun; reset the environment")
@@ -159,20 +161,20 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         )
 
     def _put(self, goals: Sequence[int]) -> None:
-        """Put the goal at one of the states and the agent at another state, or both where they are told to be."""
-        told = next(self._places, None)
-        if told is None:
+        """Place the goal at one of the states and the agent at another state, or both where a user wants them."""
+        given = next(self._places, None)
+        if given is None:
             self._goal = int(self.np_random.choice(goals))
             others = [state for state in range(self.states) if state != self._goal]
             self._state = int(self.np_random.choice(others))
         else:
-            self._goal, self._state = told
+            self._goal, self._state = given
 
-    def _checked(self, places: Any) -> list[tuple[int, int]]:
-        """Take the places that a user gives, goal before state."""
+    def _checked(self, places: object) -> list[tuple[int, int]]:
+        """Check the places that a user gives, goal before state."""
         checked = []
         for place in _listed(places):
-            match [whole(at) for at in _listed(place)]:
+            match [as_int(at) for at in _listed(place)]:
                 case [int() as goal, int() as state] if goal != state and (
                     {goal, state} <= set(range(self.states))
                 ):
@@ -180,7 +182,7 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
                 case _:
                     raise UserError(
                         "places are pairs of two different states, goal and agent, of 0 to"
-                        f" {self.states - 1}, not {shown(place)}"
+                        f" {self.states - 1}, not {describe_value(place)}"
                     )
         return checked
 
@@ -199,15 +201,15 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         return seen
 
 
-def _listed(given: Any) -> list[Any]:
+def _listed(given: object) -> list[object]:
     """List what a sequence holds.
 
     Raises:
-        UserError: for what is none.
+        UserError: for anything else.
     """
     try:
-        return list(given)
+        return list(given)  # pyright: ignore[reportArgumentType]  (what is none is an error below)
     except TypeError:
         raise UserError(
-            f"places are a sequence of pairs, goal and agent, not {shown(given)}"
+            f"places are a sequence of pairs, goal and agent, not {describe_value(given)}"
         ) from None

@@ -11,7 +11,7 @@ from numpy import ndarray
 from numpy.random import RandomState
 
 from fastweights.errors import UserError
-from fastweights.tasks.checks import check_whole, shown, whole
+from fastweights.tasks.checks import as_int, check_int, describe_value
 
 NOWHERE = -1
 """In a graph: this move leads nowhere from this state."""
@@ -54,10 +54,10 @@ def draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
         [[-1, 2, 1], [-1, 4, 2], [-1, 3, 3], [-1, -1, 1], [0, 0, 1]]
     """
     for name, given, least in (("graphs", graphs, 1), ("states", states, 3), ("moves", moves, 2)):
-        check_whole(name, given, least)
-    number = whole(seed)
+        check_int(name, given, least)
+    number = as_int(seed)
     if number is None or not 0 <= number < 2**32:
-        raise UserError(f"the seed of the graphs must be 0 to 2^32 - 1, not {shown(seed)}")
+        raise UserError(f"the seed of the graphs must be 0 to 2^32 - 1, not {describe_value(seed)}")
     return _draw(graphs, states, moves, seed)
 
 
@@ -111,7 +111,7 @@ def _draw_another(
 
 
 def _make_reachable(onward: Int[ndarray, "states moves"], random: RandomState) -> bool:
-    """Let a move that leads nowhere lead to each state, from another one; False if none is left for one."""
+    """Point a move that leads nowhere at each state, from another one; False if none is left for one."""
     for state in range(len(onward)):
         free, origins = np.nonzero(onward.T == NOWHERE)
         elsewhere = np.nonzero(origins != state)[0]

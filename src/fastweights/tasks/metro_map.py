@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import metro_graphs, metro_reference
-from fastweights.tasks.checks import check_actions, check_whole, finite, shown
+from fastweights.tasks.checks import check_actions, check_int, describe_value, is_finite
 
 FORMS = ("faithful", "fixed")
 
@@ -121,7 +121,7 @@ class MetroMap:
         return self.steps
 
     def maps(self, split: str) -> Int[Tensor, "graphs states moves"]:
-        """Give the graphs of a split: the state to which each move leads from each state, or -1.
+        """Return the graphs of a split: the state to which each move leads from each state, or -1.
 
         Raises:
             UserError: for an unknown split.
@@ -144,7 +144,7 @@ class MetroMap:
     def reset(
         self, agents: int, generator: torch.Generator, split: str = "train"
     ) -> tuple[Float[Tensor, "agents features"], World]:
-        """Put every agent and its goal on the agent's graph; see `Environment`."""
+        """Place every agent and its goal on the agent's graph; see `Environment`."""
         if agents < 1:
             raise UserError(f"the number of agents must be at least 1, not {agents}")
         device = generator.device
@@ -174,7 +174,7 @@ class MetroMap:
         All that is random was drawn for each agent when it began: nothing is taken from the generator.
 
         Raises:
-            UserError: on a CPU, for a move that there is not.
+            UserError: on a CPU, for an invalid move.
         """
         check_actions(actions, self.moves)
         place = (world.state * self.moves + actions)[:, None]
@@ -226,19 +226,19 @@ class MetroMap:
 
 
 def check(form: str, steps: int, reward: float, penalty: float) -> None:
-    """Complain of options out of range, those of the graphs apart.
+    """Check the options but for those of the graphs.
 
     Raises:
         UserError: naming the first.
     """
     if not isinstance(form, str) or form not in FORMS:
         raise unknown("form", str(form), FORMS)
-    check_whole("steps", steps, 1)
-    if not (finite(reward) and reward > 0):
-        raise UserError(f"reward must be above 0 and finite, not {shown(reward)}")
-    if not (finite(penalty) and penalty >= 0):
+    check_int("steps", steps, 1)
+    if not (is_finite(reward) and reward > 0):
+        raise UserError(f"reward must be above 0 and finite, not {describe_value(reward)}")
+    if not (is_finite(penalty) and penalty >= 0):
         raise UserError(
-            f"penalty must be 0 or more and finite, not {shown(penalty)}; it is subtracted"
+            f"penalty must be 0 or more and finite, not {describe_value(penalty)}; it is subtracted"
         )
 
 

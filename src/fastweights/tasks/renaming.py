@@ -64,13 +64,13 @@ _MOST = max(map(len, CLASSES.values()))
 
 
 def classes_in(task: int, words: Collection[str]) -> list[tuple[Unit, ...]]:
-    """Give the classes of a task, of the units whose words all occur, where two or more do."""
+    """Return the classes of a task, of the units whose words all occur, where two or more do."""
     present = (tuple(u for u in units if all(w in words for w in u)) for units in CLASSES[task])
     return [units for units in present if len(units) > 1]
 
 
 def renamings(units: Sequence[Unit], words: Collection[str]) -> Iterator[dict[str, str]]:
-    """Run through the renamings of one class, the identity first: what becomes of each word, and of each list of them.
+    """Yield the renamings of one class, the identity first: what becomes of each word, and of each list of them.
 
     Example:
         >>> list(renamings((("milk",), ("apple",)), ["apple", "milk", "to", "apple,milk"]))[1]
@@ -84,7 +84,7 @@ def renamings(units: Sequence[Unit], words: Collection[str]) -> Iterator[dict[st
 
 
 def reachable(task: int, words: Collection[str]) -> set[str]:
-    """Give the words that renamed stories of a task may hold: its own, and its lists with other words in them."""
+    """Return the words that renamed stories of a task may hold: its own, and its lists with other words in them."""
     found = set(words)
     for units in classes_in(task, words):
         found |= {image for to in renamings(units, frozenset(found)) for image in to.values()}

@@ -39,7 +39,7 @@ class Retrieval:
         form: "paper" asks at the key (length 2n + 3); "trailing-read" adds a last `?` after it and asks there
             (2n + 4).
         repeat_keys: draw the letters with repetition. The pair asked for is still drawn uniformly and its digit is
-            the answer, so where its letter stands in several pairs nothing tells which is meant; `best_possible`
+            the answer, so where its letter stands in several pairs it is open which is meant; `best_possible`
             says what that costs.
 
     Attributes:
@@ -116,7 +116,7 @@ class Retrieval:
         return Batch(tokens, values.gather(1, slot[:, None])[:, 0], slot)
 
     def inputs(self, batch: Batch) -> Int[Tensor, "count length"]:
-        """Give what a model reads: the tokens."""
+        """Return what a model reads: the tokens."""
         return batch.tokens
 
     def metrics(
@@ -152,7 +152,7 @@ class Retrieval:
         }
 
     def encode(self, sequence: str) -> Int[Tensor, " length"]:
-        """Turn a typed sequence into tokens; the number of its pairs is its own, 1 to 26.
+        """Encode a typed sequence as tokens; the number of its pairs is its own, 1 to 26.
 
         Raises:
             UserError: naming the first thing that is wrong with it.
@@ -160,7 +160,7 @@ class Retrieval:
         return symbols.encode(sequence, self.form)
 
     def decode(self, tokens: Int[Tensor, " length"]) -> str:
-        """Turn tokens back into the typed sequence."""
+        """Decode tokens to the typed sequence."""
         return symbols.decode(tokens)
 
     @property

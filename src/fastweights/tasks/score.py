@@ -61,7 +61,7 @@ class Score:
         self._sums.index_add_(1, ids, torch.stack([torch.ones_like(right), right, loss]))
 
     def metrics(self) -> dict[str, float | int | list[float | None] | None]:
-        """Give the scores so far.
+        """Compute the scores so far.
 
         Returns:
             over all answers `accuracy`, 0 to 1, `cross_entropy` in nats, `perplexity` and the number of `answers`;

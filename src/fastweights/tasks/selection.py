@@ -32,7 +32,7 @@ PUBLISHED = {"train": (56376, 179909), "valid": (6245, 19907), "test": (6247, 19
 
 
 def kept(stories: Stories, split: str, *, last: bool) -> Int[ndarray, " chosen"]:
-    """Give the stories of a split in an order of their own, which tasks that are left out do not change.
+    """Return the stories of a split in an order of their own, which tasks that are left out do not change.
 
     Args:
         stories: all of them.
@@ -105,7 +105,7 @@ def count(stories: Stories, chosen: Int[ndarray, " chosen"]) -> Counts:
 
 
 def words_by_task(stories: Stories) -> dict[int, set[str]]:
-    """Give the words that each task's stories use."""
+    """Return the words that each task's stories use."""
     lengths = np.diff(stories.starts, append=len(stories.tokens) - 1)
     task = np.repeat(stories.tasks, lengths)
     return {

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Int, Int16
 from numpy import ndarray
 
-from fastweights.data import babi, folders
-from fastweights.data.atomic import atomically
+from fastweights.data import babi
+from fastweights.io.atomic import open_atomically
+from fastweights.io.cache import made_root
 from fastweights.tasks import renaming
 
 PAD, EOS = 0, 1
@@ -49,24 +50,26 @@ class Stories:
 
 
 def load(source: babi.Source, size: str, tasks: Sequence[int]) -> Stories:
-    """Take stories from the cache, or read them and leave them there if it can be written to.
+    """Load stories from the cache, or read them and leave them there if it can be written to.
 
     Raises:
         UserError: if a file is missing or damaged.
     """
     asked = json.dumps([_FORM, source.digest(babi.file_names(size, tasks)), size, list(tasks)])
     name = hashlib.sha256(asked.encode()).hexdigest()[:16]
-    path = folders.cache_root() / f"babi-{size}-{name}.safetensors"
+    path = made_root() / f"babi-{size}-{name}.safetensors"
     stories = _cached(path)
     if stories is None:
         stories = from_release(babi.read(source, size, tasks))
-        with contextlib.suppress(OSError), atomically(path) as file:
-            file.write(_packed(stories))
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open_atomically(path) as file:
+                file.write(_packed(stories))
     return stories
 
 
 def from_release(release: babi.Release) -> Stories:
-    """Turn words into tokens."""
+    """Encode the words of a release as tokens."""
     text = {
         (split, task): f"{SPECIAL[EOS]} " + f" {SPECIAL[EOS]} ".join(stories)
         for split, by_task in release.stories.items()

@@ -17,7 +17,7 @@ _WORD = re.compile(r"[^\s.?,]+(?:\s*,\s*[^\s.?,]+)*|[.?,]")
 
 
 def encode(text: str, vocabulary: Sequence[str]) -> Int[Tensor, " time"]:
-    """Turn a typed story into tokens, <eos> before it.
+    """Encode a typed story as tokens, <eos> before it.
 
     Args:
         text: sentences that end in "." or "?", in any case; an answer may follow a "?" (a list of words with commas is
@@ -39,7 +39,7 @@ def encode(text: str, vocabulary: Sequence[str]) -> Int[Tensor, " time"]:
 
 
 def tokens(text: str, vocabulary: Sequence[str]) -> list[int]:
-    """Turn a part of a typed story into tokens, as `encode` does.
+    """Encode a part of a typed story as tokens, as `encode` does.
 
     Raises:
         UserError: naming the first word outside the vocabulary and the nearest in it.
@@ -60,7 +60,7 @@ def tokens(text: str, vocabulary: Sequence[str]) -> list[int]:
 
 
 def decode(tokens: Int[Tensor, " time"], vocabulary: Sequence[str]) -> str:
-    """Turn tokens into words with spaces between them.
+    """Decode tokens to words with spaces between them.
 
     Raises:
         UserError: for a number that is no token.

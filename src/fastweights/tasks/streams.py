@@ -81,7 +81,7 @@ class Streams:
         self._epoch, self._place, self._offset = np.zeros((3, rows), np.int64)
 
     def next(self, length: int) -> Segment:
-        """Go on by `length` tokens in every row.
+        """Return the next `length` tokens of every row.
 
         Args:
             length: 1 or more.
@@ -119,12 +119,12 @@ class Streams:
         return _segment(tokens, targets, tasks.ravel()[which], self._question)
 
     def state(self) -> dict[str, Tensor]:
-        """Give all that exact resume needs: each row's epoch, place in it and offset in the story there."""
+        """Return all that exact resume needs: each row's epoch, place in it and offset in the story there."""
         names = ("epoch", "place", "offset")
         return {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in names}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from a state.
+        """Load a state.
 
         Raises:
             UserError: if it has another number of rows.

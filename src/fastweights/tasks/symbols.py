@@ -18,7 +18,7 @@ ENDINGS = {"paper": "??q", "trailing-read": "??q?"}
 
 
 def encode(sequence: str, form: str) -> Int[Tensor, " length"]:
-    """Turn a typed sequence, of any number of pairs, into tokens.
+    """Encode a typed sequence, of any number of pairs, as tokens.
 
     Args:
         sequence: letter-digit pairs and the form's ending; upper case and space around it are forgiven.
@@ -44,7 +44,7 @@ def encode(sequence: str, form: str) -> Int[Tensor, " length"]:
 
 
 def decode(tokens: Int[Tensor, " length"]) -> str:
-    """Turn tokens into the sequence as a person types it.
+    """Decode tokens to the sequence as a person types it.
 
     Raises:
         UserError: for a token outside 0 to 36.

@@ -6,7 +6,6 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import Int64
 from torch import Tensor
@@ -18,7 +17,7 @@ from fastweights.tasks import text_tokenizer
 
 
 class Text:
-    """`… the cat sat <eos> it slept <eos> …`: a text as one sequence of tokens, each to be told from those before it.
+    """`… the cat sat <eos> it slept <eos> …`: a text as one sequence of tokens, each predicted from those before it.
 
     Args:
         data: ("ptb",) or ("wikitext-2",); or one text file, whose lines are cut into 90 % to learn from, then 5 % to
@@ -82,7 +81,7 @@ class Text:
         return self.tokenizer.unknown
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, object]:
         """The options, as plain values that `tasks.build` takes; where a published text lies is not one of them."""
         return {
             "data": list(self._data),
@@ -111,7 +110,7 @@ class Text:
         return notes
 
     def split(self, name: str) -> Int64[Tensor, " tokens"]:
-        """Give the tokens of "train", "valid" or "test" in their order, in memory that is not to be written to.
+        """Return the tokens of "train", "valid" or "test" in their order, in memory that is not to be written to.
 
         Raises:
             UserError: for another name.

@@ -1,4 +1,4 @@
-"""Frequent pieces of words as tokens: byte-level BPE, in which any text can be told and no word is unknown."""
+"""Frequent pieces of words as tokens: byte-level BPE, by which any text can be encoded and no word is unknown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.tasks.text_words import EOS, blocks, checked
+from fastweights.tasks.text_words import EOS, Record, blocks, checked
 
 if TYPE_CHECKING:
     import tokenizers
@@ -101,7 +102,7 @@ class Pieces:
         return cls(vocabulary, [" ".join(pair) for pair in learnt["merges"]])
 
     def encode(self, text: str) -> Int64[Tensor, " tokens"]:
-        """Turn text into tokens; an unfinished last line has no <eos>."""
+        """Encode text as tokens; an unfinished last line has no <eos>."""
         parts = [np.empty(0, np.int64)]
         for block in blocks(text, _LINE_END):
             lines = self.library.encode_batch_fast(list(_lines(block)), add_special_tokens=False)
@@ -109,10 +110,10 @@ class Pieces:
         return torch.from_numpy(np.concatenate(parts))
 
     def decode(self, tokens: Int[Tensor, " tokens"] | Sequence[int]) -> str:
-        """Turn tokens into text, and <eos> into line breaks; bytes that make no letter become U+FFFD.
+        """Decode tokens to text, and <eos> to line breaks; bytes that make no letter become U+FFFD.
 
         Raises:
-            UserError: for a number that is no token.
+            UserError: for a number outside the vocabulary.
         """
         lines: list[list[int]] = [[]]
         for number in checked(tokens, len(self.vocabulary)):
@@ -122,14 +123,14 @@ class Pieces:
                 lines[-1].append(number)
         return "\n".join(self.library.decode_batch(lines))
 
-    def record(self) -> dict[str, Any]:
-        """Give plain values for `text_tokenizer.from_record`."""
+    def record(self) -> Record:
+        """Return plain values for `text_tokenizer.from_record`."""
         merges = list(self._merges)
         return {"kind": self.kind, "vocabulary": list(self.vocabulary), "merges": merges}
 
 
-def _library() -> Any:
-    """The library `tokenizers`, which is an extra."""
+def _library() -> ModuleType:
+    """Import `tokenizers`, which is an extra."""
     try:
         return importlib.import_module("tokenizers")
     except ImportError:
@@ -138,8 +139,8 @@ def _library() -> Any:
         ) from None
 
 
-def _over_bytes(**model: Any) -> tokenizers.Tokenizer:
-    """A byte-pair encoder of the library that adds and takes away nothing."""
+def _over_bytes(**model: object) -> tokenizers.Tokenizer:
+    """Build a byte-pair encoder of the library that adds and takes away nothing."""
     library = _library()
     made = library.Tokenizer(library.models.BPE(**model))
     made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)

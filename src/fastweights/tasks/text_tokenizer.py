@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Int, Int64
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks.text_pieces import Pieces
-from fastweights.tasks.text_words import EOS, UNKNOWN, Words, count_words
+from fastweights.tasks.text_words import EOS, UNKNOWN, Record, Words, count_words
 
 __all__ = [
     "EOS",
@@ -35,7 +35,7 @@ class Tokenizer(Protocol):
         kind: one of `KINDS`.
         vocabulary: what each token stands for, as it is written in the vocabulary.
         end: the token <eos>.
-        unknown: the token <unk>; None where every text can be told.
+        unknown: the token <unk>; None where every text can be encoded.
     """
 
     @property
@@ -48,11 +48,11 @@ class Tokenizer(Protocol):
     def unknown(self) -> int | None: ...
     def encode(self, text: str) -> Int64[Tensor, " tokens"]: ...
     def decode(self, tokens: Int[Tensor, " tokens"] | Sequence[int]) -> str: ...
-    def record(self) -> dict[str, Any]: ...
+    def record(self) -> Record: ...
 
 
 def learn(kind: str, text: str, vocabulary_size: int | None = None) -> Tokenizer:
-    """Make a tokenizer from the text to learn from.
+    """Build a tokenizer from the text to learn from.
 
     Args:
         kind: "words" or "bpe", whose tokens are frequent pieces of words (needs the extra `text`).
@@ -67,7 +67,7 @@ def learn(kind: str, text: str, vocabulary_size: int | None = None) -> Tokenizer
     return (Words if kind == Words.kind else Pieces).learn(text, vocabulary_size)
 
 
-def from_record(record: dict[str, Any]) -> Tokenizer:
+def from_record(record: Mapping[str, object]) -> Tokenizer:
     """Rebuild a tokenizer from what its `record()` gave, without any text.
 
     Raises:
@@ -82,12 +82,12 @@ def from_record(record: dict[str, Any]) -> Tokenizer:
     if kind not in KINDS:
         raise unknown("tokenizer", str(kind), KINDS)
     names = ("vocabulary",) if kind == Words.kind else ("vocabulary", "merges")
+    parts: dict[str, list[str]] = {}
     for name in names:
         listed = record.get(name)
         if not isinstance(listed, list | tuple) or not all(
             isinstance(entry, str) for entry in listed
         ):
             raise UserError(f"the record of the tokenizer has no list of words as its {name}")
-    if kind == Words.kind:
-        return Words(record["vocabulary"])
-    return Pieces(record["vocabulary"], record["merges"])
+        parts[name] = list(listed)
+    return Words(**parts) if kind == Words.kind else Pieces(**parts)

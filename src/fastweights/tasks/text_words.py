@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,8 @@ from torch import Tensor
 from fastweights.errors import UserError
 
 EOS, UNKNOWN = "<eos>", "<unk>"
+Record = dict[str, str | list[str]]
+"""A tokenizer in plain values: its `kind`, its `vocabulary`, and `merges` of pieces."""
 
 _BLOCK = 1 << 20
 """Characters of a text that are taken apart at a time: whatever its length, few words are objects at once."""
@@ -61,7 +62,7 @@ class Words:
 
     @classmethod
     def learn(cls, text: str, vocabulary_size: int | None = None) -> Words:
-        """Take the vocabulary of a text, in the order in which its words first occur.
+        """Collect the vocabulary of a text, in the order in which its words first occur.
 
         Args:
             text: to learn from.
@@ -86,7 +87,7 @@ class Words:
         return cls(kept)
 
     def encode(self, text: str) -> Int64[Tensor, " tokens"]:
-        """Turn text into tokens; an unfinished last line has no <eos>.
+        """Encode text as tokens; an unfinished last line has no <eos>.
 
         Raises:
             UserError: naming a word outside the vocabulary, if that has no <unk>.
@@ -98,17 +99,17 @@ class Words:
         return torch.from_numpy(np.concatenate(parts))
 
     def decode(self, tokens: Int[Tensor, " tokens"] | Sequence[int]) -> str:
-        """Turn tokens into words with spaces between them, and <eos> into line breaks.
+        """Decode tokens to words with spaces between them, and <eos> into line breaks.
 
         Raises:
-            UserError: for a number that is no token.
+            UserError: for a number outside the vocabulary.
         """
         numbers = checked(tokens, len(self.vocabulary))
-        said = " ".join("\n" if n == self.end else self.vocabulary[n] for n in numbers)
-        return re.sub(" ?\n ?", "\n", said)
+        text = " ".join("\n" if n == self.end else self.vocabulary[n] for n in numbers)
+        return re.sub(" ?\n ?", "\n", text)
 
-    def record(self) -> dict[str, Any]:
-        """Give plain values for `from_record`."""
+    def record(self) -> Record:
+        """Return plain values for `text_tokenizer.from_record`."""
         return {"kind": self.kind, "vocabulary": list(self.vocabulary)}
 
 
@@ -124,10 +125,10 @@ class _Index(dict[str, int]):
 
 
 def checked(tokens: Int[Tensor, " tokens"] | Sequence[int], classes: int) -> list[int]:
-    """Give tokens as a list of numbers.
+    """Return tokens as a list of numbers.
 
     Raises:
-        UserError: for a number that is none of so many tokens.
+        UserError: for a number outside 0 to `classes` - 1.
     """
     numbers: list[int] = tokens.tolist() if isinstance(tokens, Tensor) else list(tokens)
     for number in numbers:
@@ -137,7 +138,7 @@ def checked(tokens: Int[Tensor, " tokens"] | Sequence[int], classes: int) -> lis
 
 
 def blocks(text: str, border: re.Pattern[str]) -> Iterator[str]:
-    """Cut a text, behind borders, into pieces of about a million characters."""
+    """Split a text, behind borders, into pieces of about a million characters."""
     start = 0
     while start < len(text):
         found = border.search(text, start + _BLOCK)

@@ -1,17 +1,17 @@
 """Training: one engine and small batch sources, each with a loss."""
 
 from fastweights.training.engine.averaging import Averaging
-from fastweights.training.engine.engine import fit
+from fastweights.training.engine.fit import fit
 from fastweights.training.engine.optimiser import Optimiser, Schedule
 from fastweights.training.engine.outcome import Diverged, Outcome
 from fastweights.training.engine.progress import NoProgress, Progress, TerminalProgress
 from fastweights.training.engine.settings import Settings
+from fastweights.training.engine.source import Source
 from fastweights.training.sources.batches import Stage
 from fastweights.training.sources.episodes import Episode, play
 from fastweights.training.sources.evaluate import evaluate
 from fastweights.training.sources.language import Corpus, Words
 from fastweights.training.sources.rollout import Rollout
-from fastweights.training.sources.source import Source
 from fastweights.training.sources.stream import Stream, evaluate_stream
 from fastweights.training.sources.supervised import Supervised
 from fastweights.training.sources.text_loss import evaluate_words, perplexity

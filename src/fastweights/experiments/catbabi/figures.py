@@ -26,7 +26,7 @@ SHOWN = (
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     """Draw one run; the sequence is a story to look inside with (None: one of ours), its last question is drawn."""
-    name, mode = run.config["model"]["name"], run.config["recipe"]["mode"]
+    name, mode = run.name, run.config["recipe"]["mode"]
     title = f"{name}, catbAbI {mode}"
     published = {name: _published(name, mode)}
     answer = answered(run.model, run.task.vocabulary, sequence or _story(run.task))[-1]
@@ -70,9 +70,7 @@ def compare(runs: list[Run]) -> Iterator[Figure]:
         )
     (mode,) = modes
     groups = group(runs)
-    published = {
-        name: _published(seeds[0].config["model"]["name"], mode) for name, seeds in groups.items()
-    }
+    published = {name: _published(seeds[0].name, mode) for name, seeds in groups.items()}
     metrics = {name: [run.metrics for run in seeds] for name, seeds in groups.items()}
     title = f"catbAbI {mode}"
     yield Figure(

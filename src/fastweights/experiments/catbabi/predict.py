@@ -165,8 +165,7 @@ def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
     run = open_run(folder, options.data_dir)
     read_in = int(run.config["recipe"]["test_rows"]) if rows is None else rows
     return {
-        "out": str(folder),
-        "model": run.config["model"]["name"],
+        **run.about(),
         "mode": run.config["recipe"]["mode"],
         "split": split,
         "rows": read_in,

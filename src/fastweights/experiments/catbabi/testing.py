@@ -70,7 +70,7 @@ def measure(
     segments = task.segments(split, rows, LONG if rows == 1 else LENGTH)[:limit]
     score = task.score()
     with progress_bar(f"{split} split", "segments", len(segments)) as on_progress:
-        return dict(evaluate_stream(model, score, segments, told=on_progress))
+        return dict(evaluate_stream(model, score, segments, on_progress=on_progress))
 
 
 def _first_questions(model: SequenceModel, task: CatBAbI, count: int = 5) -> Iterator[Record]:

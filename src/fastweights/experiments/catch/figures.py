@@ -45,7 +45,7 @@ def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     Raises:
         UserError: if the sequence is no number.
     """
-    title = f"{run.config['model']['name']}, Catch ({run.task.size}, {run.task.visible})"
+    title = f"{run.name}, Catch ({run.task.size}, {run.task.visible})"
     episode = _episode(run, sequence)
     yield Figure(
         "training",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fastweights.experiments.actor_critic import AgentOptions
+from fastweights.experiments.options import FastWeightOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class CatchOptions(AgentOptions):
+class CatchOptions(FastWeightOptions, AgentOptions):
     """Train agents on Catch: the ball falls on when the screen has gone blank (Ba et al. 2016, section 4.4).
 
     Settings left at None are the same for all models but for the learning rate.
@@ -23,7 +24,3 @@ class CatchOptions(AgentOptions):
     """Where the paddle begins."""
     last_action: bool = True
     """Let the agents see their last action."""
-    decay: float | None = None
-    """fast-weights: decay λ of the fast weights, 0 to 1."""
-    rate: float | None = None
-    """fast-weights: learning rate η of the fast weights; 0: none (the control)."""

@@ -41,8 +41,7 @@ def test(folder: Path, options: AgentTest) -> Record:
     episodes = run.config["recipe"]["test_episodes"] if samples is None else samples
     tested = measure(run.model, run.task, episodes, seed)
     return {
-        "out": str(folder),
-        "model": run.config["model"]["name"],
+        **run.about(),
         "size": run.task.size,
         "visible": run.task.visible,
         "seed": seed,

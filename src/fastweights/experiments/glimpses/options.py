@@ -9,12 +9,16 @@ from fastweights.experiments.options import (
     BackboneOptions,
     DataOptions,
     DescentOptions,
+    FastWeightOptions,
     RunOptions,
+    StepOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlimpsesOptions(BackboneOptions, DescentOptions, DataOptions, RunOptions):
+class GlimpsesOptions(
+    StepOptions, FastWeightOptions, BackboneOptions, DescentOptions, DataOptions, RunOptions
+):
     """Train a model on MNIST seen as 24 small glimpses at two scales (Ba et al. 2016, section 4.2).
 
     The optimiser is AdamW; after its warm-up the learning rate falls to 0 along a cosine. The backbone convnet sees the
@@ -25,24 +29,14 @@ class GlimpsesOptions(BackboneOptions, DescentOptions, DataOptions, RunOptions):
     """Hidden units of the backbone (the paper has 50, 100, 200)."""
     reading: Literal["plain", "hierarchical"] = "plain"
     """`plain`: fine glimpses, then coarse, with their position. `hierarchical`: by quadrant, coarse then fine."""
-    decay: float | None = None
-    """fast-weights: decay λ of the fast weights, 0 to 1."""
-    rate: float | None = None
-    """fast-weights: learning rate η of the fast weights; 0 is the control without memory."""
     inner_steps: int | None = None
     """fast-weights: steps S of the inner loop."""
     glimpse_layer: int | None = None
     """Units of the ReLU layer that reads each glimpse; 0 hands it to the backbone as it is."""
     input_dropout: float | None = None
     """The probability that a number of a glimpse is dropped in training."""
-    steps: int | None = None
-    """Training steps."""
-    batch: int | None = None
-    """Images in a training batch."""
     weight_decay: float | None = None
     """Decoupled weight decay."""
-    evaluation_interval: int | None = None
-    """Steps between evaluations."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastweights.experiments.actor_critic import AgentOptions, AgentTest
+from fastweights.experiments.options import MemoryOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetroMapOptions(AgentOptions):
+class MetroMapOptions(MemoryOptions, AgentOptions):
     """Train agents to find their way on metro maps that only riding reveals (Schlag et al. 2021, section 4.2).
 
     Settings left at None are the paper's, the same for all models.
@@ -27,10 +28,6 @@ class MetroMapOptions(AgentOptions):
     """Maps to train on; there are as many others to test on."""
     length: int = 30
     """Steps of an episode."""
-    memory_size: int | None = None
-    """fwm: features d of the memory's keys and values."""
-    reads: int | None = None
-    """fwm: chained reads a step."""
 
     limits = ("minutes", "updates")
 

@@ -54,8 +54,7 @@ def test(folder: Path, options: MetroMapTest) -> Record:
     run = open_run(folder)
     episodes = run.task.graphs if options.samples is None else options.samples
     found: Record = {
-        "out": str(folder),
-        "model": run.config["model"]["name"],
+        **run.about(),
         "form": run.task.form,
         "seed": seed,
     }

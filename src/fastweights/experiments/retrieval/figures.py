@@ -42,7 +42,7 @@ def _reference(run: Run) -> Reference:
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     """Draw one run; the sequence to look inside with is by default the paper's or one of the task."""
-    title = f"{run.config['model']['name']}, {run.task.pairs} pairs"
+    title = f"{run.name}, {run.task.pairs} pairs"
     tokens, symbols = _sequence(run, sequence)
     trace = _trace(run, tokens)
     slots = (
@@ -125,7 +125,7 @@ def _has_memory(run: Run) -> bool:
 def animate(run: Run, sequence: str | None) -> Animation:
     """Animate the memory over one sequence, of a model that has one."""
     if not _has_memory(run):
-        return Animation(None, f"{run.config['model']['name']} has no memory to show")
+        return Animation(None, f"{run.name} has no memory to show")
     tokens, symbols = _sequence(run, sequence)
     trace = _trace(run, tokens)
     answer = str(int(trace.output[0, -1].argmax()))

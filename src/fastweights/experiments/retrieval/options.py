@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastweights.experiments.options import OptimiserOptions, RunOptions
+from fastweights.experiments.options import (
+    FastWeightOptions,
+    OptimiserOptions,
+    RunOptions,
+    StepOptions,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrievalOptions(OptimiserOptions, RunOptions):
+class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOptions):
     """Train a model on associative retrieval: `c9k8j3f1??c → 9` (Ba et al. 2016, section 4.1).
 
     Settings left at None are those that reach the recorded accuracy for the chosen pairs, form and model.
@@ -31,10 +36,6 @@ class RetrievalOptions(OptimiserOptions, RunOptions):
     """Size of a learned input embedding; 0 feeds one-hot symbols."""
     readout: int | None = None
     """Units of a ReLU layer before the softmax; 0 leaves a linear head."""
-    decay: float | None = None
-    """Decay λ of the fast weights, 0 to 1."""
-    rate: float | None = None
-    """Learning rate η of the fast weights."""
     inner_steps: int | None = None
     """Steps S of the inner loop."""
     nonlinearity: Literal["relu", "tanh"] | None = None
@@ -49,14 +50,8 @@ class RetrievalOptions(OptimiserOptions, RunOptions):
     """W starts as this multiple of the identity."""
     input_std: float | None = None
     """Standard deviation of the input weights C at the start."""
-    steps: int | None = None
-    """Training steps."""
-    batch: int | None = None
-    """Sequences in a training batch."""
     beta2: float | None = None
     """Adam's second-moment decay (RMSProp's smoothing)."""
-    evaluation_interval: int | None = None
-    """Steps between evaluations."""
     test_samples: int = 20_000
     """Fresh sequences in the final test."""
 

@@ -115,8 +115,7 @@ def test(folder: Path, options: RetrievalTest) -> Record:
     pairs = task.pairs if options.pairs is None else options.pairs
     other = Retrieval(pairs, form=task.form, repeat_keys=task.repeat_keys)
     return {
-        "out": str(folder),
-        "model": run.config["model"]["name"],
+        **run.about(),
         "trained_pairs": task.pairs,
         "pairs": pairs,
         "form": other.form,

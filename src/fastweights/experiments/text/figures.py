@@ -22,7 +22,7 @@ from fastweights.experiments.text.progress import epochs_of
 from fastweights.experiments.text.study import DATA
 from fastweights.runs import load
 from fastweights.tasks.text_tokenizer import Tokenizer
-from fastweights.training.sources import pieces
+from fastweights.training.sources.segment_lengths import segment_lengths
 
 SEVERAL_READ = True
 """`several` takes a passage too."""
@@ -166,7 +166,7 @@ def _by_epoch(run: Opened) -> list[dict[str, Any]]:
     steps = run.config["task"]["counts"]["train"] // recipe["batch"] - 1
     ends: list[int] = []
     while not ends or ends[-1] < last:
-        cut = pieces.cut(steps, recipe["length"], seed=recipe["seed"], epoch=len(ends))
+        cut = segment_lengths(steps, recipe["length"], seed=recipe["seed"], epoch=len(ends))
         ends.append(len(cut) + (ends[-1] if ends else 0))
     return [{**row, "epoch": epochs_of(row["step"], tuple(ends))} for row in run.metrics]
 

@@ -106,7 +106,7 @@ def losses_of(
             tokens,
             rows=rows,
             temperatures=temperatures,
-            told=(lambda done: shown.update(done, {})) if shown else (lambda done: None),
+            on_progress=(lambda done: shown.update(done, {})) if shown else (lambda done: None),
         )
     finally:
         if shown:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Complex, Float, Int, Integer
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Input, Trace, project
+from fastweights.nn.backbone import Input, Trace
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.projection import project
 
 
 class AssociativeLSTMState(NamedTuple):
@@ -22,14 +23,14 @@ class AssociativeLSTMState(NamedTuple):
     cell: Float[Tensor, "batch copies hidden"]
 
 
-class Opened(NamedTuple):
+class CellState(NamedTuple):
     """The state as the cell works on it: the same with a complex cell, half as long."""
 
     hidden: Float[Tensor, "batch hidden"]
     cell: Complex[Tensor, "batch copies units"]
 
 
-class AssociativeLSTM(Unrolled):
+class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
     """An LSTM whose cell is an associative array of key–value pairs, bound by complex products.
 
         f, i, o       = σ(…)                          gates, real, one per complex unit
@@ -91,45 +92,48 @@ class AssociativeLSTM(Unrolled):
     ) -> Float[Tensor, "*any drive"]:
         return project(self.input, x)
 
-    def opened(self, state: AssociativeLSTMState) -> Opened:
-        return Opened(state.hidden, as_complex(state.cell))
+    def to_cell_state(self, state: AssociativeLSTMState) -> CellState:
+        return CellState(state.hidden, as_complex(state.cell))
 
-    def closed(self, state: Opened) -> AssociativeLSTMState:
+    def from_cell_state(self, state: CellState) -> AssociativeLSTMState:
         return AssociativeLSTMState(state.hidden, as_real(state.cell).to(state.hidden.dtype))
 
-    def cell(self, drive: Float[Tensor, "batch drive"], state: Opened) -> Opened:
+    def cell(self, drive: Float[Tensor, "batch drive"], state: CellState) -> CellState:
         sums = torch.addmm(drive, state.hidden, self.recurrent.weight.t()).to(state.hidden.dtype)
         gates, vectors = sums.split([3 * self.units, 6 * self.units], -1)
         f, i, o = torch.sigmoid(gates).chunk(3, -1)
-        vectors = bound(torch.complex(*wide(vectors).chunk(2, -1))).unflatten(-1, (3, self.units))
+        vectors = bound(torch.complex(*at_least_float32(vectors).chunk(2, -1)))
+        vectors = vectors.unflatten(-1, (3, self.units))
         u, keys = vectors[:, 0], self.permute(vectors[:, 1:])
         c = f[:, None] * state.cell + keys[:, 0] * (i * u)[:, None]
         h = o * bound((keys[:, 1] * c).mean(1))
-        return Opened(as_real(h).to(state.hidden.dtype), c)
+        return CellState(as_real(h).to(state.hidden.dtype), c)
 
     def permute(self, key: Complex[Tensor, "*any units"]) -> Complex[Tensor, "*any copies units"]:
         """Return the key as each copy of the memory sees it, P_s r."""
         order = self.permutations.flatten().expand(*key.shape[:-1], -1)
         return key.gather(-1, order).unflatten(-1, self.permutations.shape)
 
-    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
-        state = self.opened(self.initial_state(x.shape[0]) if state is None else state)
+    def run_trace(
+        self, x: Input, state: AssociativeLSTMState | None, steps: tuple[int, ...]
+    ) -> Trace:
+        now = self._start(x, state)
         outputs, cells = [], {}
         for t, drive in enumerate(self.drive(x).unbind(1)):
-            state = self.cell(drive, state)
-            outputs.append(state.hidden)
+            now = self.cell(drive, now)
+            outputs.append(now.hidden)
             if t in steps:
-                cells[t] = as_real(state.cell)
+                cells[t] = as_real(now.cell)
         y = torch.stack(outputs, 1)
         memory = torch.stack([cells[t] for t in steps], 1) if steps else None
-        return Trace(y, y, None, memory, steps, self.closed(state))
+        return Trace(y, y, None, memory, steps, self.from_cell_state(now))
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, copies={self.copies}"
 
 
 def bound(z: Complex[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
-    """Bring each modulus down to 1 at most and leave the phase: z / max(1, |z|).
+    """Clamp each modulus to 1 and keep the phase: z / max(1, |z|).
 
     Example:
         >>> bound(torch.tensor([3 + 4j, 0.5j]))
@@ -140,12 +144,12 @@ def bound(z: Complex[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
 
 def as_complex(pairs: Float[Tensor, "*any hidden"]) -> Complex[Tensor, "*any units"]:
     """Read (real, imaginary) pairs as complex numbers."""
-    pairs = wide(pairs)
+    pairs = at_least_float32(pairs)
     return torch.complex(pairs[..., ::2], pairs[..., 1::2])
 
 
-def wide(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Give numbers of fewer than 32 bits as ones of 32: there are no complex numbers of fewer."""
+def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Upcast half types to float32: complex numbers have no narrower type."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 

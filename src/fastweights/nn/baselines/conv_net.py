@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,7 +23,7 @@ class ConvNetState(NamedTuple):
     steps: Int[Tensor, " batch"]
 
 
-class ConvNet(Backbone):
+class ConvNet(Backbone[ConvNetState]):
     """Two convolutions, each with ReLU and a maximum over 2 × 2 pixels, then a ReLU layer of the features.
 
     The picture is put together from the steps that show a patch of it; a step's features are those of the picture as
@@ -102,8 +102,8 @@ class ConvNet(Backbone):
             nn.ReLU(),
         )
 
-    def _apply(self, fn: Any, recurse: bool = True) -> ConvNet:
-        """Make what is never saved anew wherever the module goes: `to_empty` leaves it unset."""
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ConvNet:
+        """Rebuild the buffer that is never saved wherever the module goes: `to_empty` leaves it unset."""
         super()._apply(fn, recurse)
         self.arrival = torch.tensor(self.arrives, device=self.arrival.device)
         return self
@@ -112,15 +112,6 @@ class ConvNet(Backbone):
         return (self.grid**2, self.patch**2), ()
 
     def run(
-        self,
-        x: Input,
-        state: ConvNetState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time hidden"], ConvNetState]:
-        return self.run_reading(x, state, mask, None, need_state)
-
-    def run_reading(
         self,
         x: Input,
         state: ConvNetState | None,
@@ -149,7 +140,7 @@ class ConvNet(Backbone):
     def _joined(
         self, patches: Float[Tensor, "count cells pixels"]
     ) -> Float[Tensor, "count 1 side side"]:
-        """Put pictures together from their cells."""
+        """Assemble pictures from their cells."""
         cells = patches.unflatten(2, (self.patch, self.patch)).unflatten(1, (self.grid, self.grid))
         return cells.transpose(2, 3).flatten(3).flatten(1, 2)[:, None]
 

@@ -6,11 +6,12 @@ from typing import Literal
 
 from torch import nn
 
+from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.checks import check_choice, check_sizes
 
 
-class ElmanRNN(TorchRNN):
+class ElmanRNN(TorchRNN[HiddenState]):
     """h(t) = f(W h(t-1) + C x(t) + b), as `torch.nn.RNN` computes and initialises it.
 
     Args:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
+from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.checks import check_range, check_sizes
 
 
-class IRNN(TorchRNN):
+class IRNN(TorchRNN[HiddenState]):
     """h(t) = relu(W h(t-1) + C x(t) + b), W starting as the identity, C small and normal, b zero.
 
     Args:

@@ -8,12 +8,13 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import HiddenState, project
+from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.projection import project
 
 
-class LayerNormGRU(Unrolled):
+class LayerNormGRU(Unrolled[HiddenState, HiddenState]):
     """A GRU whose input and recurrent sums are normalised apart.
 
         [z, r] = LN(W_h h(t-1)) + LN(W_x x(t))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import HiddenState, project
+from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.projection import project
+from fastweights.ops.fast_weight_rnn import NONLINEARITIES
 
-NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
 
-
-class LayerNormRNN(Unrolled):
+class LayerNormRNN(Unrolled[HiddenState, HiddenState]):
     """h(t) = f(LN[W h(t-1) + C x(t) + b]): the fast-weights RNN with its memory taken out.
 
     It starts as `FastWeightRNN` does, so that the two differ in the memory alone.
@@ -34,6 +33,7 @@ class LayerNormRNN(Unrolled):
     Source: Ba, Kiros & Hinton, "Layer Normalization", 2016, eq. 4.
 
     Example:
+        >>> import torch
         >>> y, state = LayerNormRNN(8, 16)(torch.randn(4, 11, 8))
         >>> y.shape, state.hidden.shape
         (torch.Size([4, 11, 16]), torch.Size([4, 16]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from fastweights import ops
 from fastweights.nn.backbone import Input, StepInput
 from fastweights.nn.baselines.torch_rnn import TorchRNN
-from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.backend import check_backend
+from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.embedded import Embedded
 
 
@@ -23,7 +24,7 @@ class LSTMState(NamedTuple):
     cell: Float[Tensor, "batch hidden"]
 
 
-class LSTM(TorchRNN):
+class LSTM(TorchRNN[LSTMState]):
     """The LSTM with forget gate, one layer of `torch.nn.LSTM` with its parameters and its start.
 
         i, f, g, o = W_ih x(t) + b_ih + W_hh h(t-1) + b_hh
@@ -71,7 +72,7 @@ class LSTM(TorchRNN):
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("forget_bias", forget_bias)
         check_range("recurrent_dropout", recurrent_dropout, 0, 1)
-        check_choice("backend", backend, ("torch", *ops.backend.NAMES))
+        check_backend(backend, "torch")
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
         self.backend, self.recurrent_dropout = backend, recurrent_dropout
         bias = self.parameter("bias_ih_l0")
@@ -83,10 +84,10 @@ class LSTM(TorchRNN):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs for the layer's device and dtype."""
+        """Return the name of the backend that runs for the layer's device and dtype."""
         if self.backend == "torch":
             return "torch"
-        found = ops.backend.resolve("lstm", self.backend, self.anchor)
+        found = ops.backend.resolve("lstm", self.backend, self.reference_parameter)
         return "torch" if self.backend == "auto" and found == "reference" else found
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -97,10 +98,11 @@ class LSTM(TorchRNN):
         x: Input | Embedded,
         state: LSTMState | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
         if self.backend_in_use == "torch":
-            return super().run(self._vectors(x), state, mask, need_state)
+            return super().run(self._vectors(x), state, mask, None, need_state)
         return self._recur(*self._gates(x), state, mask, self.backend)
 
     def run_step(
@@ -132,10 +134,9 @@ class LSTM(TorchRNN):
         return y, LSTMState(hidden, cell)
 
     def _gates(self, x: Input | Embedded) -> tuple[Tensor, Tensor | None]:
-        """W_ih x + b of every step, or of every class and which class each step takes, whatever is less."""
+        """Return W_ih x + b of every step and None, or of every class and the classes, whatever is less."""
         weight = self.parameter("weight_ih_l0")
-        rnn: Any = self.rnn
-        bias = rnn.bias_ih_l0 + rnn.bias_hh_l0
+        bias = self.parameter("bias_ih_l0") + self.parameter("bias_hh_l0")
         if isinstance(x, Embedded):
             if len(x.table) <= x.classes.numel():
                 return F.linear(x.table, weight, bias), x.classes
@@ -148,12 +149,12 @@ class LSTM(TorchRNN):
         return (columns.index_select(0, x.flatten()) + bias).unflatten(0, x.shape), None
 
     def _vectors(self, x: Input | Embedded) -> Float[Tensor, "batch time input"]:
-        """The input that `torch.nn` takes."""
+        """Return the input that `torch.nn` takes."""
         if isinstance(x, Embedded):
             return x.vectors()
         if x.is_floating_point():
             return x
-        return F.one_hot(x.long(), self.input_size).to(self.anchor.dtype)
+        return F.one_hot(x.long(), self.input_size).to(self.reference_parameter.dtype)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, backend={self.backend}"

@@ -1,7 +1,8 @@
-"""What the layers built on `torch.nn`'s own recurrent modules share."""
+"""The base of the layers built on `torch.nn`'s own recurrent modules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -11,14 +12,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from fastweights.nn.backbone import Backbone, Input, StepInput
+from fastweights.nn.backbone import Backbone, Input, S, StepInput
 from fastweights.ops import padding
 from fastweights.state import to
 
 PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-class TorchRNN(Backbone):
+class TorchRNN(Backbone[S]):
     """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol.
 
     Attributes:
@@ -40,8 +41,7 @@ class TorchRNN(Backbone):
 
         `torch.func.functional_call`, pruning and weight norm put plain tensors there.
         """
-        weight: Any = getattr(self.rnn, name)
-        return weight
+        return cast("Tensor", getattr(self.rnn, name))
 
     def recurrent_weight(self) -> Float[Tensor, "gates hidden"]:
         """Return W_hh, in training with dropped elements: draw it once a forward, for all its steps."""
@@ -49,14 +49,14 @@ class TorchRNN(Backbone):
         return F.dropout(weight, self.recurrent_dropout, self.training)
 
     def fix(self, name: str, number: float) -> None:
-        """Put a constant, which is neither learned nor saved, in the place of a parameter."""
+        """Replace a parameter by a constant, which is neither learned nor saved."""
         shape = torch.empty_like(self.parameter(name).detach())
         delattr(self.rnn, name)
         self.rnn.register_buffer(name, shape, persistent=False)
         self.fixed[name] = number
         self._fill()
 
-    def _apply(self, fn: Any, recurse: bool = True) -> TorchRNN:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TorchRNN[S]:
         """Fill constants in wherever the module goes: `to_empty` leaves them unset, and nothing loads them."""
         super()._apply(fn, recurse)
         self._fill()
@@ -73,28 +73,29 @@ class TorchRNN(Backbone):
     def run(
         self,
         x: Input,
-        state: Any,
+        state: S | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+    ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         if mask is not None:
             return self._run_padded(x, state, mask)
         return self._call(x, state)
 
-    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
-        state = self.initial_state(x.shape[0]) if state is None else state
-        weight_ih, _, *biases = (getattr(self.rnn, name) for name in PARAMETERS)
+    def run_step(self, x: StepInput, state: S | None) -> tuple[Float[Tensor, "batch hidden"], S]:
+        before = self.initial_state(x.shape[0]) if state is None else state
+        weight_ih, _, *biases = (self.parameter(name) for name in PARAMETERS)
         weights = (weight_ih, self.recurrent_weight(), *biases)
         if isinstance(self.rnn, nn.LSTM):
-            after = torch.lstm_cell(x, tuple(state), *weights)
+            after = torch.lstm_cell(x, tuple(before), *weights)
         else:
             cell = torch.rnn_relu_cell if self.rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
-            after = (cell(x, state.hidden, *weights),)
+            after = (cell(x, before[0], *weights),)
         return after[0], self.state_type(*after)
 
     def _run_padded(
-        self, x: Input, state: Any, mask: Bool[Tensor, "batch time"]
-    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+        self, x: Input, state: S | None, mask: Bool[Tensor, "batch time"]
+    ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         """Run the real steps as a packed sequence; it takes no empty rows, so those get one step."""
         lengths, shift = padding.lengths_and_shift(mask)
         front = padding.to_front(x, shift)
@@ -107,17 +108,17 @@ class TorchRNN(Backbone):
         kept = (new.where(real, old) for new, old in zip(after, before, strict=True))
         return y, self.state_type(*kept)
 
-    def _call(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
+    def _call(self, x: Tensor | PackedSequence, state: S | None) -> tuple[Any, S]:
         """Call the module, in its own type where autocast asks for one that this processor has no kernel for."""
         narrow = self._type_without_kernel()
         if narrow is None:
             return self._call_torch(x, state)
         own = self.parameter("weight_hh_l0").dtype
         with torch.autocast("cpu", enabled=False):
-            y, after = self._call_torch(x.to(own), None if state is None else to(state, own))
+            y, after = self._call_torch(x.to(own), to(state, own))
         return y.to(narrow), after
 
-    def _call_torch(self, x: Tensor | PackedSequence, state: Any) -> tuple[Any, Any]:
+    def _call_torch(self, x: Tensor | PackedSequence, state: S | None) -> tuple[Any, S]:
         """Call the module, whose states are [1, batch, hidden] and bare if there is but one."""
         before = None if state is None else [part[None] for part in state]
         if before is not None:
@@ -131,15 +132,15 @@ class TorchRNN(Backbone):
         return y, self.state_type(*(part[0] for part in parts))
 
     def _type_without_kernel(self) -> torch.dtype | None:
-        """Name autocast's type if `torch.nn.LSTM` fails in it: oneDNN has none for it on many processors."""
+        """Return autocast's dtype if `torch.nn.LSTM` fails in it: oneDNN has none for it on many processors."""
         cpu = self.parameter("weight_hh_l0").device.type == "cpu"
         if not (cpu and isinstance(self.rnn, nn.LSTM) and torch.is_autocast_enabled("cpu")):
             return None
         if not torch.backends.mkldnn.is_available():
             return None
         narrow, kernels = torch.get_autocast_dtype("cpu"), torch.ops.mkldnn
-        asked = "fp16" if narrow == torch.float16 else "bf16"
-        return None if getattr(kernels, f"_is_mkldnn_{asked}_supported")() else narrow
+        kind = "fp16" if narrow == torch.float16 else "bf16"
+        return None if getattr(kernels, f"_is_mkldnn_{kind}_supported")() else narrow
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"

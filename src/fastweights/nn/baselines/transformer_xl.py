@@ -25,7 +25,7 @@ class TransformerXLState(NamedTuple):
     length: Int[Tensor, " batch"]
 
 
-class TransformerXL(Backbone):
+class TransformerXL(Backbone[TransformerXLState]):
     """A Transformer with relative positions whose every layer also attends to what entered it before.
 
         h_0    = W x                                      (h_0 = x where the sizes are equal)
@@ -127,15 +127,6 @@ class TransformerXL(Backbone):
         x: Input,
         state: TransformerXLState | None,
         mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time hidden"], TransformerXLState | None]:
-        return self.run_reading(x, state, mask, None, need_state)
-
-    def run_reading(
-        self,
-        x: Input,
-        state: TransformerXLState | None,
-        mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], TransformerXLState | None]:
@@ -161,7 +152,9 @@ class TransformerXL(Backbone):
         time, before = x.shape[1], 0 if state is None else self.memory_length
         farthest = before + time - 1
         reach = farthest if self.window == "segment" else min(self.memory_length, farthest)
-        encodings = self.dropout(distance_encodings(reach, self.hidden_size, self.anchor))
+        encodings = self.dropout(
+            distance_encodings(reach, self.hidden_size, self.reference_parameter)
+        )
         if state is None:
             return Context((None,) * len(self.layers), None, encodings)
         places = torch.arange(before, device=x.device)

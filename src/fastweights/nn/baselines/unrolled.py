@@ -1,22 +1,25 @@
-"""What the layers that step through time in PyTorch share: one loop, with padding."""
+"""The loop over time for layers written as one cell in plain PyTorch, with padding."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from fastweights.nn.backbone import Backbone, Input, StepInput
+from fastweights.nn.backbone import Backbone, Input, S, StepInput
 from fastweights.ops import padding
 
+C = TypeVar("C", bound=tuple[Tensor, ...])
+"""The form of a state that a cell works on."""
 
-class Unrolled(Backbone):
+
+class Unrolled(Backbone[S], Generic[S, C]):
     """A recurrence written as one cell, whose input part is computed for all steps at once.
 
-    The first field of the state is the hidden vector, which is also the output.
+    The first field of the cell's state is the hidden vector, which is also the output.
     """
 
     takes_classes = True
@@ -28,47 +31,48 @@ class Unrolled(Backbone):
         """Return what the input contributes to the cell, for any number of steps at once."""
 
     @abstractmethod
-    def cell(self, drive: Float[Tensor, "batch drive"], state: Any) -> Any:
-        """Return the state after one step; `opened` and `closed` stand around the loop."""
+    def cell(self, drive: Float[Tensor, "batch drive"], state: C) -> C:
+        """Return the cell's state after one step."""
 
-    def opened(self, state: Any) -> Any:
-        """Return a state in the form that the cell works on."""
-        return state
+    def to_cell_state(self, state: S) -> C:
+        """Return a state in the form that the cell works on; the same unless a layer overrides both."""
+        return cast("C", state)
 
-    def closed(self, state: Any) -> Any:
-        """Return the cell's form of a state as the caller's."""
-        return state
+    def from_cell_state(self, state: C) -> S:
+        """Return the caller's form of a cell's state."""
+        return cast("S", state)
 
     def run(
         self,
         x: Input,
-        state: Any,
+        state: S | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time hidden"], Any]:
+    ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
-        state = self._open(x, state)
+        now = self._start(x, state)
         outputs = []
         for t, drive in enumerate(self.drive(x).unbind(1)):
-            after = self.cell(drive, state)
-            state = after if mask is None else _where(mask[:, t], after, state)
-            outputs.append(state[0])
+            after = self.cell(drive, now)
+            now = after if mask is None else _where(mask[:, t], after, now)
+            outputs.append(now[0])
         y = torch.stack(outputs, 1)
         if mask is not None:
             y = y.masked_fill(~mask[:, :, None], 0)
-        return y, self.closed(state)
+        return y, self.from_cell_state(now)
 
-    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch hidden"], Any]:
-        state = self.cell(self.drive(x), self._open(x, state))
-        return state[0], self.closed(state)
+    def run_step(self, x: StepInput, state: S | None) -> tuple[Float[Tensor, "batch hidden"], S]:
+        after = self.cell(self.drive(x), self._start(x, state))
+        return after[0], self.from_cell_state(after)
 
-    def _open(self, x: Tensor, state: Any) -> Any:
-        return self.opened(self.initial_state(x.shape[0]) if state is None else state)
+    def _start(self, x: Tensor, state: S | None) -> C:
+        return self.to_cell_state(self.initial_state(x.shape[0]) if state is None else state)
 
 
-def _where(real: Bool[Tensor, " batch"], after: Any, before: Any) -> Any:
-    """Take the new state of the rows whose step is real, the old one of the others."""
+def _where(real: Bool[Tensor, " batch"], after: C, before: C) -> C:
+    """Select the new state in the rows whose step is real, the old one in the others."""
     pairs = zip(after, before, strict=True)
     return type(after)(
         *(torch.where(real.view(-1, *[1] * (new.dim() - 1)), new, old) for new, old in pairs)

@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from fastweights import ops
 from fastweights.nn.backbone import Input
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
-from fastweights.nn.parts.checks import check_choice, check_sizes
+from fastweights.nn.parts.backend import check_backend
+from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.heads import by_heads, head_size, merge_heads, split_heads
 from fastweights.nn.parts.short_convolution import ShortConvolution
 
@@ -28,7 +28,7 @@ class DeltaNetState(NamedTuple):
     recent: Float[Tensor, "batch before channels"]
 
 
-class DeltaNet(MemoryLayer):
+class DeltaNet(MemoryLayer[DeltaNetState]):
     """Linear attention that replaces the value stored under a key where plain one adds to it.
 
         q, k, v = SiLU(conv(W_q x)), SiLU(conv(W_k x)), SiLU(conv(W_v x));   q, k scaled to norm 1
@@ -84,7 +84,7 @@ class DeltaNet(MemoryLayer):
         key_size = head_size(hidden_size, heads) if key_size is None else key_size
         value_size = self.values_per_key * key_size if value_size is None else value_size
         check_sizes(key_size=key_size, value_size=value_size)
-        check_choice("backend", backend, ops.backend.NAMES)
+        check_backend(backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.heads, self.key_sizes, self.value_size = heads, (key_size,), value_size
         self.backend = backend
@@ -106,7 +106,6 @@ class DeltaNet(MemoryLayer):
         x: Input,
         state: DeltaNetState | None,
         mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         qkv, recent = self._mixed(self.qkv(x), state, mask)
         q, k, v = (split_heads(part, self.heads) for part in qkv.split(self.parts, -1))

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fastweights import ops
 from fastweights.nn.backbone import Input
-from fastweights.nn.memories.memory_layer import Access, MemoryLayer, at_steps
+from fastweights.nn.memories.memory_layer import Access, MemoryLayer
+from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.projection import project_at
 
 
 class Variant(NamedTuple):
@@ -51,7 +52,7 @@ class FastWeightMemoryState(NamedTuple):
     memory: Float[Tensor, "batch *keys value"]
 
 
-class FastWeightMemory(MemoryLayer):
+class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
     """A memory written by the delta rule under keys of two factors, and read by chained queries.
 
         k1, k2, v = tanh(W_write x)            β = σ(W_β x)           k = k1 ⊗ k2
@@ -121,7 +122,7 @@ class FastWeightMemory(MemoryLayer):
         check_sizes(input_size=input_size, memory_size=memory_size, reads=reads, key_size=key_size)
         check_choice("variant", variant, VARIANTS)
         check_choice("combine", combine, ("product", "concat"))
-        check_choice("backend", backend, ops.backend.NAMES)
+        check_backend(backend)
         self.input_size = self.output_size = input_size
         self.memory_size, self.key_sizes, self.reads = memory_size, (memory_size, key_size), reads
         self.variant, self.combine, self.backend = variant, combine, backend
@@ -153,7 +154,7 @@ class FastWeightMemory(MemoryLayer):
         Args and errors as those of `forward`.
         """
         x = self.check_sequence(x, state, mask, read_mask)
-        return self.settle(*self.run_retrieval(x, state, mask, read_mask))
+        return self.cast_outputs(*self.run_retrieval(x, state, mask, read_mask))
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         keys = self.key_sizes if self.combine == "product" else (sum(self.key_sizes),)
@@ -164,7 +165,15 @@ class FastWeightMemory(MemoryLayer):
         x: Input,
         state: FastWeightMemoryState | None,
         mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
+    ) -> tuple[Access, tuple[Tensor, ...]]:
+        return self.access_at(x, state, mask, None)
+
+    def access_at(
+        self,
+        x: Input,
+        state: FastWeightMemoryState | None,
+        mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         constants, reads = self.constants, self.reads
         d, size = self.key_sizes
@@ -174,7 +183,7 @@ class FastWeightMemory(MemoryLayer):
         n, e = (
             torch.tanh(part) if bounded else part
             for part, bounded in zip(
-                at_steps(self.read, x, read_mask).split([d, reads * size], -1),
+                project_at(self.read, x, read_mask).split([d, reads * size], -1),
                 constants.bounded,
                 strict=True,
             )
@@ -187,7 +196,7 @@ class FastWeightMemory(MemoryLayer):
             gate="norm" if self.clamp else None,
         ), ()
 
-    def run_reading(
+    def run(
         self,
         x: Input,
         state: FastWeightMemoryState | None,
@@ -196,9 +205,9 @@ class FastWeightMemory(MemoryLayer):
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time input"], FastWeightMemoryState]:
         if mask is not None:
-            return super().run_reading(x, state, mask, read_mask, need_state)
+            return super().run(x, state, mask, read_mask, need_state)
         retrieved, after = self.run_retrieval(x, state, mask, read_mask)
-        return at_steps(self.out, retrieved, read_mask), after
+        return project_at(self.out, retrieved, read_mask), after
 
     def output(
         self, retrieved: Float[Tensor, "batch time memory"], x: Input

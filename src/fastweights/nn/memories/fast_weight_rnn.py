@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace, project
+from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
-from fastweights.ops.fast_weight_rnn import reference
-from fastweights.ops.fast_weight_rnn.history import History
-from fastweights.ops.fast_weight_rnn.memory import final_memory
+from fastweights.nn.parts.projection import project
+from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, step, trace
 
-NONLINEARITIES = {"relu": torch.relu, "tanh": torch.tanh}
 NORM_EPS = 1e-5
 
 
@@ -28,7 +27,7 @@ class FastWeightState(NamedTuple):
     memory: Float[Tensor, "batch hidden hidden"]
 
 
-class FastWeightRNN(Backbone):
+class FastWeightRNN(Backbone[FastWeightState]):
     """A recurrent network that attends to its own recent past through a Hebbian memory A.
 
         h_0(t)   = f(W h(t-1) + C x(t) + b)
@@ -106,7 +105,7 @@ class FastWeightRNN(Backbone):
         check_range("input_std", input_std, low=0)
         check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         check_choice("form", form, ("inner", "flat"))
-        check_choice("backend", backend, ops.backend.NAMES)
+        check_backend(backend)
         if form == "flat" and (inner_steps != 1 or preliminary_norm):
             raise UserError("form='flat' has no inner steps and no preliminary norm")
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
@@ -129,7 +128,7 @@ class FastWeightRNN(Backbone):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs for the layer's device, dtype and options."""
+        """Return the name of the backend that runs for the layer's device, dtype and options."""
         return ops.backend.resolve(
             "fast_weight_rnn",
             self.backend,
@@ -140,7 +139,7 @@ class FastWeightRNN(Backbone):
         )
 
     @property
-    def anchor(self) -> Tensor:
+    def reference_parameter(self) -> Tensor:
         return self.recurrent.weight
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -151,6 +150,7 @@ class FastWeightRNN(Backbone):
         x: Input,
         state: FastWeightState | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
         hidden, memory = (None, None) if state is None else state
@@ -171,60 +171,46 @@ class FastWeightRNN(Backbone):
     def run_step(
         self, x: StepInput, state: FastWeightState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
-        if torch.is_autocast_enabled(x.device.type):
-            with torch.autocast(x.device.type, enabled=False):
-                return self.run_step(self._full(x), state)
         h, A = self.initial_state(x.shape[0]) if state is None else state
-        f = NONLINEARITIES[self.nonlinearity]
-        slow = self.recurrent(h) + project(self.input, x)
-        if self.form == "inner":
-            h = f(slow if self.preliminary_norm is None else self.preliminary_norm(slow))
-        for _ in range(self.inner_steps):
-            z = torch.baddbmm(slow[:, None], h[:, None], A.mT)[:, 0]
-            h = f(z if self.norm is None else self.norm(z))
-        return h, FastWeightState(h, reference.write(A, h, self.decay, self.rate))
+        with torch.autocast(x.device.type, enabled=False):
+            h, A = step(
+                self._drive(x), self.recurrent.weight, hidden=h, memory=A, **self._options()
+            )
+        return h, FastWeightState(h, A)
 
-    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         if time > self.hidden_size:  # A is the smaller
-            return None
+            return super().run_stepper(batch, time)
         history = History(self.recurrent.weight, batch, time, **self._options())
 
-        def step(x: StepInput) -> Tensor:
+        def run(x: StepInput) -> Tensor:
             with torch.autocast(x.device.type, enabled=False):
-                return history.step(project(self.input, self._full(x)))
+                return history.step(self._drive(x))
 
-        return step
+        return run
 
     def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
-        h_0, A_0 = self.initial_state(x.shape[0]) if state is None else state
+        h, A = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
-            drive = project(self.input, self._full(x))
-            settled = list(
-                reference.steps(
-                    drive, self.recurrent.weight, hidden=h_0, memory=A_0, **self._options()
-                )
-            )
-            h = torch.stack([step[-1] for step in settled], 1)
-            readers = torch.stack([torch.stack(step[:-1], 1) for step in settled], 1)
-            memory = [final_memory(h[:, : t + 1], A_0, self.decay, self.rate) for t in steps]
-            last = final_memory(h, A_0, self.decay, self.rate)
-            return Trace(
-                output=h,
+            seen = trace(
+                self._drive(x),
+                self.recurrent.weight,
                 hidden=h,
-                read_weights=self._fading(h) * torch.einsum("btsh,bph->btsp", readers, h),
-                memory=torch.stack(memory, 1) if steps else A_0[:, None][:, :0],
+                memory=A,
                 memory_steps=steps,
-                state=FastWeightState(h[:, -1], last),
+                **self._options(),
             )
+        h, end = seen.outputs, FastWeightState(seen.outputs[:, -1], seen.memory)
+        return Trace(h, h, seen.read_weights, seen.steps, steps, end)
 
-    def _fading(self, h: Float[Tensor, "batch time hidden"]) -> Float[Tensor, "time 1 time"]:
-        """η λ^(t-1-τ), how far what step τ wrote has faded when step t reads; 0 for τ ≥ t."""
-        t = torch.arange(h.shape[1], device=h.device, dtype=h.dtype)
-        age = t[:, None] - 1 - t
-        return (self.rate * self.decay ** age.clamp(min=0) * (age >= 0))[:, None]
+    def _drive(self, x: StepInput | Input) -> Float[Tensor, "*any hidden"]:
+        """Return C x + b in the parameters' dtype, in which the memory is carried, whatever autocast casts x to."""
+        return project(
+            self.input, x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
+        )
 
     def _options(self) -> dict[str, Any]:
-        """The recurrence's options, as `ops.fast_weight_rnn` names them."""
+        """Return the recurrence's options, as `ops.fast_weight_rnn` names them."""
         norm, preliminary = self.norm, self.preliminary_norm
         return {
             "decay": self.decay,
@@ -239,18 +225,10 @@ class FastWeightRNN(Backbone):
             "norm_eps": NORM_EPS,
         }
 
-    def _full(self, x: Tensor) -> Tensor:
-        """Take x out of autocast: the memory is written and carried in the parameters' dtype."""
-        return x.to(self.anchor.dtype) if x.is_floating_point() else x
-
     def extra_repr(self) -> str:
-        try:
-            runs = self.backend_in_use
-        except UserError:
-            runs = "none, it cannot run here"
         decay, rate = (torch.as_tensor(value).item() for value in (self.decay, self.rate))
         return (
             f"{self.input_size}, {self.hidden_size}, inner_steps={self.inner_steps}, "
             f"decay={decay:g}, rate={rate:g}, nonlinearity={self.nonlinearity}, form={self.form}, "
-            f"backend={self.backend} (runs: {runs})"
+            f"{describe_backend(self.backend, lambda: self.backend_in_use)}"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -24,7 +24,7 @@ class FWMLSTMState(NamedTuple):
     memory: Float[Tensor, "batch *keys value"]
 
 
-class FWMLSTM(Backbone):
+class FWMLSTM(Backbone[FWMLSTMState]):
     """An LSTM with a Fast Weight Memory on top of it.
 
         h(t) = LSTM(x(t), h(t-1))
@@ -121,7 +121,7 @@ class FWMLSTM(Backbone):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs the memory."""
+        """Return the name of the backend that runs the memory."""
         return self.memory.backend_in_use
 
     def run(
@@ -129,35 +129,24 @@ class FWMLSTM(Backbone):
         x: Input | Embedded,
         state: FWMLSTMState | None,
         mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time hidden"], FWMLSTMState]:
-        return self.run_reading(x, state, mask, None, need_state)
-
-    def run_reading(
-        self,
-        x: Input | Embedded,
-        state: FWMLSTMState | None,
-        mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], FWMLSTMState]:
-        below, above = _apart(state)
-        h, below = self.lstm.run(x, below, mask, True)
-        y, above = self.memory.run_reading(h, above, mask, read_mask, need_state)
+        below, above = _split(state)
+        h, below = self.lstm.run(x, below, mask, None, True)
+        y, above = self.memory.run(h, above, mask, read_mask, need_state)
         return self._sum(h, y), FWMLSTMState(*below, *above)
 
     def run_step(
         self, x: StepInput, state: FWMLSTMState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FWMLSTMState]:
-        below, above = _apart(state)
+        below, above = _split(state)
         h, below = self.lstm.run_step(x, below)
         y, above = self.memory.run_step(h, above)
         return self._sum(h, y), FWMLSTMState(*below, *above)
 
-    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
-        below, above = self.lstm.stepper(batch, time), self.memory.run_stepper(batch, time)
-        if above is None:
-            return None
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
+        below, above = self.lstm.run_stepper(batch, time), self.memory.run_stepper(batch, time)
 
         def step(x: StepInput) -> Tensor:
             h = below(x)
@@ -166,8 +155,8 @@ class FWMLSTM(Backbone):
         return step
 
     def run_trace(self, x: Input, state: FWMLSTMState | None, steps: tuple[int, ...]) -> Trace:
-        below, above = _apart(state)
-        h, below = self.lstm.run(x, below, None, True)
+        below, above = _split(state)
+        h, below = self.lstm.run(x, below, None, None, True)
         trace = self.memory.run_trace(h, above, steps)
         return trace._replace(
             output=self._sum(h, trace.output),
@@ -184,7 +173,9 @@ class FWMLSTM(Backbone):
         return f"{self.input_size}, {self.hidden_size}, residual={self.residual}"
 
 
-def _apart(state: FWMLSTMState | None) -> tuple[Any, Any]:
+def _split(
+    state: FWMLSTMState | None,
+) -> tuple[LSTMState | None, FastWeightMemoryState | None]:
     """Split a state into the LSTM's and the memory's."""
     if state is None:
         return None, None

@@ -90,7 +90,6 @@ class GatedDeltaNet(DeltaNet):
         x: Input,
         state: DeltaNetState | None,
         mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         access, rest = super().access(x, state, mask)
         step_size = softplus(by_heads(self.decay(x)) + self.decay_bias[:, None])

@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import elu, pad
 
-from fastweights import ops
 from fastweights.nn.backbone import Input
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
-from fastweights.nn.parts.checks import check_choice, check_sizes
+from fastweights.nn.parts.backend import check_backend
+from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.heads import head_size, merge_heads, split_heads
 
 EPS = 1e-6
@@ -23,7 +23,7 @@ class LinearAttentionState(NamedTuple):
     memory: Float[Tensor, "batch heads key value"]
 
 
-class LinearAttention(MemoryLayer):
+class LinearAttention(MemoryLayer[LinearAttentionState]):
     """Attention with the kernel φ(q)·φ(k) in place of softmax, so that its past is one matrix a head.
 
         F(t) = F(t-1) + φ(k(t)) v(t)ᵀ          z(t) = z(t-1) + φ(k(t))          φ(a) = elu(a) + 1
@@ -59,7 +59,7 @@ class LinearAttention(MemoryLayer):
 
     state_type = LinearAttentionState
     rule = "hebbian"
-    wide = True
+    at_least_float32 = True
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class LinearAttention(MemoryLayer):
         self.value_size = head_size(hidden_size, heads)
         key_size = self.value_size if key_size is None else key_size
         check_sizes(key_size=key_size)
-        check_choice("backend", backend, ops.backend.NAMES)
+        check_backend(backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.heads, self.normaliser, self.backend = heads, normaliser, backend
         self.key_sizes = (key_size,)
@@ -92,7 +92,6 @@ class LinearAttention(MemoryLayer):
         x: Input,
         state: LinearAttentionState | None,
         mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).split(self.parts, -1))
         return Access(
@@ -109,7 +108,7 @@ class LinearAttention(MemoryLayer):
             retrieved = retrieved[..., :-1] / (retrieved[..., -1:] + EPS)
         return self.out(merge_heads(retrieved).to(x.dtype))
 
-    def shares(
+    def count_reads(
         self,
         weights: Float[Tensor, "batch heads time reads past"],
         retrieved: Float[Tensor, "batch heads time value"],

@@ -1,4 +1,4 @@
-"""What the layers on `ops.delta_memory` share: a memory that is written, then read, outside any recurrence."""
+"""The base of the layers on `ops.delta_memory`: a memory written, then read, outside any recurrence."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from fastweights import ops
 from fastweights import state as states
-from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
-from fastweights.ops.delta_memory.combine import key_shape
-from fastweights.ops.delta_memory.history import History
-from fastweights.ops.delta_memory.trace import look_inside
+from fastweights.nn.backbone import Backbone, Input, S, StepInput, Trace
+from fastweights.nn.parts.backend import describe_backend
+from fastweights.ops.delta_memory import History, key_shape, look_inside
 
 
 class Access(NamedTuple):
-    """What a layer writes into its memory and asks of it, step by step.
+    """Keys, values and queries of a sequence.
 
     The fields are the arguments of `ops.delta_memory` by these names; `lead` is the batch, or batch and heads.
     """
@@ -34,28 +32,28 @@ class Access(NamedTuple):
     gate: Float[Tensor, "*lead time"] | Literal["norm"] | None = None
 
 
-class MemoryLayer(Backbone):
+class MemoryLayer(Backbone[S]):
     """A layer that is its memory: keys, values and queries are functions of x alone.
 
-    So they are known for all steps at once, and the memory runs over them in one call. A layer says
-    in `access` what it writes and asks, and in `output` what it makes of what it retrieves. The
-    memory is the first field of its state.
+    So they are known for all steps at once, and the memory runs over them in one call. A layer
+    computes them in `access`, and its output from what it retrieves in `output`. The memory is the
+    first field of its state.
 
     Attributes:
         rule, combine, read_norm: options of `ops.delta_memory`.
         gating: None, "norm" or "tensor", the kind of gate that `access` returns.
-        wide: whether what is written, kept and retrieved is in float32 or wider, whatever the
-            parameters' type.
+        at_least_float32: whether what is written, kept and retrieved is in float32 or wider,
+            whatever the parameters' dtype.
         key_sizes: features of each key factor.
         reads: reads in a chain.
-        backend: which backend is asked for.
+        backend: the requested backend.
     """
 
     rule: Literal["delta", "hebbian"] = "delta"
     combine: Literal["product", "concat"] = "product"
     read_norm: bool = False
     gating: Literal["norm", "tensor"] | None = None
-    wide: bool = False
+    at_least_float32: bool = False
     key_sizes: tuple[int, ...]
     reads: int = 1
     backend: str
@@ -63,40 +61,32 @@ class MemoryLayer(Backbone):
 
     @abstractmethod
     def access(
+        self, x: Input, state: S | None, mask: Bool[Tensor, "batch time"] | None
+    ) -> tuple[Access, tuple[Tensor, ...]]:
+        """Return what is written and read, and the new state but for its memory (state None: zeros)."""
+
+    def access_at(
         self,
         x: Input,
-        state: Any,
+        state: S | None,
         mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
+        read_mask: Bool[Tensor, "batch time"] | None,
     ) -> tuple[Access, tuple[Tensor, ...]]:
-        """Return what is written and asked, and the new state but for its memory (state None: zeros).
-
-        What is asked where `read_mask` is False is never looked at.
-        """
+        """Return what `access` does; a layer may skip the queries where `read_mask` is False."""
+        return self.access(x, state, mask)
 
     @abstractmethod
     def output(
         self, retrieved: Float[Tensor, "*lead time value"], x: Input
     ) -> Float[Tensor, "batch time output"]:
-        """Return what the layer makes of what it retrieved."""
-
-    def accessed(
-        self,
-        x: Input,
-        state: Any,
-        mask: Bool[Tensor, "batch time"] | None = None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
-    ) -> tuple[Access, tuple[Tensor, ...]]:
-        """Return what `access` does, in the type that the memory is kept in."""
-        access, rest = self.access(x, state, mask, read_mask)
-        return states.to(access, self.state_dtype) if self.wide else access, rest
+        """Return the layer's output, given what it retrieved."""
 
     @property
     def state_dtype(self) -> torch.dtype:
-        own = self.anchor.dtype  # not by super(), which torch.compile cannot follow in a property
-        return torch.promote_types(own, torch.float32) if self.wide else own
+        own = self.reference_parameter.dtype  # not by super(), which torch.compile cannot follow
+        return torch.promote_types(own, torch.float32) if self.at_least_float32 else own
 
-    def shares(
+    def count_reads(
         self,
         weights: Float[Tensor, "*lead time reads past"],
         retrieved: Float[Tensor, "*lead time value"],
@@ -107,41 +97,33 @@ class MemoryLayer(Backbone):
     def run(
         self,
         x: Input,
-        state: Any,
-        mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        return self.run_reading(x, state, mask, None, need_state)
-
-    def run_reading(
-        self,
-        x: Input,
-        state: Any,
+        state: S | None,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        retrieved, state = self.run_retrieval(x, state, mask, read_mask)
+    ) -> tuple[Float[Tensor, "batch time output"], S]:
+        retrieved, after = self.run_retrieval(x, state, mask, read_mask)
         y = self.output(retrieved, x)
         for seen in (mask, read_mask):
             if seen is not None:
                 y = y.masked_fill(~seen[:, :, None], 0)
-        return y, state
+        return y, after
 
     def run_retrieval(
         self,
         x: Input,
-        state: Any,
+        state: S | None,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
-    ) -> tuple[Float[Tensor, "*lead time value"], Any]:
+    ) -> tuple[Float[Tensor, "*lead time value"], S]:
         """Run checked input through the memory alone."""
-        access, rest = self.accessed(x, state, mask, read_mask)
-        own = torch.autocast(x.device.type, enabled=False) if self.wide else nullcontext()
-        with own:  # autocast would make what is retrieved narrow
+        access, rest = self.access_at(x, state, mask, read_mask)
+        no_autocast = torch.autocast(x.device.type, enabled=False)
+        # Autocast would narrow what is retrieved.
+        with no_autocast if self.at_least_float32 else nullcontext():
             retrieved, memory = ops.delta_memory(
-                **access._asdict(),
-                memory=None if state is None else state.memory,
+                **self._kept(access)._asdict(),
+                memory=None if state is None else state[0],
                 rule=self.rule,
                 combine=self.combine,
                 read_norm=self.read_norm,
@@ -152,11 +134,15 @@ class MemoryLayer(Backbone):
         assert retrieved is not None
         return retrieved, self.state_type(memory, *rest)
 
-    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor] | None:
+    def _kept(self, access: Access) -> Access:
+        """Return what is written and read in the dtype that the memory is kept in."""
+        return states.to(access, self.state_dtype) if self.at_least_float32 else access
+
+    def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         value = self.state_shapes()[0][-1]
         addressed = math.prod(key_shape(self.key_sizes, self.combine))
         if time * (sum(self.key_sizes) + value) > addressed * value:  # F is the smaller
-            return None
+            return super().run_stepper(batch, time)
         history = History(
             time,
             rule=self.rule,
@@ -169,26 +155,26 @@ class MemoryLayer(Backbone):
 
         def step(x: StepInput) -> Tensor:
             nonlocal state
-            access, rest = self.accessed(x[:, None], state)
-            state = self.state_type(state.memory, *rest)
-            return self.output(_step(history, access), x[:, None])[:, 0]
+            access, rest = self.access(x[:, None], state, None)
+            state = self.state_type(state[0], *rest)
+            return self.output(_step(history, self._kept(access)), x[:, None])[:, 0]
 
         return step
 
-    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
+    def run_trace(self, x: Input, state: S | None, steps: tuple[int, ...]) -> Trace:
         before = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
-            x = x.to(self.anchor.dtype)
-            access, rest = self.accessed(x, before)
+            x = x.to(self.reference_parameter.dtype)
+            access, rest = self.access(x, before, None)
             seen = look_inside(
-                **access._asdict(),
-                memory=before.memory,
+                **self._kept(access)._asdict(),
+                memory=before[0],
                 rule=self.rule,
                 combine=self.combine,
                 read_norm=self.read_norm,
                 memory_steps=steps,
             )
-            weights = self.shares(seen.read_weights, seen.retrieved)
+            weights = self.count_reads(seen.read_weights, seen.retrieved)
             y = self.output(seen.retrieved, x)
         return Trace(
             output=y,
@@ -201,11 +187,11 @@ class MemoryLayer(Backbone):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs for the layer's device, dtype and options."""
+        """Return the name of the backend that runs for the layer's device, dtype and options."""
         return ops.backend.resolve(
             "delta_memory",
             self.backend,
-            self.anchor.new_empty(self.state_shapes()[0], dtype=self.state_dtype),
+            self.reference_parameter.new_empty(self.state_shapes()[0], dtype=self.state_dtype),
             key_sizes=self.key_sizes,
             reads=self.reads,
             rule=self.rule,
@@ -214,21 +200,17 @@ class MemoryLayer(Backbone):
         )
 
     def backend_line(self) -> str:
-        """Say which backend was asked for and which runs."""
-        try:
-            runs = self.backend_in_use
-        except UserError:
-            runs = "none, it cannot run here"
-        return f"backend={self.backend} (runs: {runs})"
+        """Return which backend was requested and which runs."""
+        return describe_backend(self.backend, lambda: self.backend_in_use)
 
 
 def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
-    """Retrieve in the one step accessed, in float32 or wider and outside autocast, as `ops.delta_memory` does."""
+    """Return what is retrieved in one step, in float32 or wider and outside autocast, as `ops.delta_memory` does."""
     like, lead = access.values, access.strength.shape[:-1]
-    wide = torch.promote_types(like.dtype, torch.float32)
+    compute = torch.promote_types(like.dtype, torch.float32)
 
     def rows(part: Tensor) -> Tensor:
-        return part.to(wide).flatten(0, len(lead))
+        return part.to(compute).flatten(0, len(lead))
 
     with torch.autocast(like.device.type, enabled=False):
         retrieved = history.step(
@@ -239,27 +221,3 @@ def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
             rows(access.gate) if isinstance(access.gate, Tensor) else None,
         )
     return retrieved.to(like.dtype).view(*lead, 1, -1)
-
-
-def at_steps(
-    layer: nn.Linear,
-    x: Float[Tensor, "batch time input"],
-    steps: Bool[Tensor, "batch time"] | None,
-) -> Float[Tensor, "batch time features"]:
-    """Apply a linear layer at the marked steps only (None: all); elsewhere 0.
-
-    Where few are marked that is most of the work saved. On a GPU, asking which they are would wait
-    for it, and a compiled graph has no such sizes: there it is applied everywhere.
-
-    Example:
-        >>> x, steps = torch.ones(1, 3, 2), torch.tensor([[False, True, False]])
-        >>> at_steps(nn.Linear(2, 4), x, steps)[0, ::2].count_nonzero().item()
-        0
-    """
-    if steps is None:
-        return layer(x)
-    if x.is_cuda or torch.compiler.is_compiling():
-        return layer(x).masked_fill(~steps[:, :, None], 0)
-    chosen = steps.flatten().nonzero().squeeze(1)
-    y = layer(x.flatten(0, 1).index_select(0, chosen))
-    return y.new_zeros(steps.numel(), y.shape[1]).index_copy(0, chosen, y).unflatten(0, steps.shape)

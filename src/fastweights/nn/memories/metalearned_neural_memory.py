@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.nn.backbone import Backbone, Input, Trace, project
+from fastweights.nn.backbone import Backbone, Input, Trace
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
 from fastweights.ops.neural_memory import Course, Learned, State
 
@@ -29,7 +30,7 @@ class MetalearnedNeuralMemoryState(NamedTuple):
     memory: Float[Tensor, "batch layers size size"]
 
 
-class MetalearnedNeuralMemory(Backbone):
+class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
     """An LSTM controller with a network of fast weights for a memory, the plastic variant (MNM-p).
 
         h(t), c(t)    = LSTM([x(t), r(t-1)], h(t-1), c(t-1))
@@ -43,7 +44,7 @@ class MetalearnedNeuralMemory(Backbone):
     How M is read and written stands in `ops.neural_memory`.
 
     In training `auxiliary_loss` is the meta-objective, the mean of (M(t)(k) − v)² over real steps,
-    heads and features: how well the memory gives back what it was just told. A trainer adds it to
+    heads and features: how well the memory returns what was just written. A trainer adds it to
     its loss; it has its own weight (1 to 2 in Schlag et al. 2021).
 
     Args:
@@ -118,13 +119,14 @@ class MetalearnedNeuralMemory(Backbone):
         x: Input,
         state: MetalearnedNeuralMemoryState | None,
         mask: Bool[Tensor, "batch time"] | None,
+        read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], MetalearnedNeuralMemoryState]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
         course = self._course(x, state, mask)
         real = course.error.numel() if mask is None else mask.sum().clamp(min=1)
-        self.auxiliary_loss = course.error.sum() / real if self.has_objective else None
+        self.auxiliary_loss = course.error.sum() / real if self.computes_auxiliary_loss else None
         y = self._output(course)
         y = y if mask is None else y.masked_fill(~mask[:, :, None], 0)
         return y, MetalearnedNeuralMemoryState(*course.state)
@@ -155,7 +157,7 @@ class MetalearnedNeuralMemory(Backbone):
             self.targets.bias,
         )
         with torch.autocast(x.device.type, enabled=False):
-            x = x.to(self.anchor.dtype) if x.is_floating_point() else x
+            x = x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
             drive = project(self.input, x)
         return ops.neural_memory(
             drive, learned, self.start, State(*start), mask=mask, memory_steps=steps

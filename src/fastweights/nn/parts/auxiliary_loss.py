@@ -1,30 +1,43 @@
-"""Modules with an objective of their own, for a trainer to add to its loss."""
+"""Modules with a loss of their own, which a trainer adds to its loss."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import torch
 from torch import Tensor, nn
 
 
-class Objective(nn.Module):
-    """A module that may leave a scalar behind after a forward in training.
+class AuxiliaryLoss(nn.Module):
+    """A module that may set `auxiliary_loss` in a forward pass in training.
 
     Attributes:
-        auxiliary_loss: that scalar, to be added to the loss with a weight of its own; None outside
-            training, and where the module has no objective. `nn.base.auxiliary_loss(model)` adds up
-            those of all modules.
-        asked: whether it is left behind outside training too (`nn.mode.without_dropout`).
+        auxiliary_loss: a scalar to be added to the loss with a weight of its own; None outside
+            training, and where the module has no such loss.
+        computed_in_evaluation: whether it is set outside training too (`mode.without_dropout`).
     """
 
     auxiliary_loss: Tensor | None = None
-    asked: bool = False
+    computed_in_evaluation: bool = False
 
     @property
-    def has_objective(self) -> bool:
-        """Whether a forward is to leave the scalar behind, if the module has one."""
-        return self.training or self.asked
+    def computes_auxiliary_loss(self) -> bool:
+        """Whether a forward pass sets `auxiliary_loss`, if the module has such a loss."""
+        return self.training or self.computed_in_evaluation
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to the last forward, and not to a copy."""
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a copy keeps: all but the loss of the last forward pass."""
         return {key: value for key, value in self.__dict__.items() if key != "auxiliary_loss"}
+
+
+def auxiliary_loss(model: nn.Module) -> Tensor | None:
+    """Return the sum of the auxiliary losses of a model's modules; None if no module has one.
+
+    Example:
+        >>> from fastweights.nn import MetalearnedNeuralMemory
+        >>> layer = MetalearnedNeuralMemory(3, 4, memory_size=2)
+        >>> y, _ = layer(torch.randn(1, 5, 3))
+        >>> torch.equal(auxiliary_loss(nn.Sequential(layer)), layer.auxiliary_loss)
+        True
+    """
+    modules = [each for each in model.modules() if isinstance(each, AuxiliaryLoss)]
+    losses = [each.auxiliary_loss for each in modules if each.auxiliary_loss is not None]
+    return torch.stack(losses).sum() if losses else None

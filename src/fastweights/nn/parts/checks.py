@@ -1,21 +1,16 @@
-"""What a caller may pass to a layer, and the one clear line it gets otherwise."""
+"""Checks of what a caller passes to a layer; each error says what is accepted."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
-from fastweights.nn.parts.embedded import Embedded
-from fastweights.ops.lstm.arguments import CLASS_TYPES
+from fastweights.ops.lstm import CLASS_TYPES
 from fastweights.ops.tracing import may_look
-
-if TYPE_CHECKING:
-    from fastweights.nn.backbone import Backbone
 
 
 def check_sizes(**sizes: int) -> None:
@@ -40,42 +35,37 @@ def check_choice(kind: str, given: str, accepted: Iterable[str]) -> None:
         raise unknown(kind, str(given), accepted)
 
 
-def check_input(layer: Backbone, x: Tensor, axes: str) -> None:
-    """Raise `UserError` unless x fits the layer.
+def check_input(
+    layer: str, x: Tensor, axes: str, input_size: int, takes_classes: bool, like: Tensor
+) -> None:
+    """Raise `UserError` unless x fits a layer.
 
     Args:
-        layer: the layer.
+        layer: the layer's name, for the message.
         x: vectors [*axes, input], or classes [*axes] for a layer that takes them.
         axes: "batch, time" or "batch".
+        input_size: features of a vector.
+        takes_classes: whether the layer takes classes.
+        like: a tensor of the layer's dtype and device.
     """
-    name, like = type(layer).__name__, layer.anchor
-    classes = layer.takes_classes and not x.is_floating_point()
+    classes = takes_classes and not x.is_floating_point()
     rank = axes.count(",") + 1
     if 0 in x.shape or x.dim() != (rank if classes else rank + 1):
-        wanted = f"[{axes}] classes or [{axes}, " if layer.takes_classes else f"[{axes}, "
+        wanted = f"[{axes}] classes or [{axes}, " if takes_classes else f"[{axes}, "
         raise UserError(
-            f"{name}: input has shape {list(x.shape)}; accepted: {wanted}{layer.input_size}], not empty"
+            f"{layer}: input has shape {list(x.shape)}; accepted: {wanted}{input_size}], not empty"
         )
     if x.device != like.device:
-        raise UserError(f"{name}: input is on {x.device}, its parameters on {like.device}")
+        raise UserError(f"{layer}: input is on {x.device}, its parameters on {like.device}")
     if classes:
         return
-    if x.shape[-1] != layer.input_size:
+    if x.shape[-1] != input_size:
         raise UserError(
-            f"{name}: input has {x.shape[-1]} features; accepted: input_size={layer.input_size}"
+            f"{layer}: input has {x.shape[-1]} features; accepted: input_size={input_size}"
         )
     mixed = torch.is_autocast_enabled(x.device.type) and x.is_floating_point()
     if x.dtype != like.dtype and not (mixed and torch.float64 not in (x.dtype, like.dtype)):
-        raise UserError(f"{name}: input is {x.dtype}, its parameters are {like.dtype}")
-
-
-def check_classes(layer: Backbone, x: Tensor | Embedded) -> None:
-    """Raise `UserError` if x, of a shape that fits the layer, has classes and one of them has no vector."""
-    name = type(layer).__name__
-    if isinstance(x, Embedded):
-        check_tokens(name, x.classes, len(x.table))
-    elif not x.is_floating_point():
-        check_tokens(name, x, layer.input_size)
+        raise UserError(f"{layer}: input is {x.dtype}, its parameters are {like.dtype}")
 
 
 def check_tokens(name: str, tokens: Tensor, count: int) -> None:
@@ -101,25 +91,29 @@ def check_mask(name: str, mask: Tensor, x: Tensor) -> None:
         )
 
 
-def check_state(layer: Backbone, state: Any, batch: int) -> None:
-    """Raise `UserError` unless `state` is of the layer's type, for `batch` rows."""
-    name, wanted_type = type(layer).__name__, layer.state_type.__name__
-    if type(state) is not layer.state_type:
+def check_state(
+    layer: str,
+    state: object,
+    kind: type,
+    layout: Mapping[str, tuple[tuple[int, ...], torch.dtype]],
+    device: torch.device,
+) -> None:
+    """Raise `UserError` unless `state` is a `kind` whose fields have these shapes and dtypes."""
+    if type(state) is not kind:
         raise UserError(
-            f"{name}: the state is a {type(state).__name__}; accepted: the layer's own {wanted_type}"
+            f"{layer}: the state is a {type(state).__name__}; "
+            f"accepted: the layer's own {kind.__name__}"
         )
-    like = layer.anchor
-    for field, tensor, shape in zip(state._fields, state, layer.state_shapes(), strict=True):
-        wanted = [batch, *shape]
-        if list(tensor.shape) != wanted:
+    for field, (shape, dtype) in layout.items():
+        tensor: Tensor = getattr(state, field)
+        if tensor.shape != shape:
             raise UserError(
-                f"{name}: state.{field} has shape {list(tensor.shape)}; accepted: {wanted}"
+                f"{layer}: state.{field} has shape {list(tensor.shape)}; accepted: {list(shape)}"
             )
-        dtype = torch.int64 if field in layer.counters else layer.state_dtype
-        if tensor.dtype != dtype or tensor.device != like.device:
+        if tensor.dtype != dtype or tensor.device != device:
             raise UserError(
-                f"{name}: state.{field} is {tensor.dtype} on {tensor.device}; "
-                f"accepted: {dtype} on {like.device}"
+                f"{layer}: state.{field} is {tensor.dtype} on {tensor.device}; "
+                f"accepted: {dtype} on {device}"
             )
 
 

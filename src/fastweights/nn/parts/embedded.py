@@ -1,4 +1,4 @@
-"""Classes with the table of their vectors: what an embedding makes, not yet made."""
+"""Classes with the table of their vectors: an embedding lookup not yet done."""
 
 from __future__ import annotations
 

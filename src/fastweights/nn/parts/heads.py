@@ -22,7 +22,7 @@ def head_size(hidden_size: int, heads: int) -> int:
 def split_heads(
     x: Float[Tensor, "batch time features"], heads: int
 ) -> Float[Tensor, "batch {heads} time head"]:
-    """Give each head its features, in memory as the op flattens them.
+    """Split the features by heads, in memory as the op flattens them.
 
     Example:
         >>> import torch
@@ -33,7 +33,7 @@ def split_heads(
 
 
 def by_heads(x: Float[Tensor, "batch time heads"]) -> Float[Tensor, "batch heads time"]:
-    """Give each head its number, likewise."""
+    """Move the heads' dimension before time."""
     return x.transpose(1, 2).contiguous()
 
 

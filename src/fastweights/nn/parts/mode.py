@@ -1,4 +1,4 @@
-"""What a model is in while nothing may be dropped: the same network whenever it runs."""
+"""Evaluation mode and dropout-free training as context managers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from fastweights.nn.parts.auxiliary_loss import Objective
+from fastweights.nn.parts.auxiliary_loss import AuxiliaryLoss
 
 
 @contextmanager
@@ -33,10 +33,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def without_dropout(model: nn.Module) -> Iterator[None]:
-    """Let a model learn with its dropout off: the outputs of evaluation mode, but with all that a trainer needs.
+    """Turn dropout off for training: the outputs of evaluation mode, with all that a trainer needs.
 
-    Modules leave their objectives behind as in training. Recurrent modules of `torch.nn` without dropout stay in the
-    mode they are in, since cuDNN has no backward outside training.
+    Modules set their auxiliary losses as in training. Recurrent modules of `torch.nn` without dropout stay in the mode
+    they are in, since cuDNN has no backward outside training.
 
     Example:
         >>> import torch
@@ -47,15 +47,19 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
         >>> layer.auxiliary_loss is None
         False
     """
-    kept = [(m, m.training) for m in model.modules() if isinstance(m, nn.RNNBase) and not m.dropout]
-    asked = [(m, m.asked) for m in model.modules() if isinstance(m, Objective)]
+    unchanged = [
+        (m, m.training) for m in model.modules() if isinstance(m, nn.RNNBase) and not m.dropout
+    ]
+    computed = [
+        (m, m.computed_in_evaluation) for m in model.modules() if isinstance(m, AuxiliaryLoss)
+    ]
     with evaluating(model):
-        for module, training in kept:
+        for module, training in unchanged:
             module.training = training
-        for module, _ in asked:
-            module.asked = True
+        for module, _ in computed:
+            module.computed_in_evaluation = True
         try:
             yield
         finally:
-            for module, before in asked:
-                module.asked = before
+            for module, before in computed:
+                module.computed_in_evaluation = before

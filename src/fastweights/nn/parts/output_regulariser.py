@@ -1,4 +1,4 @@
-"""What AWD-LSTM does to the output of its layers: dropout, and a price on how large and how fast it is."""
+"""The output regularisation of AWD-LSTM: dropout, and a loss on how large and how fast the output is."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fastweights.nn.parts.auxiliary_loss import Objective
+from fastweights.nn.parts.auxiliary_loss import AuxiliaryLoss
 from fastweights.nn.parts.checks import check_range
 from fastweights.nn.parts.dropout import VariationalDropout
 
 
-class OutputRegulariser(Objective):
+class OutputRegulariser(AuxiliaryLoss):
     """Variational dropout of an output, with activation and temporal activation regularisation.
 
         ŷ              = drop(y)                                    the same features at all steps of a row
         auxiliary_loss = α mean(ŷ²) + β mean((y(t+1) − y(t))²)      over real steps and features
 
-    It knows nothing of what put y out, so it does for attention as it does for LSTMs. Outside
+    It serves attention as well as LSTMs. Outside
     training y is returned as it is, and `auxiliary_loss` is None.
 
     Args:
@@ -54,8 +54,8 @@ class OutputRegulariser(Objective):
         y: Float[Tensor, "*batch time features"],
         mask: Bool[Tensor, "*batch time"] | None = None,
     ) -> Float[Tensor, "*batch time features"]:
-        """Drop features and price the output; mask: True = a real step."""
-        if not self.has_objective:
+        """Drop features and set `auxiliary_loss`; mask: True = a real step."""
+        if not self.computes_auxiliary_loss:
             self.auxiliary_loss = None
             return y
         dropped = self.dropout(y)
@@ -72,7 +72,7 @@ class OutputRegulariser(Objective):
 def _mean_square(
     x: Float[Tensor, "*batch time features"], mask: Bool[Tensor, "*batch time"] | None
 ) -> Float[Tensor, ""]:
-    """The mean of x² over the steps of the mask and all features, in float32 at least; 0 of no steps."""
+    """Return the mean of x² over the steps of the mask and all features, in float32 at least; 0 of no steps."""
     square = x.to(torch.promote_types(x.dtype, torch.float32)).square()
     if mask is None:
         return square.sum() / max(square.numel(), 1)

@@ -13,15 +13,15 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from fastweights.nn.parts.heads import head_size
 
-# Steps that ask together: more of them reach more keys out of band, fewer make small products.
+# Queries of a block: more of them reach more keys out of band, fewer make small products.
 BLOCK = 256
 
 
 class Block(NamedTuple):
-    """What a block of steps asks: q + u, the places of the keys that it may reach, and their bias, the
+    """A block of queries q + u, the slice of the keys that they may reach, and the keys' bias: the
     distances' part of the logits, -∞ where a step does not see a key."""
 
-    asked: Float[Tensor, "heads batch block head"]
+    queries: Float[Tensor, "heads batch block head"]
     places: slice
     bias: Float[Tensor, "heads batch block places"]
 
@@ -73,8 +73,8 @@ class RelativeAttention(nn.Module):
         past: Float[Tensor, "batch before hidden"] | None,
         empty: Bool[Tensor, "batch before"] | None,
         encodings: Float[Tensor, "distances hidden"],
-        steps: Int[Tensor, "batch asking"] | None = None,
-    ) -> Float[Tensor, "batch asking hidden"]:
+        steps: Int[Tensor, "batch queries"] | None = None,
+    ) -> Float[Tensor, "batch queries hidden"]:
         """Attend.
 
         Args:
@@ -82,14 +82,14 @@ class RelativeAttention(nn.Module):
             past: [batch, before, hidden], the steps before x; None: there are none.
             empty: [batch, before], True where a row has no such step; None: every row has them all.
             encodings: [reach + 1, hidden], R of the distances reach, …, 1, 0.
-            steps: [batch, asking], the steps of x that attend; None: all.
+            steps: [batch, queries], the steps of x that attend; None: all.
 
         Returns:
-            [batch, asking, hidden].
+            [batch, queries, hidden].
         """
         blocks = self._blocks(x, past, empty, encodings, steps)
-        asking = x.shape[1] if steps is None else steps.shape[1]
-        few = asking * (self.heads - 1) < x.shape[2]
+        count = x.shape[1] if steps is None else steps.shape[1]
+        few = count * (self.heads - 1) < x.shape[2]
         read = self._read_unprojected(blocks, x, past) if few else self._read(blocks, x, past)
         return self.out(read.movedim(0, 2).flatten(2))
 
@@ -100,47 +100,47 @@ class RelativeAttention(nn.Module):
         empty: Bool[Tensor, "batch before"] | None,
         encodings: Float[Tensor, "distances hidden"],
     ) -> Float[Tensor, "batch time heads time"]:
-        """Return what each head's softmax gives to the steps of x; what lacks to 1 went to the past."""
+        """Return each head's softmax over the steps of x; what is missing from 1 went to the past."""
         k, _ = self._keys_values(x, past)
         keys, rows = k.shape[2], []
-        for asked, places, bias in self._blocks(x, past, empty, encodings, None):
-            weights = torch.softmax(self.scale * asked @ k[:, :, places].mT + bias, -1)
+        for queries, places, bias in self._blocks(x, past, empty, encodings, None):
+            weights = torch.softmax(self.scale * queries @ k[:, :, places].mT + bias, -1)
             rows.append(pad(weights, (places.start, keys - places.stop)))
         return torch.cat(rows, 2)[..., keys - x.shape[1] :].permute(1, 2, 0, 3)
 
     def _read(
         self, blocks: Iterable[Block], x: Tensor, past: Tensor | None
-    ) -> Float[Tensor, "heads batch asking head"]:
+    ) -> Float[Tensor, "heads batch queries head"]:
         """Read with keys and values of all that is seen."""
         k, v = self._keys_values(x, past)
         return torch.cat(
             [
-                self._attend(asked, k[:, :, places], v[:, :, places], bias)
-                for asked, places, bias in blocks
+                self._attend(queries, k[:, :, places], v[:, :, places], bias)
+                for queries, places, bias in blocks
             ],
             2,
         )
 
     def _read_unprojected(
         self, blocks: Iterable[Block], x: Tensor, past: Tensor | None
-    ) -> Float[Tensor, "heads batch asking head"]:
+    ) -> Float[Tensor, "heads batch queries head"]:
         """Read what entered itself: ⟨q, W_k h⟩ = ⟨W_kᵀ q, h⟩ and Σ w W_v h = W_v Σ w h.
 
-        Fewer products than `_read`'s where asking · (heads - 1) < hidden.
+        Fewer products than `_read`'s where queries · (heads - 1) < hidden.
         """
         seen = x if past is None else torch.cat([past, x], 1)
         key, value = self.key_value.weight.view(2, self.heads, -1, x.shape[2])
         read = []
-        for asked, places, bias in blocks:
-            lifted = torch.einsum("hbtk,hkf->bhtf", asked, key).flatten(1, 2)
+        for queries, places, bias in blocks:
+            lifted = torch.einsum("hbtk,hkf->bhtf", queries, key).flatten(1, 2)
             shown, bias = seen[:, places], bias.transpose(0, 1).flatten(1, 2)
             means = self._attend(lifted, shown, shown, bias).unflatten(1, (self.heads, -1))
             read.append(torch.einsum("bhtf,hkf->hbtk", means, value))
         return torch.cat(read, 2)
 
-    def _attend(self, asked: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         dropped = self.dropout if self.training else 0.0
-        return scaled_dot_product_attention(asked, keys, values, bias, dropped, scale=self.scale)
+        return scaled_dot_product_attention(queries, keys, values, bias, dropped, scale=self.scale)
 
     def _keys_values(
         self,
@@ -168,14 +168,14 @@ class RelativeAttention(nn.Module):
         past: Float[Tensor, "batch before hidden"] | None,
         empty: Bool[Tensor, "batch before"] | None,
         encodings: Float[Tensor, "distances hidden"],
-        steps: Int[Tensor, "batch asking"] | None,
+        steps: Int[Tensor, "batch queries"] | None,
     ) -> Iterator[Block]:
-        """Yield what each block of asking steps asks."""
+        """Yield the blocks of queries."""
         reach, older = len(encodings) - 1, 0 if past is None else past.shape[1]
         q = self.query(x if steps is None else x.take_along_dim(steps[:, :, None], 1))
         q = self._by_heads(q)
-        asked = q + self.content_bias[:, None, None]
-        asked_how_far = self.scale * (q + self.distance_bias[:, None, None])
+        queries = q + self.content_bias[:, None, None]
+        distance_queries = self.scale * (q + self.distance_bias[:, None, None])
         distances = self.distance(encodings).unflatten(1, (self.heads, -1)).movedim(0, 2)
         missing = None if empty is None else pad(empty, (0, x.shape[1]))
         for start in range(0, q.shape[2], BLOCK):
@@ -185,14 +185,14 @@ class RelativeAttention(nn.Module):
             places = slice(max(0, older + first - reach), older + last + 1)
             count = places.stop - places.start
             nearest = distances[:, :, -min(reach + 1, count) :]
-            scores = asked_how_far[:, :, block].flatten(1, 2) @ nearest
+            scores = distance_queries[:, :, block].flatten(1, 2) @ nearest
             scores = scores.unflatten(1, (len(x), -1))
             bias = (
                 by_place(scores, count) if own is None else by_place_of(scores, count, last - own)
             )
             if missing is not None:
                 bias = bias.masked_fill(missing[:, None, places], -math.inf)
-            yield Block(asked[:, :, block], places, bias)
+            yield Block(queries[:, :, block], places, bias)
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}, dropout={self.dropout}"
@@ -228,7 +228,7 @@ def by_place_of(
     places: int,
     ahead: Int[Tensor, "batch time"],
 ) -> Float[Tensor, "heads batch time {places}"]:
-    """Do as `by_place` does for steps that do not follow one on the other.
+    """Return what `by_place` does, for steps that do not follow one on the other.
 
     Args:
         scores: [heads, batch, time, distances].

@@ -11,8 +11,8 @@ from fastweights.nn.parts.relative_attention import RelativeAttention
 
 
 class Context(NamedTuple):
-    """What the layers attend with besides their input, as `RelativeAttention` takes it: the past that
-    entered each layer (None: there is none), where rows lack it, and the encodings of the distances."""
+    """The context of the layers' attention, as `RelativeAttention` takes it: the past that entered each
+    layer (None: there is none), where rows lack it, and the encodings of the distances."""
 
     pasts: tuple[Float[Tensor, "batch before hidden"] | None, ...]
     empty: Bool[Tensor, "batch before"] | None
@@ -60,8 +60,8 @@ class TransformerLayer(nn.Module):
         h: Float[Tensor, "batch time hidden"],
         past: Float[Tensor, "batch before hidden"] | None,
         context: Context,
-        steps: Int[Tensor, "batch asking"] | None = None,
-    ) -> Float[Tensor, "batch asking hidden"]:
+        steps: Int[Tensor, "batch queries"] | None = None,
+    ) -> Float[Tensor, "batch queries hidden"]:
         """Run the steps of a segment, or those named alone; `past` is what entered before it."""
         given = self._entering(h, past)
         read = self.attention(*given, context.empty, context.encodings, steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastweights import ops
 from fastweights.nn.baselines.lstm import LSTM
@@ -76,9 +76,9 @@ class AWDFWM(AWDStack):
         output_size = input_size if output_size is None else output_size
         check_sizes(input_size=input_size, hidden_size=hidden_size, layers=layers)
         check_sizes(output_size=output_size)
-        *below, top = layer_sizes(input_size, hidden_size, output_size, layers)
-        memory = FWMLSTM(
-            *top,
+        *below, last = layer_sizes(input_size, hidden_size, output_size, layers)
+        top = FWMLSTM(
+            *last,
             memory_size=memory_size,
             reads=reads,
             variant=variant,
@@ -87,12 +87,13 @@ class AWDFWM(AWDStack):
             recurrent_dropout=recurrent_dropout,
             backend=backend,
         )
-        options: dict[str, Any] = {
-            "recurrent_dropout": recurrent_dropout,
-            "backend": ops.backend.asked_of("lstm", backend),
-        }
+        lstm_backend = ops.backend.asked_of("lstm", backend)
+        lstms = (
+            LSTM(*sizes, recurrent_dropout=recurrent_dropout, backend=lstm_backend)
+            for sizes in below
+        )
         super().__init__(
-            (*(LSTM(*sizes, **options) for sizes in below), memory),
+            (*lstms, top),
             hidden_dropout=hidden_dropout,
             output_dropout=output_dropout,
             activation=activation,
@@ -102,7 +103,7 @@ class AWDFWM(AWDStack):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs the memory."""
+        """Return the name of the backend that runs the memory."""
         layer = self.layers[-1]
         assert isinstance(layer, FWMLSTM)
         return layer.backend_in_use

@@ -12,7 +12,7 @@ class AWDLSTM(AWDStack):
 
         y = regularise(LSTM_L(drop(… LSTM_1(x))))
 
-    The last layer puts out as much as the first one takes, so that the matrix of the embedding can
+    The last layer outputs as many features as the first one takes, so that the matrix of the embedding can
     be the one of the softmax. Words and elements of their vectors are dropped where they are looked
     up (`models.encoders.DroppedEmbedding`).
 
@@ -66,8 +66,8 @@ class AWDLSTM(AWDStack):
         check_sizes(output_size=output_size)
         super().__init__(
             (
-                LSTM(takes, puts, recurrent_dropout=recurrent_dropout, backend=backend)
-                for takes, puts in layer_sizes(input_size, hidden_size, output_size, layers)
+                LSTM(*sizes, recurrent_dropout=recurrent_dropout, backend=backend)
+                for sizes in layer_sizes(input_size, hidden_size, output_size, layers)
             ),
             hidden_dropout=hidden_dropout,
             output_dropout=output_dropout,
@@ -78,7 +78,7 @@ class AWDLSTM(AWDStack):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs the first layer."""
+        """Return the name of the backend that runs the first layer."""
         layer = self.layers[0]
         assert isinstance(layer, LSTM)
         return layer.backend_in_use

@@ -1,4 +1,4 @@
-"""A stack of layers whose output is regularised: what the AWD networks have in common."""
+"""A stack of layers whose output is regularised: the base of the AWD networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AWDStack(Stack):
         y = regularise(layer_L(drop(… layer_1(x))))
 
     Args:
-        layers: at least one backbone, each taking what the one before it puts out.
+        layers: at least one backbone, each taking what the one before it outputs.
         hidden_dropout: the probability, in training, that a feature between two layers is dropped,
             the same ones at all steps of a row.
         output_dropout: the same of the output's features.
@@ -54,22 +54,24 @@ class AWDStack(Stack):
         super().__init__(layers, dropout=hidden_dropout)
         self.regulariser = OutputRegulariser(output_dropout, activation, slowness)
 
-    def run_reading(
+    def run(
         self,
         x: Input | Embedded,
-        state: Any,
+        state: tuple[Any, ...] | None,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        y, state = super().run_reading(x, state, mask, read_mask, need_state)
+    ) -> tuple[Float[Tensor, "batch time output"], tuple[Any, ...]]:
+        y, state = super().run(x, state, mask, read_mask, need_state)
         return self.regulariser(y, mask), state
 
-    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
+    def run_step(
+        self, x: StepInput, state: tuple[Any, ...] | None
+    ) -> tuple[Float[Tensor, "batch output"], tuple[Any, ...]]:
         y, state = super().run_step(x, state)
         return self.regulariser(y[:, None])[:, 0], state
 
-    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
+    def run_trace(self, x: Input, state: tuple[Any, ...] | None, steps: tuple[int, ...]) -> Trace:
         trace = super().run_trace(x, state, steps)
         return trace._replace(output=self.regulariser(trace.output))
 
@@ -77,7 +79,7 @@ class AWDStack(Stack):
 def layer_sizes(
     input_size: int, hidden_size: int, output_size: int, layers: int
 ) -> list[tuple[int, int]]:
-    """List what each of the layers takes and puts out.
+    """Return the input and output size of each layer.
 
     Example:
         >>> layer_sizes(400, 1150, 400, 3)

@@ -77,7 +77,7 @@ class ResidualLSTM(Stack):
 
     @property
     def backend_in_use(self) -> str:
-        """Name the backend that runs each layer."""
+        """Return the name of the backend that runs each layer."""
         layer = self.layers[0]
         assert isinstance(layer, LSTM)
         return layer.backend_in_use

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, StepInput, T, Trace
 from fastweights.nn.parts.checks import check_range
 from fastweights.nn.parts.dropout import VariationalDropout
 from fastweights.nn.parts.embedded import Embedded
 
 
-class Stack(Backbone):
+class Stack(Backbone[tuple[Any, ...]]):
     """Backbones one after the other; the state is the tuple of theirs.
 
         y_1 = layer_1(x)
@@ -23,11 +23,11 @@ class Stack(Backbone):
         y_l = y_l-1 + layer_l(drop(y_l-1))         if residual
 
     `trace` shows the inside of the last layer; `layers[i].trace` that of any other. A `read_mask`
-    too is the last layer's: what those below put out goes into states.
+    too is the last layer's: what those below output goes into states.
 
     Args:
-        layers: at least one backbone, each taking what the one before it puts out.
-        residual: whether every layer but the first adds what it takes to what it puts out.
+        layers: at least one backbone, each taking what the one before it outputs.
+        residual: whether every layer but the first adds what it takes to what it outputs.
         dropout: the probability, in training, that a feature between two layers is dropped, the
             same ones at all steps of a row (`VariationalDropout`). What is added is not dropped.
 
@@ -77,7 +77,7 @@ class Stack(Backbone):
     def initial_state(self, batch: int) -> tuple[Any, ...]:
         return tuple(layer.initial_state(batch) for layer in self._backbones())
 
-    def check_state(self, state: Any, batch: int) -> None:
+    def check_state(self, state: tuple[Any, ...], batch: int) -> None:
         if type(state) is not tuple or len(state) != len(self.layers):
             raise UserError(
                 f"{type(self).__name__}: the state is a {type(state).__name__}; "
@@ -86,72 +86,61 @@ class Stack(Backbone):
         for layer, part in zip(self._backbones(), state, strict=True):
             layer.check_state(part, batch)
 
-    def settle_state(self, state: Any) -> Any:
-        if state is None:
-            return None
+    def cast_state(self, state: T) -> T:
+        if not isinstance(state, tuple):
+            return state
         parts = zip(self._backbones(), state, strict=True)
-        return tuple(layer.settle_state(part) for layer, part in parts)
+        return cast("T", tuple(layer.cast_state(part) for layer, part in parts))
 
     def run(
         self,
         x: Input | Embedded,
-        state: Any,
-        mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        return self.run_reading(x, state, mask, None, need_state)
-
-    def run_reading(
-        self,
-        x: Input | Embedded,
-        state: Any,
+        state: tuple[Any, ...] | None,
         mask: Bool[Tensor, "batch time"] | None,
         read_mask: Bool[Tensor, "batch time"] | None,
         need_state: bool,
-    ) -> tuple[Float[Tensor, "batch time output"], Any]:
-        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
-            reads = read_mask if top else None
-            return layer.run_reading(x, before, mask, reads, need_state)
+    ) -> tuple[Float[Tensor, "batch time output"], tuple[Any, ...]]:
+        def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
+            return layer.run(x, before, mask, read_mask if last else None, need_state)
 
-        return self._climb(run, self.dropout, x, state)
+        return self._compose(run, self.dropout, x, state)
 
-    def run_step(self, x: StepInput, state: Any) -> tuple[Float[Tensor, "batch output"], Any]:
-        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
+    def run_step(
+        self, x: StepInput, state: tuple[Any, ...] | None
+    ) -> tuple[Float[Tensor, "batch output"], tuple[Any, ...]]:
+        def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
             return layer.run_step(x, before)
 
-        return self._climb(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
+        return self._compose(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
 
-    def run_trace(self, x: Input, state: Any, steps: tuple[int, ...]) -> Trace:
-        def run(layer: Backbone, x: Any, before: Any, top: bool) -> tuple[Tensor, Any]:
-            if not top:
-                return layer.run(x, before, None, True)
+    def run_trace(self, x: Input, state: tuple[Any, ...] | None, steps: tuple[int, ...]) -> Trace:
+        def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
+            if not last:
+                return layer.run(x, before, None, None, True)
             trace = layer.run_trace(x, before, steps)
             return trace.output, trace
 
-        y, (*after, trace) = self._climb(run, self.dropout, x, state)
+        y, (*after, trace) = self._compose(run, self.dropout, x, state)
         return trace._replace(output=y, state=(*after, trace.state))
 
-    def _climb(
+    def _compose(
         self,
-        run: Callable[[Backbone, Any, Any, bool], tuple[Tensor, Any]],
-        drop: Callable[[Tensor], Tensor],
+        run: Callable[[Backbone, Any, Any, bool], tuple[Tensor, object]],
+        dropout: Callable[[Tensor], Tensor],
         x: Any,
-        state: Any,
+        state: tuple[Any, ...] | None,
     ) -> tuple[Tensor, tuple[Any, ...]]:
-        """Run the layers from the lowest to the highest; return what the last puts out, and all states.
+        """Run the layers one after the other; return the output of the last, and all states.
 
-        Each is told whether it is the highest, which no layer knows of itself: one may lie in a stack twice.
+        `run` is told whether its layer is the last, which no layer knows of itself: one may lie in a stack twice.
         """
-        y, after = x, []
-        states = self._states(state)
-        for place, (layer, before) in enumerate(zip(self._backbones(), states, strict=True)):
-            h, part = run(layer, drop(y) if place else x, before, place == len(states) - 1)
+        y, after, last = x, [], len(self.layers) - 1
+        befores = (None,) * len(self.layers) if state is None else state
+        for place, (layer, before) in enumerate(zip(self._backbones(), befores, strict=True)):
+            h, part = run(layer, dropout(y) if place else x, before, place == last)
             y = y + h if self.residual and place else h
             after.append(part)
         return y, tuple(after)
 
     def _backbones(self) -> list[Backbone]:
         return [layer for layer in self.layers if isinstance(layer, Backbone)]
-
-    def _states(self, state: Any) -> tuple[Any, ...]:
-        return (None,) * len(self.layers) if state is None else state

@@ -12,7 +12,12 @@ from torch import Tensor
 
 from fastweights.ops import dispatch as backends
 from fastweights.ops.delta_memory import arguments, chunked, reference
+from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.cpu import entry as fused
+from fastweights.ops.delta_memory.history import History
+from fastweights.ops.delta_memory.trace import look_inside
+
+__all__ = ["History", "delta_memory", "key_shape", "look_inside"]
 
 OP = "delta_memory"
 

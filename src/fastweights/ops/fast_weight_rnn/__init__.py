@@ -12,8 +12,14 @@ from torch import Tensor
 from fastweights.ops import dispatch as backends
 from fastweights.ops import padding
 from fastweights.ops.fast_weight_rnn import arguments, chunked, reference
+from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
 from fastweights.ops.fast_weight_rnn.cpu import entry as fused
+from fastweights.ops.fast_weight_rnn.history import History
 from fastweights.ops.fast_weight_rnn.memory import final_memory
+from fastweights.ops.fast_weight_rnn.step import step
+from fastweights.ops.fast_weight_rnn.trace import trace
+
+__all__ = ["NONLINEARITIES", "History", "fast_weight_rnn", "step", "trace"]
 
 OP = "fast_weight_rnn"
 

@@ -12,7 +12,10 @@ from torch import Tensor
 from fastweights.ops import dispatch as backends
 from fastweights.ops import padding
 from fastweights.ops.lstm import arguments, reference
+from fastweights.ops.lstm.arguments import CLASS_TYPES
 from fastweights.ops.lstm.cpu import entry as fused
+
+__all__ = ["CLASS_TYPES", "lstm"]
 
 OP = "lstm"
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_at_least
 from fastweights.training.engine.optimiser import Optimiser
-from fastweights.training.sources.source import number
+from fastweights.training.engine.source import number
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,11 @@ class Averaging:
             )
         if self.start is None and self.patience is None:
             raise UserError("averaging must begin at a step or after some patience: give either")
-        for name, value, least in (("start", self.start, 0), ("patience", self.patience, 1)):
-            if value is not None and value < least:
-                raise UserError(f"averaging's {name} must be at least {least}, not {value}")
+        check_at_least(0, start=self.start)
+        check_at_least(1, patience=self.patience)
 
     def triggered(self, before: Sequence[float], reading: float) -> bool:
-        """Tell whether a reading shows no progress, given those of all evaluations before it."""
+        """Return whether a reading shows no progress, given those of all evaluations before it."""
         patience = self.patience
         return (
             patience is not None
@@ -63,8 +62,8 @@ class Averaging:
         )
 
 
-class Descent:
-    """What moves the weights: the optimiser, and from the switch on `torch.optim.ASGD` (t0 = 0, λ = 0).
+class AveragedOptimiser:
+    """The optimiser, and from the switch on `torch.optim.ASGD` (t0 = 0, λ = 0).
 
     ASGD is torch's to the bit: a step takes the rate that was set for the step before it, and the mean is over all
     weights since the switch but those after its first step.
@@ -88,7 +87,7 @@ class Descent:
         self._weight_decay = optimiser.weight_decay
         self._readings: list[float] = []
 
-    def begin(self, step: int) -> None:
+    def switch_at(self, step: int) -> None:
         """Switch if `step` is where averaging starts."""
         averaging = self.averaging
         if averaging and averaging.start is not None and step >= averaging.start:
@@ -99,8 +98,8 @@ class Descent:
         self.current.param_groups[0]["lr"] = rate
         self.current.step()
 
-    def note(self, step: int, row: Mapping[str, Any], due: bool) -> None:
-        """Take an evaluation's readings; `due`: it counts for the trigger, as it came at its appointed time.
+    def observe(self, step: int, row: Mapping[str, object], due: bool) -> None:
+        """Switch if an evaluation's readings say so; only those that are `due` count for the trigger.
 
         Raises:
             UserError: if the metric that the trigger watches is not among them.
@@ -130,11 +129,11 @@ class Descent:
             self._put(trained)
 
     def state(self) -> dict[str, Any]:
-        """Give what `restore` needs as plain JSON values; the torch optimiser's own state is not in it."""
+        """Return what `restore` needs as plain JSON values; the torch optimiser's own state is not in it."""
         return {"since": self.since, "readings": self._readings}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state` gave: to the optimiser that was current then, as good as new."""
+        """Go back to what `state` returned: to the optimiser that was current then, without its state."""
         self._readings = list(state["readings"])
         if state["since"] is not None:
             self._switch(state["since"])

@@ -1,16 +1,15 @@
-"""The weights that a run is remembered for: those of its best evaluation."""
+"""The weights of a run's best evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor, nn
 
-from fastweights.training.sources.source import number
+from fastweights.training.engine.source import number
 
 
-class Keeper:
+class BestWeights:
     """Keeps a copy of the weights and buffers that had the lowest reading of a metric.
 
     Args:
@@ -18,7 +17,7 @@ class Keeper:
 
     Attributes:
         best: the lowest reading so far; None before the first.
-        weights: what `state_dict` gave then.
+        weights: the model's `state_dict` then.
     """
 
     def __init__(self, metric: str | None) -> None:
@@ -26,8 +25,8 @@ class Keeper:
         self.best: float | None = None
         self.weights: dict[str, Tensor] | None = None
 
-    def note(self, row: Mapping[str, Any], model: nn.Module) -> None:
-        """Take the readings of an evaluation of the model as it is.
+    def observe(self, row: Mapping[str, object], model: nn.Module) -> None:
+        """Keep the model's weights if these readings of it are the best so far.
 
         Raises:
             UserError: if the metric is not among them.
@@ -36,7 +35,7 @@ class Keeper:
             return
         reading = number(row, self.metric)
         if self.best is None or reading < self.best:
-            self.best, self.weights = reading, copied(model)
+            self.best, self.weights = reading, copy_weights(model)
 
     def restore(self, best: float | None, weights: Mapping[str, Tensor], model: nn.Module) -> None:
         """Go back to what was kept; `weights` may lie elsewhere than the model's."""
@@ -48,7 +47,7 @@ class Keeper:
             }
 
 
-def copied(model: nn.Module) -> dict[str, Tensor]:
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     """Copy a model's weights and buffers.
 
     Example:

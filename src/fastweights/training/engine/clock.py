@@ -9,7 +9,7 @@ from time import perf_counter
 
 
 def compiled_so_far() -> float:
-    """Give the seconds this process has spent compiling kernels; 0 without fused kernels."""
+    """Return the seconds this process has spent compiling kernels; 0 without fused kernels."""
     try:
         compile = import_module("fastweights.kernels.compile")
     except ImportError:

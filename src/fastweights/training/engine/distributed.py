@@ -1,4 +1,4 @@
-"""Data-parallel training: the processes that torchrun starts, and all that they tell each other.
+"""Data-parallel training: the processes that torchrun starts, and all that they send each other.
 
     torchrun --nproc-per-node 2 -m fastweights train catbabi
 
@@ -7,7 +7,7 @@ that their means over the processes are those of the whole batch, so one average
 that a step needs. Decisions are taken together, or by the first process for all; it alone writes, evaluates and
 tests, while the others wait.
 
-A process by itself is the first of one: then every function gives back what it was given and tells nobody.
+A process by itself is the first of one: then every function returns what it was given and sends nothing.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def world() -> int:
 
 
 def rank() -> int:
-    """Number this process, from 0; the first one writes and speaks."""
+    """Return the number of this process, from 0; the first one writes and prints."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def share(rows: int) -> range:
-    """Give this process its rows of a batch.
+    """Return this process's rows of a batch.
 
     Raises:
         UserError: if they cannot be shared out equally.
@@ -105,7 +105,7 @@ def mean(value: Tensor) -> Tensor:
 
 
 def any_of(*flags: bool) -> tuple[bool, ...]:
-    """Tell of each flag whether it is up in any process."""
+    """Return of each flag whether it is up in any process."""
     return tuple(map(bool, _reduced(flags, dist.ReduceOp.MAX))) if world() > 1 else flags
 
 
@@ -133,18 +133,17 @@ def average(weights: Sequence[Tensor], readings: Mapping[str, Tensor]) -> Mappin
 
 @torch.no_grad()
 def share_weights(model: torch.nn.Module) -> None:
-    """Give every process the weights and buffers of the first."""
+    """Send every process the weights and buffers of the first."""
     if world() > 1:
         for tensor in model.state_dict().values():
             dist.broadcast(tensor, 0)
 
 
 def from_first(action: Callable[[], T]) -> T:
-    """Let the first process do something while the others wait; all get what it gave, or the `UserError` it raised.
+    """Call `action` in the first process while the others wait; all return its value, or raise its `UserError`.
 
     Args:
-        action: called in the first process alone; what it gives must be of plain values and tensors
-            of the CPU, or pickle otherwise.
+        action: its value must be of plain values and tensors of the CPU, or pickle otherwise.
     """
     if world() == 1:
         return action()
@@ -154,15 +153,15 @@ def from_first(action: Callable[[], T]) -> T:
             value = action()
         except UserError as error:
             refusal = error
-    told: list[Any] = [value, refusal and str(refusal)]
-    dist.broadcast_object_list(told, 0)
-    if told[1] is not None:
-        raise refusal or UserError(told[1])
-    return told[0]
+    message: list[Any] = [value, refusal and str(refusal)]
+    dist.broadcast_object_list(message, 0)
+    if message[1] is not None:
+        raise refusal or UserError(message[1])
+    return message[0]
 
 
 def gather(value: T) -> list[T]:
-    """Bring every process's value, in the order of their ranks, to the first; to the others nothing.
+    """Return every process's value to the first one, in the order of their ranks; to the others nothing.
 
     Args:
         value: of plain values and tensors of the CPU.
@@ -175,7 +174,7 @@ def gather(value: T) -> list[T]:
 
 
 def gather_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put the batch together in the first process, from tensors [rows, …] of each; the others keep their own rows."""
+    """Join the batch in the first process from tensors [rows, …] of each; the others keep their own rows."""
     if world() == 1:
         return dict(tensors)
     parts = gather({name: tensor.cpu() for name, tensor in tensors.items()})
@@ -186,7 +185,7 @@ def gather_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def own_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take this process's rows out of tensors of the whole batch: what `gather_rows` put together."""
+    """Return this process's rows of tensors of the whole batch, which `gather_rows` joined."""
     if world() == 1:
         return dict(tensors)
 
@@ -197,7 +196,7 @@ def own_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: own(tensor) for name, tensor in tensors.items()}
 
 
-def _reduced(numbers: Sequence[int], operation: Any) -> list[int]:
+def _reduced(numbers: Sequence[int], operation: dist.ReduceOp.RedOpType) -> list[int]:
     message = torch.tensor([int(number) for number in numbers])
     dist.all_reduce(message, operation)
     return message.tolist()

@@ -35,7 +35,7 @@ class Interrupt:
         self._before.clear()
 
     def requested(self) -> bool:
-        """Tell whether the run shall stop."""
+        """Return whether the run shall stop."""
         return self._signalled or (self._stop is not None and self._stop())
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:

@@ -40,18 +40,18 @@ class Meter:
         self._shown_count = 0
         self._shown: dict[str, float] = {}
 
-    def note(self, step: int, readings: Mapping[str, Tensor]) -> None:
-        """Take the scalar readings of a step (from 1).
+    def add(self, step: int, readings: Mapping[str, Tensor]) -> None:
+        """Add the scalar readings of a step (from 1).
 
         Raises:
             NotFinite: if one of this step, or of the steps still waiting, is NaN or infinite.
         """
         self._waiting.append((step, readings))
         if len(self._waiting) >= self.hold:
-            self.settle()
+            self.flush()
 
-    def settle(self) -> None:
-        """Fetch and add up what is waiting; raises as `note` does."""
+    def flush(self) -> None:
+        """Fetch and add up what is waiting; raises as `add` does."""
         waiting, self._waiting = self._waiting, []
         for (step, readings), values in zip(waiting, _fetch(waiting), strict=True):
             for name, value in zip(readings, values, strict=True):
@@ -61,12 +61,12 @@ class Meter:
             self.count += 1
 
     def means(self) -> dict[str, float]:
-        """Give the means since `clear`."""
+        """Return the means since `clear`."""
         return {name: total / self.count for name, total in self.sums.items()}
 
     def recent(self) -> dict[str, float]:
-        """Give the means since this was last called or since `clear`; empty if there are none."""
-        self.settle()
+        """Return the means since this was last called or since `clear`; empty if there are none."""
+        self.flush()
         count = self.count - self._shown_count
         if count == 0:
             return {}
@@ -81,12 +81,12 @@ class Meter:
         self.restore({"count": 0, "sums": {}})
 
     def state(self) -> dict[str, Any]:
-        """Give the sums as plain JSON values."""
-        self.settle()
+        """Return the sums as plain JSON values."""
+        self.flush()
         return {"count": self.count, "sums": self.sums}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state` gave."""
+        """Go back to what `state` returned."""
         self.count, self.sums = state["count"], dict(state["sums"])
         self._shown_count, self._shown = self.count, dict(self.sums)
 

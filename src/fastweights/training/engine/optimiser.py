@@ -52,7 +52,7 @@ class Optimiser:
             )
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """Make the torch optimiser; Adam and SGD on real weights run as one fused kernel a step."""
+        """Build the torch optimiser; Adam and SGD on real weights run as one fused kernel a step."""
         parameters = list(parameters)
         rate, decay = self.learning_rate, self.weight_decay
         fused = all(parameter.is_floating_point() for parameter in parameters)
@@ -96,7 +96,7 @@ class Schedule:
             )
 
     def factor(self, step: int, steps: int) -> float:
-        """Give the share of the peak learning rate at `step` (from 0) of `steps`."""
+        """Return the share of the peak learning rate at `step` (from 0) of `steps`."""
         if step < self.warmup:
             return (step + 1) / self.warmup
         if self.decay == "constant":

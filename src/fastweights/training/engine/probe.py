@@ -1,9 +1,10 @@
-"""How strongly the loss pulls on the fast weights, against the slow ones."""
+"""Norms of the gradients that reach fast weights, slow weights and hidden states."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,17 @@ from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
 
+@runtime_checkable
+class Stepped(Protocol):
+    """A model that runs step by step."""
+
+    def initial_state(self, batch: int) -> Any: ...
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]: ...
+
+
 def gradient_norms(
-    model: Any, inputs: Shaped[Tensor, "batch time ..."], answer: Int[Tensor, " batch"]
+    model: Stepped, inputs: Shaped[Tensor, "batch time ..."], answer: Int[Tensor, " batch"]
 ) -> dict[str, float]:
     """Compare the gradient that reaches the fast weights A(t) with that of the slow weights W.
 
@@ -20,8 +30,7 @@ def gradient_norms(
     step, so that every A(t) exists, whatever the model's fused form does.
 
     Args:
-        model: with `step` and `initial_state`; its fast weights are the fields named `memory` of
-            its state.
+        model: its fast weights are the fields named `memory` of its state.
         inputs: the sequences, of classes or of vectors.
         answer: the class to be given at the last step.
 
@@ -54,12 +63,12 @@ def gradient_norms(
 
 
 def hidden_gradient_norms(
-    model: Any, inputs: Shaped[Tensor, "batch time ..."], answer: Int[Tensor, " batch"]
+    model: Stepped, inputs: Shaped[Tensor, "batch time ..."], answer: Int[Tensor, " batch"]
 ) -> list[float]:
     """Measure how much of the loss's gradient reaches the hidden state of each step.
 
     Args:
-        model: with `step` and `initial_state`, whose state has a field named `hidden`.
+        model: one whose state has a field named `hidden`.
         inputs: the sequences, of classes or of vectors.
         answer: the class to be given at the last step.
 
@@ -78,7 +87,7 @@ def hidden_gradient_norms(
     return [math.sqrt(batch) * _norm([gradient]) for gradient in gradients]
 
 
-def memories(state: Any) -> list[Tensor]:
+def memories(state: object) -> list[Tensor]:
     """List the fast memories of a state: the fields named `memory`, however deeply nested.
 
     Example:
@@ -101,13 +110,14 @@ def memories(state: Any) -> list[Tensor]:
     return found
 
 
-def _slow_weights(model: nn.Module) -> list[nn.Parameter]:
+def _slow_weights(model: Stepped) -> list[nn.Parameter]:
     backbone = getattr(model, "backbone", model)
+    assert isinstance(backbone, nn.Module)
     named = list(backbone.named_parameters())
     recurrent = [weight for name, weight in named if name.endswith("recurrent.weight")]
     return recurrent or [weight for _, weight in named]
 
 
-def _norm(gradients: Any) -> float:
+def _norm(gradients: Iterable[Tensor | None]) -> float:
     squares = [gradient.double().square().sum() for gradient in gradients if gradient is not None]
     return math.sqrt(float(sum(squares)))

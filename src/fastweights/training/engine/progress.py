@@ -1,4 +1,4 @@
-"""What the engine tells while it trains, and two listeners: silence, and a bar on the terminal."""
+"""Listeners to a training run: their protocol, a silent one, and a bar on the terminal."""
 
 from __future__ import annotations
 

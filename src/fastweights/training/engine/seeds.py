@@ -21,21 +21,21 @@ def derive(seed: int, purpose: str) -> int:
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
-    """Make the CPU generator of one purpose; see `derive`."""
+    """Build the CPU generator of one purpose; see `derive`."""
     return torch.Generator().manual_seed(derive(seed, purpose))
 
 
 @contextmanager
-def own_noise(device: torch.device, seed: int, purpose: str) -> Iterator[None]:
-    """Seed torch's global generators for one purpose and give them back as they were."""
-    with untouched(device):
+def seeded_rng(device: torch.device, seed: int, purpose: str) -> Iterator[None]:
+    """Seed torch's global generators for one purpose; afterwards they are as they were."""
+    with fork_rng(device):
         torch.manual_seed(derive(seed, purpose))
         yield
 
 
 @contextmanager
-def untouched(device: torch.device) -> Iterator[None]:
-    """Give torch's global generators back as they were."""
+def fork_rng(device: torch.device) -> Iterator[None]:
+    """Leave torch's global generators as they were, whatever is drawn inside."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         yield

@@ -12,12 +12,15 @@ from typing import Any
 
 import torch
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_at_least, unknown
+from fastweights.io.encode import plain
 from fastweights.training.engine.averaging import Averaging
 from fastweights.training.engine.optimiser import Optimiser, Schedule
 
 PRECISIONS = ("float32", "bfloat16")
-_FREE_TO_CHANGE = frozenset[str](("checkpoint_seconds", "checkpoint_interval", "device", "seconds"))
+_CHANGEABLE_ON_RESUME = frozenset[str](
+    ("checkpoint_seconds", "checkpoint_interval", "device", "seconds")
+)
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,11 @@ class Settings:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        at_least_one = {
-            "steps": self.steps,
+        intervals = {
             "evaluation interval": self.evaluation_interval,
             "checkpoint interval": self.checkpoint_interval,
         }
-        for name, value in at_least_one.items():
-            if value is not None and value < 1:
-                raise UserError(f"{name} must be at least 1, not {value}")
+        check_at_least(1, steps=self.steps, **intervals)
         if self.clip is not None and not 0 <= self.clip < math.inf:
             raise UserError(f"the gradient clip must be a number ≥ 0, not {self.clip}")
         check_device(self.device)
@@ -83,19 +83,19 @@ class Settings:
             raise UserError(f"checkpoint seconds must be ≥ 0, not {self.checkpoint_seconds}")
 
     def learning_rate(self, step: int) -> float:
-        """Give the learning rate of `step`, counted from 0."""
+        """Return the learning rate of `step`, counted from 0."""
         return self.optimiser.learning_rate * self.schedule.factor(step, self.steps)
 
     def evaluates_at(self, step: int) -> bool:
-        """Tell whether an evaluation is due after `step` steps, be it the last or not."""
+        """Return whether an evaluation is due after `step` steps, be it the last or not."""
         if self.evaluations is None:
             return step > 0 and step % self.evaluation_interval == 0
         place = bisect_left(self.evaluations, step)
         return self.evaluations[place : place + 1] == (step,)
 
     def record(self) -> dict[str, Any]:
-        """Give the settings as plain values, for the checkpoint."""
-        return dataclasses.asdict(self)
+        """Return the settings as plain JSON values, for the checkpoint."""
+        return {name: plain(value) for name, value in dataclasses.asdict(self).items()}
 
     def check_resumes(self, recorded: Mapping[str, Any]) -> None:
         """Check that a run begun with the settings `recorded` goes on to the bit with these.
@@ -106,19 +106,19 @@ class Settings:
         Raises:
             UserError: naming the first setting that differs.
         """
-        # A setting that an earlier version did not have was as it is by default.
-        recorded = {**Settings(recorded["steps"]).record(), **recorded}
         shared = min(self.steps, recorded["steps"])
-        recorded["evaluations"] = _until(recorded["evaluations"], shared)
-        ours = {**self.record(), "evaluations": _until(self.evaluations, shared)}
-        free = set(_FREE_TO_CHANGE)
+        recorded, ours = (
+            {**each, "evaluations": _until(each["evaluations"], shared)}
+            for each in (recorded, self.record())
+        )
+        free = set(_CHANGEABLE_ON_RESUME)
         if self.schedule.decay == "constant":
             free.add("steps")
-        for name, value in _plain(ours).items():
-            if name not in free and _plain(recorded[name]) != value:
+        for name, value in ours.items():
+            if name not in free and recorded[name] != value:
                 raise UserError(
                     f"cannot resume with another {name.replace('_', ' ')}: the run began with"
-                    f" {_plain(recorded[name])}, not {value}"
+                    f" {recorded[name]}, not {value}"
                 )
 
 
@@ -127,7 +127,7 @@ def _until(evaluations: Sequence[int] | None, step: int) -> list[int] | None:
 
 
 def check_device(name: str) -> None:
-    """Raise `UserError` unless a device of this name is here."""
+    """Raise `UserError` unless torch finds a device of this name."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -144,12 +144,3 @@ def check_device(name: str) -> None:
                 if count > 1
                 else f"device {name!r} is not here: torch finds cuda:0 alone"
             )
-
-
-def _plain(value: Any) -> Any:
-    """Make tuples lists, as JSON does."""
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value

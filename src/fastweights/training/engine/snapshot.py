@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
+from fastweights.runs.checkpoint import MODEL, part, prefixed
 from fastweights.training.engine import distributed
 
 
-def take(
+def capture(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     device: torch.device,
-    given: Mapping[str, Tensor] | None = None,
+    best: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Name every tensor of the model, the optimiser and torch's global generators.
+    """Return every tensor of the model, the optimiser and torch's global generators.
 
     Of several processes each has generators of its own; only the first gets those of all.
 
@@ -26,11 +26,11 @@ def take(
         model: as training goes on with it.
         optimiser: its state is taken.
         device: whose generator is taken, besides the CPU's.
-        given: the weights that a user should get instead, named "model.…" then; those that training goes on with are
-            named "trained.…" beside them.
+        best: the weights that a user should get instead, which are the part `model` then; those that training goes on
+            with are the part `trained`.
     """
-    tensors = prefixed("model", model.state_dict() if given is None else given)
-    if given is not None:
+    tensors = prefixed(MODEL, model.state_dict() if best is None else best)
+    if best is not None:
         tensors |= prefixed("trained", model.state_dict())
     for index, state in optimiser.state_dict()["state"].items():
         present = {name: value for name, value in state.items() if isinstance(value, Tensor)}
@@ -43,24 +43,24 @@ def take(
     return tensors
 
 
-def put_back(
+def restore(
     tensors: Mapping[str, Tensor],
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     device: torch.device,
 ) -> None:
-    """Restore what `take` named; a process that had no part in it keeps its generators as they are.
+    """Restore what `capture` returned; a process that had no part in it keeps its generators as they are.
 
     Raises:
         UserError: if the tensors are another model's.
     """
     try:
-        model.load_state_dict(part(tensors, "trained") or part(tensors, "model"))
+        model.load_state_dict(part(tensors, "trained") or part(tensors, MODEL))
     except RuntimeError as error:
         raise UserError(
             "cannot resume with another model: the checkpoint does not fit it"
         ) from error
-    full: dict[str, Any] = optimiser.state_dict()
+    full = optimiser.state_dict()
     full["state"] = {}
     for name, tensor in part(tensors, "optimiser").items():
         index, _, rest = name.partition(".")
@@ -79,21 +79,6 @@ def put_back(
         torch.cuda.set_rng_state(random["cuda"], device)
 
 
-def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put `prefix.` before every name."""
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Take the tensors whose names begin with `prefix.`, without it."""
-    start = prefix + "."
-    return {
-        name.removeprefix(start): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(start)
-    }
-
-
 def _generators(rank: int) -> str:
-    """Name the generators of a process."""
+    """Return the name of the part that holds a process's generators."""
     return f"random_{rank}" if rank else "random"

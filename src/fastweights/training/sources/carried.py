@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from fastweights import state as states
+from fastweights.runs.checkpoint import part, prefixed
 
-_NAME = "carried"
+_PART = "carried"
 
 
-def named(state: Any) -> dict[str, Tensor]:
-    """Name the tensors of a state in the order of its fields: "carried.000", …
+class Carried:
+    """The base of sources that train by truncated back-propagation through time over rows of text.
 
-    Example:
-        >>> list(named((torch.zeros(2), (torch.ones(2), None))))
-        ['carried.000', 'carried.001']
+    Attributes:
+        batch: rows of this process.
+        carried: the state after the segment last taken, cut off its history; None: zeros.
     """
-    return {f"{_NAME}.{index:03d}": part for index, part in enumerate(states.tensors(state))}
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin the next segment at the zero state."""
+        self.carried: object = None
+        self._restored: list[Tensor] = []
+
+    def probe(self, model: nn.Module) -> dict[str, float]:
+        """Return nothing: there is no probe batch of a text."""
+        return {}
+
+    def start_state(self, model: nn.Module) -> object:
+        """Return the state to go on from; after a restore, built in the form that the model has it."""
+        if self._restored:
+            tensors = iter(self._restored)
+            self.carried = states.map_tensors(
+                lambda tensor: next(tensors).to(tensor.device), _some_state(model, self.batch)
+            )
+            self._restored = []
+        return self.carried
+
+    def carry(self, state: object) -> None:
+        """Keep a segment's last state for the next one's start."""
+        self.carried = states.detach(state)
+
+    def carried_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of the carried state, [rows, …] each, named in the order of its fields."""
+        tensors = self._restored or states.tensors(self.carried)
+        return prefixed(_PART, {f"{index:03d}": tensor for index, tensor in enumerate(tensors)})
+
+    def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to what `carried_tensors` returned; other tensors are ignored."""
+        self.reset()
+        # Copies: what was read lies in the file's buffer.
+        self._restored = [tensor.clone() for _, tensor in sorted(part(tensors, _PART).items())]
 
 
-def found(tensors: Mapping[str, Tensor]) -> list[Tensor]:
-    """Copy out of a checkpoint what `named` put there: what was read lies in the file's buffer."""
-    return [tensors[name].clone() for name in sorted(tensors) if name.startswith(f"{_NAME}.")]
-
-
-def rebuilt(tensors: Iterable[Tensor], model: nn.Module, rows: int) -> Any:
-    """Put a state together again, in the form that the model has it."""
-    kept = iter(tensors)
-    return states.map_tensors(lambda tensor: next(kept).to(tensor.device), _some_state(model, rows))
-
-
-def _some_state(model: nn.Module, rows: int) -> Any:
-    """A state of the form that the model has."""
+def _some_state(model: nn.Module, rows: int) -> object:
+    """Return a state of the form that the model has."""
     zeros = getattr(model, "initial_state", None)
     if zeros is not None:
         return zeros(rows)

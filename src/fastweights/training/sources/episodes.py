@@ -33,7 +33,7 @@ def play(
     rows: range | None = None,
     keep_worlds: bool = False,
 ) -> Episode:
-    """Let agents act for an episode, their actions sampled from the model's policy.
+    """Run agents for an episode, their actions sampled from the model's policy.
 
     The policy is that of evaluation mode, without dropout; the model is left in the mode it was in.
 

@@ -1,6 +1,6 @@
 """Cross-entropy after a linear layer of many classes, without all logits at once.
 
-The logits of a piece of text are its words times the vocabulary: with their softmax and its gradient hundreds of
+The logits of a segment of text are its words times the vocabulary: with their softmax and its gradient hundreds of
 megabytes, written and read several times, for which the machine waits longer than for half of the products. Here they
 are made for some rows at a time; the loss and every gradient are taken while they lie in the cache, and are all that
 stays.
@@ -30,9 +30,9 @@ _SOFTMAX = 1 << 18
 
 
 def next_word_loss(
-    model: nn.Module, words: Int64[Tensor, "rows words"], state: Any
-) -> tuple[Float[Tensor, ""], Any]:
-    """Mean cross-entropy of every word of a piece of text but the first, and the state before the last.
+    model: nn.Module, words: Int64[Tensor, "rows words"], state: object
+) -> tuple[Float[Tensor, ""], object]:
+    """Compute the mean cross-entropy of every word of a segment of text but the first, and the state before the last.
 
     Args:
         model: called as `logits, state = model(words, state)`; a `SequenceModel` by way of `linear_cross_entropy`,
@@ -57,7 +57,7 @@ def next_word_loss(
 
 
 def fuses(head: nn.Module) -> TypeGuard[nn.Linear]:
-    """Tell whether `linear_cross_entropy` stands for a head: a linear layer on a CPU, which nobody listens to.
+    """Check whether `linear_cross_entropy` stands for a head: a linear layer on a CPU without hooks.
 
     Under autocast it is the head that chooses the type of its products. On other devices nothing was measured.
     """
@@ -73,7 +73,7 @@ def fuses(head: nn.Module) -> TypeGuard[nn.Linear]:
 def linear_cross_entropy(
     x: Float[Tensor, "rows features"], head: nn.Linear, targets: Int64[Tensor, " rows"]
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy of `head(x)`, as `torch.nn.functional.cross_entropy` has it.
+    """Compute the mean cross-entropy of `head(x)`, as `torch.nn.functional.cross_entropy` has it.
 
     Gradients are taken in the forward pass; there are none of second order.
 
@@ -91,7 +91,8 @@ def linear_cross_entropy(
         >>> loss = linear_cross_entropy(x, head, targets)
         >>> torch.testing.assert_close(loss, nn.functional.cross_entropy(head(x), targets))
     """
-    loss: Any = _Loss.apply(x, head.weight, head.bias, targets)
+    loss = _Loss.apply(x, head.weight, head.bias, targets)
+    assert isinstance(loss, Tensor)
     return loss
 
 
@@ -100,7 +101,7 @@ def logits_of(
     weight: Float[Tensor, "classes features"],
     bias: Float[Tensor, " classes"] | None,
 ) -> Iterator[tuple[slice, Float[Tensor, "some classes"]]]:
-    """Give the logits of some rows at a time, without gradients: which rows, and memory that the next are written to.
+    """Compute the logits of some rows at a time, without gradients: which rows, and memory that is used again.
 
     Example:
         >>> head = nn.Linear(4, 1000)
@@ -120,7 +121,7 @@ def logits_of(
 
 
 def _block(rows: int, classes: int) -> int:
-    """Of how many rows a product is, so that all have about as many."""
+    """Return of how many rows a product is, so that all have about as many."""
     return -(-rows // max(1, -(-rows * classes // _PRODUCT)))
 
 

@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_at_least
+from fastweights.models import SequenceModel
 from fastweights.nn.parts.mode import without_dropout
 from fastweights.tasks.environment import Environment
 from fastweights.training.engine import distributed, seeds
+from fastweights.training.engine.source import Reading
+from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.episodes import play
-from fastweights.training.sources.objectives import with_objectives
-from fastweights.training.sources.source import Reading
 
 _SMALLEST_SPREAD = 1e-8
 
@@ -77,9 +78,7 @@ class Rollout:
         test_split: str = "test",
         auxiliary: float = 1.0,
     ) -> None:
-        for name, count in (("agents", agents), ("test_agents", test_agents)):
-            if count < 1:
-                raise UserError(f"{name} must be at least 1, not {count}")
+        check_at_least(1, agents=agents, test_agents=test_agents)
         for name, share in (("discount", discount), ("trace_decay", trace_decay)):
             if not 0 <= share <= 1:
                 raise UserError(f"{name} must be from 0 to 1, not {share}")
@@ -94,14 +93,14 @@ class Rollout:
         self.auxiliary = auxiliary
         self.updates = 0
 
-    def next_loss(self, model: Any) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Play an episode; its loss, the mean total `reward`, the policy's `entropy`, the `value_loss`.
+    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Play an episode: its loss, and the mean total `reward`, the policy's `entropy`, the `value_loss`.
 
         Where layers have an objective of their own it is in the loss, and in the metrics as `auxiliary`.
         In one of several processes all are means over its own agents.
         """
         generator = self._generator(f"episode {self.updates}")
-        episode = play(model, self.task, self.agents, generator, rows=self.own)
+        episode = play(_agent(model), self.task, self.agents, generator, rows=self.own)
         with without_dropout(model):
             output, _ = model(episode.observations, need_state=False)
         losses = actor_critic(
@@ -120,23 +119,22 @@ class Rollout:
             "entropy": losses.entropy.detach(),
             "value_loss": losses.value.detach(),
         }
-        return with_objectives(model, loss, metrics, self.auxiliary, named=None), metrics
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary, named=None), metrics
 
-    def evaluate(self, model: Any) -> Mapping[str, Reading]:
+    def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
         """Play episodes of evaluation, actions sampled: the mean total `reward`, and its standard error."""
-        episode = play(
-            model, self.task, self.test_agents, self._generator("test"), split=self.test_split
-        )
+        generator = self._generator("test")
+        episode = play(_agent(model), self.task, self.test_agents, generator, split=self.test_split)
         total = episode.rewards.double().sum(1)
         error = total.std(correction=0) / math.sqrt(len(total))
         return {"reward": total.mean().item(), "reward_error": error.item()}
 
     def probe(self, model: nn.Module) -> Mapping[str, float]:
-        """Say how strongly the entropy of the next update's policy counts."""
+        """Return the weight of the entropy in the next update."""
         return {"entropy_weight": self.entropy.weight(self.updates)}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Give the number of updates: all else follows from it."""
+        """Return the number of updates: all else follows from it."""
         return {}, {"updates": self.updates}
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
@@ -145,6 +143,12 @@ class Rollout:
 
     def _generator(self, purpose: str) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seeds.derive(self.seed, purpose))
+
+
+def _agent(model: nn.Module) -> SequenceModel:
+    if not isinstance(model, SequenceModel):
+        raise UserError(f"agents are SequenceModels, not {type(model).__name__}")
+    return model
 
 
 class Entropy(NamedTuple):
@@ -156,7 +160,7 @@ class Entropy(NamedTuple):
 
     @classmethod
     def of(cls, given: float | tuple[float, float, int]) -> Entropy:
-        """Read a constant or (start, end, updates).
+        """Build it from a constant or (start, end, updates).
 
         Raises:
             UserError: if a weight is negative or not finite, or the updates are fewer than 1.
@@ -170,7 +174,7 @@ class Entropy(NamedTuple):
         return cls(start, end, updates)
 
     def weight(self, update: int) -> float:
-        """Give the weight at an update, counted from 0.
+        """Return the weight at an update, counted from 0.
 
         Example:
             >>> [Entropy(0.5, 0.25, 2).weight(update) for update in range(4)]

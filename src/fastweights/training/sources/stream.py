@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -11,17 +12,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from fastweights import state as states
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_at_least
 from fastweights.models import SequenceModel
-from fastweights.training.engine import distributed, seeds, snapshot
-from fastweights.training.sources import carried
-from fastweights.training.sources.objectives import with_objectives
-from fastweights.training.sources.source import Reading
+from fastweights.nn.parts.mode import evaluating
+from fastweights.runs.checkpoint import part, prefixed
+from fastweights.training.engine import distributed, seeds
+from fastweights.training.engine.source import Reading
+from fastweights.training.sources.auxiliary import add_auxiliary_loss
+from fastweights.training.sources.carried import Carried
 
 
 @runtime_checkable
 class Segment(Protocol):
-    """A piece of every row of a stream, a named tuple: what `fastweights.tasks` puts out. All are [rows, length]."""
+    """The next steps of every row of a stream, a named tuple, as of `fastweights.tasks`; all are [rows, length]."""
 
     @property
     def tokens(self) -> Tensor:
@@ -30,7 +33,7 @@ class Segment(Protocol):
 
     @property
     def targets(self) -> Tensor:
-        """What is to be said at each step."""
+        """What to predict at each step."""
         ...
 
     @property
@@ -56,7 +59,7 @@ class Rows(Protocol):
     def next(self, length: int) -> Segment: ...
 
     def state(self) -> dict[str, Tensor]:
-        """Give the place in each row, as tensors [rows, …]."""
+        """Return the place in each row, as tensors [rows, …]."""
         ...
 
     def restore(self, tensors: dict[str, Tensor]) -> None: ...
@@ -82,7 +85,7 @@ class StreamTask(Protocol):
     def score(self) -> Score: ...
 
 
-class Stream:
+class Stream(Carried):
     """A task of endless streams as a `Source`: the state after a segment is the next one's start.
 
     Args:
@@ -117,42 +120,41 @@ class Stream:
         start: Literal["zeros", "row"] = "zeros",
         auxiliary: float = 0.0,
     ) -> None:
-        sizes = {"batch": batch, "length": length, "validation_rows": validation_rows}
-        for name, size in {**sizes, "validation_segments": validation_segments}.items():
-            if size is not None and size < 1:
-                raise UserError(f"{name} must be at least 1, not {size}")
+        check_at_least(1, batch=batch, length=length, validation_rows=validation_rows)
+        check_at_least(1, validation_segments=validation_segments)
         if mode not in ("qa", "lm"):
             raise UserError(f"mode must be qa or lm, not {mode!r}")
         own = distributed.share(batch)
-        self.task, self.mode, self.length, self.batch = task, mode, length, len(own)
+        super().__init__(batch=len(own))
+        self.task, self.mode, self.length = task, mode, length
         self.device = torch.device(device)
         self.rows = task.streams(len(own), seed=seeds.derive(seed, "training"), first_row=own.start)
         self.validation_rows, self.validation_segments = validation_rows, validation_segments
         self.start, self.auxiliary = start, auxiliary
-        self.carried: Any = None
-        self._restored: list[Tensor] | None = None
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Take the next segment of every row: its mean cross-entropy, and the answers' accuracy.
+        """Compute the mean cross-entropy of the next segment of every row, and the answers' accuracy.
 
-        In one of several processes both are sums over its own rows, divided by its share of what there
-        is to say in all rows.
+        In one of several processes both are sums over its own rows, divided by its share of the targets of
+        all rows.
         """
-        segment = _moved(self.rows.next(self.length), self.device)
+        segment = states.map_tensors(
+            lambda tensor: tensor.to(self.device), self.rows.next(self.length)
+        )
         chosen = segment.answers if self.mode == "qa" else segment.mask
-        logits, state = _logits(model, segment.tokens, self._start_of(model), chosen)
-        self.carried = states.detach(state)
+        logits, state = _logits(model, segment.tokens, self.start_state(model), chosen)
+        self.carry(state)
         targets = segment.targets[chosen]
         right = logits.detach().argmax(1) == targets
         if self.mode == "lm":
             right = right[segment.answers[chosen]]
-        said, answers = (
+        predicted, answers = (
             max(1, count) / distributed.world()
             for count in distributed.total(len(targets), len(right))
         )
-        loss = F.cross_entropy(logits, targets, reduction="sum") / said
+        loss = F.cross_entropy(logits, targets, reduction="sum") / predicted
         metrics = {"accuracy": right.sum() / answers}
-        return with_objectives(model, loss, metrics, self.auxiliary), metrics
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics
 
     def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
         """Score the model on the validation text."""
@@ -164,28 +166,16 @@ class Stream:
             model, self.task.score(), segments, state=start, limit=self.validation_segments
         )
 
-    def probe(self, model: nn.Module) -> Mapping[str, float]:
-        """Nothing: a stream has no probe batch."""
-        return {}
-
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Give the place in the streams and the carried state."""
-        named = carried.named(tuple(self._restored) if self._restored else self.carried)
-        rows = {f"rows.{name}": tensor for name, tensor in self.rows.state().items()}
-        return distributed.gather_rows({**rows, **named}), {}
+        """Return the place in the streams and the carried state."""
+        rows = prefixed("rows", self.rows.state())
+        return distributed.gather_rows(rows | self.carried_tensors()), {}
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Go back to that place."""
         own = distributed.own_rows(tensors)
-        self.rows.restore(snapshot.part(own, "rows"))
-        self._restored = carried.found(own)
-
-    def _start_of(self, model: nn.Module) -> Any:
-        """The state to go on from; after a restore, put together in the form the model has it."""
-        if self._restored:
-            self.carried = carried.rebuilt(self._restored, model, self.batch)
-        self._restored = None
-        return self.carried
+        self.rows.restore(part(own, "rows"))
+        self.restore_carried(own)
 
 
 @torch.no_grad()
@@ -194,9 +184,9 @@ def evaluate_stream(
     score: Score,
     segments: Iterable[Segment],
     *,
-    state: Any = None,
+    state: object = None,
     limit: int | None = None,
-    told: Any = lambda done: None,
+    on_progress: Callable[[int], object] = lambda done: None,
 ) -> Mapping[str, Reading]:
     """Score a model on a text in segments, in evaluation mode; it is left in the mode it was in.
 
@@ -206,37 +196,31 @@ def evaluate_stream(
         segments: one after the other, the state carried from each to the next.
         state: of the start; None means zeros.
         limit: how many segments; None: all.
-        told: called with the number of segments done.
+        on_progress: called with the number of segments done.
 
     Returns:
         the score's metrics.
     """
-    training = model.training
     device = next(model.parameters()).device
-    model.eval()
-    try:
-        for done, segment in enumerate(segments):
-            if done == limit:
-                break
-            segment = _moved(segment, device)
-            logits, state = _logits(model, segment.tokens, state, segment.answers, segment.mask)
+    with evaluating(model):
+        for done, segment in enumerate(islice(segments, limit), start=1):
+            segment = states.map_tensors(lambda tensor: tensor.to(device), segment)
             asked = segment.answers
+            logits, state = _logits(model, segment.tokens, state, asked, segment.mask)
             score.add(
                 logits.float().cpu(), segment.targets[asked].cpu(), segment.tasks[asked].cpu()
             )
-            told(done + 1)
-    finally:
-        model.train(training)
+            on_progress(done)
     return score.metrics()
 
 
 def _logits(
     model: nn.Module,
     tokens: Tensor,
-    state: Any,
+    state: object,
     chosen: Bool[Tensor, "rows length"],
     mask: Bool[Tensor, "rows length"] | None = None,
-) -> tuple[Float[Tensor, "chosen classes"], Any]:
+) -> tuple[Float[Tensor, "chosen classes"], object]:
     """Run any model with `logits, state = model(tokens, state)`; the library's own compute no more than asked for."""
     if not isinstance(model, SequenceModel):
         logits, state = model(tokens, state)
@@ -247,7 +231,3 @@ def _logits(
         logits, state = model(tokens, state, mask=mask)
         return logits.flatten(0, 1), state
     return model(tokens, state, at=chosen, mask=mask)
-
-
-def _moved(segment: Any, device: torch.device) -> Any:
-    return type(segment)(*(field.to(device) for field in segment))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.errors import UserError
+from fastweights.errors import check_at_least
+from fastweights.state import map_tensors
 from fastweights.training.engine import probe, seeds
+from fastweights.training.engine.source import Reading
+from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.batches import (
     Batches,
     Divided,
+    E,
     Sampled,
     Stage,
     Task,
@@ -23,11 +27,9 @@ from fastweights.training.sources.batches import (
     fresh,
 )
 from fastweights.training.sources.evaluate import evaluate
-from fastweights.training.sources.objectives import with_objectives
-from fastweights.training.sources.source import Reading
 
 
-class Supervised:
+class Supervised(Generic[E]):
     """A classification task as a `Source`: fresh examples, or a fixed set in shuffled epochs.
 
     Training, validation and probe examples come from generators of their own, all derived from one
@@ -52,7 +54,7 @@ class Supervised:
 
     def __init__(
         self,
-        task: Divided | Sampled | Sequence[tuple[int, Sampled]],
+        task: Divided[E] | Sampled[E] | Sequence[tuple[int, Sampled[E]]],
         *,
         batch: int = 128,
         seed: int = 0,
@@ -63,26 +65,18 @@ class Supervised:
         device: str = "cpu",
         auxiliary: float = 1.0,
     ) -> None:
-        for name, given, least in (
-            ("batch", batch, 1),
-            ("train_size", train_size, 1),
-            ("validation_size", validation_size, 1),
-            ("probe_size", probe_size, 0),
-        ):
-            if given is not None and given < least:
-                raise UserError(f"{name} must be at least {least}, not {given}")
+        check_at_least(1, batch=batch, train_size=train_size, validation_size=validation_size)
+        check_at_least(0, probe_size=probe_size)
         generators = {
             purpose: seeds.generator(seed, purpose)
             for purpose in ("training set", "training", "validation", "probe")
         }
         if isinstance(task, Divided):
-            self.task: Task = task
+            self.task: Task[E] = task
             draw = epochs(first(task.split("train"), train_size), batch)
             self.validation = first(task.split("valid"), validation_size)
             order = torch.randperm(len(self.validation.answer), generator=generators["probe"])
-            probed = type(self.validation)(
-                *(field[order[:probe_size]] for field in self.validation)
-            )
+            probed = map_tensors(lambda field: field[order[:probe_size]], self.validation)
         else:
             stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]
             draw = fresh(stages, batch)
@@ -96,30 +90,30 @@ class Supervised:
         self.batches = Batches(draw, batch, generators["training"], device)
         self._probe = None
         if probe_size:
-            probed = type(probed)(*(field.to(device) for field in probed))
+            probed = map_tensors(lambda field: field.to(device), probed)
             self._probe = self.task.inputs(probed), probed.answer
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Take the next batch: its mean cross-entropy and what layers add of their own, and its accuracy."""
+        """Compute the next batch's mean cross-entropy with what layers add of their own, and its accuracy."""
         examples = next(self.batches)
         logits, _ = model(self.task.inputs(examples), last_only=True, need_state=False)
         loss = F.cross_entropy(logits, examples.answer)
         accuracy = (logits.detach().argmax(1) == examples.answer).float().mean()
         metrics = {"accuracy": accuracy}
-        return with_objectives(model, loss, metrics, self.auxiliary), metrics
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics
 
     def evaluate(self, model: nn.Module) -> dict[str, Reading]:
         """Score the model on the validation set."""
         return evaluate(model, self.task, self.validation)
 
     def probe(self, model: nn.Module) -> dict[str, float]:
-        """Take the norms of fast and slow gradients; empty for a model without fast weights."""
-        if self._probe is None or not hasattr(model, "initial_state"):
+        """Compute the norms of fast and slow gradients; empty for a model without fast weights."""
+        if self._probe is None or not isinstance(model, probe.Stepped):
             return {}
         return probe.gradient_norms(model, *self._probe)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Give the place in the stream of batches."""
+        """Return the place in the stream of batches."""
         return self.batches.state()
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -12,24 +11,25 @@ from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel
+from fastweights.nn.parts.mode import evaluating
 from fastweights.training.sources.linear_loss import fuses, logits_of
 
 _PREDICTED_AT_ONCE = 1024
 _SCORED_AT_ONCE = 1 << 18
 """Logits whose exponentials are taken while they lie in the cache."""
 
-_MOST = 700.0
-"""Nats beyond which a perplexity is no float any more: that of a model gone wild stays there."""
+_MAX_NATS = 700.0
+"""Nats beyond which a perplexity overflows a float: that of a diverged model stays there."""
 
 
 def perplexity(cross_entropy: float) -> float:
-    """Give e to the mean cross-entropy of a word, in nats.
+    """Return e to the mean cross-entropy of a word, in nats.
 
     Example:
         >>> round(perplexity(math.log(50)), 6)
         50.0
     """
-    return math.exp(min(cross_entropy, _MOST))
+    return math.exp(min(cross_entropy, _MAX_NATS))
 
 
 def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]:
@@ -51,7 +51,7 @@ def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]
 
 
 def fitting(tokens: int, rows: int) -> int:
-    """Give the number of rows that a text is read in: fewer than wanted where it is too short for so many.
+    """Return the number of rows that a text is read in: fewer than wanted where it is too short for so many.
 
     Example:
         >>> fitting(1000, 10), fitting(13, 10), fitting(1, 10)
@@ -68,7 +68,7 @@ def evaluate_words(
     rows: int = 1,
     length: int | None = None,
     temperatures: Sequence[float] = (1.0,),
-    told: Callable[[int], Any] = lambda done: None,
+    on_progress: Callable[[int], object] = lambda done: None,
 ) -> dict[float, float]:
     """Measure a model on a text, read from the zero state, in evaluation mode; it is left in the mode it was in.
 
@@ -81,7 +81,7 @@ def evaluate_words(
         rows: read side by side, each with a state of its own; 1 reads the text as it is.
         length: steps at once; None: as many as make about a thousand predictions. No number depends on it.
         temperatures: of the softmax, > 0: the logits are divided by it.
-        told: called with the number of tokens predicted so far.
+        on_progress: called with the number of tokens predicted so far.
 
     Returns:
         each temperature's mean cross-entropy of a token, in nats.
@@ -104,23 +104,19 @@ def evaluate_words(
     length = length or max(1, _PREDICTED_AT_ONCE // rows)
     device = next(model.parameters()).device
     sums, state = torch.zeros(len(temperatures), dtype=torch.float64), None
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for start in range(0, steps, length):
-            piece = text[:, start : start + length + 1].to(device)
-            targets = piece[:, 1:].flatten()
+            segment = text[:, start : start + length + 1].to(device)
+            targets = segment[:, 1:].flatten()
             if isinstance(model, SequenceModel) and fuses(model.head):
-                features, state = model(piece[:, :-1], state, apply_head=False)
+                features, state = model(segment[:, :-1], state, apply_head=False)
                 head = model.head.weight, model.head.bias
                 for some, logits in logits_of(features.flatten(0, 1), *head):
                     sums += _losses(logits, targets[some], temperatures)
             else:
-                logits, state = model(piece[:, :-1], state)
+                logits, state = model(segment[:, :-1], state)
                 sums += _losses(logits.flatten(0, 1), targets, temperatures).cpu()
-            told(rows * min(start + length, steps))
-    finally:
-        model.train(training)
+            on_progress(rows * min(start + length, steps))
     means = (sums / (rows * steps)).tolist()
     return dict(zip(temperatures, means, strict=True))
 

@@ -6,16 +6,19 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from fastweights.nn.parts.mode import evaluating
 from fastweights.runs import Run, environment
+from fastweights.runs.checkpoint import MODEL, prefixed
 from fastweights.training.engine import distributed, seeds, snapshot
-from fastweights.training.engine.averaging import Descent
-from fastweights.training.engine.best_weights import Keeper, copied
+from fastweights.training.engine.averaging import AveragedOptimiser
+from fastweights.training.engine.best_weights import BestWeights, copy_weights
 from fastweights.training.engine.clock import Clock
 from fastweights.training.engine.interrupt import Interrupt
 from fastweights.training.engine.meter import Meter, NotFinite
@@ -23,7 +26,7 @@ from fastweights.training.engine.optimiser import clip, global_norm
 from fastweights.training.engine.outcome import Diverged, Outcome
 from fastweights.training.engine.progress import NoProgress, Progress
 from fastweights.training.engine.settings import Settings
-from fastweights.training.sources.source import Source
+from fastweights.training.engine.source import Source
 
 _PROGRESS_SECONDS = 0.1
 _HELD_ON_DEVICE = 64
@@ -47,16 +50,17 @@ def fit(
     afterwards.
 
     Within `distributed.joined` each process trains on its share of every batch, and all stop at the
-    same step. The first one writes, evaluates and tells `progress`; the others wait meanwhile. A run
+    same step. The first one writes, evaluates and reports to `progress`; the others wait meanwhile. A run
     may be resumed by another number of processes, though then not to the bit.
 
     Args:
-        model: trained in place, moved to `settings.device`; left in training mode, with the weights that are kept: the
-            best evaluation's (`settings.keep`), or the averaged ones where there are any.
+        model: trained in place, moved to `settings.device`; put in training mode unless it is in it, modules that are
+            in evaluation mode then staying there. It is left with the weights that are kept: the best evaluation's
+            (`settings.keep`), or the averaged ones where there are any.
         source: batches, evaluation and their state.
         settings: how long and how to train.
         run: the folder for metrics and checkpoints; locked meanwhile.
-        progress: told how it goes; None is silent.
+        progress: the listener; None is silent.
         stop: asked after each step; True ends the run as Ctrl-C does.
 
     Returns:
@@ -71,33 +75,30 @@ def fit(
         progress = NoProgress()
     device, rank = torch.device(settings.device), distributed.rank()
     purpose = f"noise {rank}" if rank else "noise"  # other rows are dropped out otherwise
-    noise = seeds.own_noise(device, settings.seed, purpose)
+    noise = seeds.seeded_rng(device, settings.seed, purpose)
     with _only_writer(run), noise, Interrupt(stop) as interrupt:
         return _Training(model, source, settings, run, progress, interrupt).run_all()
 
 
+@dataclass(eq=False)
 class _Training:
     """The state of one call of `fit`."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        source: Source,
-        settings: Settings,
-        run: Run,
-        progress: Progress,
-        interrupt: Interrupt,
-    ) -> None:
-        self.device = torch.device(settings.device)
-        self.model = model.to(self.device).train()
-        self.source = source
-        self.settings = settings
-        self.run = run
-        self.progress = progress
-        self.interrupt = interrupt
-        self.parameters = [weight for weight in model.parameters() if weight.requires_grad]
-        self.descent = Descent(self.parameters, settings.optimiser, settings.averaging)
-        self.keeper = Keeper(settings.keep)
+    model: nn.Module
+    source: Source
+    settings: Settings
+    run: Run
+    progress: Progress
+    interrupt: Interrupt
+
+    def __post_init__(self) -> None:
+        settings, self.device = self.settings, torch.device(self.settings.device)
+        self.model.to(self.device)
+        if not self.model.training:
+            self.model.train()  # else its modules are in the modes that the user chose
+        self.parameters = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.optimiser = AveragedOptimiser(self.parameters, settings.optimiser, settings.averaging)
+        self.best = BestWeights(settings.keep)
         self.meter = Meter(hold=1 if self.device.type == "cpu" else _HELD_ON_DEVICE)
         self.clock = Clock()
         self.done = 0
@@ -118,9 +119,9 @@ class _Training:
             raise Diverged(trouble, kept) from trouble
         finally:
             self.progress.stop()
-        given = self._given()
-        if given is not None:
-            self.model.load_state_dict(given)
+        weights = self._final_weights()
+        if weights is not None:
+            self.model.load_state_dict(weights)
         rows = distributed.from_first(self.run.metrics)
         return Outcome(
             steps=self.done,
@@ -132,7 +133,7 @@ class _Training:
         )
 
     def _over(self) -> bool:
-        """Whether all steps are done, or the time that there is for them is used up."""
+        """Return whether all steps are done, or the time for them is used up."""
         limit = self.settings.seconds
         return self.done >= self.settings.steps or (
             limit is not None and self.clock.seconds >= limit
@@ -140,20 +141,20 @@ class _Training:
 
     def _train(self) -> None:
         settings = self.settings
-        told = saved = perf_counter()
+        shown = saved = perf_counter()
         (self.finished,) = distributed.any_of(self._over())
         self.clock.start()
         while not (self.finished or any(distributed.any_of(self.interrupt.requested()))):
             self._step()
             now = perf_counter()
-            self.finished, telling, saving = distributed.any_of(
+            self.finished, showing, saving = distributed.any_of(
                 self._over(),
-                now - told >= _PROGRESS_SECONDS,
+                now - shown >= _PROGRESS_SECONDS,
                 now - saved >= settings.checkpoint_seconds,
             )
-            if telling:
+            if showing:
                 self.progress.update(self.done, self.meter.recent())
-                told = now
+                shown = now
             if self.finished or settings.evaluates_at(self.done):
                 self._evaluate()
             interval = settings.checkpoint_interval
@@ -166,7 +167,7 @@ class _Training:
 
     def _step(self) -> None:
         settings = self.settings
-        self.descent.begin(self.done)
+        self.optimiser.switch_at(self.done)
         with self._precision():
             loss, metrics = self.source.next_loss(self.model)
         loss.backward()
@@ -174,24 +175,24 @@ class _Training:
         gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
         with torch.no_grad():
             norm = global_norm(gradients)
-            # Noted before the weights move: on a CPU they never take a NaN.
-            self.meter.note(self.done + 1, {**readings, "gradient_norm": norm})
+            # Added before the weights move: on a CPU they never take a NaN.
+            self.meter.add(self.done + 1, {**readings, "gradient_norm": norm})
             if settings.clip:
                 clip(gradients, norm, settings.clip)
         factor = getattr(self.source, "rate_factor", 1.0)
-        self.descent.step(self._learning_rate(self.done) * factor)
+        self.optimiser.step(self._learning_rate(self.done) * factor)
         for weight in self.parameters:
             weight.grad = None
         self.done += 1
 
     def _evaluate(self) -> None:
-        self.meter.settle()
-        with self.clock.paused(), self.descent.averaged():
+        self.meter.flush()
+        with self.clock.paused(), self.optimiser.averaged():
             row = distributed.from_first(self._log_evaluation)
-            self.keeper.note(row, self.model)
-        self.descent.note(self.done, row, self.settings.evaluates_at(self.done))
+            self.best.observe(row, self.model)
+        self.optimiser.observe(self.done, row, self.settings.evaluates_at(self.done))
         if self.finished:
-            # The last step's outcome, which no further step would tell of.
+            # The last step's outcome, which no further step would show.
             for name, value in row.items():
                 if name.endswith("cross_entropy") and not math.isfinite(value):
                     raise NotFinite(self.done, name, value)
@@ -205,52 +206,52 @@ class _Training:
             "learning_rate": self._learning_rate(max(0, self.done - 1)),
             **{f"train_{name}": mean for name, mean in self.meter.means().items()},
         }
-        self.model.eval()
-        with seeds.untouched(self.device), self._precision():
+        with evaluating(self.model), seeds.fork_rng(self.device), self._precision():
             row |= self.source.evaluate(self.model)
             row |= self.source.probe(self.model)
-        self.model.train()
         self.run.log(row)
         self.progress.evaluated(row)
         return row
 
     def _learning_rate(self, step: int) -> float:
-        """The rate of a step, but for the source's own factor."""
-        averaging, since = self.settings.averaging, self.descent.since
+        """Return the rate of a step, but for the source's own factor."""
+        averaging, since = self.settings.averaging, self.optimiser.since
         if averaging is not None and since is not None and step >= since:
             return averaging.learning_rate
         return self.settings.learning_rate(step)
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        """What the forward pass runs under; weights and their gradients are of the model's own type."""
+    def _precision(self) -> AbstractContextManager[object]:
+        """Return the autocast context of the forward pass; weights and gradients keep the model's own type."""
         if self.settings.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
 
-    def _given(self) -> dict[str, Tensor] | None:
-        """The weights that a user should get, where they are not those that training goes on with."""
-        if self.keeper.weights is not None or self.descent.since is None:
-            return self.keeper.weights
-        with self.descent.averaged():
-            return copied(self.model)
+    def _final_weights(self) -> dict[str, Tensor] | None:
+        """Return the weights that a user should get, where they are not those that training goes on with."""
+        if self.best.weights is not None or self.optimiser.since is None:
+            return self.best.weights
+        with self.optimiser.averaged():
+            return copy_weights(self.model)
 
     def _save(self) -> None:
-        self.meter.settle()
+        self.meter.flush()
         with self.clock.paused():
             self._write_checkpoint()
 
     def _write_checkpoint(self) -> None:
         source_tensors, source_meta = self.source.state()
-        tensors = snapshot.take(self.model, self.descent.current, self.device, self._given())
-        tensors |= snapshot.prefixed("source", source_tensors)
+        tensors = snapshot.capture(
+            self.model, self.optimiser.current, self.device, self._final_weights()
+        )
+        tensors |= prefixed("source", source_tensors)
         meta = {
             "source": source_meta,
             "meter": self.meter.state(),
             "seconds": self.clock.seconds,
             "compile_seconds": self.clock.compile_seconds,
             "settings": self.settings.record(),
-            "descent": self.descent.state(),
-            "best": self.keeper.best,
+            "averaging": self.optimiser.state(),
+            "best": self.best.best,
         }
         distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
         self.saved = self.done
@@ -265,11 +266,10 @@ class _Training:
             _log.warning("resuming with %s: the last bits may differ", change)
         meta = found.meta
         self.settings.check_resumes(meta["settings"])
-        if "descent" in meta:  # runs of earlier versions have none, and kept nothing
-            self.descent.restore(meta["descent"])
-            self.keeper.restore(meta["best"], snapshot.part(found.tensors, "model"), self.model)
-        snapshot.put_back(found.tensors, self.model, self.descent.current, self.device)
-        self.source.restore(snapshot.part(found.tensors, "source"), meta["source"])
+        self.optimiser.restore(meta["averaging"])
+        self.best.restore(meta["best"], found.part(MODEL), self.model)
+        snapshot.restore(found.tensors, self.model, self.optimiser.current, self.device)
+        self.source.restore(found.part("source"), meta["source"])
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
         self.done = self.saved = found.step

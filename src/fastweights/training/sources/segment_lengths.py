@@ -1,4 +1,4 @@
-"""How long the pieces are over which truncated back-propagation through time runs (Merity et al. 2018, section 5)."""
+"""How long the segments are over which truncated back-propagation through time runs (Merity et al. 2018, section 5)."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from jaxtyping import Int64
 from fastweights.training.engine import seeds
 
 SHORTEST = 5
-"""No piece is drawn shorter."""
+"""No segment is drawn shorter."""
 
 LONGER = 10
-"""By how much a piece may be longer than the nominal length."""
+"""By how much a segment may be longer than the nominal length."""
 
 DEVIATION = 5.0
 HALVED = 0.05
-"""How likely a piece is drawn about half the nominal length."""
+"""How likely a segment is drawn about half the nominal length."""
 
 
-def cut(
+def segment_lengths(
     steps: int, length: int, *, vary: bool = True, seed: int = 0, epoch: int = 0
-) -> Int64[np.ndarray, " pieces"]:
-    """Cut the steps of an epoch into pieces, so that words do not meet the same borders in every epoch.
+) -> Int64[np.ndarray, " segments"]:
+    """Cut the steps of an epoch into segments, so that words do not meet the same borders in every epoch.
 
     A length is drawn from a normal distribution around `length`, or around its half with a probability of 0.05, of
     standard deviation 5, cut down to a whole number and held between 5 and `length + 10`. What is left at the end makes
-    a shorter piece; a single step joins the piece before it, as a step alone has no difference in time.
+    a shorter segment; a single step joins the segment before it, as a step alone has no difference in time.
 
     Args:
         steps: of a row in an epoch, ≥ 1.
         length: the nominal length, ≥ 1.
-        vary: False: all pieces of the nominal length, but for the last.
+        vary: False: all segments of the nominal length, but for the last.
         seed: with the epoch it is all that the lengths follow from.
         epoch: from 0.
 
     Returns:
-        the pieces' lengths, in order; their sum is `steps`.
+        the segments' lengths, in order; their sum is `steps`.
 
     Example:
-        >>> cut(150, 70, vary=False).tolist()
+        >>> segment_lengths(150, 70, vary=False).tolist()
         [70, 70, 10]
-        >>> cut(141, 70, vary=False).tolist()
+        >>> segment_lengths(141, 70, vary=False).tolist()
         [70, 71]
     """
     if vary:
@@ -52,10 +52,10 @@ def cut(
     else:
         lengths = np.full(-(-steps // length), length, dtype=np.int64)
     ends = np.cumsum(lengths)
-    pieces = int(np.searchsorted(ends, steps)) + 1  # the first one to reach the end is the last
-    lengths = lengths[:pieces]
-    lengths[-1] -= ends[pieces - 1] - steps
-    if pieces > 1 and lengths[-1] == 1:
+    count = int(np.searchsorted(ends, steps)) + 1  # the first one to reach the end is the last
+    lengths = lengths[:count]
+    lengths[-1] -= ends[count - 1] - steps
+    if count > 1 and lengths[-1] == 1:
         lengths = lengths[:-1]
         lengths[-1] += 1
     return lengths

@@ -22,11 +22,11 @@ class Source(Protocol):
     that `state` holds.
 
     A source may have an attribute `rate_factor`: by it the learning rate of the batch last taken is
-    multiplied, as that of a piece of text by its length.
+    multiplied, as that of a segment of text by its length.
     """
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Take the next batch: its scalar loss, and cheap scalar metrics of it.
+        """Compute the scalar loss of the next batch, and cheap scalar metrics of it.
 
         One of several processes takes its share of the batch; the means over the processes are the
         loss and the metrics of the whole.
@@ -38,20 +38,20 @@ class Source(Protocol):
         ...
 
     def probe(self, model: nn.Module) -> Mapping[str, float]:
-        """Look inside: diagnostics taken at evaluations, such as gradient norms."""
+        """Compute diagnostics for evaluations, such as gradient norms."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Give all that exact resume needs: tensors, and plain JSON values; the first process, for all."""
+        """Return all that exact resume needs: tensors, and plain JSON values; the first process, for all."""
         ...
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-        """Go back to a state that `state` gave."""
+        """Go back to a state that `state` returned."""
         ...
 
 
-def number(readings: Mapping[str, Any], name: str) -> float:
-    """Take the number of this name out of an evaluation's readings.
+def number(readings: Mapping[str, object], name: str) -> float:
+    """Return the number of this name among an evaluation's readings.
 
     Raises:
         UserError: if there is none.

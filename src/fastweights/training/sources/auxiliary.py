@@ -1,14 +1,14 @@
-"""The loss of a source with what layers have of their own beside it."""
+"""The loss of a source with the auxiliary losses of a model's layers added."""
 
 from __future__ import annotations
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import auxiliary_loss
+from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 
-def with_objectives(
+def add_auxiliary_loss(
     model: nn.Module,
     loss: Float[Tensor, ""],
     metrics: dict[str, Tensor],
@@ -16,19 +16,19 @@ def with_objectives(
     *,
     named: str | None = "cross_entropy",
 ) -> Float[Tensor, ""]:
-    """Add the objectives that the layers of a model left behind in its last forward; nothing where there are none.
+    """Add the auxiliary losses that the layers of a model left behind in its last forward, where there are any.
 
     Args:
         model: that was just run.
         loss: the source's own.
-        metrics: of the source; where there are objectives they are added, as `auxiliary`.
-        weight: of the objectives; 0: they are not looked for.
-        named: what the source's own loss is called in the metrics, where it is told from the sum; None: it is not.
+        metrics: of the source; auxiliary losses are added to them, as `auxiliary`.
+        weight: of the auxiliary losses; 0: they are not looked for.
+        named: what the source's own loss is called in the metrics beside its sum with them; None: it is left out.
 
     Example:
         >>> import torch
         >>> loss, metrics = torch.tensor(2.0), {}
-        >>> with_objectives(nn.Linear(2, 2), loss, metrics, 1.0) is loss, metrics
+        >>> add_auxiliary_loss(nn.Linear(2, 2), loss, metrics, 1.0) is loss, metrics
         (True, {})
     """
     extra = auxiliary_loss(model) if weight else None

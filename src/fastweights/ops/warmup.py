@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
@@ -14,36 +15,41 @@ from fastweights import ops
 HIDDEN = 8
 
 
-def warmup() -> dict[str, Any]:
+class Warmed(NamedTuple):
+    """What a warm-up did.
+
+    Attributes:
+        backend: "cpu", or what runs where that cannot.
+        compile_seconds: of compilation, or of loading what was compiled before.
+        seconds: in all.
+    """
+
+    backend: str
+    compile_seconds: float
+    seconds: float
+
+
+def warmup() -> Warmed:
     """Run every fused kernel forward and backward on tiny data; the machine code stays in the cache on disk.
 
-    Returns:
-        `backend` ("cpu", or what runs where it cannot), `compile_seconds` (compilation, or loading what was compiled),
-        `seconds` (in all).
-
     Example:
-        >>> sorted(warmup())
-        ['backend', 'compile_seconds', 'seconds']
+        >>> warmup().backend in ("cpu", "chunked")
+        True
     """
     start, compiled = time.perf_counter(), _compile_seconds()
-    found = set()
-    for dtype in (torch.float32, torch.float64):
-        for nonlinearity, form, norm in itertools.product(
-            ("relu", "tanh"), ("inner", "flat"), (True, False)
-        ):
-            found.add(_recurrence(dtype, nonlinearity, form, norm))
-        found.add(_memory(dtype))
-        found.add(_lstm(dtype))
+    dtypes = (torch.float32, torch.float64)
+    found = {backend for dtype in dtypes for run in WARMUPS.values() for backend in run(dtype)}
     backend = "cpu" if found == {"cpu"} else "chunked"
-    return {
-        "backend": backend,
-        "compile_seconds": _compile_seconds() - compiled,
-        "seconds": time.perf_counter() - start,
-    }
+    return Warmed(backend, _compile_seconds() - compiled, time.perf_counter() - start)
+
+
+def _fast_weight_rnn(dtype: torch.dtype) -> set[str]:
+    """Run all forms of the fast-weights RNN, each of which has kernels of its own."""
+    forms = itertools.product(("relu", "tanh"), ("inner", "flat"), (True, False))
+    return {_recurrence(dtype, *form) for form in forms}
 
 
 def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) -> str:
-    """Run the fast-weights RNN; returns the backend that ran."""
     drive = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
     weight = torch.zeros(HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
     gain = torch.ones(HIDDEN, dtype=dtype, requires_grad=True) if norm else None
@@ -65,24 +71,31 @@ def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) ->
     return found
 
 
-def _memory(dtype: torch.dtype) -> str:
-    """Run the delta memory, all of whose forms one kernel serves; returns the backend that ran."""
+def _delta_memory(dtype: torch.dtype) -> set[str]:
+    """Run the delta memory, all of whose forms one kernel serves."""
     keys = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
     found = ops.backend.resolve("delta_memory", "auto", keys)
     retrieved, memory = ops.delta_memory((keys,), keys, keys[..., 0], queries=(keys,))
     assert retrieved is not None
     (retrieved.sum() + memory.sum()).backward()
-    return found
+    return {found}
 
 
-def _lstm(dtype: torch.dtype) -> str:
-    """Run the LSTM; returns the backend that ran."""
+def _lstm(dtype: torch.dtype) -> set[str]:
     gates = torch.zeros(2, 3, 4 * HIDDEN, dtype=dtype, requires_grad=True)
     weight = torch.zeros(4 * HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
     found = ops.backend.resolve("lstm", "auto", gates)
     outputs, hidden, cell = ops.lstm(gates, weight)
     (outputs.sum() + hidden.sum() + cell.sum()).backward()
-    return found
+    return {found}
+
+
+WARMUPS: dict[str, Callable[[torch.dtype], set[str]]] = {
+    "fast_weight_rnn": _fast_weight_rnn,
+    "delta_memory": _delta_memory,
+    "lstm": _lstm,
+}
+"""For each op, what runs all its kernels in a dtype and returns the backends that ran."""
 
 
 def _compile_seconds() -> float:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 from jaxtyping import Float, Integer
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.nn.parts import checks
+from fastweights.nn.parts.checks import check_sizes
 
-if TYPE_CHECKING:
-    from fastweights.nn.backbone import Backbone
+StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
 
 
 class Stepper:
-    """Runs a backbone over one sequence from zero, step by step, and gives no state out.
+    """Runs a backbone over one sequence from zero, step by step, and returns no state.
 
     The outputs are those of `Backbone.step`. Since nobody takes a state away and nothing is kept for
     a backward pass, a layer may keep what costs less over few steps (`Backbone.run_stepper`).
 
     Args:
-        backbone: the layer.
+        run: one time step of the backbone, which carries the state itself.
         batch: rows.
         time: steps, at most.
 
@@ -38,15 +37,12 @@ class Stepper:
         torch.Size([4, 16])
     """
 
-    def __init__(self, backbone: Backbone, batch: int, time: int) -> None:
-        checks.check_sizes(batch=batch, time=time)
-        self.backbone, self.batch, self.time, self._done = backbone, batch, time, 0
-        self._run = backbone.run_stepper(batch, time)
-        self._state: Any = None
+    def __init__(self, run: Callable[[StepInput], Tensor], batch: int, time: int) -> None:
+        check_sizes(batch=batch, time=time)
+        self.batch, self.time, self.done = batch, time, 0
+        self._run = run
 
-    def __call__(
-        self, x: Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
-    ) -> Float[Tensor, "batch output"]:
+    def __call__(self, x: StepInput) -> Float[Tensor, "batch output"]:
         """Run one step; to be called under `torch.no_grad` or in inference mode.
 
         Raises:
@@ -57,12 +53,7 @@ class Stepper:
             raise UserError(
                 f"input has shape {list(x.shape)}; the stepper is for {self.batch} rows"
             )
-        if self._done == self.time:
+        if self.done == self.time:
             raise UserError(f"the stepper is for {self.time} steps, and this would be one more")
-        self._done += 1
-        if self._run is None:
-            y, self._state = self.backbone.step(x, self._state)
-            return y
-        checks.check_input(self.backbone, x, "batch")
-        checks.check_classes(self.backbone, x)
-        return self.backbone.settle(self._run(x), None)[0]
+        self.done += 1
+        return self._run(x)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastweights.training.sources import pieces
+from fastweights.training.sources.segment_lengths import segment_lengths
 
 
 @given(
@@ -15,7 +15,7 @@ from fastweights.training.sources import pieces
     epoch=st.integers(0, 5),
 )
 def test_pieces_cover_an_epoch_exactly(steps, length, vary, epoch):
-    lengths = pieces.cut(steps, length, vary=vary, epoch=epoch)
+    lengths = segment_lengths(steps, length, vary=vary, epoch=epoch)
     assert lengths.sum() == steps and lengths.dtype == np.int64
     assert (lengths > 1).all() or length == 1 or steps == 1
     most = max(5, length + 10) if vary else length
@@ -24,16 +24,16 @@ def test_pieces_cover_an_epoch_exactly(steps, length, vary, epoch):
 
 
 def test_a_single_step_left_over_joins_the_piece_before_it():
-    assert pieces.cut(71, 70, vary=False).tolist() == [71]
-    assert pieces.cut(72, 70, vary=False).tolist() == [70, 2]
-    assert pieces.cut(1, 70).tolist() == [1]
+    assert segment_lengths(71, 70, vary=False).tolist() == [71]
+    assert segment_lengths(72, 70, vary=False).tolist() == [70, 2]
+    assert segment_lengths(1, 70).tolist() == [1]
 
 
 def test_lengths_follow_from_the_seed_and_the_epoch_alone():
-    first = pieces.cut(5000, 70, seed=3, epoch=8)
-    assert np.array_equal(first, pieces.cut(5000, 70, seed=3, epoch=8))
+    first = segment_lengths(5000, 70, seed=3, epoch=8)
+    assert np.array_equal(first, segment_lengths(5000, 70, seed=3, epoch=8))
     for other in ({"seed": 4, "epoch": 8}, {"seed": 3, "epoch": 9}):
-        assert not np.array_equal(first, pieces.cut(5000, 70, **other))
+        assert not np.array_equal(first, segment_lengths(5000, 70, **other))
 
 
 def by_the_paper(steps, chance):
@@ -47,7 +47,7 @@ def by_the_paper(steps, chance):
 
 
 def test_lengths_are_distributed_as_published():
-    ours = np.concatenate([pieces.cut(46_478, 70, epoch=e)[:-1] for e in range(40)])
+    ours = np.concatenate([segment_lengths(46_478, 70, epoch=e)[:-1] for e in range(40)])
     theirs = np.array([n for _ in range(40) for n in by_the_paper(46_478, np.random.default_rng())])
     assert ours.min() >= 5 and ours.max() == 80
     for low, high in ((5, 30), (30, 40), (40, 60), (60, 65), (65, 70), (70, 75), (75, 81)):

@@ -64,20 +64,6 @@ def test_a_run_goes_on_with_more_evaluations_but_not_with_others(run):
         fit(network(), Regression(), recipe(20, schedule=Schedule(5)), run)
 
 
-def test_a_checkpoint_of_an_earlier_version_goes_on(run, tmp_path):
-    source = Regression()
-    fit(network(), source, recipe(20), run, stop=Stop(source, 9))
-    found = run.load_checkpoint()
-    meta = {name: part for name, part in found.meta.items() if name not in ("descent", "best")}
-    since = "evaluations", "averaging", "keep", "precision"
-    meta["settings"] = {n: part for n, part in meta["settings"].items() if n not in since}
-    run.save_checkpoint(9, found.tensors, meta)
-    model, whole = network(), network()
-    fit(model, Regression(), recipe(20), run)
-    fit(whole, Regression(), recipe(20), Run.create(tmp_path / "whole", {}))
-    assert all(map(torch.equal, model.state_dict().values(), whole.state_dict().values()))
-
-
 class Typed(nn.Module):
     """A language model that notes the types it meets."""
 

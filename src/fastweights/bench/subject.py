@@ -1,0 +1,66 @@
+"""What a benchmark is: one object a subject, from which the command line is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = dict[str, Any]
+"""One measurement, as it is printed and recorded in JSON."""
+Rows = Sequence[Row]
+Table = tuple[list[str], list[list[str]]]
+"""Names of the columns, and for each row as many cells."""
+Progress = Callable[[str], None]
+
+
+class Option(NamedTuple):
+    """An option that only some benchmarks have.
+
+    Attributes:
+        name: of the option, and of the keyword of `Bench.run`.
+        type: of its value.
+        default: its value where it is not given.
+        help: a sentence for the command line.
+    """
+
+    name: str
+    type: Any
+    default: object
+    help: str
+
+
+OFFICIAL = Option(
+    "official",
+    Path | None,
+    None,
+    "a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours.",
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A benchmark of one subject.
+
+    Attributes:
+        name: on the command line.
+        summary: a line on what is measured, and against what.
+        run: measures; takes `threads`, `repeats`, `progress` (called with a line before each measurement) and the
+            `options`, all by keyword.
+        table: lays out rows of one `group`.
+        repeats: rounds where none are given.
+        options: those of this benchmark, beside threads and repeats.
+        figure: draws the rows, if there is a figure of them.
+    """
+
+    name: str
+    summary: str
+    run: Callable[..., list[Row]]
+    table: Callable[[Rows], Table]
+    repeats: int = 7
+    options: tuple[Option, ...] = ()
+    figure: Callable[[Rows], Figure] | None = None

@@ -1,0 +1,131 @@
+"""Writing files and folders so that an interrupted write leaves the old content or the new, never a half."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from fastweights.errors import UserError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "no permission to write there",
+    errno.EPERM: "no permission to write there",
+    errno.EROFS: "the file system is read-only",
+    errno.EEXIST: "a file stands in its place",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+}
+
+
+@contextmanager
+def oserror_as_user_error(action: str, path: Path) -> Iterator[None]:
+    """Turn an `OSError` in the block into a `UserError`: "cannot write a: the disk is full"."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise UserError(f"cannot {action} {path}: {reason}") from error
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path` that takes its place when the block ends, and goes if the block fails.
+
+    Its `name` is a path too, so what has been written (and flushed) can be checked before it takes the place. File and
+    rename have reached the disk when this returns.
+
+    Raises:
+        OSError: if it cannot be written; what was there before is untouched.
+    """
+    temporary = _temporary(path)
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        remove(temporary)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the file `path` by `content` in one step.
+
+    Raises:
+        UserError: if it cannot be written; what was there before is untouched.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomically(Path(folder) / "a.txt", b"whole")
+        ...     (Path(folder) / "a.txt").read_bytes()
+        b'whole'
+    """
+    with oserror_as_user_error("write", path), open_atomically(path) as file:
+        file.write(content)
+
+
+def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Replace `folder` by one with these files, by name; the folder around it must exist.
+
+    A kill between the two renames that this takes leaves no `folder`, where there was one before; whatever is there is
+    whole at any time.
+
+    Raises:
+        UserError: if it cannot be written; what was there before is untouched.
+    """
+    temporary = _temporary(folder)
+    with oserror_as_user_error("write", folder):
+        try:
+            temporary.mkdir()
+            for name, content in contents.items():
+                with (temporary / name).open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            _sync_folder(temporary)
+            replaced = folder.rename(_temporary(folder)) if folder.exists() else None
+            temporary.rename(folder)
+            _sync_folder(folder.parent)
+        except OSError:
+            remove(temporary)
+            raise
+    if replaced is not None:
+        remove(replaced)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder if it is there, as far as that is possible."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            return
+
+
+def _temporary(path: Path) -> Path:
+    """Return a name beside `path` that is nobody else's, neither of another process nor of another thread."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until renames inside `folder` are on the disk (where folders can be opened)."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,52 @@
+"""Linear layers on class indices, and at some steps of a sequence only."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor, nn
+
+
+def project(
+    linear: nn.Linear, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+) -> Float[Tensor, "*any features"]:
+    """Return C x + b; where x holds classes, their columns of C, which is the same and faster.
+
+    Example:
+        >>> linear = nn.Linear(3, 2)
+        >>> one_hot = torch.eye(3)[[2, 0]]
+        >>> torch.allclose(project(linear, torch.tensor([2, 0])), project(linear, one_hot))
+        True
+    """
+    if x.is_floating_point():
+        return linear(x)
+    table, classes = linear.weight.t(), x.flatten()
+    few = classes.numel() < linear.in_features
+    table = table.index_select(0, classes) if few else table.contiguous()
+    if linear.bias is not None:
+        table = table + linear.bias
+    return (table if few else table.index_select(0, classes)).unflatten(0, x.shape)
+
+
+def project_at(
+    linear: nn.Linear,
+    x: Float[Tensor, "batch time input"],
+    steps: Bool[Tensor, "batch time"] | None,
+) -> Float[Tensor, "batch time features"]:
+    """Apply a linear layer at the marked steps only (None: all); elsewhere 0.
+
+    Where few are marked that is most of the work saved. On a GPU, asking which they are would wait
+    for it, and a compiled graph has no such sizes: there it is applied everywhere.
+
+    Example:
+        >>> x, steps = torch.ones(1, 3, 2), torch.tensor([[False, True, False]])
+        >>> project_at(nn.Linear(2, 4), x, steps)[0, ::2].count_nonzero().item()
+        0
+    """
+    if steps is None:
+        return linear(x)
+    if x.is_cuda or torch.compiler.is_compiling():
+        return linear(x).masked_fill(~steps[:, :, None], 0)
+    chosen = steps.flatten().nonzero().squeeze(1)
+    y = linear(x.flatten(0, 1).index_select(0, chosen))
+    return y.new_zeros(steps.numel(), y.shape[1]).index_copy(0, chosen, y).unflatten(0, steps.shape)

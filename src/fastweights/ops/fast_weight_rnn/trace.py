@@ -1,0 +1,74 @@
+"""A run of the fast-weights RNN with its read weights and its memory at chosen steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fastweights.ops.fast_weight_rnn import reference
+from fastweights.ops.fast_weight_rnn.memory import final_memory
+
+
+class Inside(NamedTuple):
+    """A sequence as the memory saw it.
+
+    Attributes:
+        outputs: [batch, time, hidden], h(1) … h(T).
+        read_weights: [batch, time, inner_steps, time], η λ^(t-1-τ) ⟨h(τ), h_s(t)⟩: how much the read of h_s(t) takes
+            of h(τ), τ < t; 0 on and above the diagonal.
+        steps: A after each of the chosen steps, [batch, len(memory_steps), hidden, hidden].
+        memory: A after the last step, [batch, hidden, hidden].
+    """
+
+    outputs: Float[Tensor, "batch time hidden"]
+    read_weights: Float[Tensor, "batch time reads time"]
+    steps: Float[Tensor, "batch steps hidden hidden"]
+    memory: Float[Tensor, "batch hidden hidden"]
+
+
+def trace(
+    drive: Float[Tensor, "batch time hidden"],
+    recurrent_weight: Float[Tensor, "hidden hidden"],
+    *,
+    hidden: Float[Tensor, "batch hidden"],
+    memory: Float[Tensor, "batch hidden hidden"],
+    decay: float | Float[Tensor, ""],
+    rate: float | Float[Tensor, ""],
+    inner_steps: int,
+    memory_steps: Sequence[int] = (),
+    **options: object,
+) -> Inside:
+    """Run `fast_weight_rnn` step by step and keep what it did.
+
+    Args:
+        memory_steps: the steps, 0-based, after which A is kept; the other arguments are `fast_weight_rnn`'s.
+    """
+    steps = [
+        torch.stack(iterates, 1)
+        for iterates in reference.steps(
+            drive,
+            recurrent_weight,
+            hidden=hidden,
+            memory=memory,
+            decay=decay,
+            rate=rate,
+            inner_steps=inner_steps,
+            **options,
+        )
+    ]
+    h_s = torch.stack(steps, 1)
+    h = h_s[:, :, -1]
+    t = torch.arange(h.shape[1], device=h.device, dtype=h.dtype)
+    age = t[:, None] - 1 - t
+    fading = (rate * decay ** age.clamp(min=0) * (age >= 0))[:, None]
+    memories = [final_memory(h[:, : t + 1], memory, decay, rate) for t in memory_steps]
+    return Inside(
+        outputs=h,
+        read_weights=fading * torch.einsum("btsh,bph->btsp", h_s[:, :, :-1], h),
+        steps=torch.stack(memories, 1) if memories else memory[:, None][:, :0],
+        memory=final_memory(h, memory, decay, rate),
+    )

@@ -1,0 +1,105 @@
+"""The report: intervals against the density they are of, machines told apart, one row a study in the summary."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastweights.experiments import report
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def row(**changes) -> dict:
+    """Return a recorded row of three seeds on one machine."""
+    seeds = {str(seed): {"value": float(seed), "seconds": 2.0 + seed} for seed in range(3)}
+    known = {
+        "recipe": "tiny",
+        "cell": "one",
+        "model": "lstm",
+        "mode": "H=4",
+        "metric": "test_error",
+    }
+    known |= {"value": 1.0, "sd": 1.0, "median": 1.0, "seeds": 3, "paper": 1.5, "reach": None}
+    known |= {"met": None, "steps": 10, "seconds": 3.0, "backend": "cpu", "machine": "one machine"}
+    return {**known, "by_seed": seeds, **changes}
+
+
+def record(folder: Path, *rows: dict) -> None:
+    folder.mkdir(parents=True)
+    (folder / "cells.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+
+
+@pytest.mark.parametrize("seeds", [3, 4, 10, 20])
+def test_an_interval_holds_95_percent_of_students_t(seeds: int) -> None:
+    low, high = report.interval(row(sd=math.sqrt(seeds), seeds=seeds))  # a standard error of 1
+    degrees = seeds - 1
+    t = np.linspace(low - 1, high - 1, 100_001)
+    density = np.exp(
+        math.lgamma((degrees + 1) / 2)
+        - math.lgamma(degrees / 2)
+        - (degrees + 1) / 2 * np.log1p(t**2 / degrees)
+    ) / math.sqrt(math.pi * degrees)
+    assert (low + high) / 2 == pytest.approx(1.0)
+    assert np.trapezoid(density, t) == pytest.approx(0.95, abs=1e-4)
+
+
+def test_quantiles_fall_towards_the_normal_one() -> None:
+    assert list(report.T_QUANTILES) == sorted(report.T_QUANTILES, reverse=True)
+    assert report.T_QUANTILES[-1] > 1.96
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seeds": 2}, {"seeds": 1, "sd": None}, {"value": None}, {"diverged": 1}]
+)
+def test_no_interval_of_too_few_seeds_or_of_those_that_survived(changes: dict) -> None:
+    assert report.interval(row(**changes)) is None
+
+
+def test_a_row_of_one_seed_says_so(tmp_path: Path) -> None:
+    one = row(value=0.5, sd=None, seeds=1, by_seed={"0": {"value": 0.5, "seconds": 1.0}})
+    record(tmp_path / "tiny", one, row(cell="two"))
+    report.write(tmp_path)
+    page = (tmp_path / "tiny" / "README.md").read_text()
+    assert "| 0.500 (one seed) |" in page and "| 1.000 ± 1.000 | [-1.484, 3.484] | 3 |" in page
+
+
+def test_training_times_of_two_machines_are_not_averaged(tmp_path: Path) -> None:
+    both = row(machine="new; old")
+    for seed, machine in (("0", "old"), ("1", "new"), ("2", "old")):
+        both["by_seed"][seed]["machine"] = machine
+    record(tmp_path / "tiny", both)
+    report.write(tmp_path)
+    page = (tmp_path / "tiny" / "README.md").read_text()
+    assert "| A 3.0, B 3.0 |" in page and "Machine: A new; B old." in page
+    assert report.cells([both])[0][10] == "new 3.0, old 3.0"
+    assert report.cells([row()])[0][10] == "3.0"
+
+
+def test_the_summary_has_a_row_a_study_and_names_what_lies_beside(tmp_path: Path) -> None:
+    aimed = row(cell="two", reach="worst ≤ 1", met=False, value=2.5, model="fwm")
+    record(tmp_path / "aimed", row(), aimed)
+    record(tmp_path / "grid", row(paper=None), row(cell="two", paper=None))
+    (tmp_path / "aimed" / "tried.md").write_text("# Tried\n")
+    (tmp_path / "bench").mkdir()
+    text = report.write(tmp_path).read_text()
+    (first, second) = [line for line in text.splitlines() if line.startswith("| [")]
+    assert "fwm, H=4 | test error | 2.500" in first and first.endswith("| 2 | 0 of 1 |")
+    assert second.endswith("|  |  |  |  | 2 |  |")
+    assert "`bench/`" in text and "`official/`" not in text
+    assert "[tried](tried.md)" in (tmp_path / "aimed" / "README.md").read_text()
+
+
+def test_the_pages_of_this_repository_name_every_recorded_cell() -> None:
+    for path in RESULTS.glob("*/cells.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        page = path.with_name("README.md").read_text().splitlines()
+        for each, shown in zip(
+            rows, [line for line in page if line.startswith("| ")][1:], strict=True
+        ):
+            cells = [cell.strip() for cell in shown.split("|")[1:-1]]
+            assert cells[1] == each["mode"] and cells[3].startswith(f"{each['value']:.3f}")

@@ -1,0 +1,97 @@
+"""The one atomic writer: the old content or the new at any moment, on the disk when it returns."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+import fastweights
+from fastweights.errors import UserError
+from fastweights.io.atomic import open_atomically, write_atomically, write_folder_atomically
+
+WRITES = ("mkstemp(", "NamedTemporaryFile(", "os.fsync(", ".write_bytes(", ".write_text(")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "a.txt"
+    write_atomically(path, b"old")
+    return path
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, OSError, ValueError])
+def test_a_block_that_fails_leaves_the_old_content_alone(path, stopped):
+    with pytest.raises(stopped), open_atomically(path) as file:
+        file.write(b"ne")
+        raise stopped
+    assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
+
+
+def test_the_file_is_on_the_disk_before_the_rename_and_the_rename_when_it_returns(
+    path, monkeypatch
+):
+    synced = []
+
+    def fsync(descriptor):
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(path, b"new")
+    assert synced == [(False, b"old"), (True, b"new")]
+
+
+def test_those_who_write_at_once_do_not_disturb_each_other(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    contents = [bytes([letter]) * 10_000 for letter in b"abcdefgh"]
+    barrier, errors = threading.Barrier(len(contents)), []
+
+    def write(content):
+        barrier.wait()
+        try:
+            for _ in range(20):
+                write_atomically(path, content)
+        except UserError as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert not errors and path.read_bytes() in contents
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no permissions of that kind")
+def test_a_file_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "plain").touch()
+    write_atomically(tmp_path / "a", b"")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    folder = tmp_path / "folder"
+    write_folder_atomically(folder, {"a": b"1", "b": b"2"})
+    write_folder_atomically(folder, {"c": b"3"})
+    assert [entry.name for entry in folder.iterdir()] == ["c"]
+
+    def refuse(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(UserError, match=r"cannot write .*folder: the disk is full"):
+        write_folder_atomically(folder, {"d": b"4"})
+    assert (folder / "c").read_bytes() == b"3"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_nothing_else_in_the_library_writes_files_by_itself():
+    root = Path(fastweights.__file__).parent
+    own = {
+        source.relative_to(root).as_posix()
+        for source in root.rglob("*.py")
+        if any(write in source.read_text() for write in WRITES)
+    }
+    assert own == {"io/atomic.py"}
