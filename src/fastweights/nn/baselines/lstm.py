@@ -72,7 +72,7 @@ class LSTM(TorchRNN[LSTMState]):
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("forget_bias", forget_bias)
         check_range("recurrent_dropout", recurrent_dropout, 0, 1)
-        check_backend(backend, "torch")
+        check_backend("lstm", backend, "torch")
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
         self.backend, self.recurrent_dropout = backend, recurrent_dropout
         bias = self.parameter("bias_ih_l0")

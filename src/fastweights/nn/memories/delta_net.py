@@ -46,7 +46,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means key_size.
         convolution: steps that conv sees, the present one included; None leaves it out.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input], convolution.weight [as many rows;
     steps], strength.weight [heads, input] (W_β), norm.weight [value], out.weight [hidden, heads ·
@@ -84,7 +84,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         key_size = head_size(hidden_size, heads) if key_size is None else key_size
         value_size = self.values_per_key * key_size if value_size is None else value_size
         check_sizes(key_size=key_size, value_size=value_size)
-        check_backend(backend)
+        check_backend("delta_memory", backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.heads, self.key_sizes, self.value_size = heads, (key_size,), value_size
         self.backend = backend

@@ -79,7 +79,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         combine: "product" as above; "concat" has k = [k1; k2], the ablation of appendix E.
         write_scale: scale on writes; None means the variant's, 1 or 1 / d.
         clamp: False leaves ‖F‖ unbounded.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: write.weight [rows of k1, k2, v, β; input], read.weight [rows of n⁰, e¹ … e^R;
     input], out.weight [input, d], and their biases but in the variant "paper". W_write and W_read
@@ -122,7 +122,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         check_sizes(input_size=input_size, memory_size=memory_size, reads=reads, key_size=key_size)
         check_choice("variant", variant, VARIANTS)
         check_choice("combine", combine, ("product", "concat"))
-        check_backend(backend)
+        check_backend("delta_memory", backend)
         self.input_size = self.output_size = input_size
         self.memory_size, self.key_sizes, self.reads = memory_size, (memory_size, key_size), reads
         self.variant, self.combine, self.backend = variant, combine, backend

@@ -46,8 +46,8 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         clamp: whether the memory's norm is held at 1 or below.
         recurrent_dropout: the probability, in training, that an element of the LSTM's W_hh is
             dropped (once a forward, for all its rows and steps).
-        backend: the memory's, and the LSTM's where it has one of that name; "auto", "reference",
-            "chunked", "cpu" or "cuda". They differ in speed alone; all of it has a second
+        backend: the memory's, and the LSTM's where it has one of that name; "auto", "cpu",
+            "chunked" or "reference". They differ in speed alone; all of it has a second
             derivative with "reference".
 
     In the variant "catbabi" the LSTM has one bias vector that starts at zero, 1 for the forget gate;
@@ -110,7 +110,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
             forget_bias=constants.forget_bias,
             single_bias=constants.single_bias,
             recurrent_dropout=recurrent_dropout,
-            backend=ops.backend.asked_of("lstm", backend),
+            backend=ops.backend.backend_or_auto("lstm", backend),
         )
         self.memory = memory
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size

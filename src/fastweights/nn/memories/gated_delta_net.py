@@ -38,7 +38,7 @@ class GatedDeltaNet(DeltaNet):
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means 2 · key_size, as published.
         convolution: steps that conv sees, the present one included; None leaves it out.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: those of `DeltaNet`, and decay.weight [heads, input] (W_α), decay_bias [heads] (dt),
     log_rate [heads] (log A), gate.weight [heads · value, input] (W_g).
@@ -55,7 +55,7 @@ class GatedDeltaNet(DeltaNet):
         (torch.Size([4, 11, 16]), torch.Size([4, 2, 8, 16]), torch.Size([4, 3, 64]))
     """
 
-    gating = "tensor"
+    gating = "step"
     values_per_key = 2
 
     def __init__(

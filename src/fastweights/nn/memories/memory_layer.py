@@ -41,7 +41,7 @@ class MemoryLayer(Backbone[S]):
 
     Attributes:
         rule, combine, read_norm: options of `ops.delta_memory`.
-        gating: None, "norm" or "tensor", the kind of gate that `access` returns.
+        gating: None, "norm" or "step", the kind of gate that `access` returns.
         at_least_float32: whether what is written, kept and retrieved is in float32 or wider,
             whatever the parameters' dtype.
         key_sizes: features of each key factor.
@@ -52,7 +52,7 @@ class MemoryLayer(Backbone[S]):
     rule: Literal["delta", "hebbian"] = "delta"
     combine: Literal["product", "concat"] = "product"
     read_norm: bool = False
-    gating: Literal["norm", "tensor"] | None = None
+    gating: Literal["norm", "step"] | None = None
     at_least_float32: bool = False
     key_sizes: tuple[int, ...]
     reads: int = 1

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from fastweights.kernels import ready
-from fastweights.ops.delta_memory import reference
+from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.dispatch import Unavailable
 
-available, supports = ready.available, ready.supports
+available = ready.available
 
 
-def run(
-    keys: tuple[Tensor, ...], values: Tensor, strength: Tensor, **options: Any
-) -> tuple[Tensor | None, Tensor]:
-    """Return what is retrieved, and the memory after the last step; arguments as `reference.run`'s.
+def supports(tensor: Tensor, *, gate: str | None = None, **facts: object) -> str | None:
+    """Return why the kernels cannot run data or a kind of gate like these; None if they can."""
+    if gate not in (None, "norm", "step"):
+        return f"its gate is one number a step, not {gate!r}"
+    return ready.supports(tensor)
+
+
+def run(inputs: Inputs, options: Options) -> tuple[Tensor | None, Tensor]:
+    """Return what is retrieved, and the memory after the last step.
 
     Raises:
         Unavailable: if a kernel does not compile.
@@ -24,9 +27,7 @@ def run(
     from fastweights.kernels.compile import CompileError
     from fastweights.ops.delta_memory.cpu import run as cpu
 
-    if values.shape[1] == 0:
-        return reference.run(keys, values, strength, **options)
     try:
-        return cpu.run(keys, values, strength, **options)
+        return cpu.run(inputs, options)
     except CompileError as error:
         raise Unavailable(str(error)) from error

@@ -9,15 +9,14 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.kernels import threads
 from fastweights.ops.delta_memory.cpu.launch import REALS, Given
 from fastweights.ops.delta_memory.cpu.operators import fused_memory
-from fastweights.ops.delta_memory.cpu.plan import Options
-
-Tensors = tuple[Tensor, ...]
+from fastweights.ops.delta_memory.cpu.plan import Options as PlanOptions
+from fastweights.ops.delta_memory.options import Inputs, Options
 
 
 def warmup(dtype: torch.dtype = torch.float32) -> None:
@@ -57,28 +56,16 @@ def pick_chunk(time: int, keys: int, *, empty: bool, owing: bool) -> int:
 
 
 def run(
-    keys: Tensors,
-    values: Float[Tensor, "batch time value"],
-    strength: Float[Tensor, "batch time"],
-    *,
-    queries: Tensors | None,
-    memory: Float[Tensor, "batch *keys value"] | None,
-    rule: str,
-    gate: Float[Tensor, "batch time"] | None,
-    clamp: bool,
-    combine: str,
-    read_norm: bool,
-    norm_eps: float,
-    real: Bool[Tensor, "batch time"] | None,
-    read_mask: Bool[Tensor, "batch time"] | None,
-    chunk: int | None,
+    inputs: Inputs, options: Options
 ) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
-    """Return what is retrieved at every step, and the memory after the last; arguments as `reference.run`'s.
+    """Return what is retrieved at every step, and the memory after the last.
 
     Raises:
         CompileError: at the first call, if a kernel does not compile on this machine.
         RuntimeError: from autograd, if a second derivative is asked for.
     """
+    keys, values, strength, queries, memory, gate, real, read_mask = inputs
+    rule, clamp, combine, read_norm, norm_eps, chunk = options
     if not torch.compiler.is_compiling():
         warmup(values.dtype)
     head, outer, inner = 0, None, keys[-1]
@@ -96,6 +83,6 @@ def run(
         owing = memory is not None and memory.requires_grad
         chunk = pick_chunk(values.shape[1], size, empty=memory is None, owing=owing)
     given = Given(outer, inner, values, strength, chain, query, memory, gate, real, read_mask)
-    options = Options(rule == "delta", clamp, head, read_norm, chunk)
-    retrieved, final = fused_memory(given, options, norm_eps)
+    plan = PlanOptions(rule == "delta", clamp, head, read_norm, chunk)
+    retrieved, final = fused_memory(given, plan, norm_eps)
     return None if queries is None else retrieved, final

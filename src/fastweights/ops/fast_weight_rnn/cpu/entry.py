@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from fastweights.ops.dispatch import Unavailable
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
 def available() -> str | None:
@@ -28,8 +27,8 @@ def supports(tensor: Tensor, **facts: object) -> str | None:
     return cpu.supports(tensor, **facts)
 
 
-def run(drive: Tensor, recurrent_weight: Tensor, **options: Any) -> Tensor:
-    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them.
+def run(inputs: Inputs, options: Options) -> Tensor:
+    """Return h(1) … h(T).
 
     Raises:
         Unavailable: if a kernel does not compile.
@@ -38,6 +37,6 @@ def run(drive: Tensor, recurrent_weight: Tensor, **options: Any) -> Tensor:
     from fastweights.ops.fast_weight_rnn.cpu import run as cpu
 
     try:
-        return cpu.run(drive, recurrent_weight, **options)
+        return cpu.run(inputs, options)
     except CompileError as error:
         raise Unavailable(str(error)) from error

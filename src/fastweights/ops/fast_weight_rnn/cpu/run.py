@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fastweights.kernels import ready, threads
 from fastweights.ops.fast_weight_rnn.cpu.operators import recurrence
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 available = ready.available
 
@@ -56,34 +57,18 @@ def pick_chunk(time: int, hidden: int) -> int:
     return time if time <= 3 * hidden // 4 else max(16, min(32, hidden // 2))
 
 
-def run(
-    drive: Float[Tensor, "batch time hidden"],
-    recurrent_weight: Float[Tensor, "hidden hidden"],
-    *,
-    decay: float | Float[Tensor, ""],
-    rate: float | Float[Tensor, ""],
-    norm_weight: Float[Tensor, " hidden"] | None = None,
-    norm_bias: Float[Tensor, " hidden"] | None = None,
-    preliminary_norm_weight: Float[Tensor, " hidden"] | None = None,
-    preliminary_norm_bias: Float[Tensor, " hidden"] | None = None,
-    hidden: Float[Tensor, "batch hidden"] | None = None,
-    memory: Float[Tensor, "batch hidden hidden"] | None = None,
-    inner_steps: int = 1,
-    nonlinearity: str = "relu",
-    form: str = "inner",
-    norm_eps: float = 1e-5,
-    chunk: int | None = None,
-) -> Float[Tensor, "batch time hidden"]:
-    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them.
+def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T).
 
     Raises:
         CompileError: at the first call, if a kernel does not compile on this machine.
         RuntimeError: from autograd, if a second derivative is asked for.
 
     Example:
-        >>> run(torch.ones(2, 5, 3), torch.eye(3), decay=0.95, rate=0.5).shape
+        >>> run(Inputs(torch.ones(2, 5, 3), torch.eye(3), decay=0.95, rate=0.5), Options()).shape
         torch.Size([2, 5, 3])
     """
+    drive, recurrent_weight, decay, rate, *norms, hidden, memory, _ = inputs
     if not torch.compiler.is_compiling():
         warmup(drive.dtype)
     time, size = drive.shape[1:]
@@ -92,19 +77,16 @@ def run(
     return recurrence(
         drive,
         recurrent_weight,
-        norm_weight,
-        norm_bias,
-        preliminary_norm_weight,
-        preliminary_norm_bias,
+        *norms,
         hidden,
         memory,
         decay_tensor,
         rate_tensor,
         decay_value,
         rate_value,
-        inner_steps,
-        nonlinearity == "tanh",
-        form == "flat",
-        norm_eps,
-        pick_chunk(time, size) if chunk is None else chunk,
+        options.inner_steps,
+        options.nonlinearity == "tanh",
+        options.form == "flat",
+        options.norm_eps,
+        pick_chunk(time, size) if options.chunk is None else options.chunk,
     )

@@ -9,20 +9,13 @@ from torch import Tensor
 
 from fastweights.kernels import ready, threads
 from fastweights.ops.dispatch import Unavailable
+from fastweights.ops.lstm.options import Inputs, Options
 
 available, supports = ready.available, ready.supports
 
 
-def run(
-    gates: Tensor,
-    recurrent_weight: Tensor,
-    *,
-    classes: Tensor | None,
-    hidden: Tensor | None,
-    cell: Tensor | None,
-    lengths: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return h(1) … h(T), and h and c at each row's length; arguments as `lstm` documents them.
+def run(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor, Tensor]:
+    """Return h(1) … h(T), and h and c at each row's length.
 
     Raises:
         Unavailable: if a kernel does not compile.
@@ -30,6 +23,8 @@ def run(
     from fastweights.kernels.compile import CompileError
     from fastweights.ops.lstm.cpu.operators import recurrence
 
+    gates, recurrent_weight, classes, hidden, cell, padding = inputs
+    lengths = None if padding is None else padding.lengths
     try:
         if not torch.compiler.is_compiling():
             warmup(gates.dtype)
