@@ -28,7 +28,7 @@ class FastWeightConfig(PreTrainedConfig):
         embedding_range: tokens' vectors start uniform in ± this; None: as `torch.nn.Embedding` does.
         word_dropout: the probability, in training, that a token's whole vector is dropped.
         embedding_dropout: the probability that an element of the vectors is.
-        auxiliary_weight: of the backbone's objectives of its own (`nn.backbone.auxiliary_loss`) in the loss.
+        auxiliary_weight: of the backbone's objectives of its own (`nn.parts.auxiliary_loss`) in the loss.
         use_cache: whether a forward outside training returns the state.
         bos_token_id, eos_token_id, pad_token_id: special tokens; None: there is none.
         format: of this record.
