@@ -31,16 +31,12 @@ _Files: Any = caching.IndexDataCacheFile
 def source_stamp(source: Path) -> str:
     """Return a hash of all that a kernel may be made of: machine code of other sources is stale.
 
-    That is this package, and the family of the file that defines it: those beside it whose names begin alike, up to an
-    underscore (`cpu_forward.py`, `cpu_plan.py`).
+    That is this package, and the folder of the file that defines the kernel.
     """
-    family = source.stem.split("_")[0]
     digest = hashlib.sha256()
-    for path in [
-        *sorted(Path(__file__).parent.glob("*.py")),
-        *sorted(source.parent.glob(f"{family}*.py")),
-    ]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for folder in (Path(__file__).parent, source.parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
