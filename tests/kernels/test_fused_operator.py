@@ -11,8 +11,9 @@ from rnn_equations import arguments, fused
 from torch import Tensor
 
 from fastweights.ops.fast_weight_rnn.cpu import run as cpu
-from fastweights.ops.fast_weight_rnn.cpu.operators import forward_op
+from fastweights.ops.fast_weight_rnn.cpu.operators import recurrence
 
+forward_op = recurrence.forward_operator
 pytestmark = pytest.mark.skipif(cpu.available() is not None, reason=str(cpu.available()))
 
 

@@ -6,13 +6,12 @@ borders alone. See `cpu_forward` and `cpu_backward` for the equations.
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.kernels import ready, threads
+from fastweights.kernels import launcher, ready
+from fastweights.ops.fast_weight_rnn.cpu.launch import Arguments, entries
 from fastweights.ops.fast_weight_rnn.cpu.operators import recurrence
 from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
@@ -34,22 +33,7 @@ def warmup(dtype: torch.dtype = torch.float32) -> None:
     Raises:
         CompileError: if one does not compile.
     """
-    _compile(dtype, threads.count(2) > 1)
-
-
-@cache
-def _compile(dtype: torch.dtype, parallel: bool) -> None:
-    from fastweights.ops.fast_weight_rnn.cpu import kernels as cpu_kernels
-    from fastweights.ops.fast_weight_rnn.cpu.launch import REALS
-
-    x = REALS[dtype](0)
-    if parallel:
-        cpu_kernels.forward_parallel.prepare(0, 0, 0, x, x, x, x)
-        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, x, x, x)
-    else:
-        cpu_kernels.forward.prepare(0, 0, 0, 0, x, x, x, x)
-        cpu_kernels.backward.prepare(0, 0, 0, 0, 0, x, x, x)
-        cpu_kernels.reduce.prepare(0, 0, 0, 0, 0, x)
+    launcher.warmup(entries, dtype)
 
 
 def pick_chunk(time: int, hidden: int) -> int:
@@ -74,7 +58,7 @@ def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
     time, size = drive.shape[1:]
     decay_tensor, decay_value = (decay, 0.0) if isinstance(decay, Tensor) else (None, float(decay))
     rate_tensor, rate_value = (rate, 0.0) if isinstance(rate, Tensor) else (None, float(rate))
-    return recurrence(
+    call = Arguments(
         drive,
         recurrent_weight,
         *norms,
@@ -90,3 +74,4 @@ def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
         options.norm_eps,
         pick_chunk(time, size) if options.chunk is None else options.chunk,
     )
+    return recurrence(call)[0]
