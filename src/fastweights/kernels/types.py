@@ -15,5 +15,7 @@ Pointer: TypeAlias = Any
 """A pointer to scalars of a known type; indices count scalars."""
 Vector: TypeAlias = Any
 """One vector register of scalars."""
+Block: TypeAlias = Any
+"""A register block: a tuple of vectors."""
 Real: TypeAlias = Any
 """A float32 or float64 scalar."""

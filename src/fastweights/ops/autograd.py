@@ -166,8 +166,13 @@ def keep(ctx: Any, kept: Kept) -> None:
     ctx.options = kept.options
 
 
+def needs_saved(tensors: Iterable[object]) -> bool:
+    """Return whether a call with these tensors may be followed by its backward."""
+    return recorded() or wants_gradient(tensors)
+
+
 def wants_gradient(tensors: Iterable[object]) -> bool:
-    """Return whether autograd will ask for a gradient of one of them; None may stand among them."""
+    """Return whether autograd is to know of a call with these tensors; None may stand among them."""
     return torch.is_grad_enabled() and any(
         isinstance(x, Tensor) and x.requires_grad for x in tensors
     )

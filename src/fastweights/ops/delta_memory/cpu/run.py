@@ -6,16 +6,13 @@ Exact and chunkwise: within a chunk of time F is never made, at chunk borders it
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.kernels import threads
-from fastweights.ops.delta_memory.cpu.launch import REALS, Given
+from fastweights.kernels import launcher
+from fastweights.ops.delta_memory.cpu.launch import Arguments, entries
 from fastweights.ops.delta_memory.cpu.operators import fused_memory
-from fastweights.ops.delta_memory.cpu.plan import Options as PlanOptions
 from fastweights.ops.delta_memory.options import Inputs, Options
 
 
@@ -25,20 +22,7 @@ def warmup(dtype: torch.dtype = torch.float32) -> None:
     Raises:
         CompileError: if one does not compile.
     """
-    _compile(dtype, threads.count(2) > 1)
-
-
-@cache
-def _compile(dtype: torch.dtype, parallel: bool) -> None:
-    from fastweights.ops.delta_memory.cpu import kernels as cpu_kernels
-
-    eps = REALS[dtype](0)
-    if parallel:
-        cpu_kernels.forward_parallel.prepare(0, 0, 0, eps)
-        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, eps)
-    else:
-        cpu_kernels.forward.prepare(0, 0, 0, 0, eps)
-        cpu_kernels.backward.prepare(0, 0, 0, 0, 0, eps)
+    launcher.warmup(entries, dtype)
 
 
 def pick_chunk(time: int, keys: int, *, empty: bool, owing: bool) -> int:
@@ -82,7 +66,8 @@ def run(
         size = inner.shape[2] * (1 if outer is None else outer.shape[2])
         owing = memory is not None and memory.requires_grad
         chunk = pick_chunk(values.shape[1], size, empty=memory is None, owing=owing)
-    given = Given(outer, inner, values, strength, chain, query, memory, gate, real, read_mask)
-    plan = PlanOptions(rule == "delta", clamp, head, read_norm, chunk)
-    retrieved, final = fused_memory(given, plan, norm_eps)
+    tensors = (outer, inner, values, strength, chain, query, memory, gate, real, read_mask)
+    retrieved, final = fused_memory(
+        Arguments(*tensors, rule == "delta", clamp, head, read_norm, chunk, norm_eps)
+    )
     return None if queries is None else retrieved, final

@@ -38,8 +38,8 @@ from fastweights.ops.fast_weight_rnn.cpu.reduce import reduce
 
 @helper
 def _run_blocks(
-    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, decay: Real, rate: Real,
-    inverse: Real,
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, decay: Real,
+    rate: Real, inverse: Real,
 ) -> None:  # fmt: skip
     """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H."""
     plan = read_plan(plan_at)
@@ -73,8 +73,8 @@ def _run_blocks(
 
 @helper
 def _sum_gradients(
-    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer, number: int, t: int,
-    length: int, like: Real,
+    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer,
+    number: int, t: int, length: int, like: Real,
 ) -> None:  # fmt: skip
     """dh(t): the gradient from outside, and from later steps."""
     size, lanes, time = plan.hidden, plan.lanes, plan.time
@@ -104,8 +104,8 @@ def _sum_gradients(
 
 @helper
 def _step(
-    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer, number: int, t: int,
-    decay: Real, rate: Real, inverse: Real,
+    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer,
+    number: int, t: int, decay: Real, rate: Real, inverse: Real,
 ) -> None:  # fmt: skip
     """From dh(t) through the inner steps to dz(t), which is ∂drive(t)."""
     size, lanes, time = plan.hidden, plan.lanes, plan.time
@@ -159,14 +159,9 @@ def _step(
 
 @helper
 def _hidden_gradient(
-    plan: Record,
-    layout: Record,
-    tensors: Record,
-    block: Pointer,
-    work: Pointer,
-    number: int,
+    plan: Record, layout: Record, tensors: Record, block: Pointer, work: Pointer, number: int,
     like: Real,
-) -> None:
+) -> None:  # fmt: skip
     """∂h(0) = Wᵀ dz(1), and in the flat form the gradient from its read."""
     size, lanes = plan.hidden, plan.lanes
     state = size * lanes
@@ -182,7 +177,8 @@ def _hidden_gradient(
 
 @kernel
 def backward(
-    plan_at: int, layout_at: int, addresses_at: int, workers: int, decay: Real, rate: Real, inverse: Real
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, decay: Real, rate: Real,
+    inverse: Real,
 ) -> None:  # fmt: skip
     """Run the backward on one thread."""
     _run_blocks(plan_at, layout_at, addresses_at, 0, workers, decay, rate, inverse)
@@ -191,7 +187,8 @@ def backward(
 
 @kernel(parallel=True)
 def backward_parallel(
-    plan_at: int, layout_at: int, addresses_at: int, workers: int, decay: Real, rate: Real, inverse: Real
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, decay: Real, rate: Real,
+    inverse: Real,
 ) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
     for worker in numba.prange(workers):

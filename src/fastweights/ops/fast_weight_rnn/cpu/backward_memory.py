@@ -76,8 +76,8 @@ def grad_from_later_chunks(
 
 @helper
 def read_backward(
-    plan: Record, layout: Record, saved: Pointer, block: Pointer, work: Pointer, t: int, s: int, dy: Pointer,
-    query: Pointer, dh: Pointer, decay: Real, rate: Real,
+    plan: Record, layout: Record, saved: Pointer, block: Pointer, work: Pointer, t: int, s: int,
+    dy: Pointer, query: Pointer, dh: Pointer, decay: Real, rate: Real,
 ) -> None:  # fmt: skip
     """dh = A(t-1) dy; keeps the coefficients of this read's gradients by earlier states."""
     size, lanes = plan.hidden, plan.lanes
@@ -121,8 +121,8 @@ def read_backward(
 
 @helper
 def _border_backward(
-    plan: Record, layout: Record, scalars: Pointer, memory: Pointer, triangle: int, age: int, dy: Pointer,
-    query: Pointer, work: Pointer, dh: Pointer, decay: Real,
+    plan: Record, layout: Record, scalars: Pointer, memory: Pointer, triangle: int, age: int,
+    dy: Pointer, query: Pointer, work: Pointer, dh: Pointer, decay: Real,
 ) -> None:  # fmt: skip
     """dh += λ^age Mᵀ dy for a memory M; ∂λ too."""
     state = plan.hidden * plan.lanes
@@ -144,7 +144,7 @@ def add_grad_from_reads(
 ) -> None:  # fmt: skip
     """dh(t) += Σ over later reads of the chunk, c (q dy + p h_s).
 
-    The reads after a group of GROUP states are taken for the initial group at once, when its last state is due.
+    The reads after a group of GROUP states are summed for the whole group at once, when its last state is due.
     """
     size, lanes, steps = plan.hidden, plan.lanes, plan.steps
     state = size * lanes
@@ -177,8 +177,8 @@ def add_grad_from_reads(
 
 @helper
 def grad_of_start(
-    plan: Record, layout: Record, saved: Pointer, work: Pointer, chunk: int, length: int, last: bool,
-    decay: Real,
+    plan: Record, layout: Record, saved: Pointer, work: Pointer, chunk: int, length: int,
+    last: bool, decay: Real,
 ) -> None:  # fmt: skip
     """G at the start of a chunk: λ^C G + Σ λ^n (dy h_sᵀ + h_s dyᵀ)."""
     size = plan.hidden
@@ -202,14 +202,9 @@ def grad_of_start(
 
 @helper
 def grad_of_initial(
-    plan: Record,
-    layout: Record,
-    tensors: Record,
-    saved: Pointer,
-    work: Pointer,
-    number: int,
+    plan: Record, layout: Record, tensors: Record, saved: Pointer, work: Pointer, number: int,
     decay: Real,
-) -> None:
+) -> None:  # fmt: skip
     """∂A(0) = Σ λ^t dy h_sᵀ."""
     size, lanes = plan.hidden, plan.lanes
     step = plan.steps * size * lanes

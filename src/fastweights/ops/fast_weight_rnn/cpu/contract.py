@@ -7,11 +7,12 @@ no size is padded and one compilation serves every H.
 
 from __future__ import annotations
 
+from fastweights.kernels.access import prefetch
 from fastweights.kernels.blocks import add_outer, add_scaled_rows, load_rows, store_rows, zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.isa import host
 from fastweights.kernels.lines import dot
-from fastweights.kernels.simd import at, fma, lane_count, load, offset, prefetch, put, splat, store
+from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store
 from fastweights.kernels.types import Pointer
 
 ROWS = host().rows
@@ -46,8 +47,8 @@ def matvec(packed: Pointer, x: Pointer, y: Pointer, size: int) -> None:
 
 @helper
 def matvec_with_prefetch(
-    packed: Pointer, x: Pointer, y: Pointer, size: int, first: Pointer, second: Pointer, third: Pointer, fourth: Pointer,
-    fifth: Pointer, stride: int, count: int,
+    packed: Pointer, x: Pointer, y: Pointer, size: int, first: Pointer, second: Pointer,
+    third: Pointer, fourth: Pointer, fifth: Pointer, stride: int, count: int,
 ) -> None:  # fmt: skip
     """y += W x as `matvec`; asks meanwhile for three states of lines and for `count` batch rows of two tensors.
 
@@ -129,7 +130,7 @@ def score(lines: Pointer, stride: int, count: int, x: Pointer, scores: Pointer, 
 @helper
 def mix(
     lines: Pointer, stride: int, count: int, scores: Pointer, start: Pointer, y: Pointer, size: int
-) -> None:
+) -> None:  # fmt: skip
     """y = start + Σ_n scores[n] (state n of the history)."""
     lanes = lane_count(y)
     row = 0
@@ -153,7 +154,8 @@ def mix(
 
 @helper
 def mix_group(
-    xs: Pointer, ys: Pointer, stride: int, count: int, by_x: Pointer, by_y: Pointer, width: int, out: Pointer, size: int
+    xs: Pointer, ys: Pointer, stride: int, count: int, by_x: Pointer, by_y: Pointer, width: int,
+    out: Pointer, size: int,
 ) -> None:  # fmt: skip
     """out[g] = Σ_n by_x[g, n] x_n + by_y[g, n] y_n for four g: states x_n and y_n are fetched once for the four.
 

@@ -28,17 +28,9 @@ from fastweights.ops.fast_weight_rnn.cpu.norm import activate, normalise, power
 
 @helper
 def _read(
-    plan: Record,
-    saved: Pointer,
-    scratch: Pointer,
-    t: int,
-    s: int,
-    query: Pointer,
-    z: Pointer,
-    y: Pointer,
-    decay: Real,
-    rate: Real,
-) -> None:
+    plan: Record, saved: Pointer, scratch: Pointer, t: int, s: int, query: Pointer, z: Pointer,
+    y: Pointer, decay: Real, rate: Real,
+) -> None:  # fmt: skip
     """y = z + A(t-1) query; keeps the scores."""
     lanes = plan.lanes
     state = plan.hidden * lanes
@@ -70,7 +62,7 @@ def _read(
 @helper
 def _close_chunk(
     plan: Record, saved: Pointer, chunk: int, decay: Real, rate: Real, panel: Pointer
-) -> None:
+) -> None:  # fmt: skip
     """The symmetric part of A at the end of a chunk: λ^C Aᶜ + η Σ λ^(C-n) h hᵀ."""
     state = plan.hidden * plan.lanes
     last = offset(saved, plan.history + (chunk + 1) * plan.chunk * state)

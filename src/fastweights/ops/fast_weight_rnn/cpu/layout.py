@@ -18,7 +18,7 @@ read_addresses = reader(Addresses._fields)
 @helper
 def to_lines(
     rows: Pointer, stride: int, count: int, spare: Pointer, lines: Pointer, size: int
-) -> None:
+) -> None:  # fmt: skip
     """lines[k] = element k of each of `count` rows, `stride` scalars apart; other lanes 0 (`spare` holds zeros)."""
     lanes = lane_count(rows)
     if size >= lanes:
@@ -36,7 +36,7 @@ def to_lines(
 @helper
 def from_lines(
     lines: Pointer, rows: Pointer, stride: int, count: int, spare: Pointer, size: int
-) -> None:
+) -> None:  # fmt: skip
     """The inverse of `to_lines`; what the lanes past `count` hold is dropped into `spare`."""
     lanes = lane_count(rows)
     if size >= lanes:

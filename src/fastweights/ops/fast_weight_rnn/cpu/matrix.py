@@ -82,21 +82,10 @@ def triangle_dot(x: Pointer, y: Pointer, size: int) -> Pointer:
 
 @helper
 def add_outer_products(
-    matrix: Pointer,
-    old: Pointer,
-    triangle: int,
-    x: Pointer,
-    x_stride: int,
-    y: Pointer,
-    y_stride: int,
-    count: int,
-    weight: Pointer,
-    ratio: Real,
-    keep: Real,
-    size: int,
-    panel: Pointer,
-) -> None:
-    """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either initial (row by row) or as the panels of `symmetric`.
+    matrix: Pointer, old: Pointer, triangle: int, x: Pointer, x_stride: int, y: Pointer,
+    y_stride: int, count: int, weight: Pointer, ratio: Real, keep: Real, size: int, panel: Pointer,
+) -> None:  # fmt: skip
+    """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
 
     With keep 0 the old A is not read, so it may be fresh memory; or it is A. `panel` is scratch for PANEL lines of
     every x_n: they are read for every column, and would throw each other out of the cache from where they are.
@@ -156,19 +145,9 @@ def strips(size: int) -> int:
 
 @helper
 def add_weight_gradient(
-    x: Pointer,
-    y: Pointer,
-    first: int,
-    last: int,
-    groups: int,
-    x_group: int,
-    y_group: int,
-    out: Pointer,
-    size: int,
-    strip: int,
-    totals: Pointer,
-    panel: Pointer,
-) -> None:
+    x: Pointer, y: Pointer, first: int, last: int, groups: int, x_group: int, y_group: int,
+    out: Pointer, size: int, strip: int, totals: Pointer, panel: Pointer,
+) -> None:  # fmt: skip
     """out[i, j] += Σ over groups, states first <= n < last and lanes of x_n[i] y_n[j], for the rows i of one strip.
 
     The last tile of a row or column overlaps its neighbour where TILE does not divide the size; what they share is
@@ -206,7 +185,8 @@ def add_weight_gradient(
 
 @helper
 def add_small_weight_gradient(
-    x: Pointer, y: Pointer, first: int, last: int, groups: int, x_group: int, y_group: int, out: Pointer, size: int
+    x: Pointer, y: Pointer, first: int, last: int, groups: int, x_group: int, y_group: int,
+    out: Pointer, size: int,
 ) -> None:  # fmt: skip
     """`add_weight_gradient` for sizes below TILE."""
     lanes = lane_count(x)

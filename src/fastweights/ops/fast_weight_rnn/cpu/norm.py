@@ -88,16 +88,9 @@ def activate(y: Pointer, out: Pointer, use_tanh: int, size: int) -> None:
 
 @helper
 def normalise(
-    y: Pointer,
-    weight: Pointer,
-    bias: Pointer,
-    eps: Real,
-    inverse: Real,
-    use_tanh: int,
-    moments: Pointer,
-    out: Pointer,
-    size: int,
-) -> None:
+    y: Pointer, weight: Pointer, bias: Pointer, eps: Real, inverse: Real, use_tanh: int,
+    moments: Pointer, out: Pointer, size: int,
+) -> None:  # fmt: skip
     """out = f(LN(y)); keeps mean and 1/σ in `moments`; `inverse` is 1 / size."""
     lanes = lane_count(y)
     zero = zeros(y, 1)[0]
@@ -137,18 +130,9 @@ def activate_backward(
 
 @helper
 def normalise_backward(
-    gradient: Pointer,
-    out: Pointer,
-    use_tanh: int,
-    y: Pointer,
-    moments: Pointer,
-    weight: Pointer,
-    inverse: Real,
-    weight_gradient: Pointer,
-    bias_gradient: Pointer,
-    result: Pointer,
-    size: int,
-) -> None:
+    gradient: Pointer, out: Pointer, use_tanh: int, y: Pointer, moments: Pointer, weight: Pointer,
+    inverse: Real, weight_gradient: Pointer, bias_gradient: Pointer, result: Pointer, size: int,
+) -> None:  # fmt: skip
     """From the gradient by out = f(LN(y)) to the gradient by y; adds to the gradients of gain and bias."""
     lanes = lane_count(gradient)
     zero, unit = zeros(gradient, 1)[0], one(gradient)

@@ -18,7 +18,7 @@ from fastweights.ops.fast_weight_rnn.cpu.matrix import (
 @helper
 def _weight_gradient(
     plan: Record, layout: Record, tensors: Record, worker: int, workers: int, like: Real
-) -> None:
+) -> None:  # fmt: skip
     """Every workers-th strip of ∂W, by segments of the batch and of time that stay in the cache for all strips."""
     size, time = plan.hidden, plan.time
     first = 1 - plan.has_hidden  # h(0) is zero
@@ -51,8 +51,7 @@ def _weight_gradient(
 
 @helper
 def reduce(
-    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int,
-    like: Real,
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, like: Real
 ) -> None:  # fmt: skip
     """The gradients that all row blocks share, in an order that does not depend on the workers.
 
@@ -81,7 +80,7 @@ def reduce(
 @helper
 def _sum_lines(
     plan: Record, layout: Record, lines: Pointer, out: int, count: int, like: Real
-) -> None:
+) -> None:  # fmt: skip
     """out[k] = line k, summed over row blocks in order, then over lanes; zeros where `out` is 0."""
     if out != 0:
         for k in range(count):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
-from fastweights.kernels import ready, threads
+from fastweights.kernels import launcher, ready
 from fastweights.ops.dispatch import Unavailable
 from fastweights.ops.lstm.options import Inputs, Options
 
@@ -21,14 +19,18 @@ def run(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor, Tensor]:
         Unavailable: if a kernel does not compile.
     """
     from fastweights.kernels.compile import CompileError
+    from fastweights.ops.autograd import needs_saved
+    from fastweights.ops.lstm.cpu.launch import Arguments
     from fastweights.ops.lstm.cpu.operators import recurrence
 
     gates, recurrent_weight, classes, hidden, cell, padding = inputs
     lengths = None if padding is None else padding.lengths
+    tensors = (gates, classes, recurrent_weight, hidden, cell, lengths)
+
     try:
         if not torch.compiler.is_compiling():
             warmup(gates.dtype)
-        return recurrence(gates, classes, recurrent_weight, hidden, cell, lengths)
+        return recurrence(Arguments(*tensors, keep=needs_saved(tensors)))
     except CompileError as error:
         raise Unavailable(str(error)) from error
 
@@ -39,18 +41,6 @@ def warmup(dtype: torch.dtype = torch.float32) -> None:
     Raises:
         CompileError: if one does not compile.
     """
-    _compile(dtype, threads.count(2) > 1)
+    from fastweights.ops.lstm.cpu.launch import entries
 
-
-@cache
-def _compile(dtype: torch.dtype, parallel: bool) -> None:
-    from fastweights.ops.lstm.cpu import kernels as cpu_kernels
-    from fastweights.ops.lstm.cpu.launch import REALS
-
-    x = REALS[dtype](0)
-    if parallel:
-        cpu_kernels.forward_parallel.prepare(0, 0, 0, 0, x)
-        cpu_kernels.backward_parallel.prepare(0, 0, 0, 0, 0, x)
-    else:
-        cpu_kernels.forward.prepare(0, 0, 0, x)
-        cpu_kernels.backward.prepare(0, 0, 0, 0, x)
+    launcher.warmup(entries, dtype)
