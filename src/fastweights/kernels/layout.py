@@ -11,6 +11,7 @@ from torch import Tensor
 from fastweights.kernels.types import Size
 
 R = TypeVar("R", bound=tuple[int, ...])
+R_co = TypeVar("R_co", bound=tuple[int, ...], covariant=True)
 
 
 def round_up(size: Size, multiple: Size) -> Size:
@@ -38,7 +39,7 @@ def offsets(sizes: dict[str, Size], start: Size = 0) -> tuple[dict[str, Size], S
 
 
 @dataclass(frozen=True, eq=False)
-class Packed(Generic[R]):
+class Packed(Generic[R_co]):
     """A record of integers with a copy in memory that kernels read; the copy lives as long as this does.
 
     Attributes:
@@ -47,7 +48,7 @@ class Packed(Generic[R]):
         address: where they lie.
     """
 
-    record: R
+    record: R_co
     memory: array[int]
     address: int
 

@@ -1,7 +1,7 @@
 """Named integers in memory, for kernels that need many: one argument instead of forty.
 
-A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `layout.pack` copies it to memory as 64-bit
-integers, and `reader(fields)` returns the function that kernels call to see them as attributes again.
+A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `layout.pack` copies it to memory as
+64-bit integers, and `reader(fields)` returns the function that kernels call to see them as attributes again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.imputils import lower_getattr_generic
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import models, register_model
 
 from fastweights.kernels.emit import operation
+from fastweights.kernels.numba_internals import (
+    AttributeTemplate,
+    infer_getattr,
+    lower_getattr_generic,
+)
 
 
 class Record(types.Type):

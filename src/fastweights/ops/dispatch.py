@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+from fastweights.kernels.ready import Unavailable
 from fastweights.ops.tracing import transformed
 
 P = ParamSpec("P")
@@ -36,10 +37,6 @@ Results = TypeVar("Results", bound=tuple[object, ...])
 
 class BackendWarning(UserWarning):
     """A slower backend runs than a user may expect: a fused one is broken here, or there is none for the device."""
-
-
-class Unavailable(RuntimeError):
-    """A backend found, when it ran, that it cannot run on this machine; the message says why."""
 
 
 def _always() -> None:

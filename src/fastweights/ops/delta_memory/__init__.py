@@ -7,9 +7,8 @@ from torch import Tensor
 
 from fastweights.ops import padding
 from fastweights.ops.arguments import over_lead
-from fastweights.ops.delta_memory import arguments, chunked, reference
+from fastweights.ops.delta_memory import arguments, chunked, cpu, reference
 from fastweights.ops.delta_memory.combine import key_shape
-from fastweights.ops.delta_memory.cpu import entry as fused
 from fastweights.ops.delta_memory.decay import without_decay
 from fastweights.ops.delta_memory.history import History
 from fastweights.ops.delta_memory.options import Inputs, Options
@@ -44,10 +43,10 @@ OP = _DeltaMemory(
     {
         "cpu": Backend(
             "fused kernels, hand-written backward, Numba",
-            fused.run,
+            cpu.run,
             device="cpu",
-            available=fused.available,
-            supports=fused.supports,
+            available=cpu.available,
+            supports=cpu.supports,
         ),
         "chunked": Backend(
             "WY form in chunks of time, F at their borders, plain PyTorch", chunked.run

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from fastweights.ops import padding
 from fastweights.ops.dispatch import Backend, Op
-from fastweights.ops.fast_weight_rnn import arguments, chunked, reference
+from fastweights.ops.fast_weight_rnn import arguments, chunked, cpu, reference
 from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
-from fastweights.ops.fast_weight_rnn.cpu import entry as fused
 from fastweights.ops.fast_weight_rnn.history import History
 from fastweights.ops.fast_weight_rnn.memory import final_memory
 from fastweights.ops.fast_weight_rnn.options import Inputs, Options
@@ -69,10 +68,10 @@ OP = _FastWeightRNN(
     {
         "cpu": Backend(
             "fused kernels, hand-written backward, Numba",
-            fused.run,
+            cpu.run,
             device="cpu",
-            available=fused.available,
-            supports=fused.supports,
+            available=cpu.available,
+            supports=cpu.supports,
         ),
         "chunked": Backend("attention form in chunks of time, plain PyTorch", chunked.run),
         "reference": Backend("step by step, A written out, plain PyTorch", reference.run),

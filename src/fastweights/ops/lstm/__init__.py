@@ -7,9 +7,8 @@ from torch import Tensor
 
 from fastweights.ops import padding
 from fastweights.ops.dispatch import Backend, Op
-from fastweights.ops.lstm import arguments, reference
+from fastweights.ops.lstm import arguments, cpu, reference
 from fastweights.ops.lstm.arguments import CLASS_TYPES
-from fastweights.ops.lstm.cpu import entry as fused
 from fastweights.ops.lstm.options import Inputs, Options
 
 __all__ = ["CLASS_TYPES", "lstm"]
@@ -43,10 +42,10 @@ OP = _LSTM(
     {
         "cpu": Backend(
             "fused kernels, hand-written backward, Numba",
-            fused.run,
+            cpu.run,
             device="cpu",
-            available=fused.available,
-            supports=fused.supports,
+            available=cpu.available,
+            supports=cpu.supports,
         ),
         "reference": Backend("step by step, plain PyTorch", reference.run),
     },

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fastweights.kernels import launcher, threads
 from fastweights.kernels import memory as buffers
-from fastweights.kernels import threads
 from fastweights.kernels.isa import host
 from fastweights.kernels.launcher import Entry, lanes, launch
 from fastweights.kernels.layout import addresses_of
@@ -112,9 +112,13 @@ def _backward() -> Entry:
     return Entry(backward, backward_parallel, records=3, reals=1)
 
 
-def entries() -> tuple[Entry, Entry]:
-    """Import the kernels of both passes, and with them Numba."""
+def _entries() -> tuple[Entry, Entry]:
     return _forward(), _backward()
+
+
+def warmup(dtype: torch.dtype) -> None:
+    """Compile the kernels of both passes; see `launcher.warmup`."""
+    launcher.warmup(_entries, dtype)
 
 
 def sizes_of(call: Arguments) -> Sizes:

@@ -25,6 +25,20 @@ from fastweights.kernels.layout import Packed, offsets, pack, round_up
 from fastweights.kernels.types import Size
 
 
+def pick_chunk(time: int, keys: int, *, empty: bool, needs_memory_grad: bool) -> int:
+    """Return the steps between makings of F (measured).
+
+    Args:
+        time: steps in all.
+        keys: features of a key, of which reading F costs as many operations for each value.
+        empty: whether F is zero at the start: then a single chunk never reads it, and longer ones pay.
+        needs_memory_grad: whether F at the start has a gradient, which is made for each step of the first chunk.
+    """
+    whole = keys // 2 if empty else 0 if needs_memory_grad else keys // 4
+    chunk = 32 if keys <= 64 else 64
+    return time if time <= max(whole, chunk) else chunk
+
+
 class Sizes(NamedTuple):
     """What a layout follows from.
 

@@ -28,6 +28,11 @@ STRIP = 8  # lines in a strip of ∂W at most
 SEGMENT_BYTES = 400_000  # of states; two such, and ∂W, fit a second-level cache of 1 MiB
 
 
+def pick_chunk(time: int, hidden: int) -> int:
+    """Return the steps between makings of A: one chunk while its history is cheaper to read than A (measured)."""
+    return time if time <= 3 * hidden // 4 else max(16, min(32, hidden // 2))
+
+
 class Sizes(NamedTuple):
     """What a layout follows from.
 
