@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from memory import ALWAYS, NEVER, SOMETIMES, relative, truth
+from oracle_points import ALWAYS, NEVER, SOMETIMES, relative, truth
 
 from fastweights.ops.delta_memory.history import History
 from fastweights.oracle.delta_memory_gradcheck import CASES
