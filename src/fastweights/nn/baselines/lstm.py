@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.nn.backbone import Input, StepInput
+from fastweights.nn.backbone import Input, Mask, StepInput
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
@@ -97,8 +97,8 @@ class LSTM(TorchRNN[LSTMState]):
         self,
         x: Input | Embedded,
         state: LSTMState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
         if self.backend_in_use == "torch":

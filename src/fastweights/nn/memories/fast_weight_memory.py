@@ -6,10 +6,10 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
@@ -146,8 +146,8 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         x: Float[Tensor, "batch time input"],
         state: FastWeightMemoryState | None = None,
         *,
-        mask: Bool[Tensor, "batch time"] | None = None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
+        mask: Mask = None,
+        read_mask: Mask = None,
     ) -> tuple[Float[Tensor, "batch time memory"], FastWeightMemoryState]:
         """Run a sequence and return n^R [batch, time, memory], before `out`, and the state.
 
@@ -161,19 +161,12 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         return ((*keys, self.memory_size),)
 
     def access(
-        self,
-        x: Input,
-        state: FastWeightMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: FastWeightMemoryState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         return self.access_at(x, state, mask, None)
 
     def access_at(
-        self,
-        x: Input,
-        state: FastWeightMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: FastWeightMemoryState | None, mask: Mask, read_mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         constants, reads = self.constants, self.reads
         d, size = self.key_sizes
@@ -200,8 +193,8 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         self,
         x: Input,
         state: FastWeightMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time input"], FastWeightMemoryState]:
         if mask is not None:

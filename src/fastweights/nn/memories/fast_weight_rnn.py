@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
 from fastweights.nn.parts.projection import project
@@ -146,12 +146,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         return (self.hidden_size,), (self.hidden_size, self.hidden_size)
 
     def run(
-        self,
-        x: Input,
-        state: FastWeightState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: FastWeightState | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
         hidden, memory = (None, None) if state is None else state
         y, hidden, memory = ops.fast_weight_rnn(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from fastweights import ops
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.baselines.lstm import LSTM, LSTMState
 from fastweights.nn.memories.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.parts.checks import check_sizes
@@ -128,8 +128,8 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         self,
         x: Input | Embedded,
         state: FWMLSTMState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], FWMLSTMState]:
         below, above = _split(state)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu, softplus
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.memories.memory_layer import Access
 from fastweights.nn.parts.heads import by_heads
@@ -86,10 +86,7 @@ class GatedDeltaNet(DeltaNet):
         self.gate = nn.Linear(input_size, self.parts[2], bias=False)
 
     def access(
-        self,
-        x: Input,
-        state: DeltaNetState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: DeltaNetState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         access, rest = super().access(x, state, mask)
         step_size = softplus(by_heads(self.decay(x)) + self.decay_bias[:, None])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import elu, pad
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_sizes
@@ -88,10 +88,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         return ((self.heads, *self.key_sizes, self.value_size + self.normaliser),)
 
     def access(
-        self,
-        x: Input,
-        state: LinearAttentionState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: LinearAttentionState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).split(self.parts, -1))
         return Access(

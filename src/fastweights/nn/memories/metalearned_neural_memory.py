@@ -6,11 +6,11 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.nn.backbone import Backbone, Input, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
@@ -118,8 +118,8 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
         self,
         x: Input,
         state: MetalearnedNeuralMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], MetalearnedNeuralMemoryState]:
         if mask is not None:
@@ -142,7 +142,7 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
         self,
         x: Input,
         state: MetalearnedNeuralMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
         steps: tuple[int, ...] = (),
     ) -> Outputs:
         """Run the recurrence, in the parameters' type under autocast too: what is written adds up."""

@@ -100,10 +100,3 @@ class AWDFWM(AWDStack):
             slowness=slowness,
         )
         self.hidden_size = hidden_size
-
-    @property
-    def backend_in_use(self) -> str:
-        """Return the name of the backend that runs the memory."""
-        layer = self.layers[-1]
-        assert isinstance(layer, FWMLSTM)
-        return layer.backend_in_use
