@@ -159,7 +159,7 @@ def evaluate_stream(
     limit: int | None = None,
     on_progress: Callable[[int], object] = lambda done: None,
 ) -> Mapping[str, Reading]:
-    """Score a model on a text in segments, in evaluation mode; it is left in the mode it was in.
+    """Score a model on a text in segments, in evaluation mode; every module is left in the mode it was in.
 
     Args:
         model: called as `model(tokens, state)`, on whatever device it is.
