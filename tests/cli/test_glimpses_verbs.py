@@ -12,7 +12,7 @@ from babi_runs import spoken
 
 from fastweights import models, runs
 from fastweights.cli import main
-from fastweights.experiments.glimpses.experiment import GLIMPSES
+from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.glimpses.figures import compare, draw
 from fastweights.experiments.glimpses.options import GlimpsesOptions
 from fastweights.experiments.loaded_run import open_run

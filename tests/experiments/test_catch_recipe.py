@@ -12,9 +12,9 @@ import torch
 from fastweights import load, models
 from fastweights.errors import UserError
 from fastweights.experiments.actor_critic import TEST_SEED, AgentTest, measure
-from fastweights.experiments.catch import defaults, predict
+from fastweights.experiments.catch import CATCH, predict
+from fastweights.experiments.catch import options as defaults
 from fastweights.experiments.catch import study as studies
-from fastweights.experiments.catch.experiment import CATCH
 from fastweights.experiments.catch.options import CatchOptions
 from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import open_run

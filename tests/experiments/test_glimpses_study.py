@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastweights.experiments import registry, report
-from fastweights.experiments.glimpses.experiment import GLIMPSES
+from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.glimpses.options import GlimpsesOptions
 from fastweights.experiments.glimpses.study import CHOSEN, GRID
 from fastweights.experiments.reproduce import reproduce

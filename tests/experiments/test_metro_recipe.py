@@ -11,9 +11,8 @@ import pytest
 from fastweights import models
 from fastweights.errors import UserError
 from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.metro_map import METRO_MAP, predict, study
 from fastweights.experiments.metro_map import figures as drawing
-from fastweights.experiments.metro_map import predict, study
-from fastweights.experiments.metro_map.experiment import METRO_MAP
 from fastweights.experiments.metro_map.options import MetroMapOptions, MetroMapTest
 from fastweights.experiments.plotting import draw
 from fastweights.experiments.reproduce import reproduce

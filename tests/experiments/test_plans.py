@@ -1,4 +1,4 @@
-"""What every experiment keeps: plans that lack nothing, fingerprints that know every field, help that names its task."""
+"""What every experiment keeps: plans that lack nothing, fingerprints of every field, help that names its task."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastweights.errors import unknown
-from fastweights.experiments.catbabi.experiment import CATBABI
-from fastweights.experiments.catch.experiment import CATCH
+from fastweights.experiments.catbabi import CATBABI
+from fastweights.experiments.catch import CATCH
 from fastweights.experiments.experiment import AnyExperiment, ResultsTable
-from fastweights.experiments.glimpses.experiment import GLIMPSES
+from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.loaded_run import task_name
-from fastweights.experiments.metro_map.experiment import METRO_MAP
-from fastweights.experiments.retrieval.experiment import RETRIEVAL
+from fastweights.experiments.metro_map import METRO_MAP
+from fastweights.experiments.retrieval import RETRIEVAL
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
     experiment.name: experiment for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP)

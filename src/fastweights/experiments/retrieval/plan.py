@@ -14,8 +14,7 @@ from fastweights.experiments.plan import (
     check_not_negative,
     check_positive,
 )
-from fastweights.experiments.retrieval.defaults import FAST_WEIGHT_OPTIONS
-from fastweights.experiments.retrieval.options import RetrievalOptions
+from fastweights.experiments.retrieval.options import FAST_WEIGHT_OPTIONS, RetrievalOptions
 
 if TYPE_CHECKING:
     from fastweights.tasks import Retrieval
