@@ -40,7 +40,7 @@ def test(folder: Path, options: AgentTest) -> Record:
     """
     run = open_run(folder)
     seed, samples = options.seed or 0, options.samples
-    episodes = run.config["recipe"]["test_episodes"] if samples is None else samples
+    episodes = run.plan["test_episodes"] if samples is None else samples
     tested = measure(run.model, run.task, episodes, seed)
     return {
         **run.about(),
