@@ -26,7 +26,6 @@ from fastweights.experiments.text import plan as text
 from fastweights.experiments.text.experiment import TEXT
 
 
-
 def page(results: Path, study: str) -> str:
     """Return a study's page of the report, written anew."""
     report.write(results)

@@ -12,9 +12,11 @@ from fastweights.experiments.glimpses.experiment import GLIMPSES
 from fastweights.experiments.loaded_run import task_name
 from fastweights.experiments.metro_map.experiment import METRO_MAP
 from fastweights.experiments.retrieval.experiment import RETRIEVAL
+from fastweights.experiments.text.experiment import TEXT
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
-    experiment.name: experiment for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP)
+    experiment.name: experiment
+    for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP, TEXT)
 }
 """By name."""
 

@@ -1,5 +1,1 @@
-"""Word language models: the recipe, its presets, typed text, generation, the paper's numbers."""
-
-from fastweights.experiments.text.experiment import Resolved, Text
-
-__all__ = ["Resolved", "Text"]
+"""Word language models (Schlag et al. 2021, section 4.3)."""
