@@ -14,8 +14,9 @@ import torch
 from fastweights.cli import main
 from fastweights.cli.app import INTERRUPTED
 from fastweights.experiments.runner import train
-from fastweights.experiments.text import Text
 from fastweights.experiments.text import writing as written
+from fastweights.experiments.text import TEXT
+from fastweights.experiments.text.options import TextOptions
 from fastweights.runs import Run
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -100,8 +101,8 @@ def test_pieces_of_words(text_files, tmp_path, capsys):
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(text_files, tmp_path, capsys):
-    recipe = Text(
-        text_files,
+    options = TextOptions(
+        data=text_files,
         model="awd-fwm",
         embedding=6,
         hidden=8,
@@ -110,9 +111,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(text_files, tmp_path, caps
         length=30,
         epochs=2,
     )
-    whole = train(recipe, tmp_path / "whole")
+    whole = train(TEXT, options, tmp_path / "whole")
     asked = iter([False] * 5 + [True])
-    assert train(recipe, tmp_path / "cut", stop=lambda: next(asked)).interrupted
+    assert train(TEXT, options, tmp_path / "cut", stop=lambda: next(asked)).interrupted
     result = spoken(capsys, "train", "text", "--resume", "--out", tmp_path / "cut")
     times = {"out", "train_seconds", "test_seconds", "compile_seconds", "words_per_second"}
     assert {k: v for k, v in result.items() if k not in times} == {
@@ -253,7 +254,7 @@ def test_short_texts_are_read_in_fewer_rows(tmp_path, capsys):
 
 def test_a_file_is_found_at_home(text_files, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(Path(text_files[0]).parent))
-    assert Text(("~/train.txt",)).data == (text_files[0],)
+    assert TextOptions(data=("~/train.txt",)).data == (text_files[0],)
 
 
 def test_standard_input_is_utf_8_whatever_the_locale(run, monkeypatch, capsys):

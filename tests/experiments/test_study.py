@@ -23,7 +23,7 @@ from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.study import Cell, Reach, Study
 from fastweights.experiments.text import plan as text
-from fastweights.experiments.text.experiment import TEXT
+from fastweights.experiments.text import TEXT
 
 
 def page(results: Path, study: str) -> str:

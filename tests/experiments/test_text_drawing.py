@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import shutil
@@ -17,10 +18,11 @@ from fastweights import models
 from fastweights.cli import main
 from fastweights.errors import UserError
 from fastweights.experiments import runner as running
-from fastweights.experiments.loaded_run import Opened
 from fastweights.experiments.plotting import draw
-from fastweights.experiments.text import Text, passage
 from fastweights.experiments.text import figures as drawing
+from fastweights.experiments.text import passage
+from fastweights.experiments.text import TEXT
+from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.passage import Passage
 from fastweights.tasks.text_pieces import Pieces
 from fastweights.tasks.text_words import Words
@@ -35,18 +37,19 @@ TINY |= {"backend": "reference"}  # nothing to compile
 def trained(text_files, tmp_path_factory):
     """Runs of both models, and another seed of the one, that went over to averaged SGD."""
     folder = tmp_path_factory.mktemp("runs")
-    recipes = {
-        "fwm": Text(text_files, model="awd-fwm", memory_size=4, averaging_epoch=1, **TINY),
-        "fwm-1": Text(text_files, model="awd-fwm", memory_size=4, averaging_epoch=1, seed=1, **TINY),
-        "lstm": Text(text_files, model="awd-lstm", **TINY),
+    chosen = {
+        "fwm": TextOptions(data=text_files, model="awd-fwm", memory_size=4, averaging_epoch=1, **TINY),
+        "fwm-1": TextOptions(data=text_files, model="awd-fwm", memory_size=4, averaging_epoch=1, seed=1, **TINY),
+        "lstm": TextOptions(data=text_files, model="awd-lstm", **TINY),
     }  # fmt: skip
-    for name, recipe in recipes.items():
-        running.train(recipe, folder / name)
-    return {name: folder / name for name in recipes}
+    for name, options in chosen.items():
+        running.train(TEXT, options, folder / name)
+    return {name: folder / name for name in chosen}
 
 
-def figures_of(runs: list[Opened], shown: str | None = None):
-    drawn = drawing.single(runs[0], shown) if len(runs) == 1 else drawing.several(runs, shown)
+def figures_of(runs: list[drawing.Run], sequence: str | None = None):
+    one = len(runs) == 1
+    drawn = drawing.draw(runs[0], sequence) if one else drawing.compare(runs, sequence)
     return {figure.name: figure.make() for figure in drawn}
 
 
@@ -96,14 +99,14 @@ def test_pieces_of_words_are_spelled(text_files):
 
 @pytest.mark.parametrize("name", ["awd-fwm", "awd-lstm"])
 @pytest.mark.parametrize("start", [0, 3])
-def test_a_passage_is_told_word_by_word(name, start):
+def test_a_passage_is_read_word_by_word(name, start):
     options = {"layers": 2, "backend": "reference"}
     config = models.model_config(name, input=6, hidden=8, classes=6, options=options)
     model = models.from_config(config).eval()
     tokens = torch.tensor([1, 2, 3, 5, 2, 4, 5])
-    bits, weights = passage.told(model, Passage(tokens, start))
+    bits, weights = passage.read(model, Passage(tokens, start))
     assert len(bits) == 7 - start and math.isnan(bits[0]) == (start == 0)
-    whole = passage.told(model, Passage(tokens, 0)).bits
+    whole = passage.read(model, Passage(tokens, 0)).bits
     torch.testing.assert_close(bits, whole[start:], equal_nan=True)
     mean = evaluate_words(model, tokens)[1.0] / math.log(2)
     assert float(whole[1:].mean()) == pytest.approx(mean, rel=1e-5)
@@ -123,7 +126,7 @@ def test_the_word_whose_return_surprises_least_beside_its_first_place():
 
 
 def test_a_run_is_drawn_with_its_own_numbers(trained):
-    run = drawing.open_run(trained["fwm"])
+    run = drawing.open_to_draw(trained["fwm"])
     made = figures_of([run])
     assert list(made) == ["training", "passage"]
     left, right = made["training"].axes
@@ -131,7 +134,7 @@ def test_a_run_is_drawn_with_its_own_numbers(trained):
     assert left.lines[0].get_xdata().tolist() == [1, 2]
     expected = [row["validation_perplexity"] for row in rows]
     np.testing.assert_allclose(left.lines[0].get_ydata(), expected)
-    assert right.lines[0].get_ydata()[-1] == run.config["recipe"]["averaging_rate"]
+    assert right.lines[0].get_ydata()[-1] == run.plan["averaging_rate"]
     assert [line.get_xdata()[0] for line in left.lines if line.get_linestyle() == ":"] == [1]
     text = run.task.tokenizer.decode(run.task.split("test"))
     shown = [word for word in words_of(made["passage"])[: passage.LENGTH] if word != "<eos>"]
@@ -140,7 +143,7 @@ def test_a_run_is_drawn_with_its_own_numbers(trained):
 
 
 def test_a_typed_text_is_read_by_one_model_or_two(trained):
-    runs = [drawing.open_run(trained[name]) for name in ("lstm", "fwm")]
+    runs = [drawing.open_to_draw(trained[name]) for name in ("lstm", "fwm")]
     typed = "the cat sees\na dog again"
     (alone,) = [figures_of([run], typed)["passage"] for run in runs[:1]]
     words = ["<eos>", "the", "cat", "sees", "<eos>", "a", "dog", "again"]
@@ -154,7 +157,7 @@ def test_a_typed_text_is_read_by_one_model_or_two(trained):
 
 
 def test_seeds_are_averaged_word_by_word(trained):
-    runs = [drawing.open_run(trained[name]) for name in ("fwm", "lstm", "fwm-1")]
+    runs = [drawing.open_to_draw(trained[name]) for name in ("fwm", "lstm", "fwm-1")]
     made = figures_of(runs)
     first = np.mean([surprises_of(figures_of([run])["passage"])[0] for run in runs[::2]], 0)
     np.testing.assert_allclose(surprises_of(made["surprise"], 2)[0], first, rtol=1e-6)
@@ -169,7 +172,7 @@ def test_without_the_data_only_a_typed_text_is_read(trained, text_files, tmp_pat
     try:
         with caplog.at_level(logging.WARNING):
             pictures = draw([trained["fwm"]], out=tmp_path)
-            typed = draw([trained["fwm"]], out=tmp_path, shown="the cat")
+            typed = draw([trained["fwm"]], out=tmp_path, sequence="the cat")
     finally:
         for path in hidden:
             path.rename(path.with_suffix(""))
@@ -190,7 +193,7 @@ def test_the_command_compares_two_runs(trained, tmp_path, capsys):
 @pytest.mark.usefixtures("unchecked")
 def test_slips(trained, text_files, tmp_path, capsys):
     other = tmp_path / "other"
-    running.train(Text(text_files, vocabulary=9, model="awd-lstm", **TINY), other)
+    running.train(TEXT, TextOptions(data=text_files, vocabulary=9, model="awd-lstm", **TINY), other)
     pair = (trained["lstm"], trained["fwm"])
     same = shutil.copytree(pair[0], tmp_path / "same")
     for words, said in (
@@ -203,5 +206,8 @@ def test_slips(trained, text_files, tmp_path, capsys):
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1 and said in err
     assert not (tmp_path / "no").exists()
-    with pytest.raises(UserError):
-        drawing.open_run(trained["fwm"], data_dir=tmp_path / "nowhere", data=("ptb",))
+    config = json.loads((same / "config.json").read_text())
+    config["task"]["options"]["data"] = ["ptb"]
+    (same / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="nowhere"):
+        drawing.open_to_draw(same, tmp_path / "nowhere")

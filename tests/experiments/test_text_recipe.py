@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.experiments.experiment import model_config
 from fastweights.experiments.runner import train
-from fastweights.experiments.text import Text
-from fastweights.experiments.text import experiment as text_recipe
-from fastweights.experiments.text import predict as asking
-from fastweights.experiments.text.predict import ask, open_model
+from fastweights.experiments.text import options as text_options
+from fastweights.experiments.text import plan as text_plan
+from fastweights.experiments.text import predict
+from fastweights.experiments.text import TEXT
+from fastweights.experiments.text.options import TextOptions, TextTest
+from fastweights.experiments.text.plan import TextPlan
+from fastweights.experiments.text.predict import open_model
 from fastweights.experiments.text.progress import EpochProgress, epochs_of
 from fastweights.experiments.text.testing import TEMPERATURES, lowest
 from fastweights.experiments.text.writing import spelled, write
@@ -34,16 +36,20 @@ WORDS = {"ptb": 10_000, "wikitext-2": 33_278}
 TINY = {"model": "awd-lstm", "embedding": 6, "hidden": 8, "batch": 4, "length": 20}
 
 
-def tiny(text_files: tuple[str, str, str], **changed) -> Text:
+def tiny(text_files: tuple[str, str, str], **changed) -> TextOptions:
     """A language model that learns a little in a moment, at a constant rate."""
     wanted = {**TINY, "learning_rate": 0.02, "schedule": "constant", "epochs": 2, **changed}
-    return Text(text_files, **wanted)
+    return TextOptions(data=text_files, **wanted)
+
+
+def planned(**chosen) -> TextPlan:
+    return TEXT.plan(TextOptions(**chosen))
 
 
 @pytest.fixture(scope="module")
 def run(text_files, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(tiny(text_files), folder)
+    train(TEXT, tiny(text_files), folder)
     return folder
 
 
@@ -55,16 +61,16 @@ def published(monkeypatch):
         counts: ClassVar = {"train": 10_000}
         __hash__ = object.__hash__
 
-    monkeypatch.setattr(text_recipe, "_task", lambda _dir, data, *_: Sized(classes=WORDS[data[0]]))
-    # Whether a recipe is ready is seen by asking for its steps, which take the texts.
-    monkeypatch.setattr(text_recipe, "_ends", lambda *_: (1,))
+    monkeypatch.setattr(text_options, "_task", lambda _dir, data, *_: Sized(classes=WORDS[data[0]]))
+    # The steps of an epoch take the texts.
+    monkeypatch.setattr(text_plan, "_ends", lambda *_: (1,))
 
 
 @pytest.mark.parametrize("data", WORDS)
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_both_models_have_the_same_settings(preset, data):
     memory, lstm = (
-        dataclasses.asdict(Text((data,), model=name, preset=preset).resolve())
+        dataclasses.asdict(planned(data=(data,), model=name, preset=preset))
         for name in ("awd-fwm", "awd-lstm")
     )
     apart = {name for name in memory if memory[name] != lstm[name]}
@@ -74,8 +80,8 @@ def test_both_models_have_the_same_settings(preset, data):
 @pytest.mark.parametrize("data", WORDS)
 @pytest.mark.parametrize("model", ["awd-fwm", "awd-lstm"])
 def test_the_small_models_are_small(model, data, published):
-    ready = Text((data,), model=model).resolve()
-    built = models.from_config(model_config(ready))
+    ready = planned(data=(data,), model=model)
+    built = models.from_config(ready.model_config())
     weights = sum(weight.numel() for weight in built.parameters())
     assert weights <= 5_000_000
     assert built.head.weight is built.encoder.weight
@@ -84,50 +90,54 @@ def test_the_small_models_are_small(model, data, published):
 
 @pytest.mark.parametrize(("data", "weights"), [("ptb", 24_325_025), ("wikitext-2", 33_659_503)])
 def test_the_papers_model_has_the_weights_that_its_authors_print(data, weights, published):
-    ready = Text((data,), preset="paper").resolve()
-    built = models.from_config(model_config(ready))
+    ready = planned(data=(data,), preset="paper")
+    built = models.from_config(ready.model_config())
     assert sum(weight.numel() for weight in built.parameters()) == weights
 
 
 def test_averaging_begins_behind_an_epoch_or_when_patience_ends(text_files):
-    ready = tiny(text_files, averaging_epoch=2).resolve()
+    ready = TEXT.plan(tiny(text_files, averaging_epoch=2))
     ends = ready.ends(3)
     assert ready.engine_settings().averaging == Averaging(2.0, start=ends[1])
-    assert ready.engine_settings().evaluations == ends[:2] and ready.steps == ends[1]
-    patient = tiny(text_files, averaging_patience=3, averaging_rate=0.5).resolve()
+    assert (
+        ready.engine_settings().evaluations == ends[:2] and ready.engine_settings().steps == ends[1]
+    )
+    patient = TEXT.plan(tiny(text_files, averaging_patience=3, averaging_rate=0.5))
     assert patient.engine_settings().averaging == Averaging(0.5, patience=3)
-    assert tiny(text_files).resolve().engine_settings().averaging is None
-    paper = tiny(text_files, preset="paper").resolve().engine_settings().averaging
+    assert TEXT.plan(tiny(text_files)).engine_settings().averaging is None
+    paper = TEXT.plan(tiny(text_files, preset="paper")).engine_settings().averaging
     assert paper is not None and paper.start == ready.ends(766)[-1]
 
 
 def test_a_time_replaces_the_schedule_that_ends_with_the_steps():
-    assert Text().resolve().schedule == "cosine"
-    assert Text(minutes=1).resolve().schedule == "constant"
+    assert planned().schedule == "cosine"
+    assert planned(minutes=1).schedule == "constant"
     with pytest.raises(UserError, match="leave out one of minutes and schedule"):
-        Text(minutes=1, schedule="cosine").resolve()
+        planned(minutes=1, schedule="cosine")
 
 
 def test_another_backbone_is_as_wide_as_its_embedding():
-    ready = Text(model="lstm", embedding=24).resolve()
+    ready = planned(model="lstm", embedding=24)
     assert ready.hidden == 24 and ready.layers is None
     with pytest.raises(UserError, match="model 'lstm' has no reads"):
-        Text(model="lstm", reads=2).resolve()
+        planned(model="lstm", reads=2)
 
 
 def test_files_are_found_again_from_anywhere(text_files, monkeypatch):
     folder = Path(text_files[0]).parent
     monkeypatch.chdir(folder)
-    assert Text(tuple(Path(file).name for file in text_files)) == Text(text_files)
-    assert Text(("ptb",)).data == ("ptb",)
+    assert TextOptions(data=tuple(Path(file).name for file in text_files)) == TextOptions(
+        data=text_files
+    )
+    assert TextOptions(data=("ptb",)).data == ("ptb",)
 
 
 def test_more_epochs_go_on_with_a_finished_run(text_files, tmp_path):
-    whole = train(tiny(text_files, epochs=3), tmp_path / "whole")
-    first = train(tiny(text_files, epochs=1), tmp_path / "staged")
-    again = train(tiny(text_files, epochs=1), tmp_path / "staged", resume=True)
+    whole = train(TEXT, tiny(text_files, epochs=3), tmp_path / "whole")
+    first = train(TEXT, tiny(text_files, epochs=1), tmp_path / "staged")
+    again = train(TEXT, tiny(text_files, epochs=1), tmp_path / "staged", resume=True)
     assert again.result == first.result and first.result["epochs"] == 1
-    staged = train(tiny(text_files, epochs=3), tmp_path / "staged", resume=True)
+    staged = train(TEXT, tiny(text_files, epochs=3), tmp_path / "staged", resume=True)
     times = {"train_seconds", "test_seconds", "compile_seconds", "words_per_second", "out"}
     assert {k: v for k, v in staged.result.items() if k not in times} == {
         k: v for k, v in whole.result.items() if k not in times
@@ -141,14 +151,14 @@ def test_more_epochs_go_on_with_a_finished_run(text_files, tmp_path):
 
 
 def test_a_short_text_of_ones_own_is_read_more_often(text_files):
-    assert Text(data=text_files).resolve().epochs == 30
-    assert Text(data=text_files, epochs=2).resolve().epochs == 2
-    assert Text(data=text_files, preset="paper").resolve().epochs == 900
+    assert planned(data=text_files).epochs == 30
+    assert planned(data=text_files, epochs=2).epochs == 2
+    assert planned(data=text_files, preset="paper").epochs == 900
 
 
 def test_a_rate_that_falls_with_the_epochs_decides_with_them(text_files):
     falls, constant = (
-        [tiny(text_files, schedule=schedule, epochs=n).resolve().decisive() for n in (1, 2)]
+        [TEXT.plan(tiny(text_files, schedule=schedule, epochs=n)).deciding() for n in (1, 2)]
         for schedule in ("cosine", "constant")
     )
     assert falls[0] != falls[1] and constant[0] == constant[1]
@@ -199,7 +209,7 @@ def test_pieces_come_to_the_whole_text(kind, text_files):
 
 def test_what_is_said_of_each_word_is_what_the_model_says(run):
     model, tokenizer = open_model(run)
-    (answer,) = ask(run, ["the cat sees\na zebra"])
+    (answer,) = predict.predict(run, ["the cat sees\na zebra"])
     read = ["<eos>", "the", "cat", "sees", "<eos>", "a", "<unk>"]
     ids = [tokenizer.vocabulary.index(w) for w in read]
     with torch.no_grad():
@@ -220,8 +230,8 @@ def test_what_is_said_of_each_word_is_what_the_model_says(run):
 def test_a_file_is_scored_as_its_words_are(run, tmp_path):
     file = tmp_path / "some.txt"
     file.write_text("the cat sees\na zebra")
-    (answer,) = ask(run, ["the cat sees\na zebra"])
-    tested = asking.test(run, file=file)
+    (answer,) = predict.predict(run, ["the cat sees\na zebra"])
+    tested = predict.test(run, TextTest(file=file))
     # The file's last line ends.
     model, tokenizer = open_model(run)
     with torch.no_grad():
@@ -272,11 +282,11 @@ def test_lines_by_epoch_with_time_to_go(capsys):
 
 @pytest.mark.parametrize("given", [{}, {"epochs": 2}, {"minutes": 1.0}])
 def test_the_warm_up_of_a_short_run_fits_it(given, text_files):
-    ready = Text(text_files, model="awd-lstm", **given).resolve()
-    assert 10 * ready.warmup <= ready.steps < 1000
+    ready = planned(data=text_files, model="awd-lstm", **given)
+    assert 10 * ready.warmup <= ready.ends()[-1] < 1000
 
 
 def test_a_warm_up_is_as_long_as_asked_and_that_of_long_runs_is_whole(text_files):
-    assert Text(text_files, model="awd-lstm", warmup=100).resolve().warmup == 100
-    assert Text(("ptb",)).resolve().warmup == Text(("wikitext-2",)).resolve().warmup == 100
-    assert Text(("ptb",), batch=1000).resolve().warmup == 7
+    assert planned(data=text_files, model="awd-lstm", warmup=100).warmup == 100
+    assert planned(data=("ptb",)).warmup == planned(data=("wikitext-2",)).warmup == 100
+    assert planned(data=("ptb",), batch=1000).warmup == 7

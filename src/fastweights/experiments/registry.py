@@ -12,9 +12,11 @@ from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.loaded_run import task_name
 from fastweights.experiments.metro_map import METRO_MAP
 from fastweights.experiments.retrieval import RETRIEVAL
+from fastweights.experiments.text import TEXT
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
-    experiment.name: experiment for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP)
+    experiment.name: experiment
+    for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP, TEXT)
 }
 """By name."""
 

@@ -12,14 +12,6 @@ TEST = {
 }
 """Test perplexity, the best of three seeds."""
 
-MEANS = {
-    ("awd-transformer-xl", "ptb"): 56.55,
-    ("awd-transformer-xl", "wikitext-2"): 63.26,
-    ("awd-fwm", "ptb"): 55.52,
-    ("awd-fwm", "wikitext-2"): 63.88,
-}
-"""The mean of the three seeds."""
-
 LOG = {
     "ptb": {1: 312.6, 5: 149.7, 10: 119.9, 50: 76.8, 100: 69.8, 500: 62.5, 900: 58.8},
     "wikitext-2": {1: 430.0, 5: 278.6, 10: 187.6, 50: 91.7, 100: 80.4},

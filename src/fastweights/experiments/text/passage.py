@@ -1,4 +1,4 @@
-"""A passage of a text as a model reads it: how surprised it is by each word, and what its memory was asked before."""
+"""A passage of a text as a model reads it: the surprise at each word, and what the memory was read for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Passage(NamedTuple):
     start: int
 
 
-class Told(NamedTuple):
+class Reading(NamedTuple):
     """A passage as a model reads it.
 
     Attributes:
@@ -102,7 +102,7 @@ def _holding(
 
 
 @torch.no_grad()
-def told(model: SequenceModel, passage: Passage) -> Told:
+def read(model: SequenceModel, passage: Passage) -> Reading:
     """Read a passage, and what stands before it, from the zero state."""
     trace = model.trace(passage.tokens[None, :-1], memory_steps=())
     chances = trace.output[0].double().log_softmax(-1)
@@ -110,10 +110,10 @@ def told(model: SequenceModel, passage: Passage) -> Told:
     bits = torch.cat([own.new_full((1,), math.nan), -own / math.log(2)])[passage.start :]
     weights = trace.read_weights
     if weights is None:
-        return Told(bits, None)
-    # The step that reads a word tells the next one.
+        return Reading(bits, None)
+    # The step that reads a word predicts the next one.
     shifted = torch.nn.functional.pad(weights[0], (0, 1, 0, 0, 1, 0))
-    return Told(bits, shifted[passage.start :, :, passage.start :])
+    return Reading(bits, shifted[passage.start :, :, passage.start :])
 
 
 def remembered(
@@ -144,7 +144,7 @@ def remembered(
 
 
 def spelled(passage: Passage, tokenizer: Tokenizer) -> list[str]:
-    """Give the passage's words as they are written; a space that is one by itself is "␣"."""
+    """Return the passage's words as they are written; a space that is one by itself is "␣"."""
     words = []
     for token in passage.tokens[passage.start :].tolist():
         written = tokenizer.decode([token])

@@ -1,11 +1,11 @@
-"""Ask a language model: what it makes of each word of a text, or how well it predicts a whole file or split."""
+"""Question a language model: the probability of each word of a text, or its perplexity on a whole file or split."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int64
@@ -13,27 +13,19 @@ from torch import Tensor
 
 from fastweights.errors import UserError, unknown
 from fastweights.experiments.loaded_run import open_run
-from fastweights.experiments.text.defaults import unit
-from fastweights.experiments.text.testing import VALIDATION_ROWS, losses_of
+from fastweights.experiments.plan import Record
+from fastweights.experiments.text.options import TextTest, unit
+from fastweights.experiments.text.testing import VALIDATION_ROWS, measure
 from fastweights.models import SequenceModel
 from fastweights.tasks import text_tokenizer
 from fastweights.tasks.text_tokenizer import Tokenizer
 from fastweights.training import perplexity
 from fastweights.training.sources.text_loss import fitting
 
-TEST_OPTIONS = ("split", "file")
-"""What `test` takes beside the run."""
-
-DATA_OPTIONS = ("data_dir",)
-"""What `test` needs to find the task's data."""
-
-PIPED = "whole"
-"""Where no texts are given, standard input is one."""
-
 SPLITS = ("test", "valid")
 
 
-class Read(NamedTuple):
+class Encoded(NamedTuple):
     """A text as a model reads it.
 
     Attributes:
@@ -63,8 +55,8 @@ def open_model(folder: Path) -> tuple[SequenceModel, Tokenizer]:
     return model, tokenizer
 
 
-def tokenizer_of(folder: Path, config: Mapping[str, Any]) -> Tokenizer:
-    """Make the tokenizer again that a run was trained with.
+def tokenizer_of(folder: Path, config: Record) -> Tokenizer:
+    """Build the tokenizer again that a run was trained with.
 
     Raises:
         UserError: if the run does not record it.
@@ -75,11 +67,11 @@ def tokenizer_of(folder: Path, config: Mapping[str, Any]) -> Tokenizer:
     return text_tokenizer.from_record(record)
 
 
-def read(tokenizer: Tokenizer, text: str) -> Read:
-    """Turn a typed text into what a model reads: one or more words behind the end of another text.
+def encode(tokenizer: Tokenizer, text: str) -> Encoded:
+    """Encode a typed text as a model reads it: one or more words behind the end of another text.
 
     Raises:
-        UserError: if it is empty or not UTF-8, or has a word that the tokenizer does not know and cannot tell.
+        UserError: if it is empty or not UTF-8, or has a word that is not in the vocabulary and no <unk> stands for.
     """
     text = text.strip()
     try:
@@ -93,11 +85,11 @@ def read(tokenizer: Tokenizer, text: str) -> Read:
     if tokenizer.unknown is not None:
         known = set(tokenizer.vocabulary)
         unknown_words = [word for word in dict.fromkeys(text.split()) if word not in known]
-    return Read(torch.cat([torch.tensor([tokenizer.end]), tokens]), unknown_words)
+    return Encoded(torch.cat([torch.tensor([tokenizer.end]), tokens]), unknown_words)
 
 
-def ask(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> list[dict[str, Any]]:
-    """Say of each word of typed texts how likely it was, and which word was likelier.
+def predict(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> list[Record]:
+    """Compute how likely each word of typed texts was, and which word was likelier.
 
     Args:
         folder: a run of the task text.
@@ -111,15 +103,15 @@ def ask(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> lis
         Where the tokens are pieces, so is what is called a word in `words` and `next`.
 
     Raises:
-        UserError: if the folder is no such run, a text is empty, or a word cannot be told.
+        UserError: if the folder is no such run, a text is empty, or a word is not in the vocabulary.
     """
     model, tokenizer = open_model(folder)
-    return [_asked(model, tokenizer, text) for text in texts]
+    return [_predicted(model, tokenizer, text) for text in texts]
 
 
 @torch.no_grad()
-def _asked(model: SequenceModel, tokenizer: Tokenizer, text: str) -> dict[str, Any]:
-    tokens, unknown_words = read(tokenizer, text)
+def _predicted(model: SequenceModel, tokenizer: Tokenizer, text: str) -> Record:
+    tokens, unknown_words = encode(tokenizer, text)
     logits, _ = model(tokens[None])
     chances = logits[0].float().log_softmax(-1)
     own = chances[:-1].gather(1, tokens[1:, None]).squeeze(1)
@@ -148,74 +140,64 @@ def _asked(model: SequenceModel, tokenizer: Tokenizer, text: str) -> dict[str, A
     }
 
 
-def test(
-    folder: Path,
-    *,
-    split: str | None = None,
-    file: Path | None = None,
-    rows: int | None = None,
-    data_dir: Path | None = None,
-) -> dict[str, Any]:
+def test(folder: Path, options: TextTest, rows: int | None = None) -> Record:
     """Test a run on a whole split of its text, or on a file.
 
     Args:
         folder: a run of the task text.
-        split: "test" or "valid".
-        file: of text, in place of a split.
+        options: which split or file, and where the data is, which a file does not need.
         rows: that the text is read in; None: as the run's own test, a file in one.
-        data_dir: where the data is; None: where it was in training. A file needs none.
 
     Raises:
         UserError: if the folder is no such run, the split is unknown, the file cannot be used, or the data has other
             words than those the run was trained on.
     """
-    if split is not None and file is not None:
-        raise UserError("give either --split or --file, not both")
-    if file is not None:
-        return _tested_file(folder, file, rows or 1)
-    split = split or "test"
+    if options.file is not None:
+        if options.split is not None:
+            raise UserError("give either --split or --file, not both")
+        return _test_file(folder, options.file, rows or 1)
+    split = options.split or "test"
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    run = open_run(folder, **({} if data_dir is None else {"data_dir": data_dir}))
+    run = open_run(folder, options.data_dir)
     task = run.task
     tokens = task.split(split)
-    own = {"test": int(run.config["recipe"]["test_rows"]), "valid": VALIDATION_ROWS}[split]
+    own = {"test": int(run.plan["test_rows"]), "valid": VALIDATION_ROWS}[split]
     read_in = fitting(len(tokens), own) if rows is None else rows
-    found = _scored(run.model, tokens, split, read_in, task.words[split], len(tokens))
-    about = {"out": str(folder), "model": run.config["model"]["name"], "split": split}
-    return {**about, "unit": unit(task.tokenizer.kind), **found}
+    found = _figures(run.model, tokens, split, read_in, task.words[split], len(tokens))
+    return {**run.about(), "split": split, "unit": unit(task.tokenizer.kind), **found}
 
 
-def _tested_file(folder: Path, file: Path, rows: int) -> dict[str, Any]:
+def _test_file(folder: Path, file: Path, rows: int) -> Record:
     from fastweights.data import text as texts
 
     model, tokenizer = open_model(folder)
     text = texts.read_file(file)
     # Behind the end of another text, so that the first word is predicted too.
     tokens = torch.cat([torch.tensor([tokenizer.end]), tokenizer.encode(text)])
-    words, said = text_tokenizer.count_words(text), len(tokens) - 1
-    found = _scored(model, tokens, file.name, rows, words, said)
+    words, predicted = text_tokenizer.count_words(text), len(tokens) - 1
+    found = _figures(model, tokens, file.name, rows, words, predicted)
     if tokenizer.unknown is not None:
-        found["unknown_share"] = float((tokens == tokenizer.unknown).sum()) / said
+        found["unknown_share"] = float((tokens == tokenizer.unknown).sum()) / predicted
     assert model.config is not None
     about = {"out": str(folder), "model": model.config["name"], "file": str(file)}
     return {**about, "unit": unit(tokenizer.kind), **found}
 
 
-def _scored(
+def _figures(
     model: SequenceModel,
     tokens: Int64[Tensor, " tokens"],
     title: str,
     rows: int,
     words: int,
-    said: int,
-) -> dict[str, Any]:
-    """Score a text of so many words, which are told in `said` tokens."""
-    loss = losses_of(model, tokens, title, rows, told=True)[1.0]
+    predicted: int,
+) -> Record:
+    """Measure a model on a text of so many words, for which so many tokens are predicted."""
+    loss = measure(model, tokens, title, rows)[1.0]
     return {
         "words": words,
-        "tokens": said,
+        "tokens": predicted,
         "rows": rows,
         "perplexity": perplexity(loss),
-        "bits_per_word": loss / math.log(2) * said / words,
+        "bits_per_word": loss / math.log(2) * predicted / words,
     }

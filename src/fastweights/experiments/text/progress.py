@@ -57,14 +57,14 @@ class EpochProgress(TerminalProgress):
 
     def _describe(self, readings: Mapping[str, Any]) -> str:
         loss = readings.get("cross_entropy", readings.get("train_cross_entropy"))
-        said = [] if loss is None else [f"perplexity {perplexity(loss):.1f}"]
+        parts = [] if loss is None else [f"perplexity {perplexity(loss):.1f}"]
         if "validation_perplexity" in readings:
-            said.append(f"validation {readings['validation_perplexity']:.1f}")
-        return "  ".join(said)
+            parts.append(f"validation {readings['validation_perplexity']:.1f}")
+        return "  ".join(parts)
 
 
 def epochs_of(step: int, ends: tuple[int, ...]) -> float:
-    """How many epochs so many steps are.
+    """Return how many epochs so many steps are.
 
     Example:
         >>> epochs_of(15, (10, 20)), epochs_of(20, (10, 20))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 
+from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.study import Cell, Reach, Study
-from fastweights.experiments.text.experiment import Text
+from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.paper import LOG, TEST
 
 MODELS = ("awd-fwm", "awd-lstm")
@@ -21,8 +21,7 @@ WITHIN = 1.03
 """Of the log's perplexity, since it is one seed's."""
 
 
-@functools.cache
-def language() -> Study:
+def language(experiment: AnyExperiment) -> Study:
     """Two models of one LSTM on both texts in minutes; then the paper's, epoch by epoch, as long as there is time."""
     notes = (
         "Perplexity of a word, <eos> among the words; lower is better. `small`: below 5M weights, a run of minutes."
@@ -41,7 +40,8 @@ def language() -> Study:
         " the metric of the full runs, test_perplexity_tuned.",
     )
     title = "Schlag et al. 2021, section 4.3: word language models"
-    return Study("fwm-language", title, (*_small(), *_stages(), *_full()), notes)
+    cells = (*_small(), *_stages(), *_full())
+    return Study(experiment, "fwm-language", title, cells, notes)
 
 
 def _small() -> Iterator[Cell]:
@@ -49,7 +49,7 @@ def _small() -> Iterator[Cell]:
         for model in MODELS:
             yield Cell(
                 name=f"{model} {data} small",
-                recipe=Text(data=(data,), model=model),
+                options=TextOptions(data=(data,), model=model),
                 metric=METRIC,
                 also=ALSO,
                 mode=f"{title}, small",
@@ -57,13 +57,13 @@ def _small() -> Iterator[Cell]:
 
 
 def _stages() -> Iterator[Cell]:
-    paper = Text(preset="paper")
+    paper = TextOptions(preset="paper")
     for epochs in STAGES:
         count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
         logged = LOG["ptb"][epochs]
         yield Cell(
             name=f"awd-fwm ptb paper, {count}",
-            recipe=dataclasses.replace(paper, epochs=epochs),
+            options=dataclasses.replace(paper, epochs=epochs),
             metric=f"validation_perplexity_{epochs}",
             also=ALSO,
             seeds=1,
@@ -79,7 +79,7 @@ def _full() -> Iterator[Cell]:
         for model in MODELS:
             yield Cell(
                 name=f"{model} {data} paper",
-                recipe=Text(data=(data,), model=model, preset="paper"),
+                options=TextOptions(data=(data,), model=model, preset="paper"),
                 metric="test_perplexity_tuned",
                 also=(
                     "test_perplexity",
@@ -89,3 +89,8 @@ def _full() -> Iterator[Cell]:
                 mode=f"{title}, paper",
                 stage_of=f"{model} {data} paper",
             )
+
+
+def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
+    """Return all studies of the task."""
+    return (language(experiment),)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from jaxtyping import Int64
 from torch import Tensor
 
-from fastweights.experiments.text.defaults import unit
+from fastweights.experiments.experiment import Evaluation
+from fastweights.experiments.plan import Record
+from fastweights.experiments.terminal import progress_bar
+from fastweights.experiments.text.options import text_name
 from fastweights.experiments.text.paper import MILESTONES
+from fastweights.experiments.text.plan import TextPlan
 from fastweights.experiments.text.progress import epochs_of
 from fastweights.models import SequenceModel
 from fastweights.tasks import Text
-from fastweights.training import Outcome, TerminalProgress, evaluate_words, perplexity
+from fastweights.training import Outcome, evaluate_words, perplexity
 from fastweights.training.sources.text_loss import fitting
 
 TEMPERATURES = tuple(round(0.8 + 0.01 * step, 2) for step in range(41))
@@ -26,30 +28,27 @@ VALIDATION_ROWS = 10
 """Rows that the validation text is read in, as in training."""
 
 
-def examine(model: SequenceModel, task: Text, *, rows: int, told: bool = False) -> dict[str, Any]:
+def evaluate(model: SequenceModel, plan: TextPlan, outcome: Outcome) -> Evaluation:
     """Choose the softmax's temperature on the validation text, then test with it and without.
 
-    Args:
-        model: in whatever mode.
-        task: whose text.
-        rows: that the test text is read in, fewer where it is too short; in 1 row every word has all the earlier ones
-            behind it.
-        told: show a bar on the terminal.
-
     Returns:
-        the figures to record.
+        the figures to record, those of the training among them; no sample questions.
     """
+    task = plan.task()
     valid, tested = task.split("valid"), task.split("test")
-    beside, rows = fitting(len(valid), VALIDATION_ROWS), fitting(len(tested), rows)
-    losses = lowest(
-        lambda asked: losses_of(model, valid, "valid", beside, asked, told), TEMPERATURES
-    )
+    valid_rows = fitting(len(valid), VALIDATION_ROWS)
+    test_rows = fitting(len(tested), plan.test_rows)
+    losses = lowest(lambda grid: measure(model, valid, "valid", valid_rows, grid), TEMPERATURES)
     temperature = min(losses, key=lambda each: losses[each])
     start = time.perf_counter()
-    asked = tuple(dict.fromkeys((1.0, temperature)))
-    test = losses_of(model, tested, "test", rows, asked, told)
+    temperatures = tuple(dict.fromkeys((1.0, temperature)))
+    test = measure(model, tested, "test", test_rows, temperatures)
     seconds = time.perf_counter() - start
-    return {
+    figures = {
+        "data": text_name(plan.data),
+        "preset": plan.preset,
+        "notes": task.notes,
+        **training_figures(outcome, plan.ends(), task.counts["train"]),
         "validation_perplexity": perplexity(losses[1.0]),
         "validation_bits_per_word": bits_per_word(losses[1.0], task, "valid"),
         "test_perplexity": perplexity(test[1.0]),
@@ -57,15 +56,16 @@ def examine(model: SequenceModel, task: Text, *, rows: int, told: bool = False) 
         "temperature": temperature,
         "test_bits_per_word": bits_per_word(test[1.0], task, "test"),
         "test_words": task.words["test"],
-        "test_rows": rows,
-        "unit": unit(task.tokenizer.kind),
+        "test_rows": test_rows,
+        "unit": plan.unit,
         "test_seconds": seconds,
     }
+    return Evaluation(figures, [])
 
 
-def course(outcome: Outcome, ends: tuple[int, ...], words: int) -> dict[str, Any]:
-    """Say how the training went: epochs, words a second, validation perplexity by the epochs that the authors' log is
-    quoted at.
+def training_figures(outcome: Outcome, ends: tuple[int, ...], words: int) -> Record:
+    """Return how the training went: epochs, words a second, validation perplexity by the epochs that the authors' log
+    is quoted at.
 
     Args:
         outcome: of `fit`.
@@ -86,35 +86,22 @@ def course(outcome: Outcome, ends: tuple[int, ...], words: int) -> dict[str, Any
     }
 
 
-def losses_of(
+def measure(
     model: SequenceModel,
     tokens: Int64[Tensor, " tokens"],
     title: str,
     rows: int,
     temperatures: tuple[float, ...] = (1.0,),
-    told: bool = False,
 ) -> dict[float, float]:
-    """Measure the mean cross-entropy of a text for each temperature, with a bar on the terminal if `told`."""
-    shown = (
-        TerminalProgress(f"{title} text", unit="words") if told and sys.stderr.isatty() else None
-    )
-    if shown:
-        shown.start(0, len(tokens))
-    try:
+    """Measure the mean cross-entropy of a text for each temperature, in nats a token, with a bar on a terminal."""
+    with progress_bar(f"{title} text", "words", len(tokens)) as on_progress:
         return evaluate_words(
-            model,
-            tokens,
-            rows=rows,
-            temperatures=temperatures,
-            on_progress=(lambda done: shown.update(done, {})) if shown else (lambda done: None),
+            model, tokens, rows=rows, temperatures=temperatures, on_progress=on_progress
         )
-    finally:
-        if shown:
-            shown.stop()
 
 
 def bits_per_word(loss: float, task: Text, split: str) -> float:
-    """Give the bits that a split takes per word, whatever its tokens are."""
+    """Return the bits that a split takes per word, whatever its tokens are."""
     return loss / math.log(2) * task.counts[split] / task.words[split]
 
 
@@ -127,14 +114,14 @@ def lowest(
     lowest of all.
 
     Args:
-        measure: gives the function at some values.
+        measure: returns the function at some values.
         grid: the values, rising; 1 is always measured if it is one of them.
 
     Returns:
         the function at all values that were measured, the lowest among them.
 
     Example:
-        >>> found = lowest(lambda asked: {x: (1 / x - 1 / 0.93) ** 2 for x in asked}, TEMPERATURES)
+        >>> found = lowest(lambda grid: {x: (1 / x - 1 / 0.93) ** 2 for x in grid}, TEMPERATURES)
         >>> min(found, key=found.get), len(found)
         (0.93, 6)
     """
@@ -148,8 +135,8 @@ def lowest(
             return found
         guess = _vertex([(1 / grid[p], found[grid[p]]) for p in _beside(known, best)])
         near = min(range(len(grid)), key=lambda place: abs(1 / grid[place] - guess))
-        asked = [p for p in (near - 1, near, near + 1) if 0 <= p <= last and grid[p] not in found]
-        found |= measure(tuple(grid[place] for place in asked or around))
+        wanted = [p for p in (near - 1, near, near + 1) if 0 <= p <= last and grid[p] not in found]
+        found |= measure(tuple(grid[place] for place in wanted or around))
 
 
 def _beside(known: list[int], best: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Let a language model go on with a text, as words come."""
+"""Continue a text with a language model, word by word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from fastweights.errors import check_seed
-from fastweights.experiments.text.predict import open_model, read
+from fastweights.experiments.text.predict import encode, open_model
 from fastweights.models import generate
 from fastweights.tasks.text_tokenizer import Tokenizer
 
@@ -42,7 +42,7 @@ def write(
     top_p: float | None = None,
     seed: int = 0,
 ) -> Writing:
-    """Go on with a text.
+    """Continue a text.
 
     Args:
         folder: a run of the task text; its data is not needed.
@@ -54,12 +54,12 @@ def write(
         seed: of the draws.
 
     Raises:
-        UserError: if the folder is no such run, the prompt is empty or cannot be told, or a number is out of range.
+        UserError: if the folder is no such run, the prompt is empty or cannot be encoded, or a number is out of range.
     """
     check_seed(seed)
     model, tokenizer = open_model(folder)
-    tokens, unknown = read(tokenizer, prompt)
-    drawn = generate(
+    tokens, unknown = encode(tokenizer, prompt)
+    generated = generate(
         model,
         tokens[None],
         count,
@@ -68,11 +68,13 @@ def write(
         top_p=top_p,
         generator=torch.Generator().manual_seed(seed),
     )
-    return Writing(spelled(tokenizer, tokens[1:].tolist(), (int(word) for word in drawn)), unknown)
+    return Writing(
+        spelled(tokenizer, tokens[1:].tolist(), (int(word) for word in generated)), unknown
+    )
 
 
 def spelled(tokenizer: Tokenizer, before: list[int], tokens: Iterable[int]) -> Iterator[str]:
-    """Turn tokens into text one by one; together the pieces are what the tokenizer makes of all at once.
+    """Decode tokens one by one; together the pieces are what the tokenizer makes of all at once.
 
     Args:
         tokenizer: of the tokens.
