@@ -33,6 +33,8 @@ class TextPlan(OptimiserPlan, TimedPlan, TextOptions):
     input_dropout: float = field()
     batch: int = field()
     length: int = field()
+    learning_rate: float = field()
+    warmup: int = field()
     weight_decay: float = field()
     test_rows: int = field()
 
