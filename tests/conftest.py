@@ -9,6 +9,7 @@ import torch
 
 from babi_made import make_release
 from fastweights.data import mnist
+from fastweights.kernels import memory
 from fastweights.ops import dispatch as backend
 from fastweights.ops.delta_memory import clamp_autograd
 from fastweights.ops.delta_memory.clamp import sweep
@@ -29,6 +30,32 @@ torch.set_num_threads(1)
 def _seed():
     torch.manual_seed(0)
     torch.set_num_threads(1)  # whatever threads a test before has left
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Uninitialised memory holds NaN, or the largest integer: what is read before it is written shows in the result.
+
+    PyTorch's own switch fills what its `empty`, `empty_like`, `empty_strided` and `new_empty` return. The kernels'
+    buffers come used from earlier calls, which it cannot know. Yields the sizes of those that were filled.
+    """
+    take, sizes = memory.take, []
+
+    def take_poisoned(size, like):
+        sizes.append(size)
+        return take(size, like).fill_(float("nan"))
+
+    monkeypatch.setattr(memory, "take", take_poisoned)
+    torch.use_deterministic_algorithms(True)
+    yield sizes
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(autouse=True)
+def _poison_what_computes(request):
+    """Every test of ops and kernels runs poisoned."""
+    if request.path.parent.name in ("ops", "kernels"):
+        request.getfixturevalue("poison")
 
 
 @pytest.fixture

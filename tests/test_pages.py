@@ -21,6 +21,11 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "results").
 STEPS, ROWS = 3, 4
 
 
+def named_files(page: Path) -> set[str]:
+    """Return the files of the source that a page names, but for those that a reader is to add."""
+    return {name for name in re.findall(r"`([\w/]+\.py)`", page.read_text()) if "X" not in name}
+
+
 def command_names() -> list[str]:
     """Return the commands that `fastweights --help` lists, `train text` and the like."""
     with contextlib.redirect_stdout(io.StringIO()) as shown:
@@ -108,6 +113,21 @@ def test_times_of_the_pages_are_recorded(page: str, first: str, count: int) -> N
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 110
     assert len((ROOT / "docs" / "architecture.md").read_text().splitlines()) <= 90
+
+
+@pytest.mark.parametrize(
+    ("page", "below"),
+    [("architecture.md", ""), ("fast-weight-memory.md", "ops/delta_memory")],
+)
+def test_files_that_the_pages_name_exist(page: str, below: str) -> None:
+    named = named_files(ROOT / "docs" / page)
+    files = [
+        path.as_posix()
+        for place in (ROOT / "src" / "fastweights" / below, ROOT / "tests")
+        for path in place.rglob("*.py")
+    ]
+    assert len(named) > 8
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in files)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

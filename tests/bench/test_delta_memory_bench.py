@@ -13,7 +13,7 @@ from fastweights.bench.memories import Heads, Shape
 from fastweights.bench.saved import saved_bytes
 from fastweights.cli import main
 from fastweights.errors import UserError
-from fastweights.ops.delta_memory.cpu.run import pick_chunk
+from fastweights.ops.delta_memory.cpu.plan import pick_chunk
 
 TINY = Shape(2, 7, 5, 2)
 
@@ -59,7 +59,7 @@ def test_every_weight_has_its_name_with_the_authors() -> None:
 def test_flops_are_those_of_the_products_written_out(time: int, carried: bool) -> None:
     """Counted step by step, product by product."""
     batch, d, reads = 2, 6, 3
-    chunk = pick_chunk(time, d * d, empty=not carried, owing=False)
+    chunk = pick_chunk(time, d * d, empty=not carried, needs_memory_grad=False)
     total = 0
     for t in range(time):
         start = t - t % chunk

@@ -62,10 +62,20 @@ def test_without_a_checkout_ours_is_timed_alone() -> None:
     assert row["milliseconds"].keys() == {"fused"} and row["speedup"] == row["goals"] == {}
 
 
-def test_an_update_changes_the_agents() -> None:
+def test_an_update_changes_every_weight_of_the_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    built, from_config = [], metro_map.models.from_config
+
+    def keep(config: dict[str, object]) -> object:
+        built.append(from_config(config))
+        return built[-1]
+
+    monkeypatch.setattr(metro_map.models, "from_config", keep)
     update = metro_map.ours(agents=8)
-    losses = {update()[0].item() for _ in range(3)}
-    assert len(losses) == 3
+    (model,) = built
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    update()
+    same = [name for name, weight in model.named_parameters() if torch.equal(weight, before[name])]
+    assert same == []
 
 
 def test_the_program_is_forgotten_and_tensors_are_as_before(checkout: Path) -> None:

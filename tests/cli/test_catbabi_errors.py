@@ -120,7 +120,7 @@ def test_data_of_another_release(run, tmp_path, capsys):
 
 
 def test_a_run_is_not_resumed_on_other_data_or_as_another_model(release, tmp_path, capsys):
-    from fastweights.experiments.catbabi.experiment import CATBABI
+    from fastweights.experiments.catbabi import CATBABI
     from fastweights.experiments.catbabi.options import CatBAbIOptions
     from fastweights.experiments.runner import train
 

@@ -12,13 +12,13 @@ from babi_runs import spoken
 
 from fastweights import models, runs
 from fastweights.cli import main
-from fastweights.experiments import runner as running
-from fastweights.experiments.experiment import model_config
-from fastweights.experiments.glimpses import Glimpses
-from fastweights.experiments.glimpses.figures import several, single
+from fastweights.experiments.glimpses import GLIMPSES
+from fastweights.experiments.glimpses.figures import compare, draw
+from fastweights.experiments.glimpses.options import GlimpsesOptions
 from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.runner import train
 from fastweights.runs import Run
-from fastweights.tasks import Glimpses as Task
+from fastweights.tasks import Glimpses
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -67,19 +67,19 @@ def test_every_model_trains_in_both_readings(model, reading, mnist_files, tmp_pa
 def test_a_convnet_sees_the_same_in_both_readings(mnist_files):
     answers = []
     for reading in ("plain", "hierarchical"):
-        ready = Glimpses(
+        options = GlimpsesOptions(
             model="convnet", reading=reading, data_dir=mnist_files, input_dropout=0.0
-        ).resolve()
+        )
         torch.manual_seed(0)
-        model = models.from_config(model_config(ready)).eval()
-        task = ready.task()
+        model = models.from_config(GLIMPSES.plan(options).model_config()).eval()
+        task = Glimpses(mnist_files, reading=reading)
         logits, _ = model(task.inputs(task.split("test")), last_only=True)
         answers.append(logits)
     torch.testing.assert_close(*answers)
 
 
 def test_digits_are_learned(mnist_files, tmp_path):
-    recipe = Glimpses(
+    chosen = GlimpsesOptions(
         model="convnet",
         data_dir=mnist_files,
         set=("channels=[8,16]",),
@@ -88,12 +88,12 @@ def test_digits_are_learned(mnist_files, tmp_path):
         steps=110,
         evaluation_interval=110,
     )
-    assert running.train(recipe, tmp_path / "run").result["test_error_percent"] <= 30
+    assert train(GLIMPSES, chosen, tmp_path / "run").result["test_error_percent"] <= 30
 
 
 @pytest.mark.parametrize("options", [{}, {"rate": 0.0}, {"model": "lstm", "seed": 1}])
 def test_interrupted_and_resumed_equals_uninterrupted(options, mnist_files, tmp_path, capsys):
-    recipe = Glimpses(
+    chosen = GlimpsesOptions(
         data_dir=mnist_files,
         features=6,
         glimpse_layer=8,
@@ -102,9 +102,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(options, mnist_files, tmp_
         input_dropout=0.3,
         **options,
     )
-    whole = running.train(recipe, tmp_path / "whole")
+    whole = train(GLIMPSES, chosen, tmp_path / "whole")
     polls = iter(range(1000))
-    assert running.train(recipe, tmp_path / "cut", stop=lambda: next(polls) >= 59).interrupted
+    assert train(GLIMPSES, chosen, tmp_path / "cut", stop=lambda: next(polls) >= 59).interrupted
     result = spoken(capsys, "train", "glimpses", "--resume", "--out", tmp_path / "cut")
     times = {"out", "train_seconds", "compile_seconds"}
     assert {k: v for k, v in result.items() if k not in times} == {
@@ -130,7 +130,7 @@ def test_report_for_people(mnist_files, tmp_path, capsys):
 def test_ask_by_number(run, mnist_files, capsys):
     seven, other = spoken(capsys, "test", run, "7", "39")
     assert (seven["image"], seven["truth"], other["image"], other["truth"]) == (7, 7, 39, 9)
-    task = Task(mnist_files)
+    task = Glimpses(mnist_files)
     with torch.no_grad():
         logits, _ = runs.load(run)(task.inputs(task.encode("7")))
     chances, digits = logits[0].softmax(-1).max(-1)
@@ -163,7 +163,7 @@ def test_pictures_of_several_runs(run, mnist_files, tmp_path, capsys):
     out = ("--out", tmp_path / "figures", "--form", "svg")
     drawn = [Path(path) for path in spoken(capsys, "plot", run, lstm, seed, *out)["pictures"]]
     assert [path.name for path in drawn] == ["comparison.svg"]
-    (figure,) = several([open_run(folder) for folder in (run, lstm, seed)])
+    (figure,) = compare([open_run(folder) for folder in (run, lstm, seed)])
     curves, tests = figure.make().axes
     assert len(curves.lines) == 2 and [len(line.get_ydata()) for line in tests.lines] == [2, 1]
 
@@ -172,7 +172,7 @@ def test_a_model_that_does_not_attend_has_no_panel_of_it(run, mnist_files, tmp_p
     lstm = trained(tmp_path / "lstm", mnist_files, "--model", "lstm")
     panels = []
     for folder in (run, lstm):
-        figures = {figure.name: figure.make for figure in single(open_run(folder), "3")}
+        figures = {figure.name: figure.make for figure in draw(open_run(folder), "3")}
         labels = [axes.get_ylabel() for axes in figures["glimpses"]().axes]
         panels.append("share of the\nlast read (%)" in labels)
     assert panels == [True, False]
@@ -187,7 +187,7 @@ def test_a_model_that_does_not_attend_has_no_panel_of_it(run, mnist_files, tmp_p
         (["--batch", "300"], "do not fill a batch of 300"),
         (["--reading", "plane"], "reading"),
         (["--model", "lstmm"], "did you mean 'lstm'"),
-        (["--model", "lstm", "--rate", "0"], "has no rate: only fast-weights"),
+        (["--model", "lstm", "--rate", "0"], "has no rate; accepted by fast-weights"),
         (["--model", "irnn", "--backend", "cpu"], "backend must be auto"),
         (["--model", "convnet", "--glimpse-layer", "9"], "its glimpse_layer must be 0"),
         (["--set", "rate=0"], "--rate 0"),
@@ -223,7 +223,7 @@ def test_data_and_images_that_are_not_there(run, tmp_path, monkeypatch, capsys):
         (("plot", run, "--sequence", "x"), "numbered 0 to 39, not 'x'"),
         (("plot", run, other, "--sequence", "7"), "is for a single run of glimpses"),
         (("plot", run, run), "is given twice"),
-        (("plot", run, "--gif"), "no film of runs of glimpses"),
+        (("plot", run, "--gif"), "glimpses"),
         (("test", run, "--split", "trial"), "unknown split"),
         (("test", run, "--pairs", "4"), "--pairs is no option"),
         (("test", run, "7", "--split", "test"), "not both"),

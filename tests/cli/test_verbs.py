@@ -105,7 +105,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     from safetensors.numpy import load_file
 
     from fastweights.experiments import runner as module
-    from fastweights.experiments.retrieval.experiment import RETRIEVAL
+    from fastweights.experiments.retrieval import RETRIEVAL
     from fastweights.experiments.retrieval.options import RetrievalOptions
 
     options = RetrievalOptions(steps=6, hidden=8, batch=4, test_samples=50)

@@ -10,7 +10,7 @@ import pytest
 
 from fastweights.errors import UserError
 from fastweights.experiments import report
-from fastweights.experiments.catbabi.experiment import CATBABI
+from fastweights.experiments.catbabi import CATBABI
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.study import METRIC, MODELS, ablations, long, table1
 from fastweights.experiments.reproduce import reproduce

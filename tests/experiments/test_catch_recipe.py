@@ -12,9 +12,9 @@ import torch
 from fastweights import load, models
 from fastweights.errors import UserError
 from fastweights.experiments.actor_critic import TEST_SEED, AgentTest, measure
-from fastweights.experiments.catch import defaults, predict
+from fastweights.experiments.catch import CATCH, predict
+from fastweights.experiments.catch import options as defaults
 from fastweights.experiments.catch import study as studies
-from fastweights.experiments.catch.experiment import CATCH
 from fastweights.experiments.catch.options import CatchOptions
 from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import open_run
@@ -182,13 +182,13 @@ def test_runs_of_earlier_versions_are_told_apart_by_the_fields_that_they_have(ru
     now = open_run(run)
 
     def without(*names):
-        left = {key: value for key, value in now.config["recipe"].items() if key not in names}
-        return dataclasses.replace(now, config={**now.config, "recipe": left})
+        left = {key: value for key, value in now.plan.items() if key not in names}
+        return dataclasses.replace(now, config={**now.config, "plan": left})
 
-    assert now.config["recipe"]["minutes"] is None
+    assert now.plan["minutes"] is None
     assert list(group([now, without("minutes")])) == ["fast-weights"]
     told = group([now, without("trace_decay")])
-    decay = now.config["recipe"]["trace_decay"]
+    decay = now.plan["trace_decay"]
     assert list(told) == [f"fast-weights, trace decay {each}" for each in (decay, None)]
     assert [len(seeds) for seeds in told.values()] == [1, 1]
 

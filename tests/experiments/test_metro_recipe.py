@@ -1,4 +1,4 @@
-"""The recipe of the metro maps: what it resolves to, trains, refuses; its tests, its pictures, its study."""
+"""The experiment on the metro maps: what it plans, trains, refuses; its tests, its pictures, its study."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import pytest
 
 from fastweights import models
 from fastweights.errors import UserError
-from fastweights.experiments.experiment import model_config
 from fastweights.experiments.loaded_run import open_run
-from fastweights.experiments.metro_map import MetroMap, study
+from fastweights.experiments.metro_map import METRO_MAP, predict, study
 from fastweights.experiments.metro_map import figures as drawing
-from fastweights.experiments.metro_map.predict import test as again_tested
+from fastweights.experiments.metro_map.options import MetroMapOptions, MetroMapTest
 from fastweights.experiments.plotting import draw
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.runner import train
 from fastweights.experiments.study import Cell, Study
 from fastweights.runs import Run
 
-TINY = MetroMap(
+TINY = MetroMapOptions(
     hidden=6,
     memory_size=4,
     graphs=12,
@@ -35,22 +34,22 @@ TINY = MetroMap(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(TINY, folder)
+    train(METRO_MAP, TINY, folder)
     return folder
 
 
 def test_the_settings_are_the_papers():
-    ready = MetroMap().resolve()
+    ready = METRO_MAP.plan(MetroMapOptions())
     assert (ready.hidden, ready.memory_size, ready.reads) == (32, 16, 3)
     assert (ready.agents, ready.test_episodes, ready.length) == (600, 600, 30)
     assert (ready.discount, ready.value_weight, ready.learning_rate) == (0.9, 0.1, 1e-3)
     assert ready.entropy_weight == ready.final_entropy_weight == 0.03
     assert (ready.beta2, ready.eps, ready.clip, ready.trace_decay) == (0.999, 1e-4, 0, 1)
     assert ready.schedule == "constant"
-    assert dataclasses.replace(MetroMap(), entropy_weight=0.1).resolve().final_entropy_weight == 0.1
+    assert METRO_MAP.plan(MetroMapOptions(entropy_weight=0.1)).final_entropy_weight == 0.1
     unsaid = [name for name, value in dataclasses.asdict(ready).items() if value is None]
     assert unsaid == ["minutes"]
-    config = model_config(ready)
+    config = ready.model_config()
     assert config["options"]["variant"] == "meta_rl"
     model = models.from_config(config)
     # LSTM, W_write, W_read, W_o, policy and value: as many as the authors' program prints.
@@ -74,13 +73,13 @@ def test_any_model_acts(name, tmp_path):
     recipe = dataclasses.replace(
         TINY, model=name, memory_size=None, updates=1, backend="auto", form="fixed"
     )
-    assert train(recipe, tmp_path / "run").result["form"] == "fixed"
+    assert train(METRO_MAP, recipe, tmp_path / "run").result["form"] == "fixed"
 
 
 def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
     asked = iter([False, False, True])
-    assert train(TINY, tmp_path / "cut", stop=lambda: next(asked)).interrupted
-    result = train(TINY, tmp_path / "cut", resume=True).result
+    assert train(METRO_MAP, TINY, tmp_path / "cut", stop=lambda: next(asked)).interrupted
+    result = train(METRO_MAP, TINY, tmp_path / "cut", resume=True).result
     whole = json.loads((run / "result.json").read_text())
     for name in ("test_reward", "train_reward"):
         assert result[name] == whole[name]
@@ -99,38 +98,38 @@ def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
 )
 def test_what_cannot_be_is_refused(given, told):
     with pytest.raises(UserError, match=told):
-        model_config(dataclasses.replace(TINY, **given).resolve())
+        METRO_MAP.plan(dataclasses.replace(TINY, **given)).model_config()
 
 
 def test_a_run_is_tested_on_both_splits_or_one(run):
-    both = again_tested(run)
+    both = predict.test(run, MetroMapTest())
     result = json.loads((run / "result.json").read_text())
     assert both["test_reward"] == result["test_reward"] and both["train_episodes"] == 12
     task = open_run(run).task
     assert both["train_best_possible"] == task.best_possible("train") > both["train_chance"]
-    one = again_tested(run, split="test", samples=30, seed=3)
+    one = predict.test(run, MetroMapTest(split="test", samples=30, seed=3))
     assert one["test_episodes"] == 30 and "train_reward" not in one
     assert one["test_reward"] != both["test_reward"]
     with pytest.raises(UserError, match="valid"):
-        again_tested(run, split="valid")
+        predict.test(run, MetroMapTest(split="valid"))
     with pytest.raises(UserError, match="samples must be 1 to 100,000"):
-        again_tested(run, samples=0)
+        predict.test(run, MetroMapTest(samples=0))
 
 
 def test_pictures_of_one_run_and_of_several(run, tmp_path):
-    with pytest.raises(UserError, match="no film of runs of metro-map, only of retrieval, catch"):
+    with pytest.raises(UserError, match="metro-map"):
         draw([run], out=tmp_path / "film", gif=True)
     assert not (tmp_path / "film").exists()
-    names = [path.name for path in draw([run], out=tmp_path, shown="11")]
+    names = [path.name for path in draw([run], out=tmp_path, sequence="11")]
     assert names == ["training.png", "within-episode.png", "episode.png"]
     other, fixed = tmp_path / "other", tmp_path / "fixed"
-    train(dataclasses.replace(TINY, seed=1), other)
+    train(METRO_MAP, dataclasses.replace(TINY, seed=1), other)
     compared = [path.name for path in draw([run, other], out=tmp_path)]
     assert compared == ["training.png", "within-episode.png"]
-    for shown in ("left", "12", "-1"):
+    for sequence in ("left", "12", "-1"):
         with pytest.raises(UserError, match="map"):
-            draw([run], out=tmp_path, shown=shown)
-    train(dataclasses.replace(TINY, updates=2, form="fixed"), fixed)
+            draw([run], out=tmp_path, sequence=sequence)
+    train(METRO_MAP, dataclasses.replace(TINY, updates=2, form="fixed"), fixed)
     with pytest.raises(UserError, match="different maps or forms"):
         draw([run, fixed], out=tmp_path)
 
@@ -151,7 +150,7 @@ def test_the_episode_that_is_drawn_is_one_of_the_test(run):
 
 
 def test_a_run_goes_on_to_more_updates_and_has_the_evaluations_on_its_way(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastweights.experiments.metro_map.experiment.MILESTONES", (2, 4))
+    monkeypatch.setattr("fastweights.experiments.metro_map.predict.MILESTONES", (2, 4))
     cells = tuple(
         Cell(
             f"after {updates}",
@@ -162,7 +161,7 @@ def test_a_run_goes_on_to_more_updates_and_has_the_evaluations_on_its_way(tmp_pa
         )
         for updates in (2, 4)
     )
-    tiny = Study("tiny", "a tiny study", cells)
+    tiny = Study(METRO_MAP, "tiny", "a tiny study", cells)
     values = []
     for order in (("after 2", "after 4"), ("after 4", "after 2")):
         at = tmp_path / order[0]
@@ -178,21 +177,23 @@ def test_a_run_goes_on_to_more_updates_and_has_the_evaluations_on_its_way(tmp_pa
 
 def test_a_run_that_was_to_go_on_goes_on_unasked(tmp_path):
     folder = tmp_path / "run"
-    train(TINY, folder)
+    train(METRO_MAP, TINY, folder)
     asked = iter([False, True])
     longer = dataclasses.replace(TINY, updates=8)
-    assert train(longer, folder, resume=True, stop=lambda: next(asked)).interrupted
-    result = train(MetroMap(), folder, resume=True).result
+    assert train(METRO_MAP, longer, folder, resume=True, stop=lambda: next(asked)).interrupted
+    result = train(METRO_MAP, MetroMapOptions(), folder, resume=True).result
     assert result["steps"] == 8
-    whole = train(longer, tmp_path / "whole").result
+    whole = train(METRO_MAP, longer, tmp_path / "whole").result
     assert result["test_reward"] == whole["test_reward"]
 
 
 def test_a_run_goes_on_to_a_limit_of_another_kind(tmp_path):
     def went_on(**given):
-        return train(dataclasses.replace(MetroMap(), **given), tmp_path, resume=True).result
+        return train(
+            METRO_MAP, dataclasses.replace(MetroMapOptions(), **given), tmp_path, resume=True
+        ).result
 
-    seconds = train(TINY, tmp_path).result["train_seconds"] + 0.3
+    seconds = train(METRO_MAP, TINY, tmp_path).result["train_seconds"] + 0.3
     timed = went_on(minutes=seconds / 60)
     assert timed["steps"] > 4 and timed["limit_seconds"] == pytest.approx(seconds)
     counted = went_on(updates=timed["steps"] + 1)
@@ -201,21 +202,21 @@ def test_a_run_goes_on_to_a_limit_of_another_kind(tmp_path):
 
 def test_a_schedule_is_not_stretched(tmp_path):
     falling = dataclasses.replace(TINY, final_entropy_weight=0.0)
-    train(falling, tmp_path)
+    train(METRO_MAP, falling, tmp_path)
     with pytest.raises(UserError, match="begun with updates 4, with which a schedule ends"):
-        train(dataclasses.replace(falling, updates=8), tmp_path, resume=True)
+        train(METRO_MAP, dataclasses.replace(falling, updates=8), tmp_path, resume=True)
 
 
 def test_a_result_without_steps_is_refused(tmp_path):
-    train(TINY, tmp_path)
+    train(METRO_MAP, TINY, tmp_path)
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(UserError, match=r"result\.json says no steps"):
-        train(TINY, tmp_path, resume=True)
+        train(METRO_MAP, TINY, tmp_path, resume=True)
 
 
 def test_updates_decide_what_is_trained_only_under_a_schedule():
     def decided(**given):
-        return dataclasses.replace(TINY, **given).resolve().decisive()
+        return METRO_MAP.plan(dataclasses.replace(TINY, **given)).deciding()
 
     assert decided(updates=4) == decided(updates=5)
     for given in ({"schedule": "cosine"}, {"final_entropy_weight": 0.0}):
@@ -223,8 +224,9 @@ def test_updates_decide_what_is_trained_only_under_a_schedule():
 
 
 def test_the_study_compares_at_equal_updates():
-    cells = study.comparison().cells
-    assert len({cell.folder_name() for cell in cells}) == 7
+    compared = study.comparison(METRO_MAP)
+    cells = compared.cells
+    assert len({compared.folder_name(cell) for cell in cells}) == 7
     assert [cell.name for cell in cells if cell.reach] == [
         "fwm-32 faithful 12700",
         "fwm-32 faithful 51000",
@@ -232,7 +234,7 @@ def test_the_study_compares_at_equal_updates():
     assert cells[0].reach is not None and cells[0].paper == 85.2
     for form in ("faithful", "fixed"):
         for updates in (study.UPDATES, study.LONG):
-            ready = [cell.recipe.resolve() for cell in cells]
+            ready = [compared.plan(cell) for cell in cells]
             ready = [one for one in ready if one.form == form and one.updates == updates]
             assert {one.model for one in ready} >= {"fwm"}
             assert (
@@ -244,7 +246,9 @@ def test_the_study_compares_at_equal_updates():
 def test_a_study_is_recorded(tmp_path):
     cells = (Cell("tiny", TINY, metric="test_reward", seeds=1, also=study.ALSO),)
     ledger = reproduce(
-        Study("tiny", "a tiny study", cells), results=tmp_path / "results", runs=tmp_path / "runs"
+        Study(METRO_MAP, "tiny", "a tiny study", cells),
+        results=tmp_path / "results",
+        runs=tmp_path / "runs",
     )
     row = ledger.rows["tiny"]
     assert row["task"] == "metro maps (faithful)" and set(row["also"]) == set(study.ALSO)

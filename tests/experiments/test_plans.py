@@ -1,4 +1,4 @@
-"""What every experiment keeps: plans that lack nothing, fingerprints that know every field, help that names its task."""
+"""What every experiment keeps: plans that lack nothing, fingerprints of every field, help that names its task."""
 
 from __future__ import annotations
 
@@ -70,11 +70,12 @@ def test_help_says_which_option_belongs_to_which_task(verb, capsys, monkeypatch)
     with pytest.raises(SystemExit):
         main([verb, "--help"])
     text = capsys.readouterr().out
+    lines = [line.strip("│| ") for line in text.splitlines()]
     for experiment in registry.EXPERIMENTS.values():
         if verb == "plot":
             assert experiment.sequence in text and experiment.animated in text
             continue
-        (line,) = [line for line in text.splitlines() if f"│ {experiment.name}: " in line]
+        (line,) = [line for line in lines if line.startswith(f"{experiment.name}: ")]
         for field in dataclasses.fields(experiment.test_options):
             assert f"--{field.name.replace('_', '-')}" in line
     assert verb == "plot" or text.count("--pairs") == 2

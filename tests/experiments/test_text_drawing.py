@@ -19,9 +19,8 @@ from fastweights.cli import main
 from fastweights.errors import UserError
 from fastweights.experiments import runner as running
 from fastweights.experiments.plotting import draw
+from fastweights.experiments.text import TEXT, passage
 from fastweights.experiments.text import figures as drawing
-from fastweights.experiments.text import passage
-from fastweights.experiments.text.experiment import TEXT
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.passage import Passage
 from fastweights.tasks.text_pieces import Pieces
@@ -134,7 +133,7 @@ def test_a_run_is_drawn_with_its_own_numbers(trained):
     assert left.lines[0].get_xdata().tolist() == [1, 2]
     expected = [row["validation_perplexity"] for row in rows]
     np.testing.assert_allclose(left.lines[0].get_ydata(), expected)
-    assert right.lines[0].get_ydata()[-1] == run.config["recipe"]["averaging_rate"]
+    assert right.lines[0].get_ydata()[-1] == run.plan["averaging_rate"]
     assert [line.get_xdata()[0] for line in left.lines if line.get_linestyle() == ":"] == [1]
     text = run.task.tokenizer.decode(run.task.split("test"))
     shown = [word for word in words_of(made["passage"])[: passage.LENGTH] if word != "<eos>"]

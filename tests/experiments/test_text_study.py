@@ -7,7 +7,7 @@ import pytest
 from fastweights.experiments import registry
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.study import Cell, Study
-from fastweights.experiments.text.experiment import TEXT
+from fastweights.experiments.text import TEXT
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.study import STAGES
 from fastweights.runs import Run

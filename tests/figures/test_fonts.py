@@ -28,9 +28,9 @@ def test_a_letter_of_another_font_is_drawn_with_it(tmp_path):
     assert drawable(f"a{ELSEWHERE}") == f"a{ELSEWHERE}"
     figure = slot_accuracy([0.5, 1.0], title=f"a {ELSEWHERE}")
     save(figure, tmp_path / "slots.png", dpi=50)  # with warnings as errors
-    assert any(text.get_fontfamily() == [fonts.DEFAULT, family] for text in figure.axes[0].texts) or (
-        figure.axes[0].title.get_fontfamily() == [fonts.DEFAULT, family]
-    )
+    assert any(
+        text.get_fontfamily() == [fonts.DEFAULT, family] for text in figure.axes[0].texts
+    ) or (figure.axes[0].title.get_fontfamily() == [fonts.DEFAULT, family])
 
 
 def test_what_no_font_has_is_a_box_and_noted_once(only_the_house, tmp_path):

@@ -21,7 +21,7 @@ OTHERS = """
 import sys
 import fastweights
 from fastweights import figures, models, runs, tasks, training
-from fastweights.experiments import studies
+from fastweights.experiments.registry import studies
 print("transformers" in sys.modules)
 """
 

@@ -147,5 +147,5 @@ def test_what_reads_vectors_is_no_language_model():
     vectors = models.model_config("lstm", input=4, hidden=8, classes=4, inputs="vectors")
     fewer = models.model_config("lstm", input=4, hidden=8, classes=3)
     for config in (vectors, fewer):
-        with pytest.raises(UserError, match="reads tokens and tells tokens"):
+        with pytest.raises(UserError, match="reads and predicts tokens"):
             FastWeightConfig.of(config)

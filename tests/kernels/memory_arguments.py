@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fastweights.ops.delta_memory.options import Inputs, Options
+
 MASKS = ("real", "read_mask")
+NAMED = {"memory": "memory", "gate": "gate", "mask": "real", "read_mask": "read_mask"}
 
 
 def arguments(
@@ -69,10 +72,9 @@ def call(
         tuple(x for name, x in tensors.items() if name.startswith(part))
         for part in ("keys", "queries")
     )
-    named = {name: tensors.get(name) for name in ("memory", "gate", *MASKS)}
-    return run(
-        keys, tensors["values"], tensors["strength"], queries=queries or None, **named, **options, chunk=chunk
-    )  # fmt: skip
+    named = {name: tensors.get(given) for name, given in NAMED.items()}
+    inputs = Inputs(keys, tensors["values"], tensors["strength"], queries or None, **named)
+    return run(inputs, Options(**options, chunk=chunk))
 
 
 def differentiate(

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from fastweights.ops.fast_weight_rnn.cpu import run as cpu
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
+
 
 def truth(
     drive, recurrent_weight, *, decay, rate, norm_weight, norm_bias, preliminary_norm_weight, preliminary_norm_bias,
@@ -29,6 +32,14 @@ def truth(
         A = decay * A + rate * torch.einsum("bi,bj->bij", h, h)
         outputs.append(h)
     return torch.stack(outputs, 1)
+
+
+def fused(**given):
+    """Run the fused backend on named arguments."""
+    return cpu.run(
+        Inputs(**{name: x for name, x in given.items() if name in Inputs._fields}),
+        Options(**{name: x for name, x in given.items() if name in Options._fields}),
+    )
 
 
 def arguments(

@@ -20,7 +20,7 @@ from fastweights.kernels.simd import at, pointer, put, scalar
 
 KERNEL = """
 from fastweights.kernels.compile import kernel
-from demo_part import twice
+from another import twice
 
 @kernel
 def run(x):
@@ -57,14 +57,14 @@ def _run(folder: Path, **environment: str) -> tuple[int, int]:
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     (tmp_path / "demo_kernel.py").write_text(KERNEL)
-    (tmp_path / "demo_part.py").write_text(PART.format(factor=2))
+    (tmp_path / "another.py").write_text(PART.format(factor=2))
     return tmp_path
 
 
 def test_the_cache_serves_the_next_process_until_a_helper_elsewhere_is_edited(sources):
     assert _run(sources) == (7, 0)
     assert _run(sources) == (7, 1)
-    (sources / "demo_part.py").write_text(PART.format(factor=5))
+    (sources / "another.py").write_text(PART.format(factor=5))
     assert _run(sources) == (16, 0)
     assert _run(sources) == (16, 1)
 
@@ -100,7 +100,7 @@ def test_processes_that_compile_at_once_write_other_files_for_other_types(source
 def test_code_of_edited_sources_is_removed_and_a_file_cut_short_is_made_anew(sources):
     place = {"NUMBA_CACHE_DIR": str(sources / "cache")}
     for factor, answer in ((2, 7), (5, 16)):
-        (sources / "demo_part.py").write_text(PART.format(factor=factor))
+        (sources / "another.py").write_text(PART.format(factor=factor))
         assert _run(sources, **place) == (answer, 0)
         (file,) = (sources / "cache").rglob("*.nbc")
     file.write_bytes(file.read_bytes()[:100])

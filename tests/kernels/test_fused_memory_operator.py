@@ -12,8 +12,9 @@ from torch import Tensor
 
 from fastweights.kernels import ready
 from fastweights.ops.delta_memory.cpu import run as cpu
-from fastweights.ops.delta_memory.cpu.operators import forward_op
+from fastweights.ops.delta_memory.cpu.operators import fused_memory
 
+forward_op = fused_memory.forward_operator
 pytestmark = pytest.mark.skipif(ready.available() is not None, reason=str(ready.available()))
 
 KINDS = {

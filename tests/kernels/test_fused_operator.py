@@ -7,12 +7,13 @@ import sys
 
 import pytest
 import torch
-from rnn_equations import arguments
+from rnn_equations import arguments, fused
 from torch import Tensor
 
 from fastweights.ops.fast_weight_rnn.cpu import run as cpu
-from fastweights.ops.fast_weight_rnn.cpu.operators import forward_op
+from fastweights.ops.fast_weight_rnn.cpu.operators import recurrence
 
+forward_op = recurrence.forward_operator
 pytestmark = pytest.mark.skipif(cpu.available() is not None, reason=str(cpu.available()))
 
 
@@ -43,7 +44,7 @@ def test_the_operator_and_the_direct_path_are_one():
     leaves = [x for x in inputs if isinstance(x, Tensor)]
     tensors, options = arguments(4, 5, 6, state=True)
     through = forward_op(*inputs)[0]
-    direct = cpu.run(**tensors, **options, chunk=3)
+    direct = fused(**tensors, **options, chunk=3)
     gradients = torch.autograd.grad(through.square().sum(), leaves)
     others = torch.autograd.grad(direct.square().sum(), [tensors[n] for n in ORDER])
     assert torch.equal(through, direct)
@@ -65,14 +66,14 @@ ORDER = [
 
 COMPILED = """
 import torch
-from fastweights.kernels import compile as compiling
-from fastweights.ops.fast_weight_rnn import cpu
+from fastweights import ops
 
 torch.set_num_threads(1)
 gain, bias = torch.ones(6, requires_grad=True), torch.zeros(6, requires_grad=True)
 
 def run(drive, weight, decay):
-    return 2 * cpu.run(drive, weight, decay=decay, rate=0.5, norm_weight=gain, norm_bias=bias, chunk=3)
+    options = {"norm_weight": gain, "norm_bias": bias, "chunk": 3, "need_state": False}
+    return 2 * ops.fast_weight_rnn(drive, weight, decay=decay, rate=0.5, **options, backend="cpu")[0]
 
 compiled = torch.compile(run, fullgraph=True, backend="aot_eager", dynamic=DYNAMIC)
 for time in (5, 7):
@@ -107,7 +108,7 @@ def test_no_gradient_reaches_back_where_the_outputs_are_unused():
 
 def test_the_graph_can_be_walked_twice():
     tensors, options = arguments()
-    outputs = cpu.run(**tensors, **options)
+    outputs = fused(**tensors, **options)
     first, second = (
         torch.autograd.grad(outputs.sum(), tensors["drive"], retain_graph=True)[0] for _ in "ab"
     )
@@ -116,7 +117,7 @@ def test_the_graph_can_be_walked_twice():
 
 def test_a_second_derivative_is_refused_clearly():
     tensors, options = arguments()
-    outputs = cpu.run(**tensors, **options)
+    outputs = fused(**tensors, **options)
     (gradient,) = torch.autograd.grad(outputs.sum(), tensors["drive"], create_graph=True)
     with pytest.raises(RuntimeError, match="second derivative"):
         gradient.sum().backward()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from rnn_equations import arguments, differentiate, truth
+from rnn_equations import arguments, differentiate, fused, truth
 from torch import Tensor
 
 from fastweights.kernels import compile as compiling
@@ -22,7 +22,7 @@ def check(tensors: dict, options: dict, chunk: int | None = None) -> None:
     dtype = tensors["drive"].dtype
     direction = torch.randn(tensors["drive"].shape, generator=torch.Generator().manual_seed(1))
     expected = differentiate(truth, tensors, direction.to(dtype), **options)
-    found = differentiate(cpu.run, tensors, direction.to(dtype), **options, chunk=chunk)
+    found = differentiate(fused, tensors, direction.to(dtype), **options, chunk=chunk)
     for name, value in expected.items():
         scale = max(1.0, value.abs().max().item())
         error = (found[name] - value).abs().max().item() / scale
@@ -77,8 +77,8 @@ def test_one_state_without_the_other(given):
 
 def test_rows_of_a_batch_do_not_see_each_other():
     tensors, options = arguments(19, 6, 10, learned=False)
-    whole = cpu.run(**tensors, **options)
-    alone = cpu.run(**(tensors | {"drive": tensors["drive"][4:5]}), **options)
+    whole = fused(**tensors, **options)
+    alone = fused(**(tensors | {"drive": tensors["drive"][4:5]}), **options)
     assert torch.equal(whole[4:5], alone)
 
 
@@ -88,14 +88,14 @@ def test_strides_do_not_matter():
         name: value.mT.contiguous().mT if isinstance(value, Tensor) and value.dim() > 1 else value
         for name, value in tensors.items()
     }
-    assert torch.equal(cpu.run(**tensors, **options), cpu.run(**strided, **options))
+    assert torch.equal(fused(**tensors, **options), fused(**strided, **options))
 
 
 def test_nan_stays_in_its_row_and_reaches_the_output():
     tensors, options = arguments(3, 4, 5, learned=False)
     with torch.no_grad():
         tensors["drive"][1, 2, 0] = float("nan")
-    outputs = cpu.run(**tensors, **options)
+    outputs = fused(**tensors, **options)
     assert outputs.isnan().any(2).tolist() == [[False] * 4, [False, False, True, True], [False] * 4]
 
 
@@ -104,11 +104,11 @@ def test_only_what_requires_a_gradient_gets_one():
     frozen = {name: value.detach() for name, value in tensors.items() if isinstance(value, Tensor)}
     for name, value in frozen.items():
         leaf = value.clone().requires_grad_()
-        outputs = cpu.run(**(tensors | frozen | {name: leaf}), **options)
+        outputs = fused(**(tensors | frozen | {name: leaf}), **options)
         outputs.square().sum().backward()
         assert leaf.grad is not None
         assert leaf.grad.abs().max() > 0, name
-    assert not cpu.run(**(tensors | frozen), **options).requires_grad
+    assert not fused(**(tensors | frozen), **options).requires_grad
 
 
 @pytest.mark.parametrize(("batch", "time", "hidden"), [(70, 12, 23), (128, 11, 50)])
@@ -120,7 +120,7 @@ def test_the_same_bits_every_time_and_with_any_number_of_threads(batch, time, hi
     try:
         for count in (1, 1, 2, 2, 2, 2):
             torch.set_num_threads(count)
-            results.append(differentiate(cpu.run, tensors, direction, **options, chunk=5))
+            results.append(differentiate(fused, tensors, direction, **options, chunk=5))
     finally:
         torch.set_num_threads(threads)
     for other in results[1:]:
@@ -130,9 +130,9 @@ def test_the_same_bits_every_time_and_with_any_number_of_threads(batch, time, hi
 
 def test_concurrent_callers_do_not_disturb_each_other():
     cases = [arguments(20 + k, 9, 10 + k, seed=k, learned=False) for k in range(4)]
-    alone = [cpu.run(**tensors, **options) for tensors, options in cases]
+    alone = [fused(**tensors, **options) for tensors, options in cases]
     with ThreadPoolExecutor(4) as pool:
-        together = pool.map(lambda case: cpu.run(**case[0], **case[1]), cases * 5)
+        together = pool.map(lambda case: fused(**case[0], **case[1]), cases * 5)
         for k, outputs in enumerate(together):
             assert torch.equal(outputs, alone[k % 4])
 

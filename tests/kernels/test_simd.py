@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fastweights.kernels import access, blocks, elementary, record, simd, tiles, transpose
+from fastweights.kernels import access, blocks, elementary, layout, record, simd, tiles, transpose
 from fastweights.kernels.isa import host
 
 DTYPES = [np.float32, np.float64]
@@ -243,7 +243,6 @@ def _area(address):
 
 
 def test_records_reach_kernels_by_name():
-    memory, address = record.pack_integers((5, 7))
-    assert _area(address) == 735
-    assert memory.tolist() == [5, 7]
-    assert _area(record.constant((3, 4))[1]) == 412
+    packed = layout.pack((5, 7))
+    assert _area(packed.address) == 735
+    assert packed.memory.tolist() == [5, 7]

@@ -173,7 +173,7 @@ def test_other_options():
         (lambda: nn.DeltaNet(5, 6, heads=5), ("6", "5 heads")),
         (lambda: nn.DeltaNet(5, 6, convolution=0), ("convolution", "0")),
         (lambda: nn.GatedDeltaNet(5, 6, value_size=0), ("value_size", "0")),
-        (lambda: nn.GatedDeltaNet(5, 6, backend="gpu"), ("gpu", "cuda")),
+        (lambda: nn.GatedDeltaNet(5, 6, backend="gpu"), ("gpu", "cpu")),
         (lambda: nn.TransformerXL(5, 6, heads=4), ("6", "4 heads", "multiple")),
         (lambda: nn.TransformerXL(5, 6, heads=0), ("heads", "0")),
         (lambda: nn.TransformerXL(5, 6, layers=0), ("layers", "0")),

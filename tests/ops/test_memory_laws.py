@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from memory import SOMETIMES, call, leaves_of, relative, truth
+from oracle_points import SOMETIMES, call, leaves_of, relative, truth
 
 from fastweights.oracle.delta_memory_gradcheck import Case
 

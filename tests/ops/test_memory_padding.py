@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from memory import ALWAYS, SOMETIMES, call, leaves_of, relative, truth
+from oracle_points import ALWAYS, SOMETIMES, call, leaves_of, relative, truth
 
 from fastweights.errors import UserError
 from fastweights.oracle.delta_memory_gradcheck import Case

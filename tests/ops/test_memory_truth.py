@@ -2,7 +2,16 @@
 
 import pytest
 import torch
-from memory import ALWAYS, NEVER, SOMETIMES, call, errors, relative, results_and_gradients, truth
+from oracle_points import (
+    ALWAYS,
+    NEVER,
+    SOMETIMES,
+    call,
+    errors,
+    relative,
+    results_and_gradients,
+    truth,
+)
 
 from fastweights.oracle.delta_memory_gradcheck import CASES, Case
 

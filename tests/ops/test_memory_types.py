@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from memory import call, leaves_of, relative, truth
+from oracle_points import call, leaves_of, relative, truth
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from fastweights.oracle.delta_memory_gradcheck import Case

@@ -5,7 +5,7 @@ import torch
 
 from fastweights import ops
 from fastweights.ops.neural_memory import Learned, State
-from fastweights.ops.neural_memory.forward import opened, rate, recall, write_
+from fastweights.ops.neural_memory.reference import opened, rate, recall, write_
 
 B, T, H, D, HEADS = 2, 5, 4, 3, 2
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from recurrence import call, truth
+from oracle_points import call, truth
 
-from fastweights.oracle.gradcheck import Case
+from fastweights.oracle.fast_weight_rnn_gradcheck import Case
 
 CASES = [
     Case(),

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from recurrence import errors, relative, results_and_gradients, truth
+from oracle_points import errors, relative, results_and_gradients, truth
 
-from fastweights.oracle.gradcheck import Case
+from fastweights.oracle.fast_weight_rnn_gradcheck import Case
 
 EXACT = 1e-11
 """Largest relative error in float64, of results and of gradients."""
@@ -85,7 +85,7 @@ def test_numbers_and_tensors_give_the_same(decay, rate, backends):
 
 
 def _run_with(case, point, given, options):
-    from recurrence import call
+    from oracle_points import call
 
     leaves = {name: leaf for name, leaf in given.items() if isinstance(leaf, torch.Tensor)}
     outputs, h, A = call(case, given, **options)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from recurrence import call, relative, truth
+from oracle_points import call, relative, truth
 
-from fastweights.oracle.gradcheck import Case
+from fastweights.oracle.fast_weight_rnn_gradcheck import Case
 
 CASE = Case(inner_steps=2)
 

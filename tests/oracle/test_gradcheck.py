@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fastweights.oracle import fast_weight_rnn_gradcheck as rnn
 from fastweights.oracle import gradcheck
 from fastweights.oracle.fast_weight_rnn import FastWeightRNN
 
@@ -13,8 +14,8 @@ SMALL = {"batch": 1, "time": 3, "hidden": 3}
 
 @pytest.mark.parametrize("seed, sizes", [(0, {}), (1, SMALL), (2, SMALL)])
 def test_derived_gradients_equal_finite_differences(seed, sizes):
-    rows = gradcheck.check(seed, **sizes)
-    assert {row["case"] for row in rows} == {str(case) for case in gradcheck.CASES}
+    rows = rnn.check(seed, **sizes)
+    assert {row["case"] for row in rows} == {str(case) for case in rnn.CASES}
     assert [row for row in rows if not row["max_relative_error"] <= LIMIT] == []
 
 
@@ -30,9 +31,7 @@ def test_a_wrong_gradient_is_seen(name, monkeypatch):
         return {k: g * (1 + 1e-6) if k == name else g for k, g in gradients.items()}
 
     monkeypatch.setattr(FastWeightRNN, "backward", wrong)
-    worst = {
-        row["parameter"] for row in gradcheck.check(0, **SMALL) if row["max_relative_error"] > LIMIT
-    }
+    worst = {row["parameter"] for row in rnn.check(0, **SMALL) if row["max_relative_error"] > LIMIT}
     assert worst == {name}
 
 
@@ -53,11 +52,11 @@ def test_two_steps_of_the_flat_form_by_hand():
     assert network.forward(np.ones((1, 2, 1))).outputs.flatten().tolist() == pytest.approx([1, 2])
 
 
-@pytest.mark.parametrize("case", gradcheck.CASES, ids=str)
+@pytest.mark.parametrize("case", rnn.CASES, ids=str)
 def test_the_memory_is_attention_to_the_past(case):
     """A(t-1) h_s = λ^(t-1) A(0) h_s + η Σ_τ λ^(t-1-τ) h(τ) ⟨h(τ), h_s⟩, the paper's equation 4."""
-    point = gradcheck.draw(case, np.random.default_rng(0), batch=2, time=6, hidden=5)
-    _, outcome = gradcheck.run(case, point)
+    point = rnn.draw(case, np.random.default_rng(0), batch=2, time=6, hidden=5)
+    _, outcome = rnn.run(case, point)
     decay, rate = float(point["decay"]), float(point["rate"])
     for t, step in enumerate(outcome.steps):
         for h_s, z in zip(step.settled, step.inputs, strict=False):
@@ -69,9 +68,9 @@ def test_the_memory_is_attention_to_the_past(case):
 
 
 def test_layer_norm_is_torchs():
-    case = gradcheck.Case(inner_steps=2)
-    point = gradcheck.draw(case, np.random.default_rng(0), batch=2, time=3, hidden=5)
-    _, outcome = gradcheck.run(case, point)
+    case = rnn.Case(inner_steps=2)
+    point = rnn.draw(case, np.random.default_rng(0), batch=2, time=3, hidden=5)
+    _, outcome = rnn.run(case, point)
     gain, bias = (torch.tensor(point[name]) for name in ("norm_weight", "norm_bias"))
     for step in outcome.steps:
         for z, h in zip(step.inputs, step.settled[1:], strict=True):

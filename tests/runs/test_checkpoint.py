@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from fastweights.errors import UserError
-from fastweights.runs import Run
+from fastweights.runs import Run, checkpoint
 
 
 def content(step):
@@ -119,6 +119,14 @@ def test_a_checkpoint_moved_to_another_step_is_damaged(run):
     root = run.folder / "checkpoint"
     (root / "000000020").rename(root / "000000099")
     assert_whole(run.load_checkpoint(), 10)
+
+
+def test_one_of_another_version_is_one_clear_line_and_not_passed_over(run, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", 1)
+        run.save_checkpoint(30, *content(30))
+    with pytest.raises(UserError, match=r"000000030 has format 1, this .* reads 2: train the run"):
+        run.load_checkpoint()
 
 
 def test_when_none_is_whole_it_is_one_clear_line(run):

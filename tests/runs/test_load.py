@@ -45,6 +45,13 @@ def test_a_run_without_a_checkpoint_is_one_clear_line(tmp_path):
         runs.load(tmp_path)
 
 
+def test_a_run_of_another_version_is_one_clear_line(trained):
+    run, _ = trained
+    change(run, "format", 1)
+    with pytest.raises(UserError, match=r"has format 1, this .* reads 2: train it anew$"):
+        runs.load(run.folder)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -14,7 +14,7 @@ from fastweights.training.sources.segment_lengths import segment_lengths
     vary=st.booleans(),
     epoch=st.integers(0, 5),
 )
-def test_pieces_cover_an_epoch_exactly(steps, length, vary, epoch):
+def test_segments_cover_an_epoch_exactly(steps, length, vary, epoch):
     lengths = segment_lengths(steps, length, vary=vary, epoch=epoch)
     assert lengths.sum() == steps and lengths.dtype == np.int64
     assert (lengths > 1).all() or length == 1 or steps == 1
@@ -23,7 +23,7 @@ def test_pieces_cover_an_epoch_exactly(steps, length, vary, epoch):
     assert (lengths[:-1] <= most).all() and lengths[-1] <= most + 1
 
 
-def test_a_single_step_left_over_joins_the_piece_before_it():
+def test_a_single_step_left_over_joins_the_segment_before_it():
     assert segment_lengths(71, 70, vary=False).tolist() == [71]
     assert segment_lengths(72, 70, vary=False).tolist() == [70, 2]
     assert segment_lengths(1, 70).tolist() == [1]
@@ -37,7 +37,7 @@ def test_lengths_follow_from_the_seed_and_the_epoch_alone():
 
 
 def by_the_paper(steps, chance):
-    """Cut as section 5 of Merity et al. 2018 says, one piece after the other."""
+    """Cut as section 5 of Merity et al. 2018 says, one segment after the other."""
     place, lengths = 0, []
     while place < steps:
         around = 70 if chance.random() < 0.95 else 35

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from regression import timeless
-from texts import MARK, WORDS, Hits, Noise, fwm, piece
+from texts import MARK, WORDS, Hits, Noise, fwm, segment_at
 from torch import nn
 
 from fastweights import models
@@ -41,7 +41,7 @@ def test_segments_add_up_to_the_loss_of_the_whole_text(mode, make):
     model, task = make(), Noise()
     source = Stream(task, batch=3, length=20, mode=mode, seed=1)
     segments = [source.next_loss(model) for _ in range(4)]
-    whole = piece(source.rows.text, 0, 80)
+    whole = segment_at(source.rows.text, 0, 80)
     logits, _ = model(whole.tokens)
     chosen = whole.answers if mode == "qa" else whole.mask
     loss = F.cross_entropy(logits[chosen], whole.targets[chosen], reduction="sum")

@@ -61,19 +61,19 @@ def test_an_epoch_reads_every_row_from_its_start_and_predicts_every_token_once(v
     steps = train // ROWS
     text = Babble(train).split("train")[: ROWS * steps].view(ROWS, steps)
     ends = source.steps(3)
-    for epoch, pieces in enumerate([ends[0], ends[1] - ends[0], ends[2] - ends[1]]):
+    for epoch, count in enumerate([ends[0], ends[1] - ends[0], ends[2] - ends[1]]):
         model.read.clear()
-        losses = [source.next_loss(model)[0] * source.rate_factor for _ in range(pieces)]
+        losses = [source.next_loss(model)[0] * source.rate_factor for _ in range(count)]
         read = torch.cat([tokens for tokens, _ in model.read], 1)
         assert torch.equal(read, text[:, :-1]), epoch
         lengths = [tokens.shape[1] for tokens, _ in model.read]
-        assert [past for _, past in model.read] == [sum(lengths[:i]) for i in range(pieces)]
+        assert [past for _, past in model.read] == [sum(lengths[:i]) for i in range(count)]
         logits, _ = model(text[:, :-1])
         whole = F.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten())
         torch.testing.assert_close(sum(losses) * 15 / (steps - 1), whole)
 
 
-def test_gradients_stop_at_the_piece_and_the_rate_follows_its_length():
+def test_gradients_stop_at_the_segment_and_the_rate_follows_its_length():
     source, model = Words(Babble(), batch=ROWS, length=15, seed=2), Spy()
     for _ in range(8):
         source.next_loss(model)
@@ -85,7 +85,7 @@ def test_the_ends_of_many_epochs_are_known_in_no_time():
     source = Words(Babble(929_589), batch=20)
     began = time.process_time()
     ends = source.steps(900)
-    assert time.process_time() - began < 10  # a loop over the pieces takes far longer
+    assert time.process_time() - began < 10  # a loop over the segments takes far longer
     assert ends[:3] == source.steps(3) and 650 * 900 < ends[-1] < 690 * 900
 
 
@@ -133,7 +133,7 @@ def test_evaluation_is_that_of_the_validation_text_and_leaves_training_alone():
 
 @pytest.mark.parametrize("make", [lstm, fwm, Plain])
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, make):
-    """Within an epoch, at its end and after the first piece of the next one."""
+    """Within an epoch, at its end and after the first segment of the next one."""
 
     def source():
         return Words(Babble(130), batch=ROWS, length=15, seed=1)

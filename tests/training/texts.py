@@ -1,27 +1,17 @@
 """A task of endless texts without sense, to hold streams against, and a small model of them."""
 
-from typing import NamedTuple
-
 import torch
-from torch import Tensor
 
 from fastweights import models
+from fastweights.tasks import Segment
 
 WORDS, MARK = 9, 3
 
 
-class Piece(NamedTuple):
-    tokens: Tensor
-    targets: Tensor
-    tasks: Tensor
-    answers: Tensor
-    mask: Tensor
-
-
-def piece(text, place, length):
+def segment_at(text, place, length):
     tokens, targets = text[:, place : place + length], text[:, place + 1 : place + 1 + length]
     real = torch.ones_like(tokens, dtype=torch.bool)
-    return Piece(tokens, targets, torch.ones_like(tokens), tokens == MARK, real)
+    return Segment(tokens, targets, torch.ones_like(tokens), tokens == MARK, real)
 
 
 class Rows:
@@ -30,7 +20,7 @@ class Rows:
 
     def next(self, length):
         self.place += length
-        return piece(self.text, self.place - length, length)
+        return segment_at(self.text, self.place - length, length)
 
     def state(self):
         return {"place": torch.full((len(self.text),), self.place)}
@@ -65,7 +55,7 @@ class Noise:
 
     def segments(self, split, rows, length):
         text = self.text(rows, 7)
-        return [piece(text, start, length) for start in range(0, 60, length)]
+        return [segment_at(text, start, length) for start in range(0, 60, length)]
 
     def score(self):
         return Hits()

@@ -16,7 +16,7 @@ from fastweights.bench import official as published
 from fastweights.bench.measure import Note, measure
 from fastweights.bench.memories import Heads, Shape
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import OFFICIAL, Bench, Option, Progress, Row, Rows
+from fastweights.bench.subject import OFFICIAL, Bench, Option, Progress, Row, Rows, silent
 from fastweights.errors import UserError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def run(
     repeats: int = 5,
     official: Path | None = None,
     only: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Measure the memory alone, a whole training step, growth with time and size, threads, and decoding.
 
@@ -162,8 +162,7 @@ def run(
         for case in cases(program):
             if not fnmatchcase(f"{case.group}: {case.title}", f"*{only or ''}*"):
                 continue
-            if progress:
-                progress(f"{case.group}: {case.title}")
+            progress(f"{case.group}: {case.title}")
             built = case.build()
             row = measure(
                 case.title,

@@ -12,7 +12,7 @@ from fastweights import ops
 from fastweights.bench import agreement, machine, timing
 from fastweights.bench.measure import Note, measure
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import Bench, Option, Progress, Row
+from fastweights.bench.subject import Bench, Option, Progress, Row, silent
 from fastweights.errors import UserError
 from fastweights.ops.flops import fast_weight_rnn as flops
 
@@ -120,7 +120,7 @@ def run(
     threads: int = 1,
     repeats: int = 7,
     compile: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Measure all variants at every shape, forward and backward, float32.
 
@@ -146,8 +146,7 @@ def run(
     with timing.quiet(threads):
         here = machine.describe(threads)
         for shape in chosen:
-            if progress:
-                progress(f"{shape}: forward and backward")
+            progress(f"{shape}: forward and backward")
             row = measure(
                 str(shape),
                 variants(shape, compile=compile),

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 
-from fastweights.bench.subject import Bench, Progress, Row, Rows, Table
+from fastweights.bench.subject import Bench, Progress, Row, Rows, Table, silent
 from fastweights.errors import UserError
 
 LIMIT = 0.2
@@ -22,11 +22,11 @@ print(between - start, time.perf_counter() - between)
 """
 
 
-def run(*, threads: int = 1, repeats: int = 5, progress: Progress | None = None) -> list[Row]:
+def run(*, threads: int = 1, repeats: int = 5, progress: Progress = silent) -> list[Row]:
     """Import torch and then fastweights in fresh interpreters, and take medians.
 
     Args:
-        threads, progress: of every benchmark; this one needs neither.
+        threads, progress: as of every `Bench.run`; this one needs neither.
         repeats: interpreters started, after one that warms the disk's cache.
 
     Returns:

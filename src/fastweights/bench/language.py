@@ -13,7 +13,7 @@ from fastweights import state as states
 from fastweights.bench import machine, timing
 from fastweights.bench.language_step import PAPER, SMALL, STEP, Shape, measure_step, network
 from fastweights.bench.report import digits
-from fastweights.bench.subject import Bench, Progress, Row, Rows, Table
+from fastweights.bench.subject import Bench, Progress, Row, Rows, Table, silent
 from fastweights.errors import UserError
 
 GENERATION = "generated words"
@@ -69,16 +69,14 @@ def run(
     words: int = 10_000,
     threads: int = 1,
     repeats: int = 7,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Measure training steps and generated words at every shape, in float32.
 
     Args:
         shapes: (batch, time, words, embedding, hidden) each; the published one and a small one.
         words: how many are generated.
-        threads: threads of torch and of the fused ops.
-        repeats: rounds of measurement; every variant is measured once in each.
-        progress: called with a line before each measurement.
+        threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
         A row for each measurement of each shape: `benchmark`, `case`, `shape`, `machine`, and what `measure_step` or
@@ -100,8 +98,7 @@ def run(
         }
         for kind, measure in kinds.items():
             for shape in chosen:
-                if progress:
-                    progress(f"{kind}: {shape}")
+                progress(f"{kind}: {shape}")
                 about = {"benchmark": "language", "case": str(shape), "shape": shape._asdict()}
                 rows.append({**about, **measure(shape), "machine": here})
     return rows

@@ -13,7 +13,7 @@ from fastweights.bench import agreement, machine, timing
 from fastweights.bench.fast_weight_rnn import Shape
 from fastweights.bench.measure import Note, measure
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import Bench, Progress, Row
+from fastweights.bench.subject import Bench, Progress, Row, silent
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel
 from fastweights.nn import LSTM, Embedded
@@ -104,15 +104,13 @@ def run(
     *,
     threads: int = 1,
     repeats: int = 7,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Measure every case at every shape, forward and backward, float32, input size H.
 
     Args:
         shapes: (batch, time, hidden) each.
-        threads: threads of torch and of the fused op.
-        repeats: rounds of measurement; both variants are measured once in each.
-        progress: called with a line before each measurement.
+        threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
         A row for each case of each shape: `kind`, `batch`, `time`, `hidden`, and what `measure` says of it. Of a
@@ -132,8 +130,7 @@ def run(
         for shape in chosen:
             steps = shape.batch * shape.time
             for kind, build in CASES.items():
-                if progress:
-                    progress(f"{shape}, {kind}: forward and backward")
+                progress(f"{shape}, {kind}: forward and backward")
                 row = measure(
                     f"{shape} {kind}",
                     build(shape),

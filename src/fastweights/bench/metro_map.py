@@ -12,7 +12,7 @@ from fastweights import models
 from fastweights.bench import machine, official_agents, timing
 from fastweights.bench.measure import Note, measure
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import OFFICIAL, Bench, Progress, Row
+from fastweights.bench.subject import OFFICIAL, Bench, Progress, Row, silent
 from fastweights.tasks import MetroMap
 from fastweights.training import Rollout
 
@@ -63,16 +63,14 @@ def run(
     agents: int = AGENTS,
     threads: int = 1,
     repeats: int = 5,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Time an update of the Fast Weight Memory, 32 units and 16³, on 600 maps with 30 steps an episode.
 
     Args:
         official: a checkout of `ischlag/Fast-Weight-Memory-public`, whose program is then timed beside ours.
         agents: episodes in an update.
-        threads: threads of torch and of the fused op.
-        repeats: rounds of measurement; each variant is measured once in each.
-        progress: called with a line before the measurement.
+        threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
         A row: `agents`, `steps`, `updates_per_second` (by variant), and what `measure` says of it. The two draw their
@@ -86,8 +84,7 @@ def run(
         if official is not None:
             program = held.enter_context(official_agents.program(official))
             others["authors"] = official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)
-        if progress:
-            progress(f"an update of {agents} agents: acting, forward, backward, Adam")
+        progress(f"an update of {agents} agents: acting, forward, backward, Adam")
         update = ours(agents)
         row = measure(
             f"metro maps, {agents} agents × {MetroMap().horizon} steps",

@@ -18,6 +18,10 @@ Table = tuple[list[str], list[list[str]]]
 Progress = Callable[[str], None]
 
 
+def silent(line: str) -> None:
+    """Take a line of progress that nobody wants to see."""
+
+
 class Option(NamedTuple):
     """An option that only some benchmarks have.
 
@@ -49,8 +53,10 @@ class Bench:
     Attributes:
         name: on the command line.
         summary: a line on what is measured, and against what.
-        run: measures; takes `threads`, `repeats`, `progress` (called with a line before each measurement) and the
-            `options`, all by keyword.
+        run: measures; takes by keyword the `options` and
+            threads: of torch and of the fused ops.
+            repeats: rounds of measurement; every variant is measured once in each.
+            progress: called with a line before each measurement.
         table: lays out rows of one `group`.
         repeats: rounds where none are given.
         options: those of this benchmark, beside threads and repeats.

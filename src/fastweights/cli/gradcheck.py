@@ -20,9 +20,10 @@ class Gradcheck:
     """Print the rows as one JSON object."""
 
     def run(self) -> int:
-        from fastweights.oracle import delta_memory_gradcheck, gradcheck
+        from fastweights.oracle import delta_memory_gradcheck, fast_weight_rnn_gradcheck
 
-        rows = gradcheck.check(seed=self.seed) + delta_memory_gradcheck.check(seed=self.seed)
+        checks = (fast_weight_rnn_gradcheck.check, delta_memory_gradcheck.check)
+        rows = [row for check in checks for row in check(seed=self.seed)]
         worst = max(row["max_relative_error"] for row in rows)
         if self.json:
             print_json({"rows": rows, "worst": worst, "limit": LIMIT, "passed": worst <= LIMIT})

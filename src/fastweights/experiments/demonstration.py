@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
 from fastweights.experiments.ledger import statistics_of, write_rows
@@ -17,17 +17,8 @@ Measured = Mapping[str, Sequence[float]]
 """By case: one value for each seed."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One number of a demonstration.
-
-    Attributes:
-        model: what is shown.
-        mode: under which condition.
-        metric: what the number is.
-        steps: how many writes, or whatever a step is.
-        reach: the bound to meet, if there is one.
-    """
+class Case(NamedTuple):
+    """One number of a demonstration: of which model, under which condition, after how many steps, to reach what."""
 
     model: str
     mode: str
@@ -38,29 +29,23 @@ class Case:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Named cases, a function that measures all of them, and one that draws them.
-
-    Attributes:
-        name: of the command and of the folder in `results`.
-        title: of the section.
-        cases: by the names that `measure` returns.
-        measure: from a number of seeds to the values.
-        picture: draws into a file.
-        notes: sentences that a reader of the table needs.
-        seeds: how many seeds are wanted.
-    """
+    """Named cases, a function that measures all of them for some seeds, and one that draws them into a file."""
 
     name: str
     title: str
     cases: Mapping[str, Case]
     measure: Callable[[int], Measured]
     picture: Callable[[Path], None]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     seeds: int = 10
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Return whether a recorded row is of one of the cases."""
         return row["cell"] in self.cases
+
+    def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+        """Draw the picture, of the mechanism itself: the rows say the rest."""
+        self.picture(path)
 
     def reproduce(self, results: Path, seeds: int | None = None) -> list[Record]:
         """Measure, record the rows in `results/NAME/cells.jsonl`, and return them.
@@ -80,10 +65,6 @@ class Demonstration:
         ]
         write_rows(results / self.name / "cells.jsonl", rows)
         return rows
-
-    def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-        """Draw the picture, of the mechanism itself: the rows say the rest."""
-        self.picture(path)
 
     def _row(self, name: str, values: Sequence[float], seconds: float) -> Record:
         case = self.cases[name]

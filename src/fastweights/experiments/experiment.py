@@ -1,7 +1,7 @@
 """What an experiment is: one typed value a task, from which the command line, the studies and the pictures come.
 
-`experiments.registry` lists them. A task's package has `options` (what a user chooses), `defaults`, `plan` (every
-default filled in), and, loaded when needed, `predict`, `figures`, `report`, `study`; `experiment` puts them together.
+`experiments.registry` lists them. A task's package is its experiment; in it are `options` (what a user chooses, and the
+defaults), `plan` (every default filled in) and, loaded when needed, `predict`, `figures`, `report` and `study`.
 """
 
 from __future__ import annotations

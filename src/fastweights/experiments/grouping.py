@@ -15,18 +15,18 @@ def group(runs: Sequence[LoadedRun[T]]) -> dict[str, list[LoadedRun[T]]]:
     """Group runs that differ in the seed alone by a name for the legend: the model and whatever else sets it apart."""
     alike: dict[str, list[LoadedRun[T]]] = {}
     for run in runs:
-        recipe = {**run.config["recipe"], "seed": 0, "device": "", "backend": "", "data_dir": ""}
+        plan = {**run.plan, "seed": 0, "device": "", "backend": "", "data_dir": ""}
         # A field that an earlier version did not have says no more than one left at None.
-        recipe = {key: value for key, value in recipe.items() if value is not None}
-        alike.setdefault(json.dumps(recipe, sort_keys=True), []).append(run)
-    recipes = [json.loads(key) for key in alike]
+        plan = {key: value for key, value in plan.items() if value is not None}
+        alike.setdefault(json.dumps(plan, sort_keys=True), []).append(run)
+    plans = [json.loads(key) for key in alike]
     named = {}
-    for recipe, seeds in zip(recipes, alike.values(), strict=True):
-        same = [other for other in recipes if other["model"] == recipe["model"]]
+    for plan, seeds in zip(plans, alike.values(), strict=True):
+        same = [other for other in plans if other["model"] == plan["model"]]
         keys = sorted(set().union(*same))
-        apart = [key for key in keys if any(other.get(key) != recipe.get(key) for other in same)]
-        words = [_in_words(key, recipe.get(key)) for key in apart]
-        named[", ".join([recipe["model"], *words])] = seeds
+        apart = [key for key in keys if any(other.get(key) != plan.get(key) for other in same)]
+        words = [_in_words(key, plan.get(key)) for key in apart]
+        named[", ".join([plan["model"], *words])] = seeds
     return named
 
 

@@ -32,6 +32,11 @@ class LoadedRun(Generic[T]):
         """The model's registered name."""
         return self.config["model"]["name"]
 
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The fields of the plan that it was trained by."""
+        return self.config["plan"]
+
     def about(self) -> dict[str, Any]:
         """Return what every test of a run says of it."""
         return {"out": str(self.folder), "model": self.name}
@@ -64,7 +69,7 @@ def open_run(folder: Path, data_dir: Path | None = None) -> LoadedRun[Any]:
 
     name = task_name(folder)
     run = open_checked(folder)
-    trained = run.config["recipe"].get("data_dir")
+    trained = run.config["plan"].get("data_dir")
     options = {**run.config["task"]["options"], "data_dir": data_dir or trained}
     if options["data_dir"] is None:
         del options["data_dir"]
@@ -92,7 +97,7 @@ def open_checked(folder: Path) -> Run:
     run = Run.open(folder)
     task = run.config.get("task")
     for title, entry in (
-        ("recipe", run.config.get("recipe")),
+        ("plan", run.config.get("plan")),
         ("model", run.config.get("model")),
         ("task", task),
         ("task's options", task.get("options") if isinstance(task, dict) else None),

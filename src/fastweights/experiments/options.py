@@ -73,9 +73,48 @@ class OptimiserOptions(DescentOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimiserPlan(OptimiserOptions, DescentPlan):
+class OptimiserPlan(DescentPlan, OptimiserOptions):
     optimiser: Literal["adam", "adamw", "rmsprop", "sgd"] = field()
     schedule: Literal["constant", "cosine"] = field()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOptions:
+    """Steps of batches, with evaluations between them."""
+
+    steps: int | None = None
+    """Training steps."""
+    batch: int | None = None
+    """Sequences or images in a training batch; of a stream, the rows that are read side by side."""
+    evaluation_interval: int | None = None
+    """Steps between evaluations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepPlan(StepOptions):
+    steps: int = field()
+    batch: int = field()
+    evaluation_interval: int = field()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastWeightOptions:
+    """What a fast-weights RNN alone has."""
+
+    decay: float | None = None
+    """fast-weights: decay λ of the fast weights, 0 to 1."""
+    rate: float | None = None
+    """fast-weights: learning rate η of the fast weights; 0: none, the control without memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryOptions:
+    """What a Fast Weight Memory alone has."""
+
+    memory_size: int | None = None
+    """fwm, awd-fwm: size d of the memory's values and keys."""
+    reads: int | None = None
+    """fwm, awd-fwm: chained reads Nr a step."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastweights.errors import unknown
-from fastweights.experiments.catbabi.experiment import CATBABI
-from fastweights.experiments.catch.experiment import CATCH
+from fastweights.experiments.catbabi import CATBABI
+from fastweights.experiments.catch import CATCH
 from fastweights.experiments.experiment import AnyExperiment, ResultsTable
-from fastweights.experiments.glimpses.experiment import GLIMPSES
+from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.loaded_run import task_name
-from fastweights.experiments.metro_map.experiment import METRO_MAP
-from fastweights.experiments.retrieval.experiment import RETRIEVAL
-from fastweights.experiments.text.experiment import TEXT
+from fastweights.experiments.metro_map import METRO_MAP
+from fastweights.experiments.retrieval import RETRIEVAL
+from fastweights.experiments.text import TEXT
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
     experiment.name: experiment

@@ -148,7 +148,7 @@ def _threads(plan: Plan) -> Iterator[None]:
 
 def _begin(plan: Plan, folder: Path, overwrite: bool) -> Run:
     config = {
-        "recipe": {name: _plain(value) for name, value in dataclasses.asdict(plan).items()},
+        "plan": {name: _plain(value) for name, value in dataclasses.asdict(plan).items()},
         "model": plan.model_config(),
         "task": plan.task_config(),
     }
@@ -161,9 +161,9 @@ def _begin(plan: Plan, folder: Path, overwrite: bool) -> Run:
 def _extended(run: Run, plan: Plan) -> Run:
     """Record how long the run is to be now, so that resuming it needs no repetition of that."""
     now = {name: _plain(getattr(plan, name)) for name in plan.recorded_on_resume()}
-    record = run.config["recipe"]
+    record = run.config["plan"]
     if run.result() is not None or any(record[name] != value for name, value in now.items()):
-        run.update_config({**run.config, "recipe": {**record, **now}})
+        run.update_config({**run.config, "plan": {**record, **now}})
     return run
 
 
@@ -185,7 +185,7 @@ def _resumed(
     experiment: AnyExperiment, given: RunOptions, run: Run, explicit: Collection[str]
 ) -> Plan:
     """Return the plan that a run was begun with; what is given besides must agree with it or may change."""
-    record = run.config.get("recipe")
+    record = run.config.get("plan")
     fields = {field.name: field for field in dataclasses.fields(given)}
     if not isinstance(record, dict) or set(record) != set(fields):
         raise UserError(f"{run.folder} is not a run of this command: it records no such options")

@@ -43,7 +43,7 @@ def attention(
     weights = inside.read_weights(trace, row, read)
     steps = len(symbols)
     narrow = steps <= 16
-    figure = style.figure(style.COLUMN if narrow else style.PAGE, 4.0 if narrow else 7.2)
+    figure = style.figure(style.COLUMN if narrow else style.PAGE, 4.0 if narrow else 7.2, title)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3 if narrow else 4.5, 1))
     _grid(above, weights, symbols)
     heights = 100 * weights[-1] / (np.abs(weights[-1]).sum() or 1.0)
@@ -53,8 +53,6 @@ def attention(
     below.set_ylim(min(0.0, 1.15 * heights.min()), max(1.0, 1.15 * heights.max()))
     style.symbol_ticks(below, symbols)
     above.tick_params(axis="x", length=0, labelbottom=False)
-    if title:
-        figure.suptitle(title)
     return figure
 
 

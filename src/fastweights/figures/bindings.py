@@ -47,11 +47,11 @@ def bindings(
         grids[-1].images[0], ax=grids, label="error of the recall, ‖F k − v‖", shrink=0.8
     )
     for index, (name, seeds) in enumerate(lost.items()):
-        colour = style.PALETTE[index]
+        look, marker = style.look(index), style.MARKERS[index]
         for values in seeds:
-            curve.plot(counts, values, color=colour, alpha=0.3, linewidth=0.7)
-        look = {"color": colour, "linestyle": style.DASHES[index], "marker": style.MARKERS[index]}
-        curve.plot(counts, np.mean(seeds, 0), label=NAMES.get(name, name), markevery=2, **look)
+            curve.plot(counts, values, color=look["color"], alpha=0.3, linewidth=0.7)
+        mean, label = np.mean(seeds, 0), NAMES.get(name, name)
+        curve.plot(counts, mean, label=label, marker=marker, markevery=2, **look)
     curve.set(xlabel="bindings made", ylabel="bindings lost (%)", ylim=(-3, 103))
     curve.legend()
     return figure

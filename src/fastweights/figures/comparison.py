@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -46,20 +45,17 @@ def comparison(
         >>> [round(float(y)) for y in figure.axes[0].lines[0].get_ydata()]
         [15, 95]
     """
-    if not 1 <= len(runs) <= len(style.PALETTE):
-        raise UserError(f"a comparison takes 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    style.check_names("a comparison takes", len(runs))
     panels = [key for key in ("accuracy", "cross_entropy") if all_have(runs, key)]
     if not panels:
         raise UserError("the runs share no accuracy or cross_entropy to compare")
     figure = style.figure(style.PAGE if len(panels) == 2 else style.COLUMN, 2.5)
     columns = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, key in zip(columns, panels, strict=True):
-        looks = zip(style.PALETTE, style.DASHES, strict=True)
-        for (name, seeds), (colour, dashes) in zip(runs.items(), looks, strict=False):
+        for place, (name, seeds) in enumerate(runs.items()):
             steps, values = gather(name, seeds, key)
             values = values * (100 if key == "accuracy" else 1)
-            look = {"color": colour, "linestyle": dashes}
-            mean_and_spread(axes, name, steps, values, positive=key == "cross_entropy", **look)
+            mean_and_spread(axes, name, steps, values, place, positive=key == "cross_entropy")
         axes.set_xlabel("training step")
     if panels[0] == "accuracy":
         accuracy_axis(columns[0], no_binding_ceiling, best_possible)
@@ -75,21 +71,24 @@ def mean_and_spread(
     name: str,
     at: Float[np.ndarray, " points"],
     values: Float[np.ndarray, "seeds points"],
+    place: int,
     *,
     positive: bool,
-    **look: Any,
+    marker: str = "",
 ) -> None:
-    """Draw a model's mean over its seeds, ± one standard deviation shaded, and name it for the legend.
+    """Draw a model's mean over its seeds in the look of its place, ± one standard deviation shaded, and name it.
 
     The shade of what must be positive ends at the lowest seed.
     """
     count, mean = len(values), values.mean(0)
     label = name if count == 1 else f"{name} ({count} seeds, ± sd)"
-    axes.plot(at, mean, label=label, zorder=3, **look)
+    axes.plot(at, mean, label=label, zorder=3, marker=marker, **style.look(place))
     if count > 1:
         sd = values.std(0, ddof=1)
         low = np.maximum(mean - sd, values.min(0)) if positive else mean - sd
-        axes.fill_between(at, low, mean + sd, color=look["color"], alpha=0.2, linewidth=0, zorder=2)
+        axes.fill_between(
+            at, low, mean + sd, color=style.PALETTE[place], alpha=0.2, linewidth=0, zorder=2
+        )
 
 
 def gather(

@@ -37,7 +37,7 @@ def confusion_matrix(
     if table.shape != (classes, classes) or not classes or len(names) != classes:
         raise UserError(f"counts of shape {list(table.shape)} and {len(names)} labels do not fit")
     wrong = np.where(np.eye(classes, dtype=bool), 0, table)
-    figure = style.figure(style.COLUMN, 3.2)
+    figure = style.figure(style.COLUMN, 3.2, title)
     axes = figure.subplots()
     cmap, norm, _ = style.colours(wrong.astype(float))
     image = axes.imshow(
@@ -62,6 +62,4 @@ def confusion_matrix(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     style.colour_bar(image, axes, "wrong answers")
-    if title:
-        figure.suptitle(title)
     return figure

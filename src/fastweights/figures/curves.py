@@ -46,7 +46,7 @@ def training_curves(
     panels = [panel for panel in (LOSS, ACCURACY, GRADIENTS) if _any(rows, panel)]
     if not panels:
         raise UserError("the metrics hold no loss, accuracy or gradient norm to draw")
-    figure = style.figure(max(style.COLUMN, style.PAGE * len(panels) / 3), 2.3)
+    figure = style.figure(max(style.COLUMN, style.PAGE * len(panels) / 3), 2.3, title)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _draw(axes, rows, panel, scale=100 if panel is ACCURACY else 1)
         if panel is LOSS:
@@ -57,8 +57,6 @@ def training_curves(
         else:
             axes.set_ylabel("gradient norm")
             style.positive_scale(axes)
-    if title:
-        figure.suptitle(title)
     return figure
 
 
@@ -90,10 +88,9 @@ def _any(rows: Rows, panel: dict[str, str]) -> bool:
 
 
 def _draw(axes: Axes, rows: Rows, panel: dict[str, str], scale: float) -> None:
-    look = zip(style.PALETTE, style.DASHES, strict=True)
-    for (key, label), (colour, dashes) in zip(panel.items(), look, strict=False):
+    for place, (key, label) in enumerate(panel.items()):
         steps, values = series(rows, key)
         if len(steps):
-            axes.plot(steps, scale * values, label=label, color=colour, linestyle=dashes, zorder=2)
+            axes.plot(steps, scale * values, label=label, zorder=2, **style.look(place))
     axes.set_xlabel("training step")
     style.legend_above(axes, columns=2)

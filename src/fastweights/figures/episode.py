@@ -67,7 +67,7 @@ def film_strip(played: Played, *, title: str = "", columns: int = 8) -> Figure:
     columns = min(columns, frames)
     lines = -(-frames // columns)
     side = style.PAGE / columns
-    figure = style.figure(style.PAGE, lines * (side + 0.28) + 0.25 * bool(title))
+    figure = style.figure(style.PAGE, lines * (side + 0.28) + 0.25 * bool(title), title)
     panels = figure.subplots(lines, columns, squeeze=False).flat
     for frame, axes in enumerate(panels):
         if frame >= frames:
@@ -76,8 +76,6 @@ def film_strip(played: Played, *, title: str = "", columns: int = 8) -> Figure:
         _screen(axes, played, frame)
         axes.set_title(f"t = {frame + 1}", fontsize=6.5, color=style.GREY, pad=2)
         axes.set_xlabel(_caption(played, frame), fontsize=6.5, labelpad=2)
-    if title:
-        figure.suptitle(title)
     return figure
 
 

@@ -38,8 +38,7 @@ def error_curves(
         >>> [round(float(y)) for y in error_curves({"irnn": [rows]}).axes[0].lines[0].get_ydata()]
         [90, 10, 2]
     """
-    if not 1 <= len(runs) <= len(style.PALETTE):
-        raise UserError(f"a comparison takes 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    style.check_names("a comparison takes", len(runs))
     if not all_have(runs, "accuracy"):
         raise UserError("a run has not been evaluated")
     figure = style.figure(style.PAGE if tested else style.COLUMN, 2.6)
@@ -49,8 +48,7 @@ def error_curves(
     curves = panels[0]
     for place, (name, seeds) in enumerate(runs.items()):
         steps, accuracy = gather(name, seeds, "accuracy")
-        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
-        mean_and_spread(curves, name, steps, 100 * (1 - accuracy), positive=True, **look)
+        mean_and_spread(curves, name, steps, 100 * (1 - accuracy), place, positive=True)
         if tested:
             values = tested[name]
             mark = {"color": style.PALETTE[place], "marker": style.MARKERS[place]}

@@ -56,7 +56,7 @@ def glimpse_path(
             f"a path of {steps} steps does not go with {len(seen)} glimpses, {len(beliefs)} beliefs"
             f" and {len(attention)} shares of attention"
         )
-    figure = style.figure(style.PAGE, 2.6)
+    figure = style.figure(style.PAGE, 2.6, title)
     rows = [0.32, 1.6, 0.7] if len(attention) else [0.32, 1.6]
     grid = figure.add_gridspec(len(rows), 2, width_ratios=(1, 2.3), height_ratios=rows)
     _windows(figure.add_subplot(grid[:, 0]), image, path)
@@ -71,8 +71,6 @@ def glimpse_path(
         below.set_ylabel("share of the\nlast read (%)")
     below.set(xlabel="glimpse", xlim=(-0.5, steps - 0.5))
     below.set_xticks(range(steps), [str(step) for step in range(1, steps + 1)])
-    if title:
-        figure.suptitle(title)
     return figure
 
 

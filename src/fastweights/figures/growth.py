@@ -38,14 +38,8 @@ def growth(
     figure = style.figure(style.COLUMN, 2.6)
     axes = figure.subplots()
     for index, (name, taken) in enumerate(milliseconds.items()):
-        axes.plot(
-            lengths,
-            taken,
-            label=(names or {}).get(name, name),
-            color=style.PALETTE[index],
-            linestyle=style.DASHES[index],
-            marker=style.MARKERS[index],
-        )
+        label, marker = (names or {}).get(name, name), style.MARKERS[index]
+        axes.plot(lengths, taken, label=label, marker=marker, **style.look(index))
     axes.set(xscale="log", yscale="log", xlabel="steps T", ylabel="forward and backward (ms)")
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.xaxis.minorticks_off()

@@ -33,7 +33,7 @@ def hidden_trace(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -
     inside.check(trace, symbols, row)
     h = inside.hidden(trace, row)
     cmap, norm, _ = style.colours(h)
-    figure = style.figure(style.COLUMN if len(symbols) <= 16 else style.PAGE, 3.0)
+    figure = style.figure(style.COLUMN if len(symbols) <= 16 else style.PAGE, 3.0, title)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
     image = above.imshow(h.T, cmap=cmap, norm=norm, aspect="auto")
     above.set_ylabel("hidden unit i")
@@ -43,6 +43,4 @@ def hidden_trace(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -
     below.set(ylabel=r"norm $\|h(t)\|$", xlabel="symbol read at step t")
     style.symbol_ticks(below, symbols)
     above.tick_params(axis="x", length=0, labelbottom=False)
-    if title:
-        figure.suptitle(title)
     return figure

@@ -43,7 +43,9 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
     lines = -(-len(drawn) // columns)
     cmap, norm, extend = style.colours(matrices, style.MAGNITUDES)
     side = (style.PAGE - 0.9) / columns
-    figure = style.figure(style.PAGE, lines * (min(side, 1.5) + 0.18) + 0.45 + 0.2 * bool(title))
+    figure = style.figure(
+        style.PAGE, lines * (min(side, 1.5) + 0.18) + 0.45 + 0.2 * bool(title), title
+    )
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     image = None
     for axes, index in zip(panels.flat, drawn, strict=False):
@@ -69,6 +71,4 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
         shrink=0.9,
         extend=extend,
     )
-    if title:
-        figure.suptitle(title)
     return figure

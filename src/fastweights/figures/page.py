@@ -81,15 +81,13 @@ class Page:
 
     def figure(self, bars: int, title: str = "") -> tuple[Figure, Axes, list[Axes]]:
         """Build a figure with the words written, and axes below them for colour bars side by side."""
-        figure = style.figure(self.width, self.height + 0.9 + 0.2 * bool(title))
+        figure = style.figure(self.width, self.height + 0.9 + 0.2 * bool(title), title)
         ratios = [4 if index % 2 else 1 for index in range(2 * bars + 1)]
         grid = figure.add_gridspec(
             2, len(ratios), height_ratios=(self.height, 0.07), width_ratios=ratios
         )
         axes = figure.add_subplot(grid[0, :])
         self.write(axes)
-        if title:
-            figure.suptitle(title)
         return figure, axes, [figure.add_subplot(grid[1, 2 * bar + 1]) for bar in range(bars)]
 
     def write(self, axes: Axes) -> None:

@@ -56,8 +56,7 @@ def perplexity_curves(
         >>> [axes.get_xlabel() for axes in figure.axes]
         ['epoch', 'training time (minutes)']
     """
-    if not 1 <= len(runs) <= len(style.PALETTE):
-        raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    style.check_names("curves take", len(runs))
     for name in {**(averaged or {}), **(published or {})}:
         if name not in runs:
             raise unknown("run", name, runs)
@@ -99,8 +98,7 @@ def _curves(axes: Axes, runs: Mapping[str, Sequence[Rows]], clock: str) -> None:
         at, values = gather(name, seeds, VALIDATION)
         if clock == "minutes":
             at = minutes(name, seeds, VALIDATION, at)
-        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
-        mean_and_spread(axes, name, at, values, positive=True, marker=_mark(place, at), **look)
+        mean_and_spread(axes, name, at, values, place, positive=True, marker=_mark(place, at))
     axes.set(xlabel=AXES[clock], ylabel="validation perplexity")
     _logarithmic(axes)
 
@@ -113,9 +111,8 @@ def _training(axes: Axes, rows: Rows) -> None:
     """Add the perplexity on the text that is learned from."""
     epochs, loss = series(rows, TRAINING)
     if len(epochs):
-        look = {"color": style.PALETTE[1], "linestyle": style.DASHES[1], "zorder": 2.5}
-        label = "training, under dropout"
-        axes.plot(epochs, np.exp(loss), label=label, marker=_mark(1, epochs), **look)
+        label, marker = "training, under dropout", _mark(1, epochs)
+        axes.plot(epochs, np.exp(loss), label=label, marker=marker, zorder=2.5, **style.look(1))
         axes.set_ylabel("perplexity")
 
 

@@ -46,8 +46,7 @@ def reward_curves(
         >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
         [-1.0, 0.5]
     """
-    if not 1 <= len(runs) <= len(style.PALETTE):
-        raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    style.check_names("curves take", len(runs))
     wanted = PANELS if panels is None else panels
     shown = {key: label for key, label in wanted.items() if all_have(runs, key)}
     if not shown:
@@ -58,15 +57,11 @@ def reward_curves(
         for place, (name, seeds) in enumerate(runs.items()):
             steps, values = gather(name, seeds, key)
             at = steps if frames is None else steps * frames[name] / 1e6
-            look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
-            mean_and_spread(axes, name, at, values, positive=False, **look)
+            mean_and_spread(axes, name, at, values, place, positive=False)
         axes.set(ylabel=label, xlabel="update" if frames is None else "frames (million)")
         for name, height in (levels or {}).get(key, {}).items():
             style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
-    if len(runs) > 1:
-        style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
-    elif title:
-        figure.suptitle(title)
+    style.legend_or_title(figure, columns[0], title)
     return figure
 
 
@@ -94,8 +89,7 @@ def reward_by_step(
         >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
         [0.0, 5.0]
     """
-    if not 1 <= len(rewards) <= len(style.PALETTE):
-        raise UserError(f"rewards take 1 to {len(style.PALETTE)} names, not {len(rewards)}")
+    style.check_names("rewards take", len(rewards))
     figure = style.figure(style.COLUMN, 2.4)
     axes = figure.subplots()
     least = min((levels or {}).values(), default=0.0)
@@ -103,18 +97,13 @@ def reward_by_step(
         steps, mean = np.arange(1, given.shape[1] + 1), given.mean(0)
         least = min(least, mean.min())
         error = 2 * given.std(0) / np.sqrt(len(given))
-        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
-        axes.plot(steps, mean, label=name, zorder=3, **look)
-        axes.fill_between(
-            steps, mean - error, mean + error, color=look["color"], alpha=0.2, linewidth=0, zorder=2
-        )
+        axes.plot(steps, mean, label=name, zorder=3, **style.look(place))
+        shade = {"color": style.PALETTE[place], "alpha": 0.2, "linewidth": 0, "zorder": 2}
+        axes.fill_between(steps, mean - error, mean + error, **shade)
     axes.set(xlabel="step of the episode", ylabel="mean reward of a step")
     if least >= 0:
         axes.set_ylim(0, None)
     for name, height in (levels or {}).items():
         style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
-    if len(rewards) > 1:
-        style.shared_legend(figure, axes.get_legend_handles_labels()[0], title)
-    elif title:
-        figure.suptitle(title)
+    style.legend_or_title(figure, axes, title)
     return figure

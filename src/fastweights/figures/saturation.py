@@ -67,12 +67,7 @@ def saturation(
     places = np.arange(count) if symbols else np.arange(1, count + 1)
     for index, (name, trace) in enumerate(traces.items()):
         h = inside.array(trace.hidden)
-        look = {
-            "color": style.PALETTE[index],
-            "linestyle": style.DASHES[index],
-            "marker": style.MARKERS[index],
-            "markersize": 3,
-        }
+        look = {**style.look(index), "marker": style.MARKERS[index], "markersize": 3}
         norm.plot(places, np.linalg.norm(h, axis=-1).mean(0), label=name, **look)
         silent = np.abs(h) >= NEAR_ONE if nonlinearity == "tanh" else h == 0
         stuck.plot(places, 100 * silent.mean((0, 2)), **look)

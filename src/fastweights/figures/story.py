@@ -56,7 +56,7 @@ def read_grid(
     asked = _question(words) if question is None else question
     numbers = [str(read + 1) for read in range(len(weights))]
     page = Page(words, numbers, bold=range(asked, len(words)))
-    figure = style.figure(page.width, page.height + 0.99 + 0.2 * bool(title))
+    figure = style.figure(page.width, page.height + 0.99 + 0.2 * bool(title), title)
     axes = figure.subplots()
     page.write(axes)
     cmap, norm, _ = style.colours(weights)
@@ -74,8 +74,6 @@ def read_grid(
         aspect=40,
         pad=0.15 / (page.height + 0.09),
     )
-    if title:
-        figure.suptitle(title)
     return figure
 
 

@@ -55,8 +55,7 @@ def stream_curves(
         >>> [axes.get_xlabel() for axes in figure.axes[::2]]
         ['training step', 'training time (minutes)']
     """
-    if not 1 <= len(runs) <= len(style.PALETTE):
-        raise UserError(f"curves take 1 to {len(style.PALETTE)} names, not {len(runs)}")
+    style.check_names("curves take", len(runs))
     for name in over:
         if name not in AXES:
             raise unknown("x axis", name, AXES)
@@ -92,8 +91,7 @@ def _draw(axes: Axes, runs: Mapping[str, Sequence[Rows]], key: str, clock: str) 
         at, values = gather(name, seeds, key)
         if clock == "minutes":
             at = minutes(name, seeds, key, at)
-        look = {"color": style.PALETTE[place], "linestyle": style.DASHES[place]}
-        mean_and_spread(axes, name, at, _scale(key) * values, positive=key != "accuracy", **look)
+        mean_and_spread(axes, name, at, _scale(key) * values, place, positive=key != "accuracy")
 
 
 def _scale(key: str) -> int:

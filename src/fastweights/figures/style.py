@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
 import matplotlib
 import numpy as np
@@ -18,8 +18,19 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import NullFormatter
 
+from fastweights.errors import UserError
+
 P = ParamSpec("P")
 R = TypeVar("R")
+Dashes = str | tuple[int, tuple[int, ...]]
+
+
+class Look(TypedDict):
+    """How a line is drawn, as keywords of `Axes.plot`."""
+
+    color: str
+    linestyle: Dashes
+
 
 COLUMN, PAGE = 3.4, 7.0
 """Widths in inches: one column of a paper, the whole page."""
@@ -29,7 +40,15 @@ PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#6E6E6E"
 PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 """Okabe and Ito's colours, without the yellow that white paper swallows."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
+DASHES: tuple[Dashes, ...] = (
+    "-",
+    "--",
+    "-.",
+    ":",
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (3, 1)),
+    (0, (1, 1)),
+)
 
 MAGNITUDES = 99.8
 """Percentile of a memory's magnitudes where its colour scale ends: a few outliers do not pale all the rest."""
@@ -75,9 +94,28 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return inside
 
 
-def figure(width: float, height: float) -> Figure:
-    """Build an empty figure (inches) that lays itself out; it belongs to no window."""
-    return Figure(figsize=(width, height), layout="constrained")
+def figure(width: float, height: float, title: str = "") -> Figure:
+    """Build an empty figure (inches) that lays itself out, under its title; it belongs to no window."""
+    made = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        made.suptitle(title)
+    return made
+
+
+def look(place: int) -> Look:
+    """Return the colour and the dashes of one of a figure's lines.
+
+    Example:
+        >>> look(1)
+        {'color': '#D55E00', 'linestyle': '--'}
+    """
+    return {"color": PALETTE[place], "linestyle": DASHES[place]}
+
+
+def check_names(kind: str, count: int) -> None:
+    """Raise `UserError` unless there are as many names as there are looks, or fewer, and at least one."""
+    if not 1 <= count <= len(PALETTE):
+        raise UserError(f"{kind} 1 to {len(PALETTE)} names, not {count}")
 
 
 def colours(
@@ -144,6 +182,15 @@ def positive_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     if high < 100 * low:  # at least two ticks with a number
         axes.set_ylim(10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high)))
+
+
+def legend_or_title(figure: Figure, axes: Axes, title: str) -> None:
+    """Place the legend of the axes and the title above all panels; no legend of a single line."""
+    handles = axes.get_legend_handles_labels()[0]
+    if len(handles) > 1:
+        shared_legend(figure, handles, title)
+    elif title:
+        figure.suptitle(title)
 
 
 def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NoReturn
 
 from jaxtyping import Int
 from torch import Tensor
@@ -29,17 +29,17 @@ class RecurrentCache(Cache):
         ([[2.0], [2.0]], 7)
     """
 
-    def __init__(self, state: Any = None, steps: int = 0) -> None:
+    def __init__(self, state: object = None, steps: int = 0) -> None:
         super().__init__(layers=[_State()])
         if state is not None:
             self.advance(state, steps)
 
     @property
-    def state(self) -> Any:
+    def state(self) -> object:
         """The state, a (named) tuple of tensors, batch first; None before the first step."""
         return self._held.state
 
-    def advance(self, state: Any, steps: int) -> None:
+    def advance(self, state: object, steps: int) -> None:
         """Hold the state that the model was in after so many more steps."""
         self._held.hold(state, self._held.steps + steps)
 
@@ -62,10 +62,10 @@ class _State(CacheLayerMixin):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state: Any = None
+        self.state: object = None
         self.steps = 0
 
-    def hold(self, state: Any, steps: int) -> None:
+    def hold(self, state: object, steps: int) -> None:
         self.state, self.steps, self.is_initialized = state, steps, state is not None
 
     def get_seq_length(self) -> int:
@@ -94,11 +94,11 @@ class _State(CacheLayerMixin):
     def reset(self) -> None:
         self.hold(None, 0)
 
-    def lazy_initialization(self, *args: Any, **kwargs: Any) -> None:
+    def lazy_initialization(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a recurrent state has no keys and values")
 
-    def update(self, *args: Any, **kwargs: Any) -> Any:
+    def update(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a recurrent state has no keys and values")
 
-    def crop(self, *args: Any, **kwargs: Any) -> None:
+    def crop(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a recurrent state cannot take back what it has read")

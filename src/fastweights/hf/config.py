@@ -11,6 +11,21 @@ from fastweights import models
 from fastweights.errors import UserError
 
 FORMAT = 1
+FIELDS = {
+    "name": "backbone",
+    "input": "vocab_size",
+    "hidden": "hidden_size",
+    "classes": "vocab_size",
+    "embedding": "embedding_size",
+    "readout": "readout_size",
+    "head_bias": "head_bias",
+    "tied": "tie_word_embeddings",
+    "embedding_range": "embedding_range",
+    "word_dropout": "word_dropout",
+    "embedding_dropout": "embedding_dropout",
+    "options": "options",
+}
+"""What stands for each argument of `models.model_config`."""
 
 
 class FastWeightConfig(PreTrainedConfig):
@@ -28,7 +43,7 @@ class FastWeightConfig(PreTrainedConfig):
         embedding_range: tokens' vectors start uniform in ± this; None: as `torch.nn.Embedding` does.
         word_dropout: the probability, in training, that a token's whole vector is dropped.
         embedding_dropout: the probability that an element of the vectors is.
-        auxiliary_weight: of the backbone's objectives of its own (`nn.backbone.auxiliary_loss`) in the loss.
+        auxiliary_weight: of the backbone's objectives of its own (`nn.parts.auxiliary_loss`) in the loss.
         use_cache: whether a forward outside training returns the state.
         bos_token_id, eos_token_id, pad_token_id: special tokens; None: there is none.
         format: of this record.
@@ -86,20 +101,7 @@ class FastWeightConfig(PreTrainedConfig):
 
     def describe(self) -> dict[str, Any]:
         """Return what `models.from_config` builds the model from."""
-        return models.model_config(
-            self.backbone,
-            input=self.vocab_size,
-            hidden=self.hidden_size,
-            classes=self.vocab_size,
-            embedding=self.embedding_size,
-            readout=self.readout_size,
-            head_bias=self.head_bias,
-            tied=self.tie_word_embeddings,
-            embedding_range=self.embedding_range,
-            word_dropout=self.word_dropout,
-            embedding_dropout=self.embedding_dropout,
-            options=self.options,
-        )
+        return models.model_config(**{name: getattr(self, own) for name, own in FIELDS.items()})
 
     @classmethod
     def of(cls, config: Mapping[str, Any], **kwargs: Any) -> FastWeightConfig:
@@ -120,17 +122,4 @@ class FastWeightConfig(PreTrainedConfig):
         config = models.model_config(**config)
         if config["inputs"] != "classes" or config["input"] != config["classes"]:
             raise UserError("a language model reads and predicts tokens of one vocabulary")
-        return cls(
-            vocab_size=config["input"],
-            backbone=config["name"],
-            hidden_size=config["hidden"],
-            embedding_size=config["embedding"],
-            options=config["options"],
-            readout_size=config["readout"],
-            head_bias=config["head_bias"],
-            tie_word_embeddings=config["tied"],
-            embedding_range=config["embedding_range"],
-            word_dropout=config["word_dropout"],
-            embedding_dropout=config["embedding_dropout"],
-            **kwargs,
-        )
+        return cls(**{own: config[name] for name, own in FIELDS.items()}, **kwargs)

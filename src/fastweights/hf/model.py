@@ -82,8 +82,8 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         return_dict: bool | None = None,
         logits_to_keep: int | Integer[Tensor, " kept"] = 0,
         num_items_in_batch: float | Shaped[Tensor, ""] | None = None,
-        **kwargs: Any,
-    ) -> CausalLMOutputWithPast | tuple[Any, ...]:
+        **kwargs: object,
+    ) -> CausalLMOutputWithPast | tuple[object, ...]:
         """Run a batch of token sequences.
 
         Args:
@@ -131,10 +131,10 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
     def _logits(
         self,
         tokens: Integer[Tensor, "batch time"],
-        state: Any,
+        state: object,
         mask: Bool[Tensor, "batch time"] | None,
         kept: int | Tensor,
-    ) -> tuple[Float[Tensor, "batch kept classes"], Any]:
+    ) -> tuple[Float[Tensor, "batch kept classes"], object]:
         if tokens.shape[1] == 1 and mask is None and not self.training:
             logits, state = self.model.step(tokens[:, 0], state)
             return logits[:, None], state

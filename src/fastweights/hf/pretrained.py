@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
@@ -52,7 +51,7 @@ def from_run(
     return model.eval(), tokenizer
 
 
-def _record(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def _record(folder: str | os.PathLike[str]) -> dict[str, object]:
     """Read what a run keeps of its tokenizer."""
     task = Run.open(folder).config.get("task")
     record = task.get("tokenizer") if isinstance(task, dict) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from tokenizers import (
     AddedToken,
@@ -25,7 +24,7 @@ from fastweights.tasks.text_tokenizer import EOS
 _SPACE = r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 
 
-def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
+def pretrained_tokenizer(record: Mapping[str, object]) -> PreTrainedTokenizerFast:
     """Build a `PreTrainedTokenizerFast` that turns text into the same tokens as `text_tokenizer.from_record`.
 
     <eos> stands for the end of a line, begins and ends what is generated, and pads, in front; the attention mask
@@ -46,7 +45,7 @@ def pretrained_tokenizer(record: Mapping[str, Any]) -> PreTrainedTokenizerFast:
         >>> tokenizer.decode([2, 3, 1, 2, 0])
         ' the cat\\n the <unk>'
     """
-    made = text_tokenizer.from_record(dict(record))
+    made = text_tokenizer.from_record(record)
     library = _pieces(made) if isinstance(made, Pieces) else _words(made)
     library.post_processor = processors.TemplateProcessing(
         single=f"{EOS} $A", pair=f"{EOS} $A {EOS} $B", special_tokens=[(EOS, made.end)]

@@ -18,29 +18,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba.core import caching
-
 from fastweights.io.cache import user_cache
-
-# Numba's hooks for where code is kept and in which files, untyped.
-_Locates: Any = caching._CacheLocator
-_Files: Any = caching.IndexDataCacheFile
+from fastweights.kernels.numba_internals import (
+    CacheFiles,
+    CacheImpl,
+    CacheLocator,
+    FunctionCache,
+)
 
 
 @cache
 def source_stamp(source: Path) -> str:
     """Return a hash of all that a kernel may be made of: machine code of other sources is stale.
 
-    That is this package, and the family of the file that defines it: those beside it whose names begin alike, up to an
-    underscore (`cpu_forward.py`, `cpu_plan.py`).
+    That is this package, and the folder of the file that defines the kernel.
     """
-    family = source.stem.split("_")[0]
     digest = hashlib.sha256()
-    for path in [
-        *sorted(Path(__file__).parent.glob("*.py")),
-        *sorted(source.parent.glob(f"{family}*.py")),
-    ]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for folder in (Path(__file__).parent, source.parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -65,7 +61,7 @@ def cache_folder(source: Path) -> Path | None:
     return None
 
 
-class _Locator(_Locates):
+class _Locator(CacheLocator):
     """Where a kernel's machine code lies, and the stamp that says whether it is fresh."""
 
     def __init__(self, folder: Path, source: Path, name: str) -> None:
@@ -89,11 +85,11 @@ class _Locator(_Locates):
         return None if folder is None else cls(folder, source, py_func.__qualname__)
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):
+class _CacheImpl(CacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012  (the base class declares it so)
 
 
-class _CodeFiles(_Files):
+class _CodeFiles(CacheFiles):
     """The machine code of one kernel: a file for each source, types of arguments and processor, which its name says.
 
     Numba numbers such files and keeps an index of them. Two processes that compile at once both take the next number,
@@ -134,7 +130,7 @@ class _CodeFiles(_Files):
                     path.unlink()
 
 
-class CodeCache(caching.FunctionCache):
+class CodeCache(FunctionCache):
     """A kernel's cache, which never is a reason to fail."""
 
     _impl_class = _CacheImpl

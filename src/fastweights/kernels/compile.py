@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import itertools
 import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
 import numba
 from numba import types
-from numba.core import bytecode, codegen
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.cpu_options import ParallelOptions
 
 from fastweights.kernels.cache import CodeCache, cache_folder
+from fastweights.kernels.numba_internals import ParallelOptions, compiling
+from fastweights.kernels.ready import Unavailable
 
 logger = logging.getLogger("fastweights.kernels")
 
@@ -45,48 +40,9 @@ def helper(function: Callable[..., Any]) -> Any:
     return dispatcher
 
 
-class CompileError(RuntimeError):
+class CompileError(Unavailable):
     """A kernel does not compile on this machine."""
 
-
-_entry: str | None = None  # the name of the kernel that is being compiled
-_Library: Any = codegen.CPUCodeLibrary
-_optimise = _Library._optimize_final_module
-
-
-def _optimise_entry(library: Any) -> None:
-    """Optimise helpers once, inside the kernel that calls them; Numba would do it again at every level of calls.
-
-    The kernel's copies of them are its own and have no symbol. The linker would take all of one name for the same and
-    call the first that it has met: in the process that compiles, the helper as it was before it was optimised.
-    """
-    if library.name == _entry:
-        for function in library._final_module.functions:
-            if function.linkage == llvm.Linkage.linkonce_odr:
-                function.linkage = llvm.Linkage.private
-    if _entry is None or library.name == _entry:
-        _optimise(library)
-
-
-_Library._optimize_final_module = _optimise_entry
-
-
-@contextlib.contextmanager
-def _whole(entry: str) -> Iterator[None]:
-    """Compile one kernel and its helpers as a whole."""
-    global _entry
-    with global_compiler_lock:
-        _entry = entry
-        try:
-            yield
-        finally:
-            _entry = None
-
-
-# Numba tells functions of one name apart by a number that it counts from 1 in each process, and weak symbols that bear
-# the same name and number are one to the linker: machine code from the cache would be called in place of another
-# function that this process compiles. Counting from a place of its own, no process meets another's numbers.
-bytecode.FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
 
 _seconds = 0.0
 _seconds_lock = threading.Lock()
@@ -146,7 +102,7 @@ class Kernel:
             logger.info("compiling %s (once; later runs load it from the cache)", self.__name__)
             start = time.perf_counter()
             try:
-                with _whole(self._name):
+                with compiling(self._name):
                     self.dispatcher.compile(tuple(numba.typeof(a) for a in args))
             except Exception as error:
                 failures.append(f"{self.__name__} does not compile: {_reason(error)}")

@@ -13,7 +13,13 @@ from fastweights.kernels.isa import host
 
 
 def operation(typing: Callable[..., Any]) -> Any:
-    """Make an operation that kernels call: from a function of argument types to its signature and what it emits."""
+    """Turn a code generator into an operation that kernels call.
+
+    Args:
+        typing: called with a typing context and the Numba types of the arguments. Returns the operation's signature and
+            a function of (context, builder, signature, values) that emits LLVM instructions and returns their value;
+            None where the types do not fit. Its docstring says what a kernel writes and what it gets.
+    """
     return intrinsic(typing)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 LARGE = 1 << 20  # bytes; what is smaller the allocator keeps by itself
+# Free buffers at most: what one layer's forward (results, `saved`, scratch) and backward (scratch, gradients) work in.
 KEPT = 8
 
 # Single operations on a dict are atomic, also in the callback of a weak reference.
@@ -31,7 +32,7 @@ def take(size: int, like: Tensor) -> Tensor:
     if buffer is None:
         buffer = torch.empty(size, dtype=like.dtype)
     owner = buffer.numpy()[:size]
-    lent = weakref.ref(owner, _give)
+    lent = weakref.ref(owner, _take_back)
     _lent[id(lent)] = lent, buffer
     return torch.from_numpy(owner)
 
@@ -57,7 +58,7 @@ def _find(size: int, dtype: torch.dtype) -> Tensor | None:
     return None
 
 
-def _give(lent: weakref.ref[Any]) -> None:
+def _take_back(lent: weakref.ref[Any]) -> None:
     _, buffer = _lent.pop(id(lent))
     _free[id(buffer)] = buffer
     while len(_free) > KEPT:

@@ -1,11 +1,30 @@
-"""The smallest kernel there is: whether kernels compile on this machine at all."""
+"""The smallest kernel that takes of Numba what all take: whether kernels compile on this machine at all."""
 
 from __future__ import annotations
 
-from fastweights.kernels.compile import kernel
+import numpy as np
+
+from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.layout import pack
+from fastweights.kernels.record import reader
+from fastweights.kernels.simd import load, pointer, total
+from fastweights.kernels.types import Pointer, Real
+
+_read = reader(("numbers",))
+
+
+@helper
+def _sum(numbers: Pointer) -> Real:
+    return total(load(numbers, 0))
 
 
 @kernel
-def probe() -> int:
-    """Return 1."""
-    return 1
+def _probe(record_at: int, like: Real) -> Real:
+    """Sum up one vector."""
+    return _sum(pointer(_read(record_at).numbers, like))
+
+
+def probe() -> float:
+    """Return the sum of a vector of zeros, computed by a kernel."""
+    numbers = np.zeros(64)
+    return _probe(pack((numbers.ctypes.data,)).address, np.float64(0))

@@ -11,8 +11,12 @@ DTYPES = (torch.float32, torch.float64)
 HALF = (torch.float16, torch.bfloat16)
 
 
+class Unavailable(RuntimeError):
+    """A backend found, when it ran, that it cannot run on this machine; the message says why."""
+
+
 def available() -> str | None:
-    """Say in a line why kernels cannot be compiled here, or which one did not compile; None if they can."""
+    """Return in a line why kernels cannot be compiled here, or which one did not compile; None if they can."""
     reason = _probe()
     if reason is None:
         from fastweights.kernels.compile import failures
@@ -27,15 +31,13 @@ def _probe() -> str | None:
         from fastweights.kernels.probe import probe
 
         probe()
-    except (
-        Exception
-    ) as error:  # a compiler breaks in many ways, and without it the library still works
+    except Exception as error:  # a compiler breaks in many ways; without it the library still works
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
 
 
 def supports(tensor: Tensor, **facts: object) -> str | None:
-    """Say in a line why kernels cannot run data like this; None if they can. Half types are computed in float32.
+    """Return in a line why kernels cannot run data like this; None if they can. Half types are computed in float32.
 
     Example:
         >>> supports(torch.zeros(1, dtype=torch.int64))

@@ -1,23 +1,24 @@
 """Named integers in memory, for kernels that need many: one argument instead of forty.
 
-A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `pack_integers` lays it out as 64-bit
-integers, and `reader(Class)` makes the function that kernels call to see them as attributes again.
+A kernel's sizes, flags, offsets and addresses make a `NamedTuple` in Python. `layout.pack` copies it to memory as
+64-bit integers, and `reader(fields)` returns the function that kernels call to see them as attributes again.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.imputils import lower_getattr_generic
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import models, register_model
 
 from fastweights.kernels.emit import operation
+from fastweights.kernels.numba_internals import (
+    AttributeTemplate,
+    infer_getattr,
+    lower_getattr_generic,
+)
 
 
 class Record(types.Type):
@@ -53,7 +54,7 @@ def _load_field(context: Any, builder: Any, kind: Record, record: Any, name: str
 
 
 def reader(fields: tuple[str, ...]) -> Callable[[int], Any]:
-    """Make the function by which kernels read a record of these fields at an address."""
+    """Return the function by which kernels read a record of these fields at an address."""
     kind = Record(fields)
 
     @operation
@@ -64,15 +65,3 @@ def reader(fields: tuple[str, ...]) -> Callable[[int], Any]:
         return kind(types.int64), codegen
 
     return read
-
-
-def pack_integers(record: tuple[int, ...]) -> tuple[array[int], int]:
-    """Lay a record out as 64-bit integers: the memory, to be kept until the kernel returns, and its address."""
-    memory = array("q", record)
-    return memory, memory.buffer_info()[0]
-
-
-@lru_cache(maxsize=512)
-def constant(record: tuple[int, ...]) -> tuple[array[int], int]:
-    """`pack_integers` for a record met again and again; the memory stays while the cache remembers it."""
-    return pack_integers(record)

@@ -122,22 +122,6 @@ def store(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
 
 
 @operation
-def prefetch(typingctx: Any, base: Any, index: Any) -> Any:
-    """prefetch(p, i): ask for the cache line of p[i], which will be read or written soon; it need not exist."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, integer, integer, integer])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        place = builder.bitcast(emit.address(builder, *args), byte)
-        read, keep, data = integer(0), integer(3), integer(1)
-        builder.call(function, [place, read, keep, data])
-        return context.get_dummy_value()
-
-    return types.void(base, types.intp), codegen
-
-
-@operation
 def splat(typingctx: Any, scalar: Any) -> Any:
     """splat(x): the scalar in every lane."""
     vec = Vec(scalar)

@@ -20,6 +20,8 @@ from fastweights.nn.parts.trace import Trace
 from fastweights.ops import padding
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
+Mask = Bool[Tensor, "batch time"] | None
+"""True = a real step (`mask`), or one at which the memory is read (`read_mask`); None: all are."""
 S = TypeVar("S", bound=tuple[Any, ...])
 """The type of a backbone's states: a named tuple of tensors, or a tuple of such states."""
 T = TypeVar("T")
@@ -69,12 +71,7 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
 
     @abstractmethod
     def run(
-        self,
-        x: Input,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: S | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time output"], S | None]:
         """Run checked input from `state` (None: zeros); the state may be None if not needed.
 
@@ -207,11 +204,7 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         }
 
     def check_sequence(
-        self,
-        x: Input | Embedded,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None = None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
+        self, x: Input | Embedded, state: S | None, mask: Mask = None, read_mask: Mask = None
     ) -> Any:
         """Raise `UserError` unless the layer can run these; return x with its padding zeroed, as `run` takes it."""
         like = x.outline() if isinstance(x, Embedded) else x

@@ -1,40 +1,42 @@
-"""Which code runs a recurrence: the backends by name, what each can do, and how one is chosen.
+"""What all ops do in one way: choose a backend and retry, widen types, leave autocast, fold leading dimensions.
 
-An op registers its backends; nothing here knows an op by name. The names are the same everywhere:
+An op is an `Op` with its backends, fastest first; the names in use are those that some op registers:
 
     reference   step by step in plain PyTorch, any device and dtype: the truth
     chunked     exact parallel form in plain PyTorch, any device and dtype
     cpu         fused kernels for the processor
-    cuda        fused kernels for the GPU
-    auto        the fastest of them that can run
+    auto        the fastest of an op's backends that can run
+
+Types, the same in every op: the computation runs in float32, or in the widest type among the arguments (tensors without
+dimensions aside). Outputs and state come in the arguments' type. Under autocast, where types may be mixed, outputs come
+in the autocast type (in the computation's, where that is wider than float32) and state in the computation's.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
+from fastweights.kernels.ready import Unavailable
 from fastweights.ops.tracing import transformed
 
 P = ParamSpec("P")
-R = TypeVar("R")
-
-PREFERENCE = ("cuda", "cpu", "chunked", "reference")
-NAMES = ("auto", *PREFERENCE)
+T = TypeVar("T")
+Inputs = TypeVar("Inputs", bound=tuple[object, ...])
+Options = TypeVar("Options")
+Raw = TypeVar("Raw")
+Results = TypeVar("Results", bound=tuple[object, ...])
 
 
 class BackendWarning(UserWarning):
-    """A fused backend that should have run cannot, and a slower one runs instead."""
-
-
-class Unavailable(RuntimeError):
-    """A backend found, when it ran, that it cannot run on this machine; the message says why."""
+    """A slower backend runs than a user may expect: a fused one is broken here, or there is none for the device."""
 
 
 def _always() -> None:
@@ -46,50 +48,184 @@ def _everything(tensor: Tensor, **facts: object) -> None:
 
 
 @dataclass(frozen=True)
-class Backend:
+class Backend(Generic[Inputs, Options, Raw]):
     """One way to run an op.
 
     Attributes:
         summary: a line that says what it is.
+        run: called with the op's inputs and options, in the computation's type, with one leading dimension.
         device: the only type of device that its kernels run on; None means plain PyTorch, which runs on any and which
             `torch.func` can transform.
-        available: says why it cannot run on this machine at all, None if it can.
-        supports: called with the tensor and the op's facts; says why it cannot run those, None if it can.
+        available: returns why it cannot run on this machine at all, None if it can.
+        supports: called with a tensor and the op's facts; returns why it cannot run those, None if it can.
     """
 
     summary: str
+    run: Callable[[Inputs, Options], Raw]
     device: str | None = None
     available: Callable[[], str | None] = _always
     supports: Callable[..., str | None] = _everything
 
 
-_table: dict[str, dict[str, Backend]] = {}
-_warned: set[tuple[str, str]] = set()
+class Types(NamedTuple):
+    """The types of the computation, of the outputs and of the state."""
+
+    compute: torch.dtype
+    output: torch.dtype
+    state: torch.dtype
 
 
-def register(op: str, name: str, backend: Backend) -> None:
-    """Enter a backend of an op under one of the names above."""
-    if name not in PREFERENCE:
-        raise unknown("backend", name, PREFERENCE)
-    _table.setdefault(op, {})[name] = backend
+class Op(Generic[Inputs, Options, Raw, Results]):
+    """A recurrence over its backends. A subclass may say what padding and results need: `prepare`, `finish`, `empty`.
+
+    Args:
+        name: as users name it.
+        backends: by name, fastest first; "reference" is among them and runs everything.
+
+    Attributes:
+        outputs: how many of the results, the first, are outputs; the others are state.
+    """
+
+    outputs = 1
+
+    def __init__(self, name: str, backends: dict[str, Backend[Inputs, Options, Raw]]) -> None:
+        self.name, self.backends = name, dict(backends)
+        self._warned: set[str] = set()
+        _ops[name] = self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a caller may ask for."""
+        return ("auto", *self.backends)
+
+    def prepare(self, inputs: Inputs, options: Options) -> Inputs:
+        """Return inputs whose padded steps change nothing."""
+        return inputs
+
+    def finish(self, raw: Raw, inputs: Inputs, options: Options) -> Results:
+        """Return the results, given a backend's and the inputs that it had."""
+        return cast(Results, raw)
+
+    def empty(self, inputs: Inputs) -> bool:
+        """Return whether there is no step to run, which is left to the reference."""
+        return not _first(inputs).numel()
+
+    def __call__(
+        self,
+        inputs: Inputs,
+        options: Options,
+        *,
+        backend: str = "auto",
+        leading: tuple[int, ...] = (),
+        facts: dict[str, object],
+    ) -> Results:
+        """Run checked inputs.
+
+        Args:
+            inputs: a named tuple of tensors, and of tuples of tensors, numbers or None.
+            options: what else the op's backends take.
+            backend: one of `names`.
+            leading: the sizes that all tensors begin with, if they are to be folded into one.
+            facts: what a backend may not support.
+
+        Raises:
+            UserError: for an unknown backend, or one that cannot run; the message says why.
+        """
+        like = _first(inputs)
+        name = self.resolve(backend, like, **facts)
+        tensors, mixed = _tensors(inputs), torch.is_autocast_enabled(like.device.type)
+        types = result_types(tensors, like.device.type, mixed)
+        fold = len(leading) - 1 if len(leading) > 1 else 0
+        if fold or any(x.dtype != types.compute for x in tensors):
+            inputs = _map(inputs, lambda x: _fold(_as(x, types.compute), fold))
+        with torch.autocast(like.device.type, enabled=False) if mixed else nullcontext():
+            inputs = self.prepare(inputs, options)
+            while True:
+                entry = self.backends["reference" if self.empty(inputs) else name]
+                try:
+                    raw = entry.run(inputs, options)
+                    break
+                except Unavailable as error:
+                    self.mark_unavailable(name, str(error))
+                name = self.resolve(backend, like, **facts)
+            results = self.finish(raw, inputs, options)
+        if entry.device is None and backend == "auto" and like.is_cuda:
+            self._warn(
+                f"{self.name} runs in plain PyTorch ({name!r}): no kernels of its own for cuda"
+            )
+
+        if not (fold or mixed or types.output != types.compute):
+            return results
+        outputs, state = (
+            _map(part, lambda x, dtype=dtype: _unfold(_as(x, dtype), leading if fold else ()))
+            for part, dtype in (
+                (tuple(results[: self.outputs]), types.output),
+                (tuple(results[self.outputs :]), types.state),
+            )
+        )
+        return _like(results, (*outputs, *state))
+
+    def resolve(self, requested: str, tensor: Tensor, **facts: object) -> str:
+        """Return the name of the backend that runs on tensors like the one given; see `resolve`."""
+        if requested != "auto":
+            if requested not in self.backends:
+                raise unknown("backend", requested, self.names)
+            reason = self._obstacle(requested, tensor, facts)
+            if reason is not None:
+                raise UserError(f"backend {requested!r} cannot run {self.name}: {reason}")
+            return requested
+        for name, backend in self.backends.items():
+            if backend.device not in (None, tensor.device.type):
+                continue
+            reason = unavailable(self.name, name)
+            if reason is not None:
+                self._warn(
+                    f"backend {name!r} of {self.name} is not available, a slower one runs: {reason}"
+                )
+            elif _refusal(backend, tensor, facts) is None:
+                return name
+        raise UserError(f"no backend can run {self.name} on {tensor.device}, {tensor.dtype}")
+
+    def mark_unavailable(self, name: str, reason: str) -> None:
+        """Note that a backend turned out not to run here: "auto" passes it over from now on."""
+        self.backends[name] = replace(self.backends[name], available=lambda: reason)
+
+    def _obstacle(self, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
+        reason = unavailable(self.name, name)
+        if reason is not None:
+            return reason
+        backend = self.backends[name]
+        if backend.device not in (None, tensor.device.type):
+            return f"the tensors are on {tensor.device}"
+        return _refusal(backend, tensor, facts)
+
+    def _warn(self, message: str) -> None:
+        if message not in self._warned and not torch.compiler.is_compiling():
+            self._warned.add(message)
+            warnings.warn(message, BackendWarning, stacklevel=5)
 
 
-def withdraw(op: str, name: str, reason: str) -> None:
-    """Note that a backend turned out not to run here: "auto" passes it over from now on."""
-    _table[op][name] = replace(_table[op][name], available=lambda: reason)
+_ops: dict[str, Op[Any, Any, Any, Any]] = {}
+
+
+def names(op: str) -> tuple[str, ...]:
+    """Return the backends that an op may be asked for, "auto" first.
+
+    Example:
+        >>> names("lstm")
+        ('auto', 'cpu', 'reference')
+    """
+    return _ops[op].names
 
 
 def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
-    """Name the backend that runs `op` on tensors like the one given.
+    """Return the name of the backend that runs `op` on tensors like the one given.
 
     Args:
         op: a registered op, such as "fast_weight_rnn".
-        requested: one of the names above.
-        tensor: any tensor with the device, dtype and last dimension of the data.
+        requested: one of its `names`.
+        tensor: any tensor with the device and dtype of the data.
         facts: options of the op that a backend may not support.
-
-    Returns:
-        "reference", "chunked", "cpu" or "cuda".
 
     Raises:
         UserError: for an unknown name, or a backend that cannot run; the message says why.
@@ -101,77 +237,67 @@ def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
         >>> resolve("fast_weight_rnn", "chunked", torch.zeros(1))
         'chunked'
     """
-    backends = _table[op]
-    if requested != "auto":
-        if requested not in NAMES:
-            raise unknown("backend", requested, NAMES)
-        reason = _obstacle(op, requested, tensor, facts)
-        if reason is not None:
-            raise UserError(f"backend {requested!r} cannot run {op}: {reason}")
-        return requested
-    for name in PREFERENCE:
-        if name not in backends or backends[name].device not in (None, tensor.device.type):
-            continue
-        reason = unavailable(op, name)
-        if reason is not None:
-            _warn_once(op, name, reason)
-        elif _refusal(backends[name], tensor, facts) is None:
-            return name
-    raise UserError(f"no backend can run {op} on {tensor.device}, {tensor.dtype}")
+    return _ops[op].resolve(requested, tensor, **facts)
 
 
-def asked_of(op: str, requested: str) -> str:
-    """Name what a layer with several ops asks one of them for: the backend that it was asked for itself, or "auto".
+def backend_or_auto(op: str, requested: str) -> str:
+    """Return what a layer with several ops asks one of them for: the backend it was asked for itself, or "auto".
 
     Args:
         op: a registered op.
         requested: a backend of another op, which this one need not have.
 
     Example:
-        >>> asked_of("lstm", "reference"), asked_of("lstm", "chunked")
+        >>> backend_or_auto("lstm", "reference"), backend_or_auto("lstm", "chunked")
         ('reference', 'auto')
     """
-    return requested if requested in _table[op] else "auto"
+    return requested if requested in _ops[op].backends else "auto"
 
 
 def describe(op: str | None = None) -> dict[str, str]:
-    """Say of every backend what it is and whether it can run here.
+    """Describe every backend: what it is and whether it can run here.
 
     Args:
         op: one op; None for all, with keys "op/backend".
 
     Example:
-        >>> describe("fast_weight_rnn")["cuda"]
-        'not available: there is no cuda backend for fast_weight_rnn'
+        >>> describe("fast_weight_rnn")["reference"]
+        'step by step, A written out, plain PyTorch; ready'
     """
     if op is None:
-        return {f"{each}/{k}": v for each in sorted(_table) for k, v in describe(each).items()}
+        return {f"{each}/{k}": v for each in sorted(_ops) for k, v in describe(each).items()}
     lines = {}
-    for name in PREFERENCE:
+    for name, backend in _ops[op].backends.items():
         reason = unavailable(op, name)
-        summary = _table[op][name].summary if name in _table[op] else None
-        status = "ready" if reason is None else f"not available: {reason}"
-        lines[name] = status if summary is None else f"{summary}; {status}"
+        lines[name] = f"{backend.summary}; " + (
+            "ready" if reason is None else f"not available: {reason}"
+        )
     return lines
 
 
-def _obstacle(op: str, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
-    reason = unavailable(op, name)
-    if reason is not None:
-        return reason
-    backend = _table[op][name]
-    if backend.device not in (None, tensor.device.type):
-        return f"the tensors are on {tensor.device}"
-    return _refusal(backend, tensor, facts)
+def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
+    """Return the types for arguments of these; the rule is the module's.
+
+    Args:
+        tensors: the floating-point arguments.
+        device: its type.
+        mixed: whether autocast is on.
+
+    Example:
+        >>> result_types([torch.zeros(1).bfloat16()], "cpu", mixed=False)
+        Types(compute=torch.float32, output=torch.bfloat16, state=torch.bfloat16)
+    """
+    compute = torch.float32
+    for tensor in tensors:
+        if tensor.dtype != compute and tensor.dim():
+            compute = torch.promote_types(compute, tensor.dtype)
+    if not mixed:
+        return Types(compute, tensors[0].dtype, tensors[0].dtype)
+    output = torch.get_autocast_dtype(device) if compute == torch.float32 else compute
+    return Types(compute, output, compute)
 
 
-def _refusal(backend: Backend, tensor: Tensor, facts: dict[str, object]) -> str | None:
-    if backend.device is not None and transformed():
-        return "torch.func transforms the call, which kernels have no rules for"
-    return backend.supports(tensor, **facts)
-
-
-def _constant(function: Callable[P, R]) -> Callable[P, R]:
+def _constant(function: Callable[P, T]) -> Callable[P, T]:
     """Do what `torch.compiler.assume_constant_result` does without importing the compiler, which takes a second."""
     vars(function)["_dynamo_marked_constant"] = True
     return function
@@ -179,19 +305,56 @@ def _constant(function: Callable[P, R]) -> Callable[P, R]:
 
 @_constant
 def unavailable(op: str, name: str) -> str | None:
-    """Say why a backend of an op cannot run on this machine; None if it can.
+    """Return why a backend of an op cannot run on this machine; None if it can.
 
     Example:
         >>> unavailable("fast_weight_rnn", "reference") is None
         True
     """
-    if name not in _table[op]:
-        return f"there is no {name} backend for {op}"
-    return _table[op][name].available()
+    return _ops[op].backends[name].available()
 
 
-def _warn_once(op: str, name: str, reason: str) -> None:
-    if (op, name) not in _warned and not torch.compiler.is_compiling():
-        _warned.add((op, name))
-        message = f"backend {name!r} of {op} is not available, a slower one runs: {reason}"
-        warnings.warn(message, BackendWarning, stacklevel=4)
+def _refusal(
+    backend: Backend[Inputs, Options, Raw], tensor: Tensor, facts: dict[str, object]
+) -> str | None:
+    if backend.device is not None and transformed():
+        return "torch.func transforms the call, which kernels have no rules for"
+    return backend.supports(tensor, **facts)
+
+
+def _first(part: object) -> Tensor:
+    """Return the first tensor of nested tuples that begin with one."""
+    while isinstance(part, tuple):
+        part = part[0]
+    return cast(Tensor, part)
+
+
+def _tensors(part: object) -> list[Tensor]:
+    """Return the floating-point tensors of nested tuples."""
+    if isinstance(part, tuple):
+        return [tensor for each in part for tensor in _tensors(each)]
+    return [part] if isinstance(part, Tensor) and part.is_floating_point() else []
+
+
+def _map(part: T, function: Callable[[Tensor], Tensor]) -> T:
+    """Apply a function to every tensor of nested tuples."""
+    if isinstance(part, tuple):
+        return _like(part, [_map(each, function) for each in part])
+    return cast(T, function(part)) if isinstance(part, Tensor) else part
+
+
+def _like(part: T, fields: Iterable[object]) -> T:
+    """Return a tuple of the kind given with other fields."""
+    return type(part)(*fields) if hasattr(part, "_fields") else cast(T, tuple(fields))
+
+
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() and tensor.dtype != dtype else tensor
+
+
+def _fold(tensor: Tensor, fold: int) -> Tensor:
+    return tensor.flatten(0, fold) if fold else tensor
+
+
+def _unfold(tensor: Tensor, leading: tuple[int, ...]) -> Tensor:
+    return tensor.unflatten(0, leading) if leading else tensor

@@ -50,7 +50,7 @@ def delta_memory(
         60
     """
     from fastweights.ops.delta_memory.cpu import count
-    from fastweights.ops.delta_memory.cpu.run import pick_chunk
+    from fastweights.ops.delta_memory.cpu.plan import pick_chunk
 
     return batch * count.flops(
         time,
@@ -58,6 +58,6 @@ def delta_memory(
         inner=size,
         value=size,
         reads=reads,
-        chunk=pick_chunk(time, size**factors, empty=not carried, owing=False),
+        chunk=pick_chunk(time, size**factors, empty=not carried, needs_memory_grad=False),
         carried=carried,
     )

@@ -7,6 +7,8 @@ before it. So prefix padding is turned into suffix padding, and back.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
@@ -48,6 +50,23 @@ def lengths_and_shift(
                 f"mask row {row} has padding between real steps; accepted: padding before or after all of them"
             )
     return lengths, shift
+
+
+class Padding(NamedTuple):
+    """A mask and what `lengths_and_shift` finds of it."""
+
+    mask: Bool[Tensor, "batch time"]
+    lengths: Int[Tensor, " batch"]
+    shift: Int[Tensor, " batch"]
+
+    def at_end(self) -> Bool[Tensor, "batch time"]:
+        """Return where padding is once `to_front` has moved the rows."""
+        return torch.arange(self.mask.shape[1], device=self.mask.device) >= self.lengths[:, None]
+
+
+def measure(mask: Bool[Tensor, "batch time"] | None) -> Padding | None:
+    """Return a mask with its rows' lengths and shifts, None for None; raises as `lengths_and_shift` does."""
+    return None if mask is None else Padding(mask, *lengths_and_shift(mask))
 
 
 def zeroed(

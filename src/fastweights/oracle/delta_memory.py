@@ -10,13 +10,15 @@ It knows one sequence: rows of a batch never see each other. F is a matrix [key,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from fastweights.oracle import Array
+
 Flags = NDArray[np.bool_]
 
 
@@ -174,7 +176,7 @@ class DeltaMemory:
                 deviation = min([deviation, *(float(read.found.std()) for read in step.reads)])
         return kink, deviation
 
-    def combined(self, parts: Any) -> Array:
+    def combined(self, parts: Sequence[Array]) -> Array:
         """The key itself: the one factor there is, vec(k1 ⊗ k2), or [k1; k2]."""
         if len(parts) == 1:
             return parts[0]
@@ -184,7 +186,7 @@ class DeltaMemory:
         sizes = tuple(factor.shape[1] for factor in keys)
         return (sum(sizes),) if self.combine == "concat" else sizes
 
-    def _split(self, d_key: Array, parts: Any) -> tuple[Array, ...]:
+    def _split(self, d_key: Array, parts: Sequence[Array]) -> tuple[Array, ...]:
         """The gradient of each factor from that of the key."""
         if len(parts) == 1:
             return (d_key,)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fastweights.oracle.delta_memory import Array, DeltaMemory, Outcome
+from fastweights.oracle import Array
+from fastweights.oracle.delta_memory import DeltaMemory, Outcome
 from fastweights.oracle.gradcheck import Parameters, Row, compare, differences
 
 LEAST_DEVIATION = 0.05
+"""Of what a layer norm divides by."""
 KINK_MARGIN = 0.01
+"""Of each norm ‖F'‖ from the clamp's kink at 1."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,15 @@ def draw(
     return point
 
 
-def draw_clear(case: Case, rng: np.random.Generator, **options: Any) -> Parameters:
+def draw_clear(
+    case: Case, rng: np.random.Generator, *, time: int, sizes: tuple[int, ...], scale: float = 1.0
+) -> Parameters:
     """Draw until no norm comes near the clamp's kink and no LN divides by next to nothing.
 
-    Finite differences say little there. `options` are `draw`'s.
+    Finite differences say little there. The arguments are `draw`'s.
     """
     while True:
-        point = draw(case, rng, **options)
+        point = draw(case, rng, time=time, sizes=sizes, scale=scale)
         kink, deviation = case.memory.clearance(case.memory.forward(point))
         if kink > KINK_MARGIN and deviation > LEAST_DEVIATION:
             return point

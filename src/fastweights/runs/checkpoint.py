@@ -122,14 +122,13 @@ def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 def _encode(step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> dict[str, bytes]:
     from safetensors.torch import save
 
-    training: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        # A copy each: safetensors refuses tensors that share memory, as tied weights do.
-        copy = tensor.detach().to("cpu", copy=True).contiguous()
-        training[name] = copy
-    model = part(training, MODEL)
-    for name in prefixed(MODEL, model):
-        del training[name]
+    # A copy each: safetensors refuses tensors that share memory, as tied weights do.
+    copies = {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
+    }
+    model = part(copies, MODEL)
+    weights = prefixed(MODEL, model)
+    training = {name: tensor for name, tensor in copies.items() if name not in weights}
     contents = {_MODEL: save(model), _TRAINING: save(training)}
     contents[_META] = to_json({"format": FORMAT, "step": step, "meta": meta}, indent=1)
     contents[_SUMS] = _sums(contents)
@@ -160,20 +159,19 @@ def _read(folder: Path, step: int) -> Checkpoint:
     if sums != _sums(contents):
         raise Damaged("its checksums do not match")
     try:
-        described = json.loads(contents.pop(_META))
-        if described.get("format") != FORMAT:
-            raise UserError(
-                f"checkpoint {folder} has format {described.get('format')!r},"
-                f" this version of fastweights reads {FORMAT}: train the run anew"
-            )
-        if described["step"] != step:
-            raise Damaged("it belongs to another step")
+        described = json.loads(contents[_META])
+        written, recorded, meta = (described.get(key) for key in ("format", "step", "meta"))
         tensors = prefixed(MODEL, load(contents[_MODEL])) | load(contents[_TRAINING])
-    except UserError:
-        raise
-    except (AttributeError, KeyError, ValueError, TypeError, SafetensorError) as error:
+    except (AttributeError, KeyError, ValueError, SafetensorError) as error:
         raise Damaged("its files cannot be read") from error
-    return Checkpoint(step, tensors, described["meta"])
+    if written != FORMAT:
+        raise UserError(
+            f"checkpoint {folder} has format {written!r}, this version of fastweights reads {FORMAT}:"
+            " train the run anew"
+        )
+    if recorded != step or meta is None:
+        raise Damaged("it belongs to another step")
+    return Checkpoint(step, tensors, meta)
 
 
 def _prune(root: Path, newest: int) -> None:

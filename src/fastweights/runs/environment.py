@@ -40,26 +40,20 @@ def changes(recorded: object) -> list[str]:
 def commit() -> str | None:
     """Return the git commit of the library's source ("-dirty": changed since); None if unknown."""
     source = Path(__file__)
-    command = ["git", "-C", str(source.parent)]
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(source.parent), *words]
+        return subprocess.run(
+            command, check=True, capture_output=True, timeout=10, text=True
+        ).stdout
+
     try:
         # Installed into an environment inside some other repository, the file is not one that git
         # follows.
-        subprocess.run(
-            [*command, "ls-files", "--error-unmatch", source.name],
-            check=True,
-            capture_output=True,
-            timeout=10,
-        )
-        found = subprocess.run(
-            [*command, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            check=True,
-            capture_output=True,
-            timeout=10,
-            text=True,
-        )
+        git("ls-files", "--error-unmatch", source.name)
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").strip() or None
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
 
 
 def machine() -> dict[str, str | int]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fastweights.data import mnist
 from fastweights.errors import UserError, unknown
+from fastweights.tasks.score import check_logits, classification_metrics
 
 SIDE, PATCH = 28, 7
 """Pixels of an image's side, and of a glimpse's."""
@@ -157,19 +158,10 @@ class Glimpses:
         Raises:
             UserError: if there are no images, or the logits are not theirs.
         """
-        count = len(examples.answer)
-        if not count or logits.shape != (count, self.classes):
-            raise UserError(
-                f"logits of {count} images have shape [{count}, {self.classes}], not {list(logits.shape)}"
-                if count
-                else "there are no images to score"
-            )
-        table = self.confusion(logits, examples).double()
-        return {
-            "accuracy": float(table.trace() / count),
-            "cross_entropy": float(F.cross_entropy(logits.double(), examples.answer)),
-            "per_digit_accuracy": (table.diag() / table.sum(1).clamp(min=1)).tolist(),
-        }
+        check_logits(logits, len(examples.answer), self.classes, "images")
+        return classification_metrics(
+            logits, examples.answer, "digit", examples.answer, groups=self.classes
+        )
 
     def confusion(
         self, logits: Float[Tensor, "count classes"], examples: Examples

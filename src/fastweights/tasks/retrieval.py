@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import ceilings, symbols
+from fastweights.tasks.score import check_logits, classification_metrics
 from fastweights.tasks.symbols import DIGITS, ENDINGS, LETTERS, QUESTION, SYMBOLS
 
 
@@ -135,21 +135,8 @@ class Retrieval:
         Raises:
             UserError: if there are no sequences, or the logits are not theirs.
         """
-        count = len(batch.answer)
-        if not count or logits.shape != (count, self.classes):
-            raise UserError(
-                f"logits of {count} sequences have shape [{count}, {self.classes}], not {list(logits.shape)}"
-                if count
-                else "there are no sequences to score"
-            )
-        right = (logits.argmax(1) == batch.answer).double()
-        asked = torch.bincount(batch.slot, minlength=self.pairs)
-        hits = torch.bincount(batch.slot, weights=right, minlength=self.pairs)
-        return {
-            "accuracy": float(right.mean()),
-            "cross_entropy": float(F.cross_entropy(logits.double(), batch.answer)),
-            "per_slot_accuracy": (hits / asked.clamp(min=1)).tolist(),
-        }
+        check_logits(logits, len(batch.answer), self.classes, "sequences")
+        return classification_metrics(logits, batch.answer, "slot", batch.slot, groups=self.pairs)
 
     def encode(self, sequence: str) -> Int[Tensor, " length"]:
         """Encode a typed sequence as tokens; the number of its pairs is its own, 1 to 26.

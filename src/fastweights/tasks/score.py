@@ -87,6 +87,42 @@ class Score:
         }
 
 
+def check_logits(
+    logits: Float[Tensor, "count classes"], count: int, classes: int, kind: str
+) -> None:
+    """Raise `UserError` unless there is something to score and the logits are its own."""
+    if not count:
+        raise UserError(f"there are no {kind} to score")
+    if logits.shape != (count, classes):
+        shape = list(logits.shape)
+        raise UserError(f"logits of {count} {kind} have shape [{count}, {classes}], not {shape}")
+
+
+def classification_metrics(
+    logits: Float[Tensor, "count classes"],
+    answer: Int[Tensor, " count"],
+    name: str,
+    group: Int[Tensor, " count"],
+    *,
+    groups: int,
+) -> dict[str, float | list[float]]:
+    """Compute `accuracy`, 0 to 1, `cross_entropy` in nats, and the accuracy of each group (0 for an empty one).
+
+    Example:
+        >>> answer, logits = torch.tensor([1, 0]), torch.tensor([[0.0, 9.0], [0.0, 9.0]])
+        >>> classification_metrics(logits, answer, "digit", answer, groups=2)["per_digit_accuracy"]
+        [0.0, 1.0]
+    """
+    right = (logits.argmax(1) == answer).double()
+    counts = torch.bincount(group, minlength=groups)
+    hits = torch.bincount(group, weights=right, minlength=groups)
+    return {
+        "accuracy": float(right.mean()),
+        "cross_entropy": float(F.cross_entropy(logits.double(), answer)),
+        f"per_{name}_accuracy": (hits / counts.clamp(min=1)).tolist(),
+    }
+
+
 def _mean(total: float, count: float) -> float | None:
     return total / count if count else None
 

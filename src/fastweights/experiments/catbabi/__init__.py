@@ -1,1 +1,42 @@
-"""catbAbI: its experiment, the settings of its models, typed stories, pictures, the paper's table."""
+"""The experiment on catbAbI."""
+
+from __future__ import annotations
+
+from fastweights.experiments.catbabi.defaults import defaults
+from fastweights.experiments.catbabi.options import CatBAbIOptions, CatBAbITest
+from fastweights.experiments.catbabi.plan import CatBAbIPlan
+from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+
+
+def _work() -> Work[CatBAbIPlan, CatBAbITest]:
+    from fastweights.experiments.catbabi import predict, report, study, testing
+
+    return Work(
+        evaluate=testing.evaluate,
+        test=predict.test,
+        predict=predict.predict,
+        report=report.report,
+        report_test=report.report_test,
+        report_answer=report.report_answer,
+        studies=study.studies,
+    )
+
+
+def _pictures() -> Pictures:
+    from fastweights.experiments.catbabi import figures
+
+    return Pictures(draw=figures.draw, compare=figures.compare)
+
+
+CATBABI = Experiment(
+    name="catbabi",
+    summary="Train on catbAbI: questions in an endless text of bAbI stories.",
+    options=CatBAbIOptions,
+    plan_type=CatBAbIPlan,
+    defaults=defaults,
+    test_options=CatBAbITest,
+    questions=Questions("stories", "Mary went to the kitchen. Where is Mary?", "lines"),
+    sequence="a story with a question",
+    load_work=_work,
+    load_pictures=_pictures,
+)

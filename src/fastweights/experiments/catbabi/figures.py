@@ -26,7 +26,7 @@ SHOWN = (
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     """Draw one run; the sequence is a story to look inside with (None: one of ours), its last question is drawn."""
-    name, mode = run.name, run.config["recipe"]["mode"]
+    name, mode = run.name, run.plan["mode"]
     title = f"{name}, catbAbI {mode}"
     published = {name: _published(name, mode)}
     answer = answered(run.model, run.task.vocabulary, sequence or _story(run.task))[-1]
@@ -63,7 +63,7 @@ def compare(runs: list[Run]) -> Iterator[Figure]:
         UserError: if they are not.
     """
     first = runs[0]
-    modes = {run.config["recipe"]["mode"] for run in runs}
+    modes = {run.plan["mode"] for run in runs}
     if len(modes) > 1 or any(run.task.tasks != first.task.tasks for run in runs):
         raise UserError(
             "runs of different modes or on different tasks cannot be compared in one figure"

@@ -8,14 +8,24 @@ from typing import Annotated, Literal
 from fastweights.experiments.options import (
     BackboneOptions,
     DataOptions,
+    MemoryOptions,
     OptimiserOptions,
     RunOptions,
+    StepOptions,
     TimeOptions,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class CatBAbIOptions(TimeOptions, BackboneOptions, OptimiserOptions, DataOptions, RunOptions):
+class CatBAbIOptions(
+    TimeOptions,
+    StepOptions,
+    MemoryOptions,
+    BackboneOptions,
+    OptimiserOptions,
+    DataOptions,
+    RunOptions,
+):
     """Train a model on catbAbI: all bAbI stories as one endless text (Schlag et al. 2021, section 4.1).
 
     Settings left at None are those recorded for the chosen model and mode. On several cores or GPUs:
@@ -44,10 +54,6 @@ class CatBAbIOptions(TimeOptions, BackboneOptions, OptimiserOptions, DataOptions
     """Size of the word embedding."""
     hidden: int | None = None
     """Hidden units of the backbone."""
-    memory_size: int | None = None
-    """fwm: size d of the memory's values and keys."""
-    reads: int | None = None
-    """fwm: chained reads Nr."""
     variant: Literal["catbabi", "paper", "language_model", "meta_rl"] | None = None
     """fwm: which of the published forms."""
     combine: Literal["product", "concat"] | None = None
@@ -60,16 +66,10 @@ class CatBAbIOptions(TimeOptions, BackboneOptions, OptimiserOptions, DataOptions
     """The probability that an element of a word's embedding is dropped."""
     meta_objective: float = 1.0
     """mnm: weight of the memory's own reconstruction loss."""
-    steps: int | None = None
-    """Training steps."""
-    batch: int | None = None
-    """Rows, each an endless stream of its own."""
     length: int = 200
     """Steps of truncated back-propagation through time."""
     weight_decay: float | None = None
     """Weight decay, decoupled in adamw."""
-    evaluation_interval: int | None = None
-    """Steps between evaluations."""
     validation_segments: int | None = None
     """Segments of each of 64 rows of validation text that an evaluation during training reads."""
     evaluation_start: Literal["zeros", "row"] = "zeros"

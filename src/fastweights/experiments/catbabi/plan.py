@@ -13,6 +13,7 @@ from fastweights.experiments.catbabi.defaults import BACKBONES, MEMORY_OPTIONS
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.options import (
     OptimiserPlan,
+    StepPlan,
     backbone_fields,
     extra_backbone_options,
     has_options,
@@ -31,17 +32,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CatBAbIPlan(OptimiserPlan, TimedPlan, CatBAbIOptions):
+class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     """The options filled in; only options that the model does not have are None."""
 
     embedding: int = field()
     hidden: int = field()
     word_dropout: float = field()
     embedding_dropout: float = field()
-    steps: int = field()
-    batch: int = field()
     weight_decay: float = field()
-    evaluation_interval: int = field()
     validation_segments: int = field()
     test_rows: int = field()
 

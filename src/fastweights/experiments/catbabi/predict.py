@@ -163,10 +163,10 @@ def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     run = open_run(folder, options.data_dir)
-    read_in = int(run.config["recipe"]["test_rows"]) if rows is None else rows
+    read_in = int(run.plan["test_rows"]) if rows is None else rows
     return {
         **run.about(),
-        "mode": run.config["recipe"]["mode"],
+        "mode": run.plan["mode"],
         "split": split,
         "rows": read_in,
         "tasks": list(run.task.tasks),

@@ -89,7 +89,7 @@ def animate(run: Run, sequence: str | None) -> Animation:
 
 
 def _frames(run: Run) -> int:
-    return run.config["recipe"]["agents"] * run.task.horizon
+    return run.plan["agents"] * run.task.horizon
 
 
 def _levels(run: Run) -> dict[str, dict[str, float]]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastweights.experiments.actor_critic import AGENT_FIELDS, AgentPlan
-from fastweights.experiments.catch.defaults import BACKBONES, FAST_WEIGHT_OPTIONS
-from fastweights.experiments.catch.options import CatchOptions
+from fastweights.experiments.catch.options import BACKBONES, FAST_WEIGHT_OPTIONS, CatchOptions
 from fastweights.experiments.plan import Record
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError
-from fastweights.experiments.glimpses.defaults import FAST_WEIGHT_OPTIONS
-from fastweights.experiments.glimpses.options import GlimpsesOptions
-from fastweights.experiments.options import backbone_fields, extra_backbone_options
+from fastweights.experiments.glimpses.options import FAST_WEIGHT_OPTIONS, GlimpsesOptions
+from fastweights.experiments.options import StepPlan, backbone_fields, extra_backbone_options
 from fastweights.experiments.plan import Plan, Record, check_not_negative, check_positive
 
 if TYPE_CHECKING:
@@ -25,15 +24,12 @@ SINGLE_THREAD_FEATURES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlimpsesPlan(Plan, GlimpsesOptions):
+class GlimpsesPlan(StepPlan, Plan, GlimpsesOptions):
     """The options filled in; only the fast weights' own are None, in other models."""
 
     glimpse_layer: int = field()
     input_dropout: float = field()
-    steps: int = field()
-    batch: int = field()
     weight_decay: float = field()
-    evaluation_interval: int = field()
 
     fingerprint_fields = (
         *("model", "features", "reading", *FAST_WEIGHT_OPTIONS, "set", "glimpse_layer"),

@@ -106,7 +106,7 @@ def _number(run: Run, sequence: str | None) -> int:
 
 def played(run: Run, rows: range) -> Episode:
     """Play the episodes of the run's test on some of the maps."""
-    generator = torch.Generator().manual_seed(TEST_SEED + run.config["recipe"]["seed"])
+    generator = torch.Generator().manual_seed(TEST_SEED + run.plan["seed"])
     return play(
         run.model, run.task, run.task.graphs, generator, split="test", rows=rows, keep_worlds=True
     )

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastweights.experiments.actor_critic import AGENT_FIELDS, AgentPlan
-from fastweights.experiments.metro_map.defaults import BACKBONES, MEMORY_OPTIONS
-from fastweights.experiments.metro_map.options import MetroMapOptions
+from fastweights.experiments.metro_map.options import BACKBONES, MEMORY_OPTIONS, MetroMapOptions
 from fastweights.experiments.plan import Record
 
 if TYPE_CHECKING:

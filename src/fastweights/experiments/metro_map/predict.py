@@ -1,7 +1,8 @@
-"""Test a run on the metro maps anew, on those it was trained on and on the others, actions sampled."""
+"""Test a run of the metro maps on episodes that it has not seen, actions sampled; what a terminal shows of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fastweights.errors import unknown
@@ -9,10 +10,10 @@ from fastweights.experiments.actor_critic import evaluate as evaluate_agents
 from fastweights.experiments.actor_critic import measure
 from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.loaded_run import open_run
-from fastweights.experiments.metro_map.defaults import MILESTONES
-from fastweights.experiments.metro_map.options import MetroMapTest
+from fastweights.experiments.metro_map.options import MILESTONES, MetroMapTest
 from fastweights.experiments.metro_map.plan import MetroMapPlan
 from fastweights.experiments.plan import Record
+from fastweights.experiments.terminal import Shown, figure_table, training_rows
 from fastweights.models import SequenceModel
 from fastweights.training import Outcome
 
@@ -54,8 +55,7 @@ def test(folder: Path, options: MetroMapTest) -> Record:
     run = open_run(folder)
     episodes = run.task.graphs if options.samples is None else options.samples
     found: Record = {
-        "out": str(folder),
-        "model": run.config["model"]["name"],
+        **run.about(),
         "form": run.task.form,
         "seed": seed,
     }
@@ -64,3 +64,47 @@ def test(folder: Path, options: MetroMapTest) -> Record:
         found[f"{name}_best_possible"] = run.task.best_possible(name)
         found[f"{name}_chance"] = run.task.chance(name)
     return found
+
+
+HEADING = "mean reward of an episode"
+
+
+def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
+    """Show what came of training."""
+    pace, train = result["updates_per_second"], result["train_reward"]
+    length, *machine = training_rows(result, "updates")
+    rows = [
+        ("test maps", _reward(result, "test")),
+        ("train maps, the last updates", "" if train is None else f"{train:.2f}"),
+        *_bounds(result, ""),
+        length,
+        ("pace", "" if pace is None else f"{pace:.2f} updates a second"),
+        *machine,
+    ]
+    yield figure_table(_title(result), rows, HEADING)
+
+
+def report_test(tested: Record) -> Iterator[Shown]:
+    """Show a test on fresh episodes."""
+    rows = []
+    for split in ("train", "test"):
+        if f"{split}_reward" in tested:
+            rows += [(f"{split} maps", _reward(tested, split)), *_bounds(tested, f"{split}_")]
+    yield figure_table(_title(tested), rows, HEADING)
+
+
+def _title(figures: Record) -> str:
+    return f"{figures['model']}, metro maps ({figures['form']})"
+
+
+def _reward(figures: Record, split: str) -> str:
+    value, error = figures[f"{split}_reward"], figures[f"{split}_reward_error"]
+    episodes = figures[f"{split}_episodes"]
+    return f"{value:.2f} ± {error:.2f}  ({episodes:,} fresh episodes, actions sampled)"
+
+
+def _bounds(figures: Record, prefix: str) -> list[tuple[str, str]]:
+    return [
+        ("  best possible, map known", f"{figures[f'{prefix}best_possible']:.2f}"),
+        ("  random moves", f"{figures[f'{prefix}chance']:.2f}"),
+    ]

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from fastweights.experiments.experiment import AnyExperiment
-from fastweights.experiments.metro_map.defaults import MILESTONES
-from fastweights.experiments.metro_map.options import MetroMapOptions
+from fastweights.experiments.metro_map.options import MILESTONES, MetroMapOptions
 from fastweights.experiments.study import Cell, Reach, Study
 
 UPDATES, LONG = MILESTONES

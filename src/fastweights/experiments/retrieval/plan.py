@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError, check_count
-from fastweights.experiments.options import OptimiserPlan
+from fastweights.experiments.options import OptimiserPlan, StepPlan
 from fastweights.experiments.plan import (
     Plan,
     Record,
@@ -14,8 +14,7 @@ from fastweights.experiments.plan import (
     check_not_negative,
     check_positive,
 )
-from fastweights.experiments.retrieval.defaults import FAST_WEIGHT_OPTIONS
-from fastweights.experiments.retrieval.options import RetrievalOptions
+from fastweights.experiments.retrieval.options import FAST_WEIGHT_OPTIONS, RetrievalOptions
 
 if TYPE_CHECKING:
     from fastweights.tasks import Retrieval
@@ -30,16 +29,13 @@ a second thread slows down, and of 8 pairs (1,900); nothing between them was mea
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrievalPlan(OptimiserPlan, Plan, RetrievalOptions):
+class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
     """The options filled in; only the fast weights' own are None, in other models."""
 
     hidden: int = field()
     embedding: int = field()
     readout: int = field()
-    steps: int = field()
-    batch: int = field()
     beta2: float = field()
-    evaluation_interval: int = field()
 
     fingerprint_fields = (
         *("model", "pairs", "form", "repeat_keys", "data", "curriculum"),

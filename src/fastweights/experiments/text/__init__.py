@@ -1,1 +1,47 @@
-"""Word language models (Schlag et al. 2021, section 4.3)."""
+"""The experiment on word language models."""
+
+from __future__ import annotations
+
+from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+from fastweights.experiments.text.options import TextOptions, TextTest
+from fastweights.experiments.text.plan import TextPlan
+from fastweights.experiments.text.presets import defaults
+
+
+def _work() -> Work[TextPlan, TextTest]:
+    from fastweights.experiments.text import predict, report, study, testing
+
+    return Work(
+        evaluate=testing.evaluate,
+        test=predict.test,
+        predict=predict.predict,
+        report=report.report,
+        report_test=report.report_test,
+        report_answer=report.report_answer,
+        studies=study.studies,
+    )
+
+
+def _pictures() -> Pictures:
+    from fastweights.experiments.text import figures
+
+    return Pictures(
+        open=figures.open_to_draw,
+        draw=figures.draw,
+        compare=figures.compare,
+        compare_on=figures.compare,
+    )
+
+
+TEXT = Experiment(
+    name="text",
+    summary="Train on words: Penn Treebank, WikiText-2 or text files of your own.",
+    options=TextOptions,
+    plan_type=TextPlan,
+    defaults=defaults,
+    test_options=TextTest,
+    questions=Questions("texts", "the company said it will sell", "whole"),
+    sequence="a text, for one run or two models",
+    load_work=_work,
+    load_pictures=_pictures,
+)

@@ -158,11 +158,11 @@ def _surprise(groups: dict[str, list[Run]], chosen: Passage, title: str) -> Draw
 
 def _by_epoch(run: Run) -> list[Record]:
     """A run's metrics with the epochs that their steps are, which follow from what the run records."""
-    recipe, last = run.config["recipe"], run.metrics[-1]["step"]
-    steps = run.config["task"]["counts"]["train"] // recipe["batch"] - 1
+    plan, last = run.plan, run.metrics[-1]["step"]
+    steps = run.config["task"]["counts"]["train"] // plan["batch"] - 1
     ends: list[int] = []
     while not ends or ends[-1] < last:
-        cut = segment_lengths(steps, recipe["length"], seed=recipe["seed"], epoch=len(ends))
+        cut = segment_lengths(steps, plan["length"], seed=plan["seed"], epoch=len(ends))
         ends.append(len(cut) + (ends[-1] if ends else 0))
     return [{**row, "epoch": epochs_of(row["step"], tuple(ends))} for row in run.metrics]
 
@@ -171,7 +171,7 @@ def _averaged(*seeds: Run) -> list[float]:
     """The epochs at which runs went over to averaged SGD: behind the last evaluation under another rate than its."""
     found = []
     for run in seeds:
-        rate, rows = run.config["recipe"]["averaging_rate"], _by_epoch(run)
+        rate, rows = run.plan["averaging_rate"], _by_epoch(run)
         before = [row["epoch"] for row in rows if row["learning_rate"] != rate]
         if len(before) < len(rows):
             found.append(before[-1] if before else 0.0)
@@ -180,18 +180,18 @@ def _averaged(*seeds: Run) -> list[float]:
 
 def _logged(run: Run) -> dict[int, float]:
     """What the authors' log says of the epochs of this very configuration."""
-    recipe = run.config["recipe"]
-    same = recipe["preset"] == "paper" and run.name == "awd-fwm"
-    return LOG.get(recipe["data"][0], {}) if same else {}
+    plan = run.plan
+    same = plan["preset"] == "paper" and run.name == "awd-fwm"
+    return LOG.get(plan["data"][0], {}) if same else {}
 
 
 def _text(run: Run) -> str:
-    name = text_name(tuple(run.config["recipe"]["data"]))
+    name = text_name(tuple(run.plan["data"]))
     return DATA.get(name, name)
 
 
 def _unit(run: Run) -> str:
-    return unit(run.config["recipe"]["tokenizer"])
+    return unit(run.plan["tokenizer"])
 
 
 def _tokenizer(run: Run) -> Tokenizer:

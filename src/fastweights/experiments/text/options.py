@@ -11,6 +11,7 @@ from fastweights.data.text import corpora
 from fastweights.experiments.options import (
     BackboneOptions,
     DataOptions,
+    MemoryOptions,
     OptimiserOptions,
     RunOptions,
     TimeOptions,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextOptions(TimeOptions, BackboneOptions, OptimiserOptions, DataOptions, RunOptions):
+class TextOptions(
+    TimeOptions, BackboneOptions, MemoryOptions, OptimiserOptions, DataOptions, RunOptions
+):
     """Train a word language model (Schlag et al. 2021, section 4.3) on Penn Treebank, WikiText-2 or any text.
 
     Settings left at None are the preset's, the same for awd-lstm and awd-fwm. On several cores or GPUs:
@@ -48,10 +51,6 @@ class TextOptions(TimeOptions, BackboneOptions, OptimiserOptions, DataOptions, R
     """Hidden units of each layer but the last, which has as many as the embedding."""
     layers: int | None = None
     """Layers; in awd-fwm the last has the memory."""
-    memory_size: int | None = None
-    """awd-fwm: size d of the memory's values and keys."""
-    reads: int | None = None
-    """awd-fwm: chained reads Nr."""
     word_dropout: float | None = None
     """The probability that a word's whole embedding is dropped."""
     input_dropout: float | None = None

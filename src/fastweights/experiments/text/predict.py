@@ -162,7 +162,7 @@ def test(folder: Path, options: TextTest, rows: int | None = None) -> Record:
     run = open_run(folder, options.data_dir)
     task = run.task
     tokens = task.split(split)
-    own = {"test": int(run.config["recipe"]["test_rows"]), "valid": VALIDATION_ROWS}[split]
+    own = {"test": int(run.plan["test_rows"]), "valid": VALIDATION_ROWS}[split]
     read_in = fitting(len(tokens), own) if rows is None else rows
     found = _figures(run.model, tokens, split, read_in, task.words[split], len(tokens))
     return {**run.about(), "split": split, "unit": unit(task.tokenizer.kind), **found}

@@ -6,14 +6,13 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Complex, Float, Int, Integer
+from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.nn.backbone import Input, Trace
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_range, check_sizes
-from fastweights.nn.parts.projection import project
 
 
 class AssociativeLSTMState(NamedTuple):
@@ -86,11 +85,6 @@ class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.hidden_size,), (self.copies, self.hidden_size)
-
-    def drive(
-        self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
-    ) -> Float[Tensor, "*any drive"]:
-        return project(self.input, x)
 
     def to_cell_state(self, state: AssociativeLSTMState) -> CellState:
         return CellState(state.hidden, as_complex(state.cell))

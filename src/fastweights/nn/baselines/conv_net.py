@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input
+from fastweights.nn.backbone import Backbone, Input, Mask
 from fastweights.nn.parts.checks import check_sizes
 from fastweights.ops import padding
 
@@ -112,12 +112,7 @@ class ConvNet(Backbone[ConvNetState]):
         return (self.grid**2, self.patch**2), ()
 
     def run(
-        self,
-        x: Input,
-        state: ConvNetState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: ConvNetState | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], ConvNetState]:
         before = self.initial_state(x.shape[0]) if state is None else state
         real = x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_sizes
-from fastweights.nn.parts.projection import project
 
 
 class LayerNormGRU(Unrolled[HiddenState, HiddenState]):
@@ -53,13 +52,10 @@ class LayerNormGRU(Unrolled[HiddenState, HiddenState]):
         nn.init.uniform_(self.input.weight, -bound, bound)
         nn.init.uniform_(self.recurrent.weight, -bound, bound)
 
-    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
-        return ((self.hidden_size,),)
-
     def drive(
         self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
     ) -> Float[Tensor, "*any drive"]:
-        gates, candidate = self._split(project(self.input, x))
+        gates, candidate = self._split(super().drive(x))
         return torch.cat([self.input_gate_norm(gates), self.input_norm(candidate)], -1)
 
     def cell(self, drive: Float[Tensor, "batch drive"], state: HiddenState) -> HiddenState:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
-from fastweights.nn.parts.projection import project
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES
 
 
@@ -64,14 +63,6 @@ class LayerNormRNN(Unrolled[HiddenState, HiddenState]):
         nn.init.zeros_(self.input.bias)
         nn.init.eye_(self.recurrent.weight).data.mul_(recurrent_scale)
         nn.init.constant_(self.norm.weight, norm_gain)
-
-    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
-        return ((self.hidden_size,),)
-
-    def drive(
-        self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
-    ) -> Float[Tensor, "*any hidden"]:
-        return project(self.input, x)
 
     def cell(self, drive: Float[Tensor, "batch hidden"], state: HiddenState) -> HiddenState:
         f = NONLINEARITIES[self.nonlinearity]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.nn.backbone import Input, StepInput
+from fastweights.nn.backbone import Input, Mask, StepInput
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
@@ -72,7 +72,7 @@ class LSTM(TorchRNN[LSTMState]):
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("forget_bias", forget_bias)
         check_range("recurrent_dropout", recurrent_dropout, 0, 1)
-        check_backend(backend, "torch")
+        check_backend("lstm", backend, "torch")
         super().__init__(nn.LSTM(input_size, hidden_size, batch_first=True))
         self.backend, self.recurrent_dropout = backend, recurrent_dropout
         bias = self.parameter("bias_ih_l0")
@@ -97,8 +97,8 @@ class LSTM(TorchRNN[LSTMState]):
         self,
         x: Input | Embedded,
         state: LSTMState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
         if self.backend_in_use == "torch":

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from fastweights.nn.backbone import Backbone, Input, S, StepInput
+from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
 from fastweights.ops import padding
 from fastweights.state import to
 
@@ -71,12 +71,7 @@ class TorchRNN(Backbone[S]):
         return ((self.hidden_size,),)
 
     def run(
-        self,
-        x: Input,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: S | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         if mask is not None:
             return self._run_padded(x, state, mask)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import Backbone, Input, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
 from fastweights.nn.parts.relative_attention import distance_encodings
 from fastweights.nn.parts.transformer_layer import Context, TransformerLayer
@@ -126,8 +126,8 @@ class TransformerXL(Backbone[TransformerXLState]):
         self,
         x: Input,
         state: TransformerXLState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], TransformerXLState | None]:
         lengths, shift = (None, None) if mask is None else padding.lengths_and_shift(mask)
@@ -164,10 +164,7 @@ class TransformerXL(Backbone[TransformerXLState]):
         return Context(state.past.unbind(1), None if full else empty, encodings)
 
     def _through(
-        self,
-        x: Float[Tensor, "batch time input"],
-        context: Context,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        self, x: Float[Tensor, "batch time input"], context: Context, read_mask: Mask
     ) -> tuple[Float[Tensor, "batch time hidden"], list[Float[Tensor, "batch time hidden"]]]:
         """Return y, 0 where it is not read, and what entered each layer."""
         h, entered = self.dropout(self.input(x)), []

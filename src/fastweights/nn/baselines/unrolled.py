@@ -7,9 +7,10 @@ from typing import Generic, TypeVar, cast
 
 import torch
 from jaxtyping import Bool, Float, Integer
-from torch import Tensor
+from torch import Tensor, nn
 
-from fastweights.nn.backbone import Backbone, Input, S, StepInput
+from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
+from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
 
 C = TypeVar("C", bound=tuple[Tensor, ...])
@@ -23,12 +24,17 @@ class Unrolled(Backbone[S], Generic[S, C]):
     """
 
     takes_classes = True
+    hidden_size: int
+    input: nn.Linear
 
-    @abstractmethod
+    def state_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.hidden_size,),)
+
     def drive(
         self, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
     ) -> Float[Tensor, "*any drive"]:
         """Return what the input contributes to the cell, for any number of steps at once."""
+        return project(self.input, x)
 
     @abstractmethod
     def cell(self, drive: Float[Tensor, "batch drive"], state: C) -> C:
@@ -43,12 +49,7 @@ class Unrolled(Backbone[S], Generic[S, C]):
         return cast("S", state)
 
     def run(
-        self,
-        x: Input,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: S | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps

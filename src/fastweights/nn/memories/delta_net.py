@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_sizes
@@ -46,7 +46,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means key_size.
         convolution: steps that conv sees, the present one included; None leaves it out.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input], convolution.weight [as many rows;
     steps], strength.weight [heads, input] (W_β), norm.weight [value], out.weight [hidden, heads ·
@@ -84,7 +84,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         key_size = head_size(hidden_size, heads) if key_size is None else key_size
         value_size = self.values_per_key * key_size if value_size is None else value_size
         check_sizes(key_size=key_size, value_size=value_size)
-        check_backend(backend)
+        check_backend("delta_memory", backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.heads, self.key_sizes, self.value_size = heads, (key_size,), value_size
         self.backend = backend
@@ -102,10 +102,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         return (self.heads, *self.key_sizes, self.value_size), (before, sum(self.parts))
 
     def access(
-        self,
-        x: Input,
-        state: DeltaNetState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: DeltaNetState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         qkv, recent = self._mixed(self.qkv(x), state, mask)
         q, k, v = (split_heads(part, self.heads) for part in qkv.split(self.parts, -1))
@@ -128,10 +125,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         return merge_heads(self.norm(retrieved.to(self.norm.weight.dtype)))
 
     def _mixed(
-        self,
-        qkv: Float[Tensor, "batch time channels"],
-        state: DeltaNetState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, qkv: Float[Tensor, "batch time channels"], state: DeltaNetState | None, mask: Mask
     ) -> tuple[Float[Tensor, "batch time channels"], Float[Tensor, "batch before channels"]]:
         """Run the short convolution and SiLU; return with them what is to be carried."""
         recent = self.initial_state(len(qkv)).recent if state is None else state.recent

@@ -6,10 +6,10 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
@@ -79,7 +79,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         combine: "product" as above; "concat" has k = [k1; k2], the ablation of appendix E.
         write_scale: scale on writes; None means the variant's, 1 or 1 / d.
         clamp: False leaves ‖F‖ unbounded.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: write.weight [rows of k1, k2, v, β; input], read.weight [rows of n⁰, e¹ … e^R;
     input], out.weight [input, d], and their biases but in the variant "paper". W_write and W_read
@@ -122,7 +122,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         check_sizes(input_size=input_size, memory_size=memory_size, reads=reads, key_size=key_size)
         check_choice("variant", variant, VARIANTS)
         check_choice("combine", combine, ("product", "concat"))
-        check_backend(backend)
+        check_backend("delta_memory", backend)
         self.input_size = self.output_size = input_size
         self.memory_size, self.key_sizes, self.reads = memory_size, (memory_size, key_size), reads
         self.variant, self.combine, self.backend = variant, combine, backend
@@ -146,8 +146,8 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         x: Float[Tensor, "batch time input"],
         state: FastWeightMemoryState | None = None,
         *,
-        mask: Bool[Tensor, "batch time"] | None = None,
-        read_mask: Bool[Tensor, "batch time"] | None = None,
+        mask: Mask = None,
+        read_mask: Mask = None,
     ) -> tuple[Float[Tensor, "batch time memory"], FastWeightMemoryState]:
         """Run a sequence and return n^R [batch, time, memory], before `out`, and the state.
 
@@ -161,19 +161,12 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         return ((*keys, self.memory_size),)
 
     def access(
-        self,
-        x: Input,
-        state: FastWeightMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: FastWeightMemoryState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         return self.access_at(x, state, mask, None)
 
     def access_at(
-        self,
-        x: Input,
-        state: FastWeightMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: FastWeightMemoryState | None, mask: Mask, read_mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         constants, reads = self.constants, self.reads
         d, size = self.key_sizes
@@ -200,8 +193,8 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         self,
         x: Input,
         state: FastWeightMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time input"], FastWeightMemoryState]:
         if mask is not None:

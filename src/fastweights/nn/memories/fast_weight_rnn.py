@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
 from fastweights.nn.parts.projection import project
-from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, step, trace
+from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, Inputs, Options, step, trace
 
 NORM_EPS = 1e-5
 
@@ -48,7 +48,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         preliminary_norm: give h_0 an LN of its own (the paper has none there).
         form: "inner" as above; "flat" has one nonlinearity a step,
             h(t) = f(LN[W h(t-1) + C x(t) + b + A(t-1) h(t-1)]).
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
         recurrent_scale: W starts as this times the identity.
         norm_gain: the LN gains start here.
         input_std: C starts normal with this standard deviation.
@@ -105,7 +105,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         check_range("input_std", input_std, low=0)
         check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         check_choice("form", form, ("inner", "flat"))
-        check_backend(backend)
+        check_backend("fast_weight_rnn", backend)
         if form == "flat" and (inner_steps != 1 or preliminary_norm):
             raise UserError("form='flat' has no inner steps and no preliminary norm")
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
@@ -146,12 +146,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         return (self.hidden_size,), (self.hidden_size, self.hidden_size)
 
     def run(
-        self,
-        x: Input,
-        state: FastWeightState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: FastWeightState | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
         hidden, memory = (None, None) if state is None else state
         y, hidden, memory = ops.fast_weight_rnn(
@@ -173,15 +168,14 @@ class FastWeightRNN(Backbone[FastWeightState]):
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
         h, A = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
-            h, A = step(
-                self._drive(x), self.recurrent.weight, hidden=h, memory=A, **self._options()
-            )
+            h, A = step(*self._call(self._drive(x)[:, None], h, A))
         return h, FastWeightState(h, A)
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         if time > self.hidden_size:  # A is the smaller
             return super().run_stepper(batch, time)
-        history = History(self.recurrent.weight, batch, time, **self._options())
+        steps = torch.empty(batch, time, self.hidden_size, device="meta")
+        history = History(*self._call(steps))
 
         def run(x: StepInput) -> Tensor:
             with torch.autocast(x.device.type, enabled=False):
@@ -192,14 +186,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
     def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
         h, A = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
-            seen = trace(
-                self._drive(x),
-                self.recurrent.weight,
-                hidden=h,
-                memory=A,
-                memory_steps=steps,
-                **self._options(),
-            )
+            seen = trace(*self._call(self._drive(x), h, A), steps)
         h, end = seen.outputs, FastWeightState(seen.outputs[:, -1], seen.memory)
         return Trace(h, h, seen.read_weights, seen.steps, steps, end)
 
@@ -208,6 +195,14 @@ class FastWeightRNN(Backbone[FastWeightState]):
         return project(
             self.input, x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
         )
+
+    def _call(
+        self, drive: Tensor, hidden: Tensor | None = None, memory: Tensor | None = None
+    ) -> tuple[Inputs, Options]:
+        """Return the recurrence's arguments as its backends take them."""
+        rest = self._options()
+        options = Options(**{name: rest.pop(name) for name in Options._fields if name in rest})
+        return Inputs(drive, self.recurrent.weight, hidden=hidden, memory=memory, **rest), options
 
     def _options(self) -> dict[str, Any]:
         """Return the recurrence's options, as `ops.fast_weight_rnn` names them."""

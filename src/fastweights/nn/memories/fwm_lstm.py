@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from fastweights import ops
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.baselines.lstm import LSTM, LSTMState
 from fastweights.nn.memories.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.parts.checks import check_sizes
@@ -46,8 +46,8 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         clamp: whether the memory's norm is held at 1 or below.
         recurrent_dropout: the probability, in training, that an element of the LSTM's W_hh is
             dropped (once a forward, for all its rows and steps).
-        backend: the memory's, and the LSTM's where it has one of that name; "auto", "reference",
-            "chunked", "cpu" or "cuda". They differ in speed alone; all of it has a second
+        backend: the memory's, and the LSTM's where it has one of that name; "auto", "cpu",
+            "chunked" or "reference". They differ in speed alone; all of it has a second
             derivative with "reference".
 
     In the variant "catbabi" the LSTM has one bias vector that starts at zero, 1 for the forget gate;
@@ -110,7 +110,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
             forget_bias=constants.forget_bias,
             single_bias=constants.single_bias,
             recurrent_dropout=recurrent_dropout,
-            backend=ops.backend.asked_of("lstm", backend),
+            backend=ops.backend.backend_or_auto("lstm", backend),
         )
         self.memory = memory
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
@@ -128,8 +128,8 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         self,
         x: Input | Embedded,
         state: FWMLSTMState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], FWMLSTMState]:
         below, above = _split(state)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import silu, softplus
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.memories.memory_layer import Access
 from fastweights.nn.parts.heads import by_heads
@@ -38,7 +38,7 @@ class GatedDeltaNet(DeltaNet):
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means 2 · key_size, as published.
         convolution: steps that conv sees, the present one included; None leaves it out.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: those of `DeltaNet`, and decay.weight [heads, input] (W_α), decay_bias [heads] (dt),
     log_rate [heads] (log A), gate.weight [heads · value, input] (W_g).
@@ -55,7 +55,7 @@ class GatedDeltaNet(DeltaNet):
         (torch.Size([4, 11, 16]), torch.Size([4, 2, 8, 16]), torch.Size([4, 3, 64]))
     """
 
-    gating = "tensor"
+    gating = "step"
     values_per_key = 2
 
     def __init__(
@@ -86,10 +86,7 @@ class GatedDeltaNet(DeltaNet):
         self.gate = nn.Linear(input_size, self.parts[2], bias=False)
 
     def access(
-        self,
-        x: Input,
-        state: DeltaNetState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: DeltaNetState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         access, rest = super().access(x, state, mask)
         step_size = softplus(by_heads(self.decay(x)) + self.decay_bias[:, None])

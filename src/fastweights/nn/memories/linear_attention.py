@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import elu, pad
 
-from fastweights.nn.backbone import Input
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_sizes
@@ -39,7 +39,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means hidden_size / heads.
         normaliser: divide by φ(q)·z + ε, as published; False leaves the sum as it is.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda"; they differ in speed alone.
+        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input] and qkv.bias, out.weight [hidden,
     hidden] and out.bias.
@@ -76,7 +76,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         self.value_size = head_size(hidden_size, heads)
         key_size = self.value_size if key_size is None else key_size
         check_sizes(key_size=key_size)
-        check_backend(backend)
+        check_backend("delta_memory", backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.heads, self.normaliser, self.backend = heads, normaliser, backend
         self.key_sizes = (key_size,)
@@ -88,10 +88,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         return ((self.heads, *self.key_sizes, self.value_size + self.normaliser),)
 
     def access(
-        self,
-        x: Input,
-        state: LinearAttentionState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: LinearAttentionState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).split(self.parts, -1))
         return Access(

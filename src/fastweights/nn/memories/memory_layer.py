@@ -9,12 +9,12 @@ from contextlib import nullcontext
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from fastweights import ops
 from fastweights import state as states
-from fastweights.nn.backbone import Backbone, Input, S, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
 from fastweights.ops.delta_memory import History, key_shape, look_inside
 
@@ -41,7 +41,7 @@ class MemoryLayer(Backbone[S]):
 
     Attributes:
         rule, combine, read_norm: options of `ops.delta_memory`.
-        gating: None, "norm" or "tensor", the kind of gate that `access` returns.
+        gating: None, "norm" or "step", the kind of gate that `access` returns.
         at_least_float32: whether what is written, kept and retrieved is in float32 or wider,
             whatever the parameters' dtype.
         key_sizes: features of each key factor.
@@ -52,7 +52,7 @@ class MemoryLayer(Backbone[S]):
     rule: Literal["delta", "hebbian"] = "delta"
     combine: Literal["product", "concat"] = "product"
     read_norm: bool = False
-    gating: Literal["norm", "tensor"] | None = None
+    gating: Literal["norm", "step"] | None = None
     at_least_float32: bool = False
     key_sizes: tuple[int, ...]
     reads: int = 1
@@ -60,17 +60,11 @@ class MemoryLayer(Backbone[S]):
     reads_outside = True
 
     @abstractmethod
-    def access(
-        self, x: Input, state: S | None, mask: Bool[Tensor, "batch time"] | None
-    ) -> tuple[Access, tuple[Tensor, ...]]:
+    def access(self, x: Input, state: S | None, mask: Mask) -> tuple[Access, tuple[Tensor, ...]]:
         """Return what is written and read, and the new state but for its memory (state None: zeros)."""
 
     def access_at(
-        self,
-        x: Input,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: S | None, mask: Mask, read_mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         """Return what `access` does; a layer may skip the queries where `read_mask` is False."""
         return self.access(x, state, mask)
@@ -95,12 +89,7 @@ class MemoryLayer(Backbone[S]):
         return weights
 
     def run(
-        self,
-        x: Input,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
-        need_state: bool,
+        self, x: Input, state: S | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time output"], S]:
         retrieved, after = self.run_retrieval(x, state, mask, read_mask)
         y = self.output(retrieved, x)
@@ -110,11 +99,7 @@ class MemoryLayer(Backbone[S]):
         return y, after
 
     def run_retrieval(
-        self,
-        x: Input,
-        state: S | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        self, x: Input, state: S | None, mask: Mask, read_mask: Mask
     ) -> tuple[Float[Tensor, "*lead time value"], S]:
         """Run checked input through the memory alone."""
         access, rest = self.access_at(x, state, mask, read_mask)

@@ -6,15 +6,15 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.nn.backbone import Backbone, Input, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
-from fastweights.ops.neural_memory import Course, Learned, State
+from fastweights.ops.neural_memory import Learned, Outputs, State
 
 
 class MetalearnedNeuralMemoryState(NamedTuple):
@@ -118,8 +118,8 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
         self,
         x: Input,
         state: MetalearnedNeuralMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], MetalearnedNeuralMemoryState]:
         if mask is not None:
@@ -142,9 +142,9 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
         self,
         x: Input,
         state: MetalearnedNeuralMemoryState | None,
-        mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
         steps: tuple[int, ...] = (),
-    ) -> Course:
+    ) -> Outputs:
         """Run the recurrence, in the parameters' type under autocast too: what is written adds up."""
         start = self.initial_state(x.shape[0]) if state is None else state
         learned = Learned(
@@ -163,7 +163,7 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
             drive, learned, self.start, State(*start), mask=mask, memory_steps=steps
         )
 
-    def _output(self, course: Course) -> Float[Tensor, "batch time hidden"]:
+    def _output(self, course: Outputs) -> Float[Tensor, "batch time hidden"]:
         return self.output(torch.cat([course.hidden, course.read], -1))
 
     def extra_repr(self) -> str:

@@ -9,9 +9,9 @@ from fastweights.errors import UserError
 from fastweights.nn.parts.checks import check_choice
 
 
-def check_backend(name: str, *further: str) -> None:
-    """Raise `UserError` unless it is the name of a backend of the ops, or one of `further`."""
-    check_choice("backend", name, (*further, *ops.backend.NAMES))
+def check_backend(op: str, name: str, *further: str) -> None:
+    """Raise `UserError` unless it is the name of a backend of the op, or one of `further`."""
+    check_choice("backend", name, (*further, *ops.backend.names(op)))
 
 
 def describe_backend(requested: str, in_use: Callable[[], str]) -> str:

@@ -34,7 +34,7 @@ class AWDFWM(AWDStack):
         activation: the weight on large outputs in the regulariser's `auxiliary_loss`.
         slowness: the weight there on outputs that differ from one step to the next.
         backend: the memory's, and the LSTMs' where they have one of that name; "auto",
-            "reference", "chunked", "cpu" or "cuda", as `FWMLSTM` has them.
+            "cpu", "chunked" or "reference", as `FWMLSTM` has them.
 
     Parameters: those of each of `layers`: with the published sizes (400, 1150, 3 layers, d 32)
     20.3M, and 24,325,025 with the 10,000 words of Penn Treebank, whose vectors are embedding and
@@ -87,7 +87,7 @@ class AWDFWM(AWDStack):
             recurrent_dropout=recurrent_dropout,
             backend=backend,
         )
-        lstm_backend = ops.backend.asked_of("lstm", backend)
+        lstm_backend = ops.backend.backend_or_auto("lstm", backend)
         lstms = (
             LSTM(*sizes, recurrent_dropout=recurrent_dropout, backend=lstm_backend)
             for sizes in below
@@ -100,10 +100,3 @@ class AWDFWM(AWDStack):
             slowness=slowness,
         )
         self.hidden_size = hidden_size
-
-    @property
-    def backend_in_use(self) -> str:
-        """Return the name of the backend that runs the memory."""
-        layer = self.layers[-1]
-        assert isinstance(layer, FWMLSTM)
-        return layer.backend_in_use

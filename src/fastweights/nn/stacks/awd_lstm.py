@@ -75,10 +75,3 @@ class AWDLSTM(AWDStack):
             slowness=slowness,
         )
         self.hidden_size = hidden_size
-
-    @property
-    def backend_in_use(self) -> str:
-        """Return the name of the backend that runs the first layer."""
-        layer = self.layers[0]
-        assert isinstance(layer, LSTM)
-        return layer.backend_in_use

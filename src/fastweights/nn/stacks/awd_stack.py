@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.nn.backbone import Backbone, Input, StepInput, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.output_regulariser import OutputRegulariser
 from fastweights.nn.stacks.stack import Stack
@@ -58,8 +58,8 @@ class AWDStack(Stack):
         self,
         x: Input | Embedded,
         state: tuple[Any, ...] | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], tuple[Any, ...]]:
         y, state = super().run(x, state, mask, read_mask, need_state)

@@ -74,10 +74,3 @@ class ResidualLSTM(Stack):
             dropout=hidden_dropout,
         )
         self.hidden_size = hidden_size
-
-    @property
-    def backend_in_use(self) -> str:
-        """Return the name of the backend that runs each layer."""
-        layer = self.layers[0]
-        assert isinstance(layer, LSTM)
-        return layer.backend_in_use

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
-from fastweights.nn.backbone import Backbone, Input, StepInput, T, Trace
+from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, T, Trace
 from fastweights.nn.parts.checks import check_range
 from fastweights.nn.parts.dropout import VariationalDropout
 from fastweights.nn.parts.embedded import Embedded
@@ -71,6 +71,11 @@ class Stack(Backbone[tuple[Any, ...]]):
         self.takes_embedded = self._backbones()[0].takes_embedded
         self.reads_outside = self._backbones()[-1].reads_outside
 
+    @property
+    def backend_in_use(self) -> str:
+        """Return the name of the backend that runs the last layer, which must be one with backends."""
+        return cast("str", self.layers[-1].backend_in_use)
+
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(shape for layer in self._backbones() for shape in layer.state_shapes())
 
@@ -96,8 +101,8 @@ class Stack(Backbone[tuple[Any, ...]]):
         self,
         x: Input | Embedded,
         state: tuple[Any, ...] | None,
-        mask: Bool[Tensor, "batch time"] | None,
-        read_mask: Bool[Tensor, "batch time"] | None,
+        mask: Mask,
+        read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], tuple[Any, ...]]:
         def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any
-
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fastweights.ops import dispatch as backends
-from fastweights.ops.delta_memory import arguments, chunked, reference
+from fastweights.ops import padding
+from fastweights.ops.arguments import over_lead
+from fastweights.ops.delta_memory import arguments, chunked, cpu, reference
 from fastweights.ops.delta_memory.combine import key_shape
-from fastweights.ops.delta_memory.cpu import entry as fused
+from fastweights.ops.delta_memory.decay import without_decay
 from fastweights.ops.delta_memory.history import History
+from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.delta_memory.trace import look_inside
+from fastweights.ops.dispatch import Backend, Op
 
 __all__ = ["History", "delta_memory", "key_shape", "look_inside"]
 
-OP = "delta_memory"
+Results = tuple[Tensor | None, Tensor]
 
-Tensors = tuple[Tensor, ...]
+
+class _DeltaMemory(Op[Inputs, Options, Results, Results]):
+    def prepare(self, inputs: Inputs, options: Options) -> Inputs:
+        """Make padded steps write nothing, forget nothing and read nothing."""
+        keys, values, strength, queries, memory, gate, mask, read_mask = inputs
+        if mask is None:
+            return inputs
+        return Inputs(
+            tuple(padding.zeroed(factor, mask) for factor in keys),
+            padding.zeroed(values, mask),
+            padding.zeroed(strength, mask),
+            None if queries is None else tuple(padding.zeroed(part, mask) for part in queries),
+            memory,
+            None if gate is None else without_decay(gate, mask),
+            mask,
+            mask if read_mask is None else mask & read_mask,
+        )
+
+
+OP = _DeltaMemory(
+    "delta_memory",
+    {
+        "cpu": Backend(
+            "fused kernels, hand-written backward, Numba",
+            cpu.run,
+            device="cpu",
+            available=cpu.available,
+            supports=cpu.supports,
+        ),
+        "chunked": Backend(
+            "WY form in chunks of time, F at their borders, plain PyTorch", chunked.run
+        ),
+        "reference": Backend("step by step, F written out, plain PyTorch", reference.run),
+    },
+)
 
 
 def delta_memory(
@@ -73,12 +105,12 @@ def delta_memory(
             padded step does not exist: no write, no clamp, nothing retrieved, whatever stands there.
         read_mask: likewise, True = read, in any order. Elsewhere what is retrieved is exactly 0; F is the same.
         chunk: steps between the makings of F for backends that work in chunks; None picks well. Speed alone.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda". Speed alone.
+        backend: "auto", "cpu", "chunked" or "reference". Speed alone.
 
     Returns:
         retrieved [*lead, time, value], None without queries; and F after the last step, shaped as `memory`.
-        The computation runs in float32 or wider. Under autocast `retrieved` has the autocast type, F the type of
-        `memory`, or float32.
+        The computation runs in float32 or wider. Under autocast `retrieved` has the autocast type, F that of the
+        computation.
 
     Raises:
         UserError: for arguments that do not fit each other, unknown names, padding between real steps, a backend that
@@ -95,143 +127,14 @@ def delta_memory(
         >>> torch.equal(retrieved, v), F.shape
         (True, torch.Size([1, 3, 3, 3]))
     """
-    options: dict[str, Any] = {
-        "queries": queries,
-        "memory": memory,
-        "rule": rule,
-        "gate": gate,
-        "combine": combine,
-        "read_norm": read_norm,
-        "norm_eps": norm_eps,
-        "chunk": chunk,
-    }
-    given = (keys, values, strength)
-    arguments.check(*given, mask=mask, read_mask=read_mask, **options)
-    facts = {
-        "key_sizes": tuple(factor.shape[-1] for factor in keys),
-        "reads": 0 if queries is None else 1 if len(keys) == 1 else queries[1].shape[-2],
-        "rule": rule,
-        "gate": "tensor" if isinstance(gate, Tensor) else gate,
-        "combine": combine,
-    }
-    mask, read_mask = (arguments.over_lead(m, strength) for m in (mask, read_mask))
-    name = backends.resolve(OP, backend, values, **facts)
-    try:
-        results = _run(name, *given, mask=mask, read_mask=read_mask, **options)
-    except backends.Unavailable as error:
-        backends.withdraw(OP, name, str(error))
-        name = backends.resolve(OP, backend, values, **facts)
-        results = _run(name, *given, mask=mask, read_mask=read_mask, **options)
-    arguments.blame(results, *given, queries=queries, gate=gate, memory=memory, mask=mask)
+    tensor = gate if isinstance(gate, Tensor) else None
+    inputs = Inputs(keys, values, strength, queries, memory, tensor, mask, read_mask)
+    options = Options(rule, tensor is None and gate == "norm", combine, read_norm, norm_eps, chunk)
+    arguments.check(inputs, options, gate)
+    steps = tuple(strength.shape)
+    if len(steps) > 2:
+        inputs = inputs._replace(mask=over_lead(mask, steps), read_mask=over_lead(read_mask, steps))
+    facts = arguments.facts(inputs, options)
+    results = OP(inputs, options, backend=backend, leading=steps[:-1], facts=facts)
+    arguments.raise_if_not_finite(results, inputs)
     return results
-
-
-RUNNERS: dict[str, Callable[..., tuple[Tensor | None, Tensor]]] = {
-    "reference": reference.run,
-    "chunked": chunked.run,
-    "cpu": fused.run,
-}
-
-
-def _run(
-    name: str,
-    keys: Tensors,
-    values: Tensor,
-    strength: Tensor,
-    *,
-    queries: Tensors | None,
-    memory: Tensor | None,
-    gate: Tensor | str | None,
-    mask: Tensor | None,
-    read_mask: Tensor | None,
-    **options: Any,
-) -> tuple[Tensor | None, Tensor]:
-    """Run a backend on rows, in a wide enough type and outside autocast; give its results their shape and type."""
-    device, lead = values.device.type, strength.shape[:-1]
-    compute = torch.float32
-    for tensor in (*keys, values, strength, *(queries or ()), memory, gate):
-        if isinstance(tensor, Tensor):
-            compute = torch.promote_types(compute, tensor.dtype)
-    mixed = torch.is_autocast_enabled(device)
-    output_type = values.dtype
-    if mixed:
-        output_type = torch.get_autocast_dtype(device) if compute == torch.float32 else compute
-    state_type = memory.dtype if memory is not None else compute if mixed else values.dtype
-
-    def rows(tensor: Tensor) -> Tensor:
-        if tensor.dtype != compute and tensor.dtype != torch.bool:
-            tensor = tensor.to(compute)
-        return tensor if len(lead) == 1 else tensor.flatten(0, len(lead) - 1)
-
-    def as_given(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-        tensor = tensor if tensor.dtype == dtype else tensor.to(dtype)
-        return tensor if len(lead) == 1 else tensor.unflatten(0, lead)
-
-    with torch.autocast(device, enabled=False) if mixed else nullcontext():
-        retrieved, F = _run_padded(
-            name,
-            tuple(rows(factor) for factor in keys),
-            rows(values),
-            rows(strength),
-            queries=None if queries is None else tuple(rows(part) for part in queries),
-            memory=None if memory is None else rows(memory),
-            gate=rows(gate) if isinstance(gate, Tensor) else None,
-            clamp=gate == "norm",
-            mask=None if mask is None else rows(mask),
-            read_mask=None if read_mask is None else rows(read_mask),
-            **options,
-        )
-    F = as_given(F, state_type)
-    return None if retrieved is None else as_given(retrieved, output_type), F
-
-
-def _run_padded(
-    name: str,
-    keys: Tensors,
-    values: Tensor,
-    strength: Tensor,
-    *,
-    queries: Tensors | None,
-    gate: Tensor | None,
-    mask: Tensor | None,
-    read_mask: Tensor | None,
-    **options: Any,
-) -> tuple[Tensor | None, Tensor]:
-    """Make padded steps write nothing, forget nothing and read nothing, then run the backend."""
-    if mask is not None:
-        keys = tuple(_where(mask, factor) for factor in keys)
-        values, strength = _where(mask, values), _where(mask, strength)
-        queries = None if queries is None else tuple(_where(mask, part) for part in queries)
-        gate = None if gate is None else gate.masked_fill(~mask, 1)
-        read_mask = mask if read_mask is None else mask & read_mask
-    return RUNNERS[name if strength.numel() else "reference"](
-        keys,
-        values,
-        strength,
-        queries=queries,
-        gate=gate,
-        real=mask,
-        read_mask=read_mask,
-        **options,
-    )
-
-
-def _where(mask: Tensor, x: Tensor) -> Tensor:
-    """x at real steps, 0 at padded ones."""
-    return x.masked_fill(~mask.reshape(*mask.shape, *(1,) * (x.dim() - 2)), 0)
-
-
-backends.register(OP, "reference", backends.Backend("step by step, F written out, plain PyTorch"))
-backends.register(
-    OP, "chunked", backends.Backend("WY form in chunks of time, F at their borders, plain PyTorch")
-)
-backends.register(
-    OP,
-    "cpu",
-    backends.Backend(
-        "fused kernels, hand-written backward, Numba",
-        device="cpu",
-        available=fused.available,
-        supports=fused.supports,
-    ),
-)

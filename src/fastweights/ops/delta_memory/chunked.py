@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from fastweights.ops.delta_memory.combine import products
+from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.delta_memory.writes import find_writes
 from fastweights.ops.tracing import may_look
 
@@ -28,26 +29,11 @@ Tensors = tuple[Tensor, ...]
 
 
 def run(
-    keys: Tensors,
-    values: Float[Tensor, "batch time value"],
-    strength: Float[Tensor, "batch time"],
-    *,
-    queries: Tensors | None,
-    memory: Float[Tensor, "batch *keys value"] | None,
-    rule: str,
-    gate: Float[Tensor, "batch time"] | None,
-    clamp: bool,
-    combine: str,
-    read_norm: bool,
-    norm_eps: float,
-    real: Bool[Tensor, "batch time"] | None,
-    read_mask: Bool[Tensor, "batch time"] | None,
-    chunk: int | None,
+    inputs: Inputs, options: Options
 ) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
-    """Return what is retrieved at every step, and the memory after the last.
-
-    Arguments as `reference.run` has them, with a step at least.
-    """
+    """Return what is retrieved at every step, and the memory after the last; there is a step at least."""
+    keys, values, strength, queries, memory, gate, real, read_mask = inputs
+    rule, clamp, combine, read_norm, norm_eps, chunk = options
     concat = combine == "concat" and len(keys) == 2
     if concat:
         keys = (torch.cat(keys, 2),)

@@ -6,9 +6,35 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
+
+from fastweights.ops.arguments import check_fits
+
+
+def check_decay(gate: Tensor, values: Float[Tensor, "*lead time value"]) -> None:
+    """Raise `UserError` unless α is a number for each step of the values."""
+    check_fits("gate", gate, tuple(values.shape[:-1]), values, "values")
+
+
+def decay_kind(gate: Float[Tensor, "*lead time"] | None) -> str | None:
+    """Return what backends may refuse by: None for α = 1, "step" for a number a step [*lead, time]."""
+    return None if gate is None else "step"
+
+
+def without_decay(
+    gate: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"]
+) -> Float[Tensor, "batch time"]:
+    """Return α with 1 where there is padding."""
+    return gate.masked_fill(~mask, 1)
+
+
+def decayed(
+    F: Float[Tensor, "batch key value"], gate: Float[Tensor, "batch time"] | None, t: int
+) -> Float[Tensor, "batch key value"]:
+    """Return α_t F."""
+    return F if gate is None else gate[:, t, None, None] * F
 
 
 def left_by_gate(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from fastweights.ops.delta_memory.combine import combined, start
+from fastweights.ops.delta_memory.decay import decayed
+from fastweights.ops.delta_memory.options import Inputs, Options
 
 Tensors = tuple[Tensor, ...]
 
@@ -32,96 +34,47 @@ class Step(NamedTuple):
 
 
 def run(
-    keys: Tensors,
-    values: Float[Tensor, "batch time value"],
-    strength: Float[Tensor, "batch time"],
-    *,
-    queries: Tensors | None,
-    memory: Float[Tensor, "batch *keys value"] | None,
-    rule: str,
-    gate: Float[Tensor, "batch time"] | None,
-    clamp: bool,
-    combine: str,
-    read_norm: bool,
-    norm_eps: float,
-    real: Bool[Tensor, "batch time"] | None,
-    read_mask: Bool[Tensor, "batch time"] | None,
-    chunk: int | None,
+    inputs: Inputs, options: Options
 ) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
-    """Return what is retrieved at every step, and the memory after the last.
-
-    Args:
-        keys, values, strength, queries, memory, rule, combine, read_norm, norm_eps: as `delta_memory` documents them,
-            with one leading dimension; all of `keys`, `values`, `strength` and `queries` are 0 at padded steps.
-        gate: α, 1 at padded steps; None for 1.
-        clamp: whether the norm is held at 1.
-        real: False where a step is padded, which the clamp must know; None: all are real.
-        read_mask: False where nothing is read; None: all are read.
-        chunk: means nothing here.
-    """
-    memory = start(keys, values, memory, combine)
+    """Return what is retrieved at every step, and the memory after the last; `options.chunk` is ignored."""
+    memory = start(inputs.keys, inputs.values, inputs.memory, options.combine)
     F, retrieved = memory.flatten(1, -2), []
-    for step in steps(
-        keys,
-        values,
-        strength,
-        queries=queries,
-        memory=F,
-        rule=rule,
-        gate=gate,
-        clamp=clamp,
-        combine=combine,
-        read_norm=read_norm,
-        norm_eps=norm_eps,
-        real=real,
-    ):
+    for step in steps(inputs._replace(memory=F), options):
         F = step.memory
         retrieved.append(step.retrieved)
     F = F.reshape(memory.shape)
-    if queries is None:
+    if inputs.queries is None:
         return None, F
-    outputs = torch.stack(retrieved, 1) if retrieved else torch.zeros_like(values)
+    outputs = torch.stack(retrieved, 1) if retrieved else torch.zeros_like(inputs.values)
+    read_mask = inputs.read_mask
     return outputs if read_mask is None else outputs.masked_fill(~read_mask.unsqueeze(2), 0), F
 
 
-def steps(
-    keys: Tensors,
-    values: Float[Tensor, "batch time value"],
-    strength: Float[Tensor, "batch time"],
-    *,
-    queries: Tensors | None,
-    memory: Float[Tensor, "batch key value"],
-    rule: str,
-    gate: Float[Tensor, "batch time"] | None,
-    clamp: bool,
-    combine: str,
-    read_norm: bool,
-    norm_eps: float,
-    real: Bool[Tensor, "batch time"] | None,
-) -> Iterator[Step]:
-    """Yield every step in turn; arguments as `run`'s, but for the memory, which is flat."""
+def steps(inputs: Inputs, options: Options) -> Iterator[Step]:
+    """Yield every step in turn, from a memory that is given and flat: [batch, key, value]."""
+    keys, values, strength, queries, memory, gate, mask, _ = inputs
+    assert memory is not None
     F = memory
     keys_t, values_t, strength_t = _each(keys), values.unbind(1), strength.unbind(1)
     queries_t = None if queries is None else _each(queries)
     for t, k_t in enumerate(keys_t):
-        k, v = combined(k_t, combine), values_t[t]
-        if gate is not None:
-            F = gate[:, t, None, None] * F
-        if rule == "delta":
+        k, v = combined(k_t, options.combine), values_t[t]
+        F = decayed(F, gate, t)
+        if options.rule == "delta":
             v = v - read(F, k)
         F = torch.baddbmm(F, k.unsqueeze(2), (strength_t[t].unsqueeze(1) * v).unsqueeze(1))
         kept = None
-        if clamp:
-            kept = _kept(F, None if real is None else real[:, t])
+        if options.clamp:
+            kept = _kept(F, None if mask is None else mask[:, t])
             F = kept[:, None, None] * F
         asked, retrieved = [], None
         if queries_t is not None:
             retrieved, *links = queries_t[t]
             for link in _each(links) if links else ((),):
                 asked.append((retrieved, *link))
-                retrieved = read(F, combined(asked[-1], combine))
-                if read_norm:
-                    retrieved = layer_norm(retrieved, retrieved.shape[-1:], eps=norm_eps)
+                retrieved = read(F, combined(asked[-1], options.combine))
+                if options.read_norm:
+                    retrieved = layer_norm(retrieved, retrieved.shape[-1:], eps=options.norm_eps)
         yield Step(F, kept, tuple(asked), retrieved)
 
 

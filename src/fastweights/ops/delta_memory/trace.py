@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 
 from fastweights.ops.delta_memory import arguments, reference
 from fastweights.ops.delta_memory.combine import products, start
+from fastweights.ops.delta_memory.options import Inputs, Options
 
 Tensors = tuple[Tensor, ...]
 
@@ -62,35 +63,21 @@ def look_inside(
         >>> inside.read_weights[0, :, 0].tolist(), inside.steps.shape
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], torch.Size([1, 1, 3, 3]))
     """
-    options: dict[str, Any] = {
-        "rule": rule,
-        "combine": combine,
-        "read_norm": read_norm,
-        "norm_eps": norm_eps,
-    }
-    given = (keys, values, strength)
-    unmasked = {"mask": None, "read_mask": None, "chunk": None}
-    arguments.check(*given, queries=queries, memory=memory, gate=gate, **unmasked, **options)
+    clamp, alpha = (False, gate) if isinstance(gate, Tensor) else (gate == "norm", None)
+    inputs = Inputs(keys, values, strength, queries, memory, alpha)
+    options = Options(rule, clamp, combine, read_norm, norm_eps)
+    arguments.check(inputs, options, gate)
     lead, time = strength.shape[:-1], strength.shape[-1]
 
     def rows(tensor: Tensor) -> Tensor:
         return tensor.flatten(0, len(lead) - 1)
 
     keys, values, strength = tuple(map(rows, keys)), rows(values), rows(strength)
-    alpha = rows(gate) if isinstance(gate, Tensor) else None
+    alpha = None if alpha is None else rows(alpha)
     F = start(keys, values, None if memory is None else rows(memory), combine)
     shape, F = F.shape[1:], F.flatten(1, -2)
-    each = reference.steps(
-        keys,
-        values,
-        strength,
-        queries=tuple(map(rows, queries)),
-        memory=F,
-        gate=alpha,
-        clamp=gate == "norm",
-        real=None,
-        **options,
-    )
+    inputs = Inputs(keys, values, strength, tuple(map(rows, queries)), F, alpha)
+    each = reference.steps(inputs, options)
     left, memories, weights, retrieved = strength[:, :0], {}, [], []
     for t, step in enumerate(each):
         F = step.memory

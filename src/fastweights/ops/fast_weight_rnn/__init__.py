@@ -2,26 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fastweights.ops import dispatch as backends
 from fastweights.ops import padding
-from fastweights.ops.fast_weight_rnn import arguments, chunked, reference
+from fastweights.ops.dispatch import Backend, Op
+from fastweights.ops.fast_weight_rnn import arguments, chunked, cpu, reference
 from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
-from fastweights.ops.fast_weight_rnn.cpu import entry as fused
 from fastweights.ops.fast_weight_rnn.history import History
 from fastweights.ops.fast_weight_rnn.memory import final_memory
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 from fastweights.ops.fast_weight_rnn.step import step
 from fastweights.ops.fast_weight_rnn.trace import trace
 
-__all__ = ["NONLINEARITIES", "History", "fast_weight_rnn", "step", "trace"]
+__all__ = ["NONLINEARITIES", "History", "Inputs", "Options", "fast_weight_rnn", "step", "trace"]
 
-OP = "fast_weight_rnn"
+Results = tuple[Tensor, Tensor | None, Tensor | None]
+
+
+class _FastWeightRNN(Op[Inputs, Options, Tensor, Results]):
+    def prepare(self, inputs: Inputs, options: Options) -> Inputs:
+        """Move the real steps of every row to the front, where what follows them changes nothing."""
+        if inputs.padding is None:
+            return inputs
+        drive = padding.to_front(inputs.drive, inputs.padding.shift)
+        padded = inputs.padding.at_end().unsqueeze(2)
+        return inputs._replace(drive=drive.masked_fill(padded, _quiet(inputs, options)))
+
+    def finish(self, raw: Tensor, inputs: Inputs, options: Options) -> Results:
+        """Return the outputs in their places, and h and A after each row's last real step."""
+        outputs, padded = raw, inputs.padding
+        if padded is not None:
+            outputs = outputs.masked_fill(padded.at_end().unsqueeze(2), 0)
+        h = A = None
+        if options.need_state:
+            lengths = None if padded is None else padded.lengths
+            h = _last(outputs, inputs.hidden, lengths)
+            A = final_memory(outputs, inputs.memory, inputs.decay, inputs.rate, lengths)
+        return outputs if padded is None else padding.to_back(outputs, padded.shift), h, A
+
+
+def _last(outputs: Tensor, hidden: Tensor | None, lengths: Int[Tensor, " batch"] | None) -> Tensor:
+    """h after the last step, or after each row's last real one."""
+    if lengths is None and outputs.shape[1]:
+        return outputs[:, -1]
+    if lengths is None:
+        lengths = outputs.new_zeros(len(outputs), dtype=torch.long)
+    return padding.last_real(outputs, lengths, hidden)
+
+
+def _quiet(inputs: Inputs, options: Options) -> float:
+    """The drive of a padded step: one that keeps it finite, for 0 times infinity is NaN in the gradient.
+
+    LN and tanh bound h whatever the drive is. Plain ReLU could grow without end, and is silenced by a number below any
+    W h + A h, whose square, which a preliminary LN takes, is finite.
+    """
+    if options.nonlinearity != "relu" or inputs.norm_weight is not None:
+        return 0.0
+    return -(torch.finfo(inputs.drive.dtype).max ** 0.25)
+
+
+OP = _FastWeightRNN(
+    "fast_weight_rnn",
+    {
+        "cpu": Backend(
+            "fused kernels, hand-written backward, Numba",
+            cpu.run,
+            device="cpu",
+            available=cpu.available,
+            supports=cpu.supports,
+        ),
+        "chunked": Backend("attention form in chunks of time, plain PyTorch", chunked.run),
+        "reference": Backend("step by step, A written out, plain PyTorch", reference.run),
+    },
+)
 
 
 def fast_weight_rnn(
@@ -75,13 +130,13 @@ def fast_weight_rnn(
         mask: [batch, time] bool, True = real. Padding comes before or after all real steps of a row.
         need_state: False skips making the final state.
         chunk: steps between the makings of A for backends that work in chunks; None picks well. Speed alone.
-        backend: "auto", "reference", "chunked", "cpu" or "cuda". Speed alone.
+        backend: "auto", "cpu", "chunked" or "reference". Speed alone.
 
     Returns:
         outputs [batch, time, hidden], exactly 0 at padded steps; h [batch, hidden] and A [batch, hidden, hidden]
         after each row's last real step (rows without one keep their state), both None without `need_state`.
-        The computation runs in float32 or wider. Under autocast the outputs have the autocast type; the state has the
-        type of `recurrent_weight`.
+        The computation runs in float32 or wider. Under autocast the outputs have the autocast type, the state that of
+        the computation.
 
     Raises:
         UserError: for arguments that do not fit each other, unknown names, padding between real steps, or a backend
@@ -95,129 +150,21 @@ def fast_weight_rnn(
         >>> outputs.shape, h.shape, A.shape
         (torch.Size([2, 5, 3]), torch.Size([2, 3]), torch.Size([2, 3, 3]))
     """
-    options: dict[str, Any] = {
-        "decay": decay,
-        "rate": rate,
-        "norm_weight": norm_weight,
-        "norm_bias": norm_bias,
-        "preliminary_norm_weight": preliminary_norm_weight,
-        "preliminary_norm_bias": preliminary_norm_bias,
-        "hidden": hidden,
-        "memory": memory,
-        "inner_steps": inner_steps,
-        "nonlinearity": nonlinearity,
-        "form": form,
-        "norm_eps": norm_eps,
-        "chunk": chunk,
-    }
-    arguments.check(drive, recurrent_weight, mask=mask, **options)
-    facts = {"inner_steps": inner_steps, "nonlinearity": nonlinearity, "form": form}
-    name = backends.resolve(OP, backend, drive, **facts)
-    try:
-        return _run(name, drive, recurrent_weight, options, mask, need_state)
-    except backends.Unavailable as error:
-        backends.withdraw(OP, name, str(error))
-        name = backends.resolve(OP, backend, drive, **facts)
-    return _run(name, drive, recurrent_weight, options, mask, need_state)
-
-
-RUNNERS: dict[str, Callable[..., Tensor]] = {
-    "reference": reference.run,
-    "chunked": chunked.run,
-    "cpu": fused.run,
-}
-
-
-def _run(
-    name: str,
-    drive: Tensor,
-    recurrent_weight: Tensor,
-    options: dict[str, Any],
-    mask: Tensor | None,
-    need_state: bool,
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Run a backend in a wide enough type, outside autocast, and bring outputs and state into theirs."""
-    device, output_type, state_type = drive.device.type, drive.dtype, recurrent_weight.dtype
-    compute = torch.promote_types(torch.promote_types(drive.dtype, state_type), torch.float32)
-    if drive.dtype != compute or state_type != compute:
-        drive, recurrent_weight = drive.to(compute), recurrent_weight.to(compute)
-    options = {k: v.to(compute) if isinstance(v, Tensor) else v for k, v in options.items()}
-    if torch.is_autocast_enabled(device):
-        if compute == torch.float32:
-            output_type = torch.get_autocast_dtype(device)
-        with torch.autocast(device, enabled=False):
-            outputs, state = _run_padded(name, drive, recurrent_weight, options, mask, need_state)
-    else:
-        outputs, state = _run_padded(name, drive, recurrent_weight, options, mask, need_state)
-    if state is None:
-        return outputs.to(output_type), None, None
-    hidden, memory = state
-    return outputs.to(output_type), hidden.to(state_type), memory.to(state_type)
-
-
-def _run_padded(
-    name: str,
-    drive: Tensor,
-    recurrent_weight: Tensor,
-    options: dict[str, Any],
-    mask: Tensor | None,
-    need_state: bool,
-) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-    """Bring the real steps of every row to the front, where what follows them changes nothing, and back."""
-    if mask is None:
-        outputs = _run_backend(name, drive, recurrent_weight, options)
-        return outputs, _final_state(outputs, options, None) if need_state else None
-    lengths, shift = padding.lengths_and_shift(mask)
-    steps = torch.arange(mask.shape[1], device=mask.device)
-    padded = (steps >= lengths[:, None]).unsqueeze(2)
-    drive = padding.to_front(drive, shift).masked_fill(padded, _quiet(options))
-    outputs = _run_backend(name, drive, recurrent_weight, options).masked_fill(padded, 0)
-    state = _final_state(outputs, options, lengths) if need_state else None
-    return padding.to_back(outputs, shift), state
-
-
-def _run_backend(
-    name: str, drive: Tensor, recurrent_weight: Tensor, options: dict[str, Any]
-) -> Tensor:
-    batch, time, _ = drive.shape
-    if time == 0:
-        return drive
-    return RUNNERS[name if batch else "reference"](drive, recurrent_weight, **options)
-
-
-def _final_state(
-    outputs: Tensor, options: dict[str, Any], lengths: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """h and A after the last step, or after each row's last real one."""
-    if lengths is None and outputs.shape[1]:
-        hidden = outputs[:, -1]
-    else:
-        ends = outputs.new_zeros(len(outputs), dtype=torch.long) if lengths is None else lengths
-        hidden = padding.last_real(outputs, ends, options["hidden"])
-    return hidden, final_memory(
-        outputs, options["memory"], options["decay"], options["rate"], lengths
+    inputs = Inputs(
+        drive,
+        recurrent_weight,
+        decay,
+        rate,
+        norm_weight,
+        norm_bias,
+        preliminary_norm_weight,
+        preliminary_norm_bias,
+        hidden,
+        memory,
     )
-
-
-def _quiet(options: dict[str, Any]) -> float:
-    """The drive of a padded step: one that keeps it finite, for 0 times infinity is NaN in the gradient.
-
-    LN and tanh bound h whatever the drive is; plain ReLU could grow without end, and is silenced instead.
-    """
-    return -1e9 if options["nonlinearity"] == "relu" and options["norm_weight"] is None else 0.0
-
-
-backends.register(OP, "reference", backends.Backend("step by step, A written out, plain PyTorch"))
-backends.register(
-    OP, "chunked", backends.Backend("attention form in chunks of time, plain PyTorch")
-)
-backends.register(
-    OP,
-    "cpu",
-    backends.Backend(
-        "fused kernels, hand-written backward, Numba",
-        device="cpu",
-        available=fused.available,
-        supports=fused.supports,
-    ),
-)
+    options = Options(inner_steps, nonlinearity, form, norm_eps, chunk, need_state)
+    arguments.check(inputs, options, mask)
+    if mask is not None:
+        inputs = inputs._replace(padding=padding.measure(mask))
+    facts = {"inner_steps": inner_steps, "nonlinearity": nonlinearity, "form": form}
+    return OP(inputs, options, backend=backend, facts=facts)

@@ -8,29 +8,19 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
 class Cell:
-    """W, f and both LNs; arguments as `fast_weight_rnn` documents them."""
+    """W, f and both LNs."""
 
-    def __init__(
-        self,
-        recurrent_weight: Float[Tensor, "hidden hidden"],
-        *,
-        norm_weight: Float[Tensor, " hidden"] | None,
-        norm_bias: Float[Tensor, " hidden"] | None,
-        preliminary_norm_weight: Float[Tensor, " hidden"] | None,
-        preliminary_norm_bias: Float[Tensor, " hidden"] | None,
-        nonlinearity: str,
-        form: str,
-        norm_eps: float,
-    ) -> None:
-        self.W_transposed = recurrent_weight.t()
-        self.norm = (norm_weight, norm_bias)
-        self.preliminary_norm = (preliminary_norm_weight, preliminary_norm_bias)
-        self.f = NONLINEARITIES[nonlinearity]
-        self.flat = form == "flat"
-        self.eps = norm_eps
+    def __init__(self, inputs: Inputs, options: Options) -> None:
+        self.W_transposed = inputs.recurrent_weight.t()
+        self.norm = (inputs.norm_weight, inputs.norm_bias)
+        self.preliminary_norm = (inputs.preliminary_norm_weight, inputs.preliminary_norm_bias)
+        self.f = NONLINEARITIES[options.nonlinearity]
+        self.flat = options.form == "flat"
+        self.eps = options.norm_eps
 
     def start(
         self, drive: Float[Tensor, "batch hidden"], h: Float[Tensor, "batch hidden"] | None

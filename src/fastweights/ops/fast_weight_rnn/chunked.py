@@ -9,48 +9,29 @@ so a read costs O(t H) instead of O(H²) and no step writes H² numbers. The chu
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.ops.fast_weight_rnn.cell import Cell
 from fastweights.ops.fast_weight_rnn.memory import final_memory, powers
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
-def run(
-    drive: Float[Tensor, "batch time hidden"],
-    recurrent_weight: Float[Tensor, "hidden hidden"],
-    *,
-    decay: float | Tensor,
-    rate: float | Tensor,
-    hidden: Float[Tensor, "batch hidden"] | None,
-    memory: Float[Tensor, "batch hidden hidden"] | None,
-    chunk: int | None,
-    **options: Any,
-) -> Float[Tensor, "batch time hidden"]:
-    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them."""
-    time = drive.shape[1]
-    length = best_chunk(time, drive.shape[2]) if chunk is None else chunk
-    parts = []
+def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T)."""
+    drive, time, parts = inputs.drive, inputs.drive.shape[1], []
+    length = pick_chunk(time, drive.shape[2]) if options.chunk is None else options.chunk
     for start in range(0, time, length):
-        part = _attend(
-            drive[:, start : start + length],
-            recurrent_weight,
-            decay=decay,
-            rate=rate,
-            hidden=hidden,
-            memory=memory,
-            **options,
-        )
+        part = _attend(inputs._replace(drive=drive[:, start : start + length]), options)
         parts.append(part)
         if start + length < time:
-            hidden, memory = part[:, -1], final_memory(part, memory, decay, rate)
+            memory = final_memory(part, inputs.memory, inputs.decay, inputs.rate)
+            inputs = inputs._replace(hidden=part[:, -1], memory=memory)
     return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
-def best_chunk(time: int, hidden: int) -> int:
+def pick_chunk(time: int, hidden: int) -> int:
     """Choose the chunk: a short sequence whole, since its history is cheaper to read than A; else 32 steps.
 
     Measured with autograd, where a step of the history costs more than its arithmetic says.
@@ -58,26 +39,17 @@ def best_chunk(time: int, hidden: int) -> int:
     return time if time <= max(32, hidden // 2) else 32
 
 
-def _attend(
-    drive: Float[Tensor, "batch time hidden"],
-    recurrent_weight: Float[Tensor, "hidden hidden"],
-    *,
-    decay: float | Tensor,
-    rate: float | Tensor,
-    hidden: Float[Tensor, "batch hidden"] | None,
-    memory: Float[Tensor, "batch hidden hidden"] | None,
-    inner_steps: int,
-    **options: Any,
-) -> Float[Tensor, "batch time hidden"]:
-    """One chunk of any length in attention form."""
-    cell, time = Cell(recurrent_weight, **options), drive.shape[1]
-    fading = powers(decay, time, drive)
-    written = rate * fading.flip(0)  # η λ^(time-1-τ): its last t entries weigh t past writes
+def _attend(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
+    """Return h of one chunk of any length, in attention form."""
+    cell, drive, memory = Cell(inputs, options), inputs.drive, inputs.memory
+    time = drive.shape[1]
+    fading = powers(inputs.decay, time, drive)
+    written = inputs.rate * fading.flip(0)  # η λ^(time-1-τ): its last t entries weigh t past writes
     A_transposed = None if memory is None else memory.mT
-    h, past = hidden, drive[:, :0]
+    h, past = inputs.hidden, drive[:, :0]
     for t, drive_t in enumerate(drive.unbind(1)):
         slow, h = cell.start(drive_t, h)
-        for _ in range(inner_steps):
+        for _ in range(options.inner_steps):
             z = slow
             if A_transposed is not None:
                 faded = (fading[t] * h).unsqueeze(1)

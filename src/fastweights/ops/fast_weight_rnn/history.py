@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.ops.fast_weight_rnn.cell import Cell
 from fastweights.ops.fast_weight_rnn.memory import powers
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
 class History:
@@ -20,34 +19,22 @@ class History:
     For what needs no gradient: the history is written in place.
 
     Args:
-        recurrent_weight: W [hidden, hidden].
-        batch: rows.
-        time: steps, at most.
-        options: as `fast_weight_rnn` documents them.
+        inputs: the weights, λ and η; `drive` [batch, time, hidden] says how many rows and steps, at most, there are.
+        options: f, the form and the inner steps.
 
     Example:
-        >>> options = {"norm_weight": None, "norm_bias": None, "nonlinearity": "tanh", "form": "inner",
-        ...     "preliminary_norm_weight": None, "preliminary_norm_bias": None, "norm_eps": 1e-5}
-        >>> history = History(torch.eye(3), 2, 5, decay=0.95, rate=0.5, inner_steps=1, **options)
+        >>> inputs = Inputs(torch.empty(2, 5, 3, device="meta"), torch.eye(3), decay=0.95, rate=0.5)
+        >>> history = History(inputs, Options(nonlinearity="tanh"))
         >>> history.step(torch.ones(2, 3)).shape
         torch.Size([2, 3])
     """
 
-    def __init__(
-        self,
-        recurrent_weight: Float[Tensor, "hidden hidden"],
-        batch: int,
-        time: int,
-        *,
-        decay: float | Tensor,
-        rate: float | Tensor,
-        inner_steps: int,
-        **options: Any,
-    ) -> None:
-        self.cell, self.inner_steps, self.done = Cell(recurrent_weight, **options), inner_steps, 0
-        self.past = recurrent_weight.new_empty(time, batch, len(recurrent_weight))
+    def __init__(self, inputs: Inputs, options: Options) -> None:
+        W, (batch, time, size) = inputs.recurrent_weight, inputs.drive.shape
+        self.cell, self.inner_steps, self.done = Cell(inputs, options), options.inner_steps, 0
+        self.past = W.new_empty(time, batch, size)
         # η λ^(time-1-τ): the last t entries weigh t past writes.
-        self.written = rate * powers(decay, time, recurrent_weight).flip(0).unsqueeze(1)
+        self.written = inputs.rate * powers(inputs.decay, time, W).flip(0).unsqueeze(1)
 
     def step(self, drive: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch hidden"]:
         """Return h(t), given C x(t) + bias."""

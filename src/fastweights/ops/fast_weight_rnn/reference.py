@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.ops.fast_weight_rnn.cell import Cell
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
-def run(
-    drive: Float[Tensor, "batch time hidden"],
-    recurrent_weight: Float[Tensor, "hidden hidden"],
-    *,
-    chunk: int | None = None,
-    **options: Any,
-) -> Float[Tensor, "batch time hidden"]:
-    """Return h(1) … h(T); arguments as `fast_weight_rnn` documents them. `chunk` means nothing here."""
-    return torch.stack([settled[-1] for settled in steps(drive, recurrent_weight, **options)], 1)
+def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
+    """Return h(1) … h(T); `options.chunk` is ignored."""
+    if not inputs.drive.shape[1]:
+        return inputs.drive
+    return torch.stack([settled[-1] for settled in steps(inputs, options)], 1)
 
 
-def steps(
-    drive: Float[Tensor, "batch time hidden"],
-    recurrent_weight: Float[Tensor, "hidden hidden"],
-    *,
-    decay: float | Tensor,
-    rate: float | Tensor,
-    hidden: Float[Tensor, "batch hidden"] | None,
-    memory: Float[Tensor, "batch hidden hidden"] | None,
-    inner_steps: int,
-    **options: Any,
-) -> Iterator[list[Tensor]]:
+def steps(inputs: Inputs, options: Options) -> Iterator[list[Tensor]]:
     """Yield h_0(t) … h_S(t), each [batch, hidden], for every step t."""
-    cell = Cell(recurrent_weight, **options)
+    cell, hidden, memory = Cell(inputs, options), inputs.hidden, inputs.memory
     # A row vector h reads A h as h Aᵀ, so Aᵀ is what is kept; writes are symmetric.
     h, A_transposed = hidden, None if memory is None else memory.mT
-    for drive_t in drive.unbind(1):
+    for drive_t in inputs.drive.unbind(1):
         slow, h_s = cell.start(drive_t, h)
         settled = [h_s]
-        for _ in range(inner_steps):
+        for _ in range(options.inner_steps):
             h_s = cell.settle(slow if A_transposed is None else read(slow, A_transposed, h_s))
             settled.append(h_s)
         yield settled
         h = h_s
-        A_transposed = write(A_transposed, h, decay, rate)
+        A_transposed = write(A_transposed, h, inputs.decay, inputs.rate)
 
 
 def read(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fastweights.ops.fast_weight_rnn import reference
 from fastweights.ops.fast_weight_rnn.memory import final_memory
+from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
 class Inside(NamedTuple):
@@ -30,45 +31,23 @@ class Inside(NamedTuple):
     memory: Float[Tensor, "batch hidden hidden"]
 
 
-def trace(
-    drive: Float[Tensor, "batch time hidden"],
-    recurrent_weight: Float[Tensor, "hidden hidden"],
-    *,
-    hidden: Float[Tensor, "batch hidden"],
-    memory: Float[Tensor, "batch hidden hidden"],
-    decay: float | Float[Tensor, ""],
-    rate: float | Float[Tensor, ""],
-    inner_steps: int,
-    memory_steps: Sequence[int] = (),
-    **options: object,
-) -> Inside:
-    """Run `fast_weight_rnn` step by step and keep what it did.
+def trace(inputs: Inputs, options: Options, memory_steps: Sequence[int] = ()) -> Inside:
+    """Run `fast_weight_rnn` step by step from a given state and keep what it did.
 
     Args:
-        memory_steps: the steps, 0-based, after which A is kept; the other arguments are `fast_weight_rnn`'s.
+        inputs, options: as `fast_weight_rnn` documents them.
+        memory_steps: the steps, 0-based, after which A is kept.
     """
-    steps = [
-        torch.stack(iterates, 1)
-        for iterates in reference.steps(
-            drive,
-            recurrent_weight,
-            hidden=hidden,
-            memory=memory,
-            decay=decay,
-            rate=rate,
-            inner_steps=inner_steps,
-            **options,
-        )
-    ]
-    h_s = torch.stack(steps, 1)
-    h = h_s[:, :, -1]
+    h_s = torch.stack([torch.stack(each, 1) for each in reference.steps(inputs, options)], 1)
+    h, (decay, rate) = h_s[:, :, -1], (inputs.decay, inputs.rate)
+    assert inputs.memory is not None
     t = torch.arange(h.shape[1], device=h.device, dtype=h.dtype)
     age = t[:, None] - 1 - t
     fading = (rate * decay ** age.clamp(min=0) * (age >= 0))[:, None]
-    memories = [final_memory(h[:, : t + 1], memory, decay, rate) for t in memory_steps]
+    memories = [final_memory(h[:, : t + 1], inputs.memory, decay, rate) for t in memory_steps]
     return Inside(
         outputs=h,
         read_weights=fading * torch.einsum("btsh,bph->btsp", h_s[:, :, :-1], h),
-        steps=torch.stack(memories, 1) if memories else memory[:, None][:, :0],
-        memory=final_memory(h, memory, decay, rate),
+        steps=torch.stack(memories, 1) if memories else inputs.memory[:, None][:, :0],
+        memory=final_memory(h, inputs.memory, decay, rate),
     )

@@ -6,20 +6,15 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.ops.arguments import check_fits, check_floating, check_mask
+from fastweights.ops.lstm.options import Inputs
 
 CLASS_TYPES = (torch.int64, torch.int32)
 
 
-def check(
-    gates: Tensor,
-    recurrent_weight: Tensor,
-    *,
-    classes: Tensor | None,
-    hidden: Tensor | None,
-    cell: Tensor | None,
-    mask: Tensor | None,
-) -> None:
+def check(inputs: Inputs, mask: Tensor | None) -> None:
     """Raise `UserError` unless the arguments fit each other; looks at shapes and types, never at numbers in tensors."""
+    gates, recurrent_weight, classes, hidden, cell, _ = inputs
     axes = (
         "[batch, time, 4 hidden]"
         if classes is None
@@ -27,26 +22,18 @@ def check(
     )
     if gates.dim() != (3 if classes is None else 2):
         raise UserError(f"gates has shape {list(gates.shape)}; accepted: {axes}")
-    if not gates.is_floating_point():
-        raise UserError(f"gates is {gates.dtype}; accepted: a floating-point type")
+    check_floating("gates", gates)
     if gates.shape[-1] == 0 or gates.shape[-1] % 4:
         raise UserError(
             f"gates has {gates.shape[-1]} features; accepted: four for each hidden unit"
         )
     size = gates.shape[-1] // 4
     steps = _steps(gates, classes)
-    mixed = torch.is_autocast_enabled(gates.device.type)
-    _fits("recurrent_weight", recurrent_weight, (4 * size, size), gates, mixed)
+    check_fits("recurrent_weight", recurrent_weight, (4 * size, size), gates, "gates")
     for name, state in (("hidden", hidden), ("cell", cell)):
         if state is not None:
-            _fits(name, state, (steps[0], size), gates, mixed)
-    if mask is not None and (
-        mask.shape != steps or mask.dtype != torch.bool or mask.device != gates.device
-    ):
-        raise UserError(
-            f"mask is {mask.dtype} {list(mask.shape)} on {mask.device}; "
-            f"accepted: torch.bool {list(steps)} on {gates.device}"
-        )
+            check_fits(name, state, (steps[0], size), gates, "gates")
+    check_mask("mask", mask, tuple(steps), like=gates)
 
 
 def _steps(gates: Tensor, classes: Tensor | None) -> torch.Size:
@@ -59,17 +46,3 @@ def _steps(gates: Tensor, classes: Tensor | None) -> torch.Size:
             f"accepted: integers [batch, time] on {gates.device}"
         )
     return classes.shape
-
-
-def _fits(name: str, tensor: Tensor, shape: tuple[int, ...], gates: Tensor, mixed: bool) -> None:
-    if tensor.shape != shape:
-        raise UserError(
-            f"{name} has shape {list(tensor.shape)}; accepted: {list(shape)}, "
-            f"which fits gates of {list(gates.shape)}"
-        )
-    if tensor.device != gates.device:
-        raise UserError(
-            f"{name} is on {tensor.device}, gates on {gates.device}; accepted: one device"
-        )
-    if tensor.dtype != gates.dtype and not (mixed and tensor.is_floating_point()):
-        raise UserError(f"{name} is {tensor.dtype}, gates {gates.dtype}; accepted: one type")

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.ops import padding
+from fastweights.ops.lstm.options import Inputs, Options
 
 
 def run(
-    gates: Float[Tensor, "batch time gates"] | Float[Tensor, "classes gates"],
-    recurrent_weight: Float[Tensor, "gates hidden"],
-    *,
-    classes: Int[Tensor, "batch time"] | None,
-    hidden: Float[Tensor, "batch hidden"] | None,
-    cell: Float[Tensor, "batch hidden"] | None,
-    lengths: Int[Tensor, " batch"] | None,
+    inputs: Inputs, options: Options
 ) -> tuple[
     Float[Tensor, "batch time hidden"],
     Float[Tensor, "batch hidden"],
     Float[Tensor, "batch hidden"],
 ]:
-    """Return h(1) … h(T), 0 after a row's length, and h and c at it; arguments as `lstm` documents them."""
+    """Return h(1) … h(T), 0 after a row's length, and h and c at it."""
+    gates, recurrent_weight, classes, hidden, cell, padded_steps = inputs
     given = gates if classes is None else torch.nn.functional.embedding(classes, gates)
     batch, time, _ = given.shape
     h = given.new_zeros(batch, recurrent_weight.shape[1]) if hidden is None else hidden
     c = torch.zeros_like(h) if cell is None else cell
-    start = (h, c)
-    padded = None
-    if lengths is not None:
-        padded = (torch.arange(time, device=given.device) >= lengths[:, None])[:, :, None]
+    if not time:
+        return given.new_zeros(batch, 0, h.shape[1]), h, c
+    start, padded = (h, c), None
+    if padded_steps is not None:
+        padded = padded_steps.at_end().unsqueeze(2)
         given = given.masked_fill(padded, 0)
     W_transposed = recurrent_weight.t()
     outputs, cells = [], []
@@ -41,10 +38,10 @@ def run(
         outputs.append(h)
         cells.append(c)
     y = torch.stack(outputs, 1)
-    if lengths is None or padded is None:
+    if padded_steps is None or padded is None:
         return y, h, c
     h, c = (
-        padding.last_real(torch.stack(states, 1), lengths, first)
+        padding.last_real(torch.stack(states, 1), padded_steps.lengths, first)
         for states, first in zip((outputs, cells), start, strict=True)
     )
     return y.masked_fill(padded, 0), h, c

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fastweights.ops.neural_memory import forward
-from fastweights.ops.neural_memory.autograd import Recurrence
-from fastweights.ops.neural_memory.forward import Learned, State
+from fastweights.ops import padding
+from fastweights.ops.dispatch import Backend, Op
+from fastweights.ops.neural_memory import arguments, autograd
+from fastweights.ops.neural_memory.options import Inputs, Learned, Options, Outputs, State
 
 
-class Course(NamedTuple):
-    """What happened over time: hidden and read at every step, error, the memory at the chosen steps, the end.
+class _NeuralMemory(Op[Inputs, Options, Outputs, Outputs]):
+    outputs = 2
 
-    hidden [batch, time, hidden]; read [batch, time, size]; error [batch, time], 0 at padded steps; memory
-    [batch, steps, layers, size, size], without a gradient; state after each row's last real step.
-    """
+    def prepare(self, inputs: Inputs, options: Options) -> Inputs:
+        """Make what stands at padded steps harmless; the loop leaves the state alone there."""
+        return inputs._replace(drive=padding.zeroed(inputs.drive, inputs.mask))
 
-    hidden: Float[Tensor, "batch time hidden"]
-    read: Float[Tensor, "batch time size"]
-    error: Float[Tensor, "batch time"]
-    memory: Float[Tensor, "batch steps layers size size"]
-    state: State
+
+OP = _NeuralMemory(
+    "neural_memory",
+    {"reference": Backend("step by step, hand-written backward, plain PyTorch", autograd.run)},
+)
 
 
 def neural_memory(
@@ -36,7 +35,8 @@ def neural_memory(
     *,
     mask: Bool[Tensor, "batch time"] | None = None,
     memory_steps: Sequence[int] = (),
-) -> Course:
+    backend: str = "auto",
+) -> Outputs:
     """Run an LSTM that writes to and reads from a network of fast weights M_1 … M_L.
 
         h(t), c(t)    = LSTM(drive(t) + W_r [h(t-1), r(t-1)], c(t-1))
@@ -68,10 +68,15 @@ def neural_memory(
         start: M at the beginning, the same for all rows; it gets no gradient.
         state: a `State`, whose memory is M less `start`: a fresh row is all zeros.
         mask: [batch, time], True = real. A step that is not real leaves the row's state as it is.
-        memory_steps: the steps at which to keep the memory.
+        memory_steps: the steps, 0-based, at which to keep the memory.
+        backend: "auto" or "reference".
 
     Returns:
-        A `Course`. There is no second derivative.
+        An `Outputs`. There is no second derivative. The computation runs in float32 or wider. Under autocast hidden and
+        read have the autocast type, the rest that of the computation.
+
+    Raises:
+        UserError: for arguments that do not fit each other, a step outside the sequence, or an unknown backend.
 
     Source: Munkhdalai, Sordoni, Wang & Trischler, "Metalearned Neural Memory", NeurIPS 2019, the plastic variant.
 
@@ -79,16 +84,10 @@ def neural_memory(
         >>> weights = [(12, 5), (14, 3), (14,), (1, 2), (1,), (6, 2), (6,)]
         >>> learned = Learned(*(torch.ones(shape) for shape in weights))
         >>> state = State(torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(4, 2), torch.zeros(4, 3, 2, 2))
-        >>> course = neural_memory(torch.ones(4, 7, 12), learned, torch.ones(3, 2, 2), state)
-        >>> course.hidden.shape, course.read.shape, course.state.memory.shape
+        >>> found = neural_memory(torch.ones(4, 7, 12), learned, torch.ones(3, 2, 2), state)
+        >>> found.hidden.shape, found.read.shape, found.state.memory.shape
         (torch.Size([4, 7, 3]), torch.Size([4, 7, 2]), torch.Size([4, 3, 2, 2]))
     """
-    steps = tuple(memory_steps)
-    with torch.autocast(drive.device.type, enabled=False):
-        if torch.is_grad_enabled() and any(x.requires_grad for x in (drive, *learned, *state)):
-            hidden, read, error, kept, *end = Recurrence.apply(
-                drive, start, mask, steps, *state, *learned
-            )
-        else:
-            hidden, read, error, kept, *end = forward.run(drive, learned, start, state, mask, steps)
-    return Course(hidden, read, error, kept, State(*end))
+    inputs, options = Inputs(drive, learned, start, state, mask), Options(tuple(memory_steps))
+    arguments.check(inputs, options)
+    return OP(inputs, options, backend=backend, facts={})

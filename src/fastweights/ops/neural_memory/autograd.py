@@ -7,12 +7,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastweights.ops.neural_memory import backward, forward
-from fastweights.ops.neural_memory.forward import Kept, Learned, State
+from fastweights.ops.neural_memory import backward, reference
+from fastweights.ops.neural_memory.options import Inputs, Learned, Options, Outputs, State
+from fastweights.ops.neural_memory.reference import Kept
+
+
+def run(inputs: Inputs, options: Options) -> Outputs:
+    """Return what `neural_memory` does, with gradients where they are asked for."""
+    drive, learned, start, state, mask = inputs
+    leaves, steps = (*state, *learned), options.memory_steps
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (drive, *leaves)):
+        found = Recurrence.apply(drive, start, mask, steps, *leaves)
+    else:
+        found = reference.run(drive, learned, start, state, mask, steps)
+    hidden, read, error, memory, *end = found
+    return Outputs(hidden, read, error, memory, State(*end))
 
 
 class Recurrence(torch.autograd.Function):
-    """`forward.run`, with `backward.run` as its derivative; the memory at chosen steps has none."""
+    """`reference.run`, with `backward.run` as its derivative; the memory at chosen steps has none."""
 
     @staticmethod
     def forward(
@@ -25,7 +38,7 @@ class Recurrence(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         state, learned = State(*given[:4]), Learned(*given[4:])
         record: list[Kept] = []
-        outcome = forward.run(drive, learned, start, state, mask, steps, record)
+        outcome = reference.run(drive, learned, start, state, mask, steps, record)
         hidden, read, _, at_steps, *_, end = outcome
         kept = (torch.stack(each) for each in zip(*record, strict=True))
         ctx.mark_non_differentiable(at_steps)
@@ -47,7 +60,7 @@ class Recurrence(torch.autograd.Function):
                 mask,
                 hidden,
                 read,
-                forward.opened(start, end),
+                reference.opened(start, end),
                 Kept(*kept),
                 (dhidden, dread, derror, State(*dend)),
             )

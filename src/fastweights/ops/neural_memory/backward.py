@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.ops.neural_memory.forward import Kept, Learned, State, rate, write_
+from fastweights.ops.neural_memory.options import Learned, State
+from fastweights.ops.neural_memory.reference import Kept, rate, write_
 
 
 class Deltas(NamedTuple):

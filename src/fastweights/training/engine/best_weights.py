@@ -51,7 +51,7 @@ def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     """Copy a model's weights and buffers.
 
     Example:
-        >>> sorted(copied(nn.Linear(2, 1)))
+        >>> sorted(copy_weights(nn.Linear(2, 1)))
         ['bias', 'weight']
     """
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

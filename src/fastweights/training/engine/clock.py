@@ -28,11 +28,11 @@ class Clock:
     def __init__(self, seconds: float = 0.0, compile_seconds: float = 0.0) -> None:
         self._seconds = seconds
         self._compiled_before = compile_seconds - compiled_so_far()
-        self._started: tuple[float, float] | None = None
+        self._started: float | None = None
 
     def start(self) -> None:
         """Start counting."""
-        self._started = perf_counter(), compiled_so_far()
+        self._started = perf_counter() - compiled_so_far()
 
     def stop(self) -> None:
         """Stop counting."""
@@ -53,8 +53,7 @@ class Clock:
     def seconds(self) -> float:
         if self._started is None:
             return self._seconds
-        began, compiled = self._started
-        return self._seconds + (perf_counter() - began) - (compiled_so_far() - compiled)
+        return self._seconds + (perf_counter() - compiled_so_far()) - self._started
 
     @property
     def compile_seconds(self) -> float:

@@ -236,25 +236,21 @@ class _Training:
     def _save(self) -> None:
         self.meter.flush()
         with self.clock.paused():
-            self._write_checkpoint()
-
-    def _write_checkpoint(self) -> None:
-        source_tensors, source_meta = self.source.state()
-        tensors = snapshot.capture(
-            self.model, self.optimiser.current, self.device, self._final_weights()
-        )
-        tensors |= prefixed("source", source_tensors)
-        meta = {
-            "source": source_meta,
-            "meter": self.meter.state(),
-            "seconds": self.clock.seconds,
-            "compile_seconds": self.clock.compile_seconds,
-            "settings": self.settings.record(),
-            "averaging": self.optimiser.state(),
-            "best": self.best.best,
-        }
-        distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
-        self.saved = self.done
+            source_tensors, source_meta = self.source.state()
+            optimiser, weights = self.optimiser.current, self._final_weights()
+            tensors = snapshot.capture(self.model, optimiser, self.device, weights)
+            tensors |= prefixed("source", source_tensors)
+            meta = {
+                "source": source_meta,
+                "meter": self.meter.state(),
+                "seconds": self.clock.seconds,
+                "compile_seconds": self.clock.compile_seconds,
+                "settings": self.settings.record(),
+                "averaging": self.optimiser.state(),
+                "best": self.best.best,
+            }
+            distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
+            self.saved = self.done
 
     def _resume(self) -> None:
         found = distributed.from_first(self.run.load_checkpoint)
@@ -280,9 +276,5 @@ class _Training:
 def _only_writer(run: Run) -> Iterator[None]:
     """Hold the lock of a run in the process that writes it."""
     with ExitStack() as held:
-
-        def take() -> None:
-            held.enter_context(run.lock)
-
-        distributed.from_first(take)
+        distributed.from_first(lambda: held.enter_context(run.lock) and None)
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -40,24 +40,16 @@ def gradient_norms(
         of the backbone's weights where there are none of that name). Empty for a model without fast
         weights.
     """
-    batch, steps = inputs.shape[:2]
-    state = model.initial_state(batch)
-    if not memories(state):
+    if not memories(model.initial_state(len(inputs))):
         return {}
     with torch.enable_grad():
-        written: list[Tensor] = []
-        logits = torch.empty(0)
-        for step in range(steps):
-            logits, state = model.step(inputs[:, step], state)
-            written += memories(state)
-        loss = F.cross_entropy(logits, answer)
+        loss, written = _loss(model, inputs, answer, memories)
         slow = _slow_weights(model)
         gradients = torch.autograd.grad(loss, [*written, *slow], allow_unused=True)
-    fast_norm = _norm(gradients[: len(written)])
     # The mean loss holds each sequence's with weight 1 / batch; the sum of squares over them asks
     # for √batch back.
     return {
-        "fast_gradient_norm": math.sqrt(batch) * fast_norm,
+        "fast_gradient_norm": math.sqrt(len(inputs)) * _norm(gradients[: len(written)]),
         "slow_gradient_norm": _norm(gradients[len(written) :]),
     }
 
@@ -75,16 +67,10 @@ def hidden_gradient_norms(
     Returns:
         ‖∂L/∂h(t)‖ of one sequence's loss for every step t (root mean square over the sequences).
     """
-    batch, steps = inputs.shape[:2]
-    state = model.initial_state(batch)
     with torch.enable_grad():
-        written: list[Tensor] = []
-        logits = torch.empty(0)
-        for step in range(steps):
-            logits, state = model.step(inputs[:, step], state)
-            written.append(state.hidden)
-        gradients = torch.autograd.grad(F.cross_entropy(logits, answer), written, allow_unused=True)
-    return [math.sqrt(batch) * _norm([gradient]) for gradient in gradients]
+        loss, hidden = _loss(model, inputs, answer, lambda state: [state.hidden])
+        gradients = torch.autograd.grad(loss, hidden, allow_unused=True)
+    return [math.sqrt(len(inputs)) * _norm([gradient]) for gradient in gradients]
 
 
 def memories(state: object) -> list[Tensor]:
@@ -108,6 +94,17 @@ def memories(state: object) -> list[Tensor]:
         else:
             found += memories(part)
     return found
+
+
+def _loss(
+    model: Stepped, inputs: Tensor, answer: Tensor, chosen: Callable[[Any], list[Tensor]]
+) -> tuple[Tensor, list[Tensor]]:
+    """Compute the loss at the last step, and what is chosen of the state after every step."""
+    state, logits, found = model.initial_state(len(inputs)), torch.empty(0), []
+    for x in inputs.unbind(1):
+        logits, state = model.step(x, state)
+        found += chosen(state)
+    return F.cross_entropy(logits, answer), found
 
 
 def _slow_weights(model: Stepped) -> list[nn.Parameter]:

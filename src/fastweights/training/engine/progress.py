@@ -17,35 +17,19 @@ class Progress(Protocol):
 
     def start(self, step: int, steps: int) -> None:
         """Training begins, or goes on, at `step` of `steps`."""
-        ...
 
     def update(self, step: int, readings: Mapping[str, float]) -> None:
         """`step` steps are done; `readings` are means since the last call (0.1 s or more ago)."""
-        ...
 
     def evaluated(self, row: Mapping[str, Any]) -> None:
         """An evaluation has been logged."""
-        ...
 
     def stop(self) -> None:
         """Training has ended, for whatever reason."""
-        ...
 
 
-class NoProgress:
+class NoProgress(Progress):
     """Listens in silence."""
-
-    def start(self, step: int, steps: int) -> None:
-        pass
-
-    def update(self, step: int, readings: Mapping[str, float]) -> None:
-        pass
-
-    def evaluated(self, row: Mapping[str, Any]) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
 
 
 class TerminalProgress:
@@ -83,12 +67,7 @@ class TerminalProgress:
         if not sys.stderr.isatty():
             return
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         console = Console(stderr=True)
         columns = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -27,10 +28,6 @@ class Examples(Protocol):
     def answer(self) -> Tensor:
         """The right class of each."""
         ...
-
-    def __iter__(self) -> Iterator[Tensor]: ...
-
-    def __getitem__(self, field: Any, /) -> Any: ...
 
 
 E = TypeVar("E", bound=Examples)
@@ -132,15 +129,13 @@ class Batches(Generic[E]):
 
     def _split(self, examples: E) -> Iterator[E]:
         batches, own = len(examples.answer) // self.size, distributed.share(self.size)
-        fields = [
-            field[: batches * self.size]
-            .unflatten(0, (batches, self.size))[:, own.start : own.stop]
-            .to(self.device)
-            .unbind()
-            for field in examples
-        ]
-        build: Callable[..., E] = type(examples)
-        return map(build, *fields)
+
+        def cut(field: Tensor) -> Tensor:
+            rows = field[: batches * self.size].unflatten(0, (batches, self.size))
+            return rows[:, own.start : own.stop].to(self.device)
+
+        block = map_tensors(cut, examples)
+        return (map_tensors(itemgetter(batch), block) for batch in range(batches))
 
 
 def fresh(stages: Sequence[Stage], size: int) -> Draw[Any]:

@@ -35,7 +35,7 @@ def play(
 ) -> Episode:
     """Run agents for an episode, their actions sampled from the model's policy.
 
-    The policy is that of evaluation mode, without dropout; the model is left in the mode it was in.
+    The policy is that of evaluation mode, without dropout; every module is left in the mode it was in.
 
     Args:
         model: an observation in; the logits of the actions and the value out. It begins at its zero

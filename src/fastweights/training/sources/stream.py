@@ -16,40 +16,11 @@ from fastweights.errors import UserError, check_at_least
 from fastweights.models import SequenceModel
 from fastweights.nn.parts.mode import evaluating
 from fastweights.runs.checkpoint import part, prefixed
+from fastweights.tasks import Segment
 from fastweights.training.engine import distributed, seeds
 from fastweights.training.engine.source import Reading
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.carried import Carried
-
-
-@runtime_checkable
-class Segment(Protocol):
-    """The next steps of every row of a stream, a named tuple, as of `fastweights.tasks`; all are [rows, length]."""
-
-    @property
-    def tokens(self) -> Tensor:
-        """What comes in."""
-        ...
-
-    @property
-    def targets(self) -> Tensor:
-        """What to predict at each step."""
-        ...
-
-    @property
-    def tasks(self) -> Tensor:
-        """The number of the task that each step belongs to."""
-        ...
-
-    @property
-    def answers(self) -> Tensor:
-        """True where the target is the answer to a question."""
-        ...
-
-    @property
-    def mask(self) -> Tensor:
-        """True at real steps; False past the end of a row."""
-        ...
 
 
 @runtime_checkable
@@ -188,7 +159,7 @@ def evaluate_stream(
     limit: int | None = None,
     on_progress: Callable[[int], object] = lambda done: None,
 ) -> Mapping[str, Reading]:
-    """Score a model on a text in segments, in evaluation mode; it is left in the mode it was in.
+    """Score a model on a text in segments, in evaluation mode; every module is left in the mode it was in.
 
     Args:
         model: called as `model(tokens, state)`, on whatever device it is.

@@ -70,7 +70,7 @@ def evaluate_words(
     temperatures: Sequence[float] = (1.0,),
     on_progress: Callable[[int], object] = lambda done: None,
 ) -> dict[float, float]:
-    """Measure a model on a text, read from the zero state, in evaluation mode; it is left in the mode it was in.
+    """Measure a model on a text, read from the zero state in evaluation mode; every module keeps the mode it was in.
 
     The mean is exact: over every token that has one before it in its row. (The program of Schlag et al. 2021 divides
     the same sum by one step more a row, so that what it prints is too low, by a share of 1 / steps of a row.)

@@ -1,0 +1,79 @@
+"""The fused backend on the CPU: the whole sequence in one operator, forward and backward written by hand.
+
+Exact and chunkwise: within a chunk of time F is never made, at chunk borders it is. See `forward` and `backward` for
+the equations. Nothing here imports Numba, which is slow, before `run`.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fastweights.kernels import ready
+from fastweights.kernels.ready import available
+from fastweights.ops.delta_memory.options import Inputs, Options
+
+__all__ = ["available", "run", "supports"]
+
+
+def supports(tensor: Tensor, *, gate: str | None = None, **facts: object) -> str | None:
+    """Return why the kernels cannot run data or a kind of gate like these; None if they can."""
+    if gate not in (None, "norm", "step"):
+        return f"its gate is one number a step, not {gate!r}"
+    return ready.supports(tensor)
+
+
+def run(
+    inputs: Inputs, options: Options
+) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
+    """Return what is retrieved at every step, and the memory after the last.
+
+    Raises:
+        Unavailable: if a kernel does not compile on this machine.
+        RuntimeError: from autograd, if a second derivative is asked for.
+    """
+    from fastweights.ops.delta_memory.cpu import launch, operators, plan
+
+    keys, values, strength, queries, memory, gate, real, read_mask = inputs
+    if not torch.compiler.is_compiling():
+        launch.warmup(values.dtype)
+    head, outer, inner = 0, None, keys[-1]
+    chain, query = (None, None) if queries is None else (None, queries[-1])
+    if len(keys) == 1:
+        query = None if query is None else query.unsqueeze(2)
+    else:
+        chain = None if queries is None else queries[0]
+        if options.combine == "concat":
+            head, inner = keys[0].shape[2], torch.cat(keys, 2)
+        else:
+            outer = keys[0]
+    chunk = options.chunk
+    if chunk is None:
+        size = inner.shape[2] * (1 if outer is None else outer.shape[2])
+        chunk = plan.pick_chunk(
+            values.shape[1],
+            size,
+            empty=memory is None,
+            needs_memory_grad=memory is not None and memory.requires_grad,
+        )
+    call = launch.Arguments(
+        outer,
+        inner,
+        values,
+        strength,
+        chain,
+        query,
+        memory,
+        gate,
+        real,
+        read_mask,
+        delta=options.rule == "delta",
+        clamp=options.clamp,
+        head=head,
+        norm=options.read_norm,
+        chunk=chunk,
+        eps=options.norm_eps,
+    )
+    retrieved, final = operators.fused_memory(call)
+    return None if queries is None else retrieved, final

@@ -7,10 +7,9 @@ Every coefficient is a product of decays, never a ratio: any decay may be 0. A b
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -23,13 +22,14 @@ from fastweights.kernels.simd import (
     store,
     where_at_most,
 )
+from fastweights.kernels.types import Pointer, Record
 from fastweights.ops.delta_memory.cpu.contract import add_outer_products, contract_backward
-from fastweights.ops.delta_memory.cpu.lines import clear, column_dots, padded, scale_lines
+from fastweights.ops.delta_memory.cpu.lines import column_dots, padded, scale_lines
 from fastweights.ops.delta_memory.cpu.product import product
 
 
 @helper
-def fade(plan: Any, work: Any, count: int, columns: int) -> None:
+def decay_coefficients(plan: Record, work: Pointer, count: int, columns: int) -> None:
     """The coefficients G of a block, 0 where a lane does not see a step, and what it sees of F₀."""
     lanes = lane_count(work)
     zero = zeros(work, 1)[0]
@@ -48,9 +48,9 @@ def fade(plan: Any, work: Any, count: int, columns: int) -> None:
 
 
 @helper
-def stairs(
-    plan: Any, left: Any, row_step: int, step: int, right: Any, right_step: int, depth: int, out: Any,
-    early: int, rows: int, columns: int,
+def causal_product(
+    plan: Record, left: Pointer, row_step: int, step: int, right: Pointer, right_step: int,
+    depth: int, out: Pointer, early: int, rows: int, columns: int,
 ) -> None:  # fmt: skip
     """out = L R for the steps that lanes see: the first unit of lanes sees `early` rows, the second all of them."""
     unit, width = plan.unit, plan.width
@@ -63,9 +63,9 @@ def stairs(
 
 
 @helper
-def gathered(
-    plan: Any, left: Any, left_step: int, weights: Any, early: int, depth: int, out: Any, rows: int,
-    columns: int,
+def sum_over_steps(
+    plan: Record, left: Pointer, left_step: int, weights: Pointer, early: int, depth: int,
+    out: Pointer, rows: int, columns: int,
 ) -> None:  # fmt: skip
     """out += Σ_i left_i weights_i over the steps that lanes see, `left_i` lying by step."""
     unit, width = plan.unit, plan.width
@@ -79,8 +79,9 @@ def gathered(
 
 
 @helper
-def pushed(
-    plan: Any, weights: Any, right: Any, right_step: int, many: int, out: Any, early: int, rows: int
+def sum_over_queries(
+    plan: Record, weights: Pointer, right: Pointer, right_step: int, many: int, out: Pointer,
+    early: int, rows: int,
 ) -> None:  # fmt: skip
     """out_i += Σ_t weights_it right_t over the lanes t that see step i; both by step."""
     unit, width = plan.unit, plan.width
@@ -95,16 +96,17 @@ def pushed(
 
 @helper
 def score(
-    plan: Any, work: Any, outer: Any, inner: Any, step: int, early: int, rows: int, columns: int
+    plan: Record, work: Pointer, outer: Pointer, inner: Pointer, step: int, early: int, rows: int,
+    columns: int,
 ) -> None:  # fmt: skip
     """⟨q_t, k_i⟩ in its factors, for a block of queries and the steps that they see."""
     time = plan.time_pad
     if plan.outer:
-        stairs(
+        causal_product(
             plan, offset(work, plan.outer_lines), 1, time, outer, step, plan.outer,
             offset(work, plan.outer_scores), early, rows, columns,
         )  # fmt: skip
-    stairs(
+    causal_product(
         plan, offset(work, plan.inner_lines), 1, time, inner, step, plan.inner,
         offset(work, plan.inner_scores), early, rows, columns,
     )  # fmt: skip
@@ -112,7 +114,7 @@ def score(
 
 @helper
 def weigh(
-    plan: Any, work: Any, first: int, early: int, rows: int, columns: int, faded: int
+    plan: Record, work: Pointer, first: int, early: int, rows: int, columns: int, faded: int
 ) -> None:  # fmt: skip
     """weights = scores, times G where `faded`, for steps first <= i < rows."""
     lanes = lane_count(work)
@@ -128,19 +130,19 @@ def weigh(
 
 
 @helper
-def attend(plan: Any, work: Any, early: int, depth: int, columns: int) -> None:
+def attend(plan: Record, work: Pointer, early: int, depth: int, columns: int) -> None:
     """result += Σ_{i < depth} w_i weights_i."""
-    gathered(
+    sum_over_steps(
         plan, offset(work, plan.written), plan.value_pad, offset(work, plan.weights), early, depth,
         offset(work, plan.result_lines), plan.value_pad, columns,
     )  # fmt: skip
 
 
 @helper
-def spread(
-    plan: Any, layout: Any, work: Any, memory: Any, occupied: int, wants_memory: int, outer: Any,
-    inner: Any, step: int, outer_steps: Any, inner_steps: Any, many: int, depth: int, early: int,
-    rows: int,
+def attend_backward(
+    plan: Record, layout: Record, work: Pointer, memory: Pointer, occupied: int, wants_memory: int,
+    outer: Pointer, inner: Pointer, step: int, outer_steps: Pointer, inner_steps: Pointer,
+    many: int, depth: int, early: int, rows: int,
 ) -> None:  # fmt: skip
     """From the gradient of what a block found to those of queries, keys, w, g and F₀.
 
@@ -175,30 +177,30 @@ def spread(
             start, many, offset(work, plan.scaled),
         )  # fmt: skip
     written = offset(work, plan.written)
-    stairs(
-        plan, written, value, 1, gradient, width, plan.value, offset(work, layout.owed), early, rows,
+    causal_product(
+        plan, written, value, 1, gradient, width, plan.value, offset(work, layout.score_gradient), early, rows,
         columns,
     )  # fmt: skip
     if layout.wants_gate:
-        _cross(plan, layout, work, through, early, depth, columns)
+        _gate_backward(plan, layout, work, through, early, depth, columns)
     _weigh_backward(plan, layout, work, early, rows, columns)
     weights = offset(work, plan.weights)
     target = offset(work, layout.written_gradient)
-    pushed(plan, weights, gradient_steps, value, many, target, early, rows)
+    sum_over_queries(plan, weights, gradient_steps, value, many, target, early, rows)
     if plan.outer:
         scores, pad = offset(work, plan.outer_scores), plan.outer_pad
         keys, target = offset(work, plan.outer_steps), offset(work, layout.outer_steps_gradient)
-        pushed(plan, scores, outer_steps, pad, many, target, early, rows)
-        gathered(plan, keys, pad, scores, early, depth, outer_gradient, pad, columns)
+        sum_over_queries(plan, scores, outer_steps, pad, many, target, early, rows)
+        sum_over_steps(plan, keys, pad, scores, early, depth, outer_gradient, pad, columns)
     scores, pad = offset(work, plan.inner_scores), plan.inner_pad
     keys, target = offset(work, plan.inner_steps), offset(work, layout.inner_steps_gradient)
-    pushed(plan, scores, inner_steps, pad, many, target, early, rows)
-    gathered(plan, keys, pad, scores, early, depth, inner_gradient, pad, columns)
+    sum_over_queries(plan, scores, inner_steps, pad, many, target, early, rows)
+    sum_over_steps(plan, keys, pad, scores, early, depth, inner_gradient, pad, columns)
 
 
 @helper
 def _weigh_backward(
-    plan: Any, layout: Any, work: Any, early: int, rows: int, columns: int
+    plan: Record, layout: Record, work: Pointer, early: int, rows: int, columns: int
 ) -> None:  # fmt: skip
     """The weights, and in place of the scores of each factor their gradients."""
     lanes = lane_count(work)
@@ -207,20 +209,21 @@ def _weigh_backward(
         for k in range(i * plan.width + start, i * plan.width + columns, lanes):
             coefficient = load(work, plan.coefficients + k)
             inner = load(work, plan.inner_scores + k)
-            owed = load(work, layout.owed + k) * coefficient
+            gradient = load(work, layout.score_gradient + k) * coefficient
             weight = inner * coefficient
             if plan.outer:
                 outer = load(work, plan.outer_scores + k)
                 weight = weight * outer
-                store(work, plan.outer_scores + k, owed * inner)
-                owed = owed * outer
-            store(work, plan.inner_scores + k, owed)
+                store(work, plan.outer_scores + k, gradient * inner)
+                gradient = gradient * outer
+            store(work, plan.inner_scores + k, gradient)
             store(work, plan.weights + k, weight)
 
 
 @helper
-def _cross(
-    plan: Any, layout: Any, work: Any, through: Any, early: int, depth: int, columns: int
+def _gate_backward(
+    plan: Record, layout: Record, work: Pointer, through: Pointer, early: int, depth: int,
+    columns: int,
 ) -> None:  # fmt: skip
     """∂g_i += what flows from before step i to after it: Σ_t G_ti Σ_{j < i} G_{i-1, j} ∂(score_tj) score_tj."""
     lanes = lane_count(work)
@@ -231,7 +234,7 @@ def _cross(
             lines = layout.gate_lines + i * lanes
             coefficient = load(work, plan.coefficients + k)
             store(work, lines, fma(coefficient, flow, load(work, lines)))
-            part = load(work, layout.owed + k) * load(work, plan.inner_scores + k)
+            part = load(work, layout.score_gradient + k) * load(work, plan.inner_scores + k)
             if plan.outer:
                 part = part * load(work, plan.outer_scores + k)
             flow = fma(flow, splat(at(work, plan.decay + i)), part)

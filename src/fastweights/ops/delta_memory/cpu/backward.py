@@ -1,19 +1,18 @@
 """The fused backward pass, by hand: one row at a time, from the last chunk to the first.
 
-What a chunk's end owes comes first (F̄ = ∂F_C), then its reads, then its writes; see `cpu_read_backward`,
-`cpu_write_backward` and `cpu_attention`. Then F̄ becomes the gradient by the chunk's start:
+The gradient from a chunk's end comes first (F̄ = ∂F_C), then its reads, then its writes; see `read_backward`,
+`write_backward` and `attention`. Then F̄ becomes the gradient by the chunk's start:
 
     F̄ ← (Π g) F̄ + Σ_reads G_t₀ ∂x qᵀ + Σ_t G_{t−1,0} ∂p_t k_tᵀ + 2 ρ₀ F₀
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 
 from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.lines import clear, dot, scale
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -27,6 +26,7 @@ from fastweights.kernels.simd import (
     store,
     total,
 )
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.delta_memory.cpu.contract import (
     contract,
     contract_backward,
@@ -36,17 +36,14 @@ from fastweights.ops.delta_memory.cpu.contract import (
 from fastweights.ops.delta_memory.cpu.forward import memory_before
 from fastweights.ops.delta_memory.cpu.lines import (
     add_lines,
-    clear,
     column_dots,
     copy_row,
-    dot,
     list_reads,
     load_keys,
     padded,
     read_addresses,
     read_layout,
     read_plan,
-    scale,
     scale_lines,
     transpose,
 )
@@ -54,14 +51,14 @@ from fastweights.ops.delta_memory.cpu.read_backward import read_backward
 from fastweights.ops.delta_memory.cpu.write_backward import restore_writes, write_backward
 
 
-@kernel
-def backward(
-    plan_address: int, layout_address: int, address_address: int, worker: int, workers: int, eps: Any
+@helper
+def _run_rows(
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, eps: Real
 ) -> None:  # fmt: skip
     """Run every workers-th row, from row `worker` on; ε sets the type."""
-    plan = read_plan(plan_address)
-    layout = read_layout(layout_address)
-    tensors = read_addresses(address_address)
+    plan = read_plan(plan_at)
+    layout = read_layout(layout_at)
+    tensors = read_addresses(addresses_at)
     work = offset(pointer(tensors.scratch, eps), worker * layout.stride)
     sums = offset(work, layout.memory_sum)
     area = max(plan.outer, 1) * plan.inner * plan.value
@@ -73,11 +70,11 @@ def backward(
             else:
                 copy_row(final, sums, area, area)
         for chunk in range(plan.chunks - 1, -1, -1):
-            owing = 1 if chunk < plan.chunks - 1 else layout.has_final
+            has_gradient = 1 if chunk < plan.chunks - 1 else layout.has_final
             wants_memory = 1 if chunk > 0 else layout.wants_memory
-            if wants_memory and owing == 0:
+            if wants_memory and has_gradient == 0:
                 clear(sums, plan.state)
-            _run_chunk(plan, layout, tensors, work, row, chunk, owing, wants_memory, eps)
+            _run_chunk(plan, layout, tensors, work, row, chunk, has_gradient, wants_memory, eps)
         if layout.wants_memory:
             target = offset(pointer(tensors.memory_gradient, eps), row * area)
             if plan.padded:
@@ -88,8 +85,8 @@ def backward(
 
 @helper
 def _run_chunk(
-    plan: Any, layout: Any, tensors: Any, work: Any, row: int, chunk: int, owing: int,
-    wants_memory: int, eps: Any,
+    plan: Record, layout: Record, tensors: Record, work: Pointer, row: int, chunk: int,
+    has_gradient: int, wants_memory: int, eps: Real,
 ) -> None:  # fmt: skip
     first = chunk * plan.chunk
     count = min(plan.chunk, plan.time - first)
@@ -106,12 +103,12 @@ def _run_chunk(
         plan, layout, saved, work, first, count,
         offset(pointer(tensors.values, eps), start * plan.value), strength, gate,
     )  # fmt: skip
-    _open_gradients(plan, layout, work)
+    _clear_gradients(plan, layout, work)
     flow = scalar(eps, 0)
-    if owing:
+    if has_gradient:
         flow = _end_backward(plan, layout, work, memory, occupied, count)
         if wants_memory:
-            scale(sums, plan.state, kept)
+            scale(sums, kept, plan.state)
     if plan.reads and tensors.retrieved_gradient != 0:
         mask = offset(pointer(tensors.read_mask, np.uint8(0)), start)
         many = list_reads(plan, mask, count, offset(work, plan.asked))
@@ -137,8 +134,8 @@ def _run_chunk(
 
 
 @helper
-def _open_gradients(plan: Any, layout: Any, work: Any) -> None:
-    """Nothing is owed yet."""
+def _clear_gradients(plan: Record, layout: Record, work: Pointer) -> None:
+    """Set the gradients of a chunk to 0."""
     time = plan.time_pad
     clear(offset(work, layout.written_gradient), time * plan.value_pad)
     clear(offset(work, layout.outer_steps_gradient), time * plan.outer_pad)
@@ -153,8 +150,10 @@ def _open_gradients(plan: Any, layout: Any, work: Any) -> None:
 
 
 @helper
-def _end_backward(plan: Any, layout: Any, work: Any, memory: Any, occupied: int, count: int) -> Any:
-    """What the memory at the chunk's end owes to keys, w and decays; returns ⟨F̄, F_C⟩."""
+def _end_backward(
+    plan: Record, layout: Record, work: Pointer, memory: Pointer, occupied: int, count: int
+) -> Real:  # fmt: skip
+    """The gradients of keys, w and decays from the memory at the chunk's end; returns ⟨F̄, F_C⟩."""
     width, value, time = plan.width, plan.value_pad, plan.time_pad
     sums = offset(work, layout.memory_sum)
     result, lines = offset(work, plan.result_lines), offset(work, layout.gradient_lines)
@@ -183,7 +182,7 @@ def _end_backward(plan: Any, layout: Any, work: Any, memory: Any, occupied: int,
         add_lines(inner_gradient, width, target, time, plan.inner, columns)
     flow = scalar(at(work, 0), 0)
     if occupied and (plan.clamp or layout.wants_gate):
-        flow = dot(sums, memory, plan.state)
+        flow = total(dot(sums, memory, plan.state))
     for t in range(count):
         place = layout.gate_sums + t
         put(work, place, at(work, place) + at(work, plan.fading + t) * flow)
@@ -193,9 +192,9 @@ def _end_backward(plan: Any, layout: Any, work: Any, memory: Any, occupied: int,
 
 @helper
 def _write_out(
-    plan: Any, layout: Any, tensors: Any, work: Any, start: int, count: int, eps: Any
+    plan: Record, layout: Record, tensors: Record, work: Pointer, start: int, count: int, eps: Real
 ) -> None:  # fmt: skip
-    """The gradients of keys and gate, from all that was owed."""
+    """The gradients of keys and gate, from all their parts."""
     lanes = lane_count(work)
     if plan.clamp:
         _square_backward(plan, layout, work, count)
@@ -213,12 +212,12 @@ def _write_out(
     if layout.wants_gate:
         target = pointer(tensors.gate_gradient, eps)
         for t in range(count):
-            spread = total(load(work, layout.gate_lines + t * lanes))
-            put(target, start + t, at(work, layout.gate_sums + t) + spread)
+            lines = total(load(work, layout.gate_lines + t * lanes))
+            put(target, start + t, at(work, layout.gate_sums + t) + lines)
 
 
 @helper
-def _square_backward(plan: Any, layout: Any, work: Any, count: int) -> None:
+def _square_backward(plan: Record, layout: Record, work: Pointer, count: int) -> None:
     """The gradient of ‖k‖² = ‖outer‖² ‖inner‖²."""
     for t in range(count):
         gradient = at(work, layout.square_gradient + t)
@@ -232,7 +231,7 @@ def _square_backward(plan: Any, layout: Any, work: Any, count: int) -> None:
 
 
 @helper
-def _add_row(work: Any, target: int, source: int, t: int, size: int, factor: Any) -> None:
+def _add_row(work: Pointer, target: int, source: int, t: int, size: int, factor: Real) -> None:
     for k in range(t * size, (t + 1) * size, lane_count(work)):
         sums = fma(load(work, source + k), splat(factor), load(work, target + k))
         store(work, target + k, sums)
@@ -240,7 +239,8 @@ def _add_row(work: Any, target: int, source: int, t: int, size: int, factor: Any
 
 @helper
 def _sum_key(
-    plan: Any, by_step: Any, lines: Any, room: Any, pad: int, size: int, count: int, target: Any
+    plan: Record, by_step: Pointer, lines: Pointer, room: Pointer, pad: int, size: int, count: int,
+    target: Pointer,
 ) -> None:  # fmt: skip
     """Add what is in lines to what is by step, and write it out."""
     transpose(lines, plan.time_pad, room, pad, pad, plan.time_pad)
@@ -249,13 +249,16 @@ def _sum_key(
         copy_row(offset(by_step, t * pad), offset(target, t * size), size, size)
 
 
+@kernel
+def backward(plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real) -> None:
+    """Run the backward on one thread."""
+    _run_rows(plan_at, layout_at, addresses_at, 0, workers, eps)
+
+
 @kernel(parallel=True)
 def backward_parallel(
-    plan_address: int, layout_address: int, address_address: int, workers: int, eps: Any
-) -> None:
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real
+) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
     for worker in numba.prange(workers):
-        run_backward(plan_address, layout_address, address_address, worker, workers, eps)
-
-
-run_backward = backward.dispatcher
+        _run_rows(plan_at, layout_at, addresses_at, worker, workers, eps)

@@ -6,10 +6,9 @@ are steps when F is read, so F comes scalar by scalar and is never transposed, a
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import load_rows, scale_rows, store_rows, zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store
 from fastweights.kernels.tiles import (
     add_rank_one,
@@ -19,13 +18,15 @@ from fastweights.kernels.tiles import (
     store_tile,
     zero_tile,
 )
-from fastweights.ops.delta_memory.cpu.lines import clear, copy_row, padded
+from fastweights.kernels.types import Block, Pointer, Real, Record
+from fastweights.ops.delta_memory.cpu.lines import copy_row, padded
 from fastweights.ops.delta_memory.cpu.product import ROWS
 
 
 @helper
 def contract(
-    plan: Any, memory: Any, outer: Any, inner: Any, step: int, out: Any, many: int
+    plan: Record, memory: Pointer, outer: Pointer, inner: Pointer, step: int, out: Pointer,
+    many: int,
 ) -> None:  # fmt: skip
     """out[v, t] = Σ_ab F[a, b, v] outer[a, t] inner[b, t] for `many` lanes; `step` lies between a factor's lines."""
     lanes, columns = lane_count(out), padded(plan, many)
@@ -47,7 +48,9 @@ def contract(
 
 
 @helper
-def _contract_one(plan: Any, memory: Any, outer: Any, inner: Any, step: int, out: Any) -> None:
+def _contract_one(
+    plan: Record, memory: Pointer, outer: Pointer, inner: Pointer, step: int, out: Pointer
+) -> None:  # fmt: skip
     """`contract` for a single lane, with values as vector lanes."""
     lanes, value = lane_count(out), plan.value_pad
     zero = zeros(out, 1)[0]
@@ -75,7 +78,8 @@ def _contract_one(plan: Any, memory: Any, outer: Any, inner: Any, step: int, out
 
 @helper
 def _contract_tile(
-    plan: Any, part: Any, factors: Any, inner: Any, step: int, out: Any, row: int, column: int, like: Any
+    plan: Record, part: Pointer, factors: Pointer, inner: Pointer, step: int, out: Pointer,
+    row: int, column: int, like: Block,
 ) -> None:  # fmt: skip
     value = plan.value_pad
     tile = zero_tile(like, ROWS)
@@ -93,8 +97,8 @@ def _contract_tile(
 
 @helper
 def contract_backward(
-    plan: Any, memory: Any, gradient: Any, outer: Any, inner: Any, step: int, outer_gradient: Any,
-    inner_gradient: Any, columns: int,
+    plan: Record, memory: Pointer, gradient: Pointer, outer: Pointer, inner: Pointer, step: int,
+    outer_gradient: Pointer, inner_gradient: Pointer, columns: int,
 ) -> None:  # fmt: skip
     """The gradients of `contract` by outer and inner, from that by its result."""
     lanes = lane_count(gradient)
@@ -121,8 +125,8 @@ def contract_backward(
 
 @helper
 def _contract_backward_tile(
-    plan: Any, part: Any, gradient: Any, factors: Any, inner: Any, step: int, outer_gradient: Any,
-    inner_gradient: Any, row: int, column: int, like: Any,
+    plan: Record, part: Pointer, gradient: Pointer, factors: Pointer, inner: Pointer, step: int,
+    outer_gradient: Pointer, inner_gradient: Pointer, row: int, column: int, like: Block,
 ) -> None:  # fmt: skip
     value, width = plan.value_pad, plan.width
     tile = zero_tile(like, ROWS)
@@ -146,8 +150,8 @@ def _contract_backward_tile(
 
 @helper
 def add_outer_products(
-    plan: Any, old: Any, keep: Any, has_old: int, new: Any, outer: Any, inner: Any, values: Any,
-    factors: Any, count: int, scaled: Any,
+    plan: Record, old: Pointer, keep: Real, has_old: int, new: Pointer, outer: Pointer,
+    inner: Pointer, values: Pointer, factors: Pointer, count: int, scaled: Pointer,
 ) -> None:  # fmt: skip
     """new[a, b, v] = keep old[a, b, v] + Σ_i outer[i, a] inner[i, b] factors[i] values[i, v], arrays by step.
 
@@ -180,8 +184,8 @@ def add_outer_products(
 
 @helper
 def _outer_tile(
-    plan: Any, old: Any, keep: Any, has_old: int, new: Any, place: int, inner: Any, scaled: Any,
-    column: int, count: int, like: Any,
+    plan: Record, old: Pointer, keep: Real, has_old: int, new: Pointer, place: int, inner: Pointer,
+    scaled: Pointer, column: int, count: int, like: Block,
 ) -> None:  # fmt: skip
     value, step = plan.value_pad, plan.inner_pad
     tile = zero_tile(like, ROWS)
@@ -196,7 +200,7 @@ def _outer_tile(
 
 
 @helper
-def pad_memory(plan: Any, source: Any, target: Any) -> None:
+def pad_memory(plan: Record, source: Pointer, target: Pointer) -> None:
     """A memory as tensors have it, padded."""
     clear(target, plan.state)
     for a in range(max(plan.outer, 1)):
@@ -209,7 +213,7 @@ def pad_memory(plan: Any, source: Any, target: Any) -> None:
 
 
 @helper
-def unpad_memory(plan: Any, source: Any, target: Any) -> None:
+def unpad_memory(plan: Record, source: Pointer, target: Pointer) -> None:
     """A padded memory as tensors have it."""
     for a in range(max(plan.outer, 1)):
         for b in range(plan.inner):

@@ -13,8 +13,8 @@ def flops(
     chunk: int,
     carried: bool,
     projected: bool = True,
-    owed: bool = False,
-    owing: bool = False,
+    final_grad: bool = False,
+    memory_grad: bool = False,
 ) -> int:
     """Count the operations of one row, forward and backward: those of matrix products, a multiply-add being two.
 
@@ -33,8 +33,8 @@ def flops(
         chunk: steps between the makings of F.
         carried: whether there is an initial memory.
         projected: whether F k is needed: by the delta rule and by the clamp.
-        owed: whether the final memory has a gradient.
-        owing: whether that of the initial memory is made.
+        final_grad: whether the final memory has a gradient.
+        memory_grad: whether that of the initial memory is made.
 
     Example:
         >>> flops(1, outer=2, inner=2, value=2, reads=1, chunk=1, carried=False)
@@ -48,8 +48,8 @@ def flops(
         full = start > 0 or carried
         grown = steps * cells
         total += grown * (contracted * full + 1)
-        total += grown * (2 * (owed or start + steps < time) + contracted * full)
-        total += grown * contracted * (start > 0 or (carried and owing))
+        total += grown * (2 * (final_grad or start + steps < time) + contracted * full)
+        total += grown * contracted * (start > 0 or (carried and memory_grad))
         pairs = projected * steps * (steps - 1) // 2 + reads * steps * (steps + 1) // 2
         total += pairs * ((keys + value) + (3 * keys + 2 * value))
     return 2 * total

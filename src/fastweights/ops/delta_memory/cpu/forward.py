@@ -5,13 +5,12 @@ F_C = (Π g) F₀ + Σ_i G_Ci w_i k_iᵀ
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import offset, pointer
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.delta_memory.cpu.contract import add_outer_products, pad_memory, unpad_memory
 from fastweights.ops.delta_memory.cpu.lines import list_reads, load_keys, read_addresses, read_plan
 from fastweights.ops.delta_memory.cpu.read import read_chunk
@@ -19,7 +18,9 @@ from fastweights.ops.delta_memory.cpu.write import write_chunk
 
 
 @helper
-def memory_before(plan: Any, tensors: Any, saved: Any, row: int, chunk: int, like: Any) -> Any:
+def memory_before(
+    plan: Record, tensors: Record, saved: Pointer, row: int, chunk: int, like: Real
+) -> Pointer:  # fmt: skip
     """Where F at the start of a chunk lies; for the first without an initial memory, nowhere."""
     if chunk > 0:
         return offset(saved, plan.borders + (chunk - 1) * plan.state)
@@ -28,11 +29,11 @@ def memory_before(plan: Any, tensors: Any, saved: Any, row: int, chunk: int, lik
     return offset(pointer(tensors.memory, like), row * plan.state)
 
 
-@kernel
-def forward(plan_address: int, address_address: int, worker: int, workers: int, eps: Any) -> None:
+@helper
+def _run_rows(plan_at: int, addresses_at: int, worker: int, workers: int, eps: Real) -> None:
     """Run every workers-th row, from row `worker` on; ε sets the type."""
-    plan = read_plan(plan_address)
-    tensors = read_addresses(address_address)
+    plan = read_plan(plan_at)
+    tensors = read_addresses(addresses_at)
     work = offset(pointer(tensors.scratch, eps), worker * plan.stride)
     area = max(plan.outer, 1) * plan.inner * plan.value
     for row in range(worker, plan.rows, workers):
@@ -54,7 +55,8 @@ def forward(plan_address: int, address_address: int, worker: int, workers: int, 
 
 @helper
 def _run_chunk(
-    plan: Any, tensors: Any, saved: Any, work: Any, row: int, chunk: int, target: Any, eps: Any
+    plan: Record, tensors: Record, saved: Pointer, work: Pointer, row: int, chunk: int,
+    target: Pointer, eps: Real,
 ) -> None:  # fmt: skip
     first = chunk * plan.chunk
     count = min(plan.chunk, plan.time - first)
@@ -86,11 +88,14 @@ def _run_chunk(
     )  # fmt: skip
 
 
+@kernel
+def forward(plan_at: int, addresses_at: int, workers: int, eps: Real) -> None:
+    """Run the forward on one thread."""
+    _run_rows(plan_at, addresses_at, 0, workers, eps)
+
+
 @kernel(parallel=True)
-def forward_parallel(plan_address: int, address_address: int, workers: int, eps: Any) -> None:
+def forward_parallel(plan_at: int, addresses_at: int, workers: int, eps: Real) -> None:
     """Run the forward on `workers` threads."""
     for worker in numba.prange(workers):
-        run_forward(plan_address, address_address, worker, workers, eps)
-
-
-run_forward = forward.dispatcher
+        _run_rows(plan_at, addresses_at, worker, workers, eps)

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fastweights.kernels import memory as memory_pool
-from fastweights.kernels import threads
-from fastweights.ops.delta_memory.cpu.plan import (
-    Addresses,
-    Options,
-    Plan,
-    Size,
-    Sizes,
-    lay_out,
-    make_plan,
-)
-from fastweights.ops.delta_memory.cpu.plan_backward import make_backward_plan
+from fastweights.kernels import launcher, threads
+from fastweights.kernels import memory as buffers
+from fastweights.kernels.isa import host
+from fastweights.kernels.launcher import Entry, lanes, launch
+from fastweights.kernels.layout import addresses_of
+from fastweights.kernels.types import Size
+from fastweights.ops.delta_memory.cpu.plan import Addresses, Sizes, packed_plan
+from fastweights.ops.delta_memory.cpu.plan_backward import packed_backward_plan
 
 Allocate = Callable[[Sequence[Size], Tensor], Tensor]
-REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
-class Given(NamedTuple):
-    """The tensors of a call, contiguous; None where there is none.
+class Arguments(NamedTuple):
+    """What a forward takes; None where there is none.
 
     Attributes:
         outer_key: [rows, time, outer], of a product of two factors.
@@ -41,6 +34,8 @@ class Given(NamedTuple):
         memory: [rows, (outer,) inner, value].
         gate: [rows, time].
         real, read_mask: [rows, time] bool.
+        delta, clamp, head, norm, chunk: as in `plan.Sizes`.
+        eps: ε of the normalisation of reads.
     """
 
     outer_key: Tensor | None
@@ -53,6 +48,12 @@ class Given(NamedTuple):
     gate: Tensor | None
     real: Tensor | None
     read_mask: Tensor | None
+    delta: bool
+    clamp: bool
+    head: int
+    norm: bool
+    chunk: int
+    eps: float
 
     @property
     def memory_shape(self) -> tuple[Size, ...]:
@@ -60,49 +61,87 @@ class Given(NamedTuple):
         outer = () if self.outer_key is None else (self.outer_key.shape[2],)
         return (len(self.values), *outer, self.inner_key.shape[2], self.values.shape[2])
 
+    @property
+    def addresses(self) -> dict[str, int]:
+        """Where the tensors lie, by name."""
+        return addresses_of(**dict(zip(self._fields[:10], self[:10], strict=True)))
+
+
+class BackwardArguments(NamedTuple):
+    """What a backward takes: gradients of the results, `saved`, all that the forward took, and what is wanted."""
+
+    retrieved_gradient: Tensor | None
+    final_gradient: Tensor | None
+    saved: Tensor
+    outer_key: Tensor | None
+    inner_key: Tensor
+    values: Tensor
+    strength: Tensor
+    chain: Tensor | None
+    query: Tensor | None
+    memory: Tensor | None
+    gate: Tensor | None
+    real: Tensor | None
+    read_mask: Tensor | None
+    delta: bool
+    clamp: bool
+    head: int
+    norm: bool
+    chunk: int
+    eps: float
+    wants_memory: bool
+    wants_gate: bool
+
+    @property
+    def forward(self) -> Arguments:
+        """What the forward took."""
+        return Arguments(*self[3:-2])
+
 
 @cache
-def _kernels() -> Any:
-    """Import what needs Numba, once it is needed."""
-    return import_module("fastweights.ops.delta_memory.cpu.kernels")
+def _forward() -> Entry:
+    from fastweights.ops.delta_memory.cpu.forward import forward, forward_parallel
+
+    return Entry(forward, forward_parallel, records=2, reals=1)
 
 
-def sizes_of(given: Given) -> Sizes:
-    """Return the sizes of a call."""
-    rows, time, value = given.values.shape
+@cache
+def _backward() -> Entry:
+    from fastweights.ops.delta_memory.cpu.backward import backward, backward_parallel
+
+    return Entry(backward, backward_parallel, records=3, reals=1)
+
+
+def _entries() -> tuple[Entry, Entry]:
+    return _forward(), _backward()
+
+
+def warmup(dtype: torch.dtype) -> None:
+    """Compile the kernels of both passes; see `launcher.warmup`."""
+    launcher.warmup(_entries, dtype)
+
+
+def sizes_of(call: Arguments) -> Sizes:
+    """Return what the layout of a call follows from."""
+    rows, time, value = call.values.shape
     return Sizes(
-        rows,
-        time,
-        0 if given.outer_key is None else given.outer_key.shape[2],
-        given.inner_key.shape[2],
-        value,
-        0 if given.query is None else given.query.shape[2],
-        given.gate is not None,
-        given.memory is not None,
-        given.real is not None,
-        given.read_mask is not None,
+        rows=rows,
+        time=time,
+        outer=0 if call.outer_key is None else call.outer_key.shape[2],
+        inner=call.inner_key.shape[2],
+        value=value,
+        reads=0 if call.query is None else call.query.shape[2],
+        gated=call.gate is not None,
+        has_memory=call.memory is not None,
+        has_real=call.real is not None,
+        selective=call.read_mask is not None,
+        delta=call.delta,
+        clamp=call.clamp,
+        head=call.head,
+        norm=call.norm,
+        chunk=min(call.chunk, time),
+        unit=max(lanes(call.values.dtype), host().pair),
     )
-
-
-@cache
-def _unit(scalar_bytes: int) -> int:
-    isa = _kernels().host()
-    return max(isa.vector_bytes // scalar_bytes, isa.pair)
-
-
-def plan_of(given: Given, options: Options, *, symbolic: bool = False) -> Plan:
-    """Lay out a call; see `Plan`. With symbolic sizes the result must not be remembered."""
-    make = lay_out if symbolic else make_plan
-    return make(sizes_of(given), options, _unit(given.values.element_size()))
-
-
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
-
-
-def contiguous(tensors: tuple[Tensor | None, ...]) -> Given:
-    """Return the tensors of a call as the kernels read them."""
-    return Given(*(None if x is None else x.contiguous() for x in tensors))  # type: ignore[arg-type]
 
 
 def fresh(shape: Sequence[Size], like: Tensor) -> Tensor:
@@ -110,95 +149,70 @@ def fresh(shape: Sequence[Size], like: Tensor) -> Tensor:
     return like.new_empty(shape)
 
 
-def new_retrieved(given: Given, empty: Allocate = fresh) -> Tensor:
+def new_retrieved(call: Arguments, empty: Allocate = fresh) -> Tensor:
     """Allocate what is retrieved: 0 where nothing is read, empty where nothing is asked."""
-    if given.query is None:
-        return given.values.new_empty(0)
-    if given.read_mask is None:
-        return empty(given.values.shape, given.values)
-    return torch.zeros_like(given.values)
+    if call.query is None:
+        return call.values.new_empty(0)
+    if call.read_mask is None:
+        return empty(call.values.shape, call.values)
+    return torch.zeros_like(call.values)
 
 
-def run_forward(
-    given: Given, options: Options, eps: float, *, clean: bool = False
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (retrieved, final memory, saved), the last with no chance bits in its padding where `clean`."""
-    kernels = _kernels()
-    plan = plan_of(given, options)
-    like = given.values
-    retrieved = new_retrieved(given, memory_pool.empty)
-    final = memory_pool.empty(given.memory_shape, like)
-    saved = memory_pool.take(plan.rows * plan.saved_stride, like)
+def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what is retrieved, the final memory and `saved`, with no chance bits in its padding where `clean`."""
+    like = call.values
+    packed = packed_plan(sizes_of(call))
+    plan = packed.record
+    workers = threads.count(plan.rows)
+    retrieved = new_retrieved(call, buffers.empty)
+    final = buffers.empty(call.memory_shape, like)
+    saved = buffers.take(plan.rows * plan.saved_stride, like)
     if clean:
         saved.zero_()
-    workers = threads.count(plan.rows)
-    scratch = memory_pool.take(workers * plan.stride, like)
-    addresses = Addresses(*map(_address, (*given, saved, scratch, retrieved, final)))
-    fixed, plan_at = kernels.constant(plan)
-    integers, addresses_at = kernels.pack_integers(addresses)
-    epsilon = REALS[like.dtype](eps)
-    if workers == 1:
-        kernels.forward(plan_at, addresses_at, 0, 1, epsilon)
-    else:
-        with threads.parallel(workers):
-            kernels.forward_parallel(plan_at, addresses_at, workers, epsilon)
-    del fixed, integers  # kept until here: the kernels read them
+    scratch = buffers.take(workers * plan.stride, like)
+    made = addresses_of(saved=saved, scratch=scratch, retrieved=retrieved, final=final)
+    addresses = Addresses(**call.addresses, **made)
+    launch(_forward(), (packed,), addresses, workers, like.dtype, call.eps)
     return retrieved, final, saved
 
 
-def run_backward(
-    retrieved_gradient: Tensor | None,
-    final_gradient: Tensor | None,
-    saved: Tensor,
-    given: Given,
-    options: Options,
-    eps: float,
-    wants_memory: bool,
-    wants_gate: bool,
-) -> tuple[Tensor | None, ...]:
-    """Return the gradients in the order of `empty_gradients`, None for what was not given or not wanted."""
-    kernels = _kernels()
-    plan = plan_of(given, options)
-    if given.query is None:
-        retrieved_gradient = None
-    if retrieved_gradient is not None:
-        retrieved_gradient = retrieved_gradient.contiguous()
-    if final_gradient is not None:
-        final_gradient = final_gradient.contiguous()
-    layout = make_backward_plan(plan, wants_memory, wants_gate, final_gradient is not None)
-    workers = threads.count(plan.rows)
-    scratch = memory_pool.take(workers * layout.stride, given.values)
-    all_read = retrieved_gradient is not None and given.read_mask is None
-    results = empty_gradients(
-        given, wants_memory, wants_gate, all_read=all_read, empty=memory_pool.empty
+def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the first arguments of the forward, None for what was not given or is not wanted."""
+    given = call.forward
+    like = given.values
+    packed = packed_plan(sizes_of(given))
+    received = None if given.query is None else call.retrieved_gradient
+    layout = packed_backward_plan(
+        packed.record, call.wants_memory, call.wants_gate, call.final_gradient is not None
     )
-    outputs = (None, None, retrieved_gradient, final_gradient, *results)
-    addresses = Addresses(*map(_address, (*given, saved, scratch, *outputs)))
-    fixed, plan_at = kernels.constant(plan)
-    more, layout_at = kernels.constant(layout)
-    integers, addresses_at = kernels.pack_integers(addresses)
-    epsilon = REALS[given.values.dtype](eps)
-    if workers == 1:
-        kernels.backward(plan_at, layout_at, addresses_at, 0, 1, epsilon)
-    else:
-        with threads.parallel(workers):
-            kernels.backward_parallel(plan_at, layout_at, addresses_at, workers, epsilon)
-    del fixed, more, integers
+    workers = threads.count(packed.record.rows)
+    scratch = buffers.take(workers * layout.record.stride, like)
+    all_read = received is not None and given.read_mask is None
+    results = empty_gradients(call, all_read=all_read, empty=buffers.empty)
+    outer_key, inner_key, values, strength, chain, query, memory, gate = results
+    made = addresses_of(
+        saved=call.saved,
+        scratch=scratch,
+        retrieved_gradient=received,
+        final_gradient=call.final_gradient,
+        outer_key_gradient=outer_key,
+        inner_key_gradient=inner_key,
+        values_gradient=values,
+        strength_gradient=strength,
+        chain_gradient=chain,
+        query_gradient=query,
+        memory_gradient=memory,
+        gate_gradient=gate,
+    )
+    addresses = Addresses(**given.addresses, **made)
+    launch(_backward(), (packed, layout), addresses, workers, like.dtype, call.eps)
     return results
 
 
 def empty_gradients(
-    given: Given,
-    wants_memory: bool,
-    wants_gate: bool,
-    *,
-    all_read: bool,
-    empty: Allocate = fresh,
+    call: BackwardArguments, *, all_read: bool = True, empty: Allocate = fresh
 ) -> tuple[Tensor | None, ...]:
-    """Allocate the gradients of both key factors, values, strength, both query factors, memory and gate.
-
-    `Addresses` ends with the same. Those of queries are 0 where nothing is read.
-    """
+    """Allocate the gradients of the first arguments of the forward; of queries 0 unless all are read."""
 
     def new(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else empty(tensor.shape, tensor)
@@ -207,12 +221,12 @@ def empty_gradients(
         return new(tensor) if tensor is None or all_read else torch.zeros_like(tensor)
 
     return (
-        new(given.outer_key),
-        new(given.inner_key),
-        new(given.values),
-        new(given.strength),
-        new_query(given.chain),
-        new_query(given.query),
-        new(given.memory) if wants_memory else None,
-        new(given.gate) if wants_gate else None,
+        new(call.outer_key),
+        new(call.inner_key),
+        new(call.values),
+        new(call.strength),
+        new_query(call.chain),
+        new_query(call.query),
+        new(call.memory) if call.wants_memory else None,
+        new(call.gate) if call.wants_gate else None,
     )

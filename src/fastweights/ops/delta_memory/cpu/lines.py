@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear, dot
 from fastweights.kernels.record import reader
 from fastweights.kernels.simd import (
     at,
@@ -15,11 +14,11 @@ from fastweights.kernels.simd import (
     offset,
     put,
     scalar,
-    splat,
     store,
     total,
 )
 from fastweights.kernels.transpose import transpose_tile
+from fastweights.kernels.types import Pointer, Record
 from fastweights.ops.delta_memory.cpu.plan import Addresses, Plan
 from fastweights.ops.delta_memory.cpu.plan_backward import BackwardPlan
 
@@ -29,21 +28,13 @@ read_addresses = reader(Addresses._fields)
 
 
 @helper
-def padded(plan: Any, size: int) -> int:
+def padded(plan: Record, size: int) -> int:
     """The size rounded up to whole units."""
     return (size + plan.unit - 1) // plan.unit * plan.unit
 
 
 @helper
-def clear(x: Any, size: int) -> None:
-    """x = 0, for a size of whole vectors."""
-    zero = zeros(x, 1)[0]
-    for k in range(0, size, lane_count(x)):
-        store(x, k, zero)
-
-
-@helper
-def copy_row(source: Any, target: Any, size: int, room: int) -> None:
+def copy_row(source: Pointer, target: Pointer, size: int, room: int) -> None:
     """Copy `size` scalars, and zeros up to `room`."""
     lanes = lane_count(source)
     k = 0
@@ -60,8 +51,8 @@ def copy_row(source: Any, target: Any, size: int, room: int) -> None:
 
 @helper
 def transpose(
-    source: Any, source_step: int, target: Any, target_step: int, rows: int, columns: int
-) -> None:
+    source: Pointer, source_step: int, target: Pointer, target_step: int, rows: int, columns: int
+) -> None:  # fmt: skip
     """target[c, r] = source[r, c]; both sizes in whole vectors."""
     lanes = lane_count(source)
     for row in range(0, rows, lanes):
@@ -74,8 +65,8 @@ def transpose(
 
 @helper
 def copy_lines(
-    source: Any, source_step: int, target: Any, target_step: int, rows: int, columns: int
-) -> None:
+    source: Pointer, source_step: int, target: Pointer, target_step: int, rows: int, columns: int
+) -> None:  # fmt: skip
     """target = source."""
     for row in range(rows):
         for k in range(0, columns, lane_count(source)):
@@ -84,8 +75,8 @@ def copy_lines(
 
 @helper
 def add_lines(
-    source: Any, source_step: int, target: Any, target_step: int, rows: int, columns: int
-) -> None:
+    source: Pointer, source_step: int, target: Pointer, target_step: int, rows: int, columns: int
+) -> None:  # fmt: skip
     """target += source."""
     for row in range(rows):
         for k in range(0, columns, lane_count(source)):
@@ -94,7 +85,7 @@ def add_lines(
 
 
 @helper
-def scale_lines(x: Any, step: int, rows: int, columns: int, factors: Any) -> None:
+def scale_lines(x: Pointer, step: int, rows: int, columns: int, factors: Pointer) -> None:
     """x[r, c] *= factors[c]."""
     lanes = lane_count(x)
     for k in range(0, columns, lanes):
@@ -104,33 +95,9 @@ def scale_lines(x: Any, step: int, rows: int, columns: int, factors: Any) -> Non
 
 
 @helper
-def scale(x: Any, size: int, factor: Any) -> None:
-    """x *= factor, for a size of whole vectors."""
-    for k in range(0, size, lane_count(x)):
-        store(x, k, load(x, k) * splat(factor))
-
-
-@helper
-def dot(x: Any, y: Any, size: int) -> Any:
-    """⟨x, y⟩, for a size of whole vectors, in four chains."""
-    lanes = lane_count(x)
-    zero = zeros(x, 1)[0]
-    a, b, c, d = zero, zero, zero, zero
-    k = 0
-    while k + 4 * lanes <= size:
-        a = fma(load(x, k), load(y, k), a)
-        b = fma(load(x, k + lanes), load(y, k + lanes), b)
-        c = fma(load(x, k + 2 * lanes), load(y, k + 2 * lanes), c)
-        d = fma(load(x, k + 3 * lanes), load(y, k + 3 * lanes), d)
-        k += 4 * lanes
-    while k < size:
-        a = fma(load(x, k), load(y, k), a)
-        k += lanes
-    return total((a + b) + (c + d))
-
-
-@helper
-def column_dots(x: Any, y: Any, y_step: int, step: int, rows: int, columns: int, out: Any) -> None:
+def column_dots(
+    x: Pointer, y: Pointer, y_step: int, step: int, rows: int, columns: int, out: Pointer
+) -> None:  # fmt: skip
     """out[c] = Σ_r x[r, c] y[r, c]."""
     for k in range(0, columns, lane_count(x)):
         line = zeros(x, 1)[0]
@@ -141,8 +108,8 @@ def column_dots(x: Any, y: Any, y_step: int, step: int, rows: int, columns: int,
 
 @helper
 def load_steps(
-    plan: Any, source: Any, size: int, count: int, steps: Any, room: int, lines: Any
-) -> None:
+    plan: Record, source: Pointer, size: int, count: int, steps: Pointer, room: int, lines: Pointer
+) -> None:  # fmt: skip
     """Copy a chunk's rows of a tensor: by step, and in lines."""
     for t in range(count):
         copy_row(offset(source, t * size), offset(steps, t * room), size, room)
@@ -152,8 +119,8 @@ def load_steps(
 
 @helper
 def load_keys(
-    plan: Any, work: Any, row: int, first: int, count: int, outer: Any, inner: Any
-) -> None:
+    plan: Record, work: Pointer, row: int, first: int, count: int, outer: Pointer, inner: Pointer
+) -> None:  # fmt: skip
     """The key factors of a chunk in both layouts, and their squared norms."""
     start = row * plan.time + first
     if plan.outer:
@@ -165,7 +132,7 @@ def load_keys(
         square = offset(work, plan.outer_square)
         for t in range(count):
             key = offset(steps, t * plan.outer_pad)
-            put(square, t, dot(key, key, plan.outer_pad))
+            put(square, t, total(dot(key, key, plan.outer_pad)))
     steps = offset(work, plan.inner_steps)
     load_steps(
         plan, offset(inner, start * plan.inner), plan.inner, count, steps, plan.inner_pad,
@@ -174,13 +141,13 @@ def load_keys(
     square = offset(work, plan.inner_square)
     for t in range(count):
         key = offset(steps, t * plan.inner_pad)
-        put(square, t, dot(key, key, plan.inner_pad))
+        put(square, t, total(dot(key, key, plan.inner_pad)))
 
 
 @helper
 def gather(
-    plan: Any, source: Any, stride: int, size: int, asked: Any, many: int, target: Any, room: int,
-    head: int,
+    plan: Record, source: Pointer, stride: int, size: int, asked: Pointer, many: int,
+    target: Pointer, room: int, head: int,
 ) -> None:  # fmt: skip
     """target[j] = the row of step asked[j] after `head` scalars, for a block's lanes j; elsewhere 0."""
     for j in range(many):
@@ -192,8 +159,8 @@ def gather(
 
 @helper
 def scatter(
-    source: Any, room: int, asked: Any, many: int, target: Any, stride: int, size: int
-) -> None:
+    source: Pointer, room: int, asked: Pointer, many: int, target: Pointer, stride: int, size: int
+) -> None:  # fmt: skip
     """The row of step asked[j] = source[j]."""
     for j in range(many):
         t = int(at(asked, j))
@@ -201,7 +168,7 @@ def scatter(
 
 
 @helper
-def list_reads(plan: Any, mask: Any, count: int, asked: Any) -> int:
+def list_reads(plan: Record, mask: Pointer, count: int, asked: Pointer) -> int:
     """Write down which steps of a chunk read, and return how many do."""
     many = 0
     for t in range(count):

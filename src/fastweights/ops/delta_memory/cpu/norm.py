@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.simd import fma, lane_count, load, one, root, scalar, splat, store
+from fastweights.kernels.types import Pointer, Real
 
 
 @helper
-def normalise(x: Any, step: int, size: int, columns: int, eps: Any, found: Any, scale: Any) -> None:
+def normalise(
+    x: Pointer, step: int, size: int, columns: int, eps: Real, found: Pointer, scale: Pointer
+) -> None:  # fmt: skip
     """found = (x - mean) / σ over `size` lines; keeps 1/σ in `scale`."""
     lanes = lane_count(x)
     zero = zeros(x, 1)[0]
@@ -33,7 +34,8 @@ def normalise(x: Any, step: int, size: int, columns: int, eps: Any, found: Any, 
 
 @helper
 def normalise_backward(
-    gradient: Any, step: int, size: int, columns: int, eps: Any, found: Any, scale: Any, flow: Any
+    gradient: Pointer, step: int, size: int, columns: int, eps: Real, found: Pointer,
+    scale: Pointer, flow: Real,
 ) -> None:  # fmt: skip
     """Turn the gradient by x̂ into that by x, in place; flow = ⟨∂x, x⟩ of every lane.
 

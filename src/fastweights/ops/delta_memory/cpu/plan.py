@@ -2,48 +2,86 @@
 
 Offsets and strides count scalars. Small arrays come in two layouts: *by step*, one step's features next to each other,
 and in *lines*, one feature of a run of steps next to each other, so that steps are vector lanes. Features and steps are
-padded with zeros to whole vectors.
+padded with zeros to whole units. Below, with the letters of the kernels:
+
+    t, i        step of a chunk, from 0                         g, G_ti   decay of a step; of all from i to what t sees
+    k, v, β     key, value, write strength                      α, a      gate, and what the clamp multiplies by
+    q, n, e     query; its outer and inner factor               u, w      what a step writes, before and after the clamp
+    F, F₀, F̄    memory; at the chunk's start; its gradient      p         F k before the write
+    x, x̂        what a read finds, before and after LN          ρ, φ      ∂/∂‖F‖², ⟨F̄, F⟩
+
+The tensor `saved`, one stretch a row, and the scratch of a pass, one a worker:
+
+    saved    | projected | growth | half | found | scale | initial | border 1 | border 2 | … |  next row …
+    scratch  | keys by step, in lines | w, decays | a block: queries, results, weights | final | backward's |
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Size = Any  # an int, or a symbolic one while torch traces with unknown sizes
+from fastweights.kernels.layout import Packed, offsets, pack, round_up
+from fastweights.kernels.types import Size
 
 
-class Options(NamedTuple):
-    """What a call asks for, but for its sizes.
+def pick_chunk(time: int, keys: int, *, empty: bool, needs_memory_grad: bool) -> int:
+    """Return the steps between makings of F (measured).
 
-    Attributes:
-        delta: whether the rule is the delta rule; else Hebb's.
-        clamp: whether the norm is held at 1.
-        head: features of an inner query that are what the read before found: concatenated keys; else 0.
-        norm: whether reads are normalised.
-        chunk: steps between the makings of F.
+    Args:
+        time: steps in all.
+        keys: features of a key, of which reading F costs as many operations for each value.
+        empty: whether F is zero at the start: then a single chunk never reads it, and longer ones pay.
+        needs_memory_grad: whether F at the start has a gradient, which is made for each step of the first chunk.
     """
-
-    delta: bool
-    clamp: bool
-    head: int
-    norm: bool
-    chunk: int
+    whole = keys // 2 if empty else 0 if needs_memory_grad else keys // 4
+    chunk = 32 if keys <= 64 else 64
+    return time if time <= max(whole, chunk) else chunk
 
 
-class Plan(NamedTuple):
-    """Everything integral that the kernels are told; a tuple, so that it crosses into them cheaply.
+class Sizes(NamedTuple):
+    """What a layout follows from.
 
     A key is the product of an outer and an inner factor; `outer` is 0 where there is but one, the inner.
 
     Attributes:
-        rows, time, outer, inner, value, reads, head: sizes; for `head` see `Options`.
-        unit, width: what everything is padded to; steps in a block, whose lanes run through the kernels together.
+        rows, time, outer, inner, value, reads: sizes; `reads` is 0 where nothing is asked.
+        gated, has_memory, has_real, selective: whether there are a gate, an initial memory, padded steps, unread steps.
+        delta, clamp: whether the rule is the delta rule, else Hebb's; whether the norm is held at 1.
+        head: features of an inner query that are what the read before found: concatenated keys; else 0.
+        norm: whether reads are normalised.
+        chunk: steps between the makings of F.
+        unit: what sizes are padded to: a multiple of the lanes and of the rows of a tile.
+    """
+
+    rows: Size
+    time: Size
+    outer: Size
+    inner: Size
+    value: Size
+    reads: Size
+    gated: bool
+    has_memory: bool
+    has_real: bool
+    selective: bool
+    delta: bool
+    clamp: bool
+    head: int
+    norm: bool
+    chunk: Size
+    unit: int
+
+
+class Plan(NamedTuple):
+    """All integers that the kernels of both passes need; flags are 0 or 1.
+
+    Attributes:
+        rows … unit: as in `Sizes`.
+        width: steps in a block, whose lanes run through the kernels together.
         outer_pad, inner_pad, value_pad, chain_pad, time_pad: sizes padded; a chain of reads starts with `chain_pad`
             features; `time_pad` is a chunk's steps.
-        chunk, chunks, blocks: steps in a chunk, chunks in the sequence, blocks in a chunk.
-        delta, clamp, gated, norm, has_memory, has_real, selective, padded: 0 or 1: see `Options`; whether there are a
-            gate, an initial memory, padded steps, unread steps; whether the memory is kept padded.
+        chunks, blocks: chunks in the sequence, blocks in a chunk.
+        padded: whether the memory is kept padded.
         keeps: whether the backward, or a later read, needs what was found.
         state: scalars of a memory.
         saved_stride: scalars of `saved` for one row, in which start at:
@@ -71,7 +109,15 @@ class Plan(NamedTuple):
     inner: int
     value: int
     reads: int
+    gated: int
+    has_memory: int
+    has_real: int
+    selective: int
+    delta: int
+    clamp: int
     head: int
+    norm: int
+    chunk: int
     unit: int
     width: int
     outer_pad: int
@@ -79,16 +125,8 @@ class Plan(NamedTuple):
     value_pad: int
     chain_pad: int
     time_pad: int
-    chunk: int
     chunks: int
     blocks: int
-    delta: int
-    clamp: int
-    gated: int
-    norm: int
-    has_memory: int
-    has_real: int
-    selective: int
     padded: int
     keeps: int
     state: int
@@ -130,18 +168,18 @@ class Plan(NamedTuple):
 class Addresses(NamedTuple):
     """Where the tensors of a call lie, forward and backward; 0 where there is none."""
 
-    outer_key: int
-    inner_key: int
-    values: int
-    strength: int
-    chain: int
-    query: int
-    memory: int
-    gate: int
-    real: int
-    read_mask: int
-    saved: int
-    scratch: int
+    outer_key: int = 0
+    inner_key: int = 0
+    values: int = 0
+    strength: int = 0
+    chain: int = 0
+    query: int = 0
+    memory: int = 0
+    gate: int = 0
+    real: int = 0
+    read_mask: int = 0
+    saved: int = 0
+    scratch: int = 0
     retrieved: int = 0
     final: int = 0
     retrieved_gradient: int = 0
@@ -156,61 +194,27 @@ class Addresses(NamedTuple):
     gate_gradient: int = 0
 
 
-class Sizes(NamedTuple):
-    """The sizes of a call and which of its tensors there are.
-
-    Attributes:
-        rows, time, outer, inner, value, reads: as in `Plan`.
-        gate, memory, real, read_mask: whether they are given.
-    """
-
-    rows: Size
-    time: Size
-    outer: Size
-    inner: Size
-    value: Size
-    reads: Size
-    gate: bool
-    memory: bool
-    real: bool
-    read_mask: bool
-
-
-def round_up(size: Size, multiple: Size) -> Size:
-    """Return the next multiple."""
-    return -(-size // multiple) * multiple
-
-
-def offsets(sizes: dict[str, Size]) -> tuple[dict[str, Size], Size]:
-    """Lay out regions one after the other: where each begins, and where the last ends."""
-    places, end = {}, 0
-    for name, size in sizes.items():
-        places[name] = end
-        end += size
-    return places, end
-
-
-def lay_out(sizes: Sizes, options: Options, unit: int) -> Plan:
-    """Lay out one call; see `Plan`. `unit` is a multiple of the lanes and of the rows of a tile."""
-    rows, time, outer, inner, value, reads = sizes[:6]
+def lay_out(sizes: Sizes) -> Plan:
+    """Return the layout of a call, whose sizes may be symbolic."""
+    _, time, outer, inner, value, reads = sizes[:6]
+    unit, chunk = sizes.unit, sizes.chunk
     width = 2 * unit
     outer_pad, inner_pad, value_pad = (round_up(n, unit) for n in (outer, inner, value))
-    chain_pad = max(outer_pad, round_up(options.head, unit))
-    chunk = min(options.chunk, time)
+    chain_pad = max(outer_pad, round_up(sizes.head, unit))
     chunks, blocks, time_pad = -(-time // chunk), -(-chunk // width), round_up(chunk, unit)
     state = max(outer, 1) * inner_pad * value_pad
     padded = inner_pad != inner or value_pad != value
-    projected = options.delta or options.clamp
-    keeps = options.norm or options.clamp or reads > 1
+    projected = sizes.delta or sizes.clamp
+    keeps = sizes.norm or sizes.clamp or reads > 1
     found = chunks * blocks * reads * width if keeps else 0
     saved, saved_stride = offsets(
         {
             "projected": time * value_pad if projected else 0,
-            "growth": round_up(time, unit) if options.clamp else 0,
-            "half": round_up(time, unit) if options.clamp else 0,
+            "growth": round_up(time, unit) if sizes.clamp else 0,
+            "half": round_up(time, unit) if sizes.clamp else 0,
             "found": found * value_pad,
-            "scale": found if options.norm else 0,
-            "initial": state if sizes.memory and padded else 0,
+            "scale": found if sizes.norm else 0,
+            "initial": state if sizes.has_memory and padded else 0,
             "borders": (chunks - 1) * state,
         }
     )
@@ -244,32 +248,17 @@ def lay_out(sizes: Sizes, options: Options, unit: int) -> Plan:
         }
     )
     return Plan(
-        rows=rows,
-        time=time,
-        outer=outer,
-        inner=inner,
-        value=value,
-        reads=reads,
-        head=options.head,
-        unit=unit,
+        *sizes,
         width=width,
         outer_pad=outer_pad,
         inner_pad=inner_pad,
         value_pad=value_pad,
         chain_pad=chain_pad,
         time_pad=time_pad,
-        chunk=chunk,
         chunks=chunks,
         blocks=blocks,
-        delta=int(options.delta),
-        clamp=int(options.clamp),
-        gated=int(sizes.gate),
-        norm=int(options.norm),
-        has_memory=int(sizes.memory),
-        has_real=int(sizes.real),
-        selective=int(sizes.read_mask),
-        padded=int(padded),
-        keeps=int(keeps),
+        padded=padded,
+        keeps=keeps,
         state=state,
         saved_stride=saved_stride,
         stride=stride,
@@ -278,4 +267,7 @@ def lay_out(sizes: Sizes, options: Options, unit: int) -> Plan:
     )
 
 
-make_plan = lru_cache(maxsize=256)(lay_out)
+@lru_cache(maxsize=256)
+def packed_plan(sizes: Sizes) -> Packed[Plan]:
+    """Return the layout of a call as kernels read it."""
+    return pack(lay_out(sizes))

@@ -1,11 +1,12 @@
-"""The memory layout of a fused backward's scratch, known before any kernel runs; see `cpu_plan`."""
+"""The memory layout of a fused backward's scratch, known before any kernel runs; see `plan`."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
 
-from fastweights.ops.delta_memory.cpu.plan import Plan, offsets
+from fastweights.kernels.layout import Packed, offsets, pack
+from fastweights.ops.delta_memory.cpu.plan import Plan
 
 
 class BackwardPlan(NamedTuple):
@@ -17,11 +18,11 @@ class BackwardPlan(NamedTuple):
         stride: scalars of scratch for each worker, in which start at:
         error: v − α F k (delta rule) or v, by step.
         written_gradient: ∂w, by step.
-        outer_steps_gradient, inner_steps_gradient, outer_lines_gradient, inner_lines_gradient: of the key factors, what
-            they owe as keys, by step, and as queries, in lines.
+        outer_steps_gradient, inner_steps_gradient, outer_lines_gradient, inner_lines_gradient: of the key factors,
+            as keys by step and as queries in lines.
         query_outer_gradient, query_inner_gradient: of a block's query factors, in lines.
         gradient_lines, gradient_steps: of what a block's queries found.
-        owed: ∂(score) for each step of the chunk and lane of a block.
+        score_gradient: ∂(score) for each step of the chunk and lane of a block.
         flow: ⟨∂x, x⟩ over the reads of each step.
         across: ⟨w, F̄ k⟩ of each step.
         square_gradient: of ‖k‖², by step.
@@ -43,7 +44,7 @@ class BackwardPlan(NamedTuple):
     query_inner_gradient: int
     gradient_lines: int
     gradient_steps: int
-    owed: int
+    score_gradient: int
     flow: int
     across: int
     square_gradient: int
@@ -53,13 +54,13 @@ class BackwardPlan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def make_backward_plan(
+def packed_backward_plan(
     plan: Plan, wants_memory: bool, wants_gate: bool, has_final: bool
-) -> BackwardPlan:
-    """Lay out the scratch of a backward; see `BackwardPlan`."""
+) -> Packed[BackwardPlan]:
+    """Return the layout of a backward's scratch as kernels read it."""
     time, width = plan.time_pad, plan.width
     feature = max(plan.value_pad, plan.chain_pad)
-    places, end = offsets(
+    places, stride = offsets(
         {
             "error": time * plan.value_pad,
             "written_gradient": time * plan.value_pad,
@@ -71,20 +72,21 @@ def make_backward_plan(
             "query_inner_gradient": plan.inner_pad * width,
             "gradient_lines": feature * width,
             "gradient_steps": width * feature,
-            "owed": time * width,
+            "score_gradient": time * width,
             "flow": time,
             "across": time,
             "square_gradient": time,
             "gate_lines": time * plan.unit if wants_gate else 0,
             "gate_sums": time,
             "memory_sum": plan.state,
-        }
+        },
+        plan.stride,
     )
-    places = {name: plan.stride + place for name, place in places.items()}
-    return BackwardPlan(
-        wants_memory=int(wants_memory),
-        wants_gate=int(wants_gate),
-        has_final=int(has_final),
-        stride=plan.stride + end,
+    layout = BackwardPlan(
+        wants_memory=wants_memory,
+        wants_gate=wants_gate,
+        has_final=has_final,
+        stride=stride,
         **places,
     )
+    return pack(layout)

@@ -1,26 +1,25 @@
 """Small matrix products in register tiles, the lanes being columns.
 
 Every contraction of the memory but those with F itself is one of these: Gram matrices, what causal attention adds up,
-and what it owes. The matrix on the left is read scalar by scalar with any strides, so it may be transposed.
+and its gradients. The matrix on the left is read scalar by scalar with any strides, so it may be transposed.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.isa import host
 from fastweights.kernels.simd import lane_count
 from fastweights.kernels.tiles import add_rank_one, load_tile, store_tile, zero_tile
+from fastweights.kernels.types import Block, Pointer
 
 ROWS = host().pair
 
 
 @helper
 def product(
-    left: Any, row_step: int, step: int, right: Any, right_step: int, depth: int, out: Any,
-    out_step: int, rows: int, columns: int, add: int,
+    left: Pointer, row_step: int, step: int, right: Pointer, right_step: int, depth: int,
+    out: Pointer, out_step: int, rows: int, columns: int, add: int,
 ) -> None:  # fmt: skip
     """out = L R, or out += L R where `add`: L[r, k] is left[r row_step + k step], R[k, c] right[k right_step + c].
 
@@ -44,8 +43,8 @@ def product(
 
 @helper
 def _product_tile(
-    left: Any, i: int, row_step: int, step: int, right: Any, j: int, right_step: int, depth: int,
-    out: Any, place: int, out_step: int, add: int, like: Any,
+    left: Pointer, i: int, row_step: int, step: int, right: Pointer, j: int, right_step: int,
+    depth: int, out: Pointer, place: int, out_step: int, add: int, like: Block,
 ) -> None:  # fmt: skip
     tile = zero_tile(like, ROWS)
     if add:

@@ -5,14 +5,13 @@ n⁰ = n,  nⁱ = LN(F (nⁱ⁻¹ ⊗ eⁱ))        one factor: LN(F q);  concat
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import at, offset, put, scalar
-from fastweights.ops.delta_memory.cpu.attention import attend, fade, score, weigh
+from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.ops.delta_memory.cpu.attention import attend, decay_coefficients, score, weigh
 from fastweights.ops.delta_memory.cpu.contract import contract
 from fastweights.ops.delta_memory.cpu.lines import (
-    clear,
     copy_lines,
     gather,
     padded,
@@ -24,21 +23,21 @@ from fastweights.ops.delta_memory.cpu.norm import normalise
 
 
 @helper
-def found_at(plan: Any, saved: Any, chunk: int, block: int, read: int) -> Any:
+def found_at(plan: Record, saved: Pointer, chunk: int, block: int, read: int) -> Pointer:
     """Where what a read of a block found is saved."""
     place = (chunk * plan.blocks + block) * plan.reads + read
     return offset(saved, plan.found + place * plan.value_pad * plan.width)
 
 
 @helper
-def scale_at(plan: Any, saved: Any, chunk: int, block: int, read: int) -> Any:
+def scale_at(plan: Record, saved: Pointer, chunk: int, block: int, read: int) -> Pointer:
     """Where the 1/σ of a read of a block are saved."""
     place = (chunk * plan.blocks + block) * plan.reads + read
     return offset(saved, plan.scale + place * plan.width)
 
 
 @helper
-def open_block(plan: Any, work: Any, asked: Any, many: int) -> int:
+def open_block(plan: Record, work: Pointer, asked: Pointer, many: int) -> int:
     """Set the last step that each lane sees, and the coefficients; returns how many steps the block sees."""
     columns = padded(plan, many)
     depth = int(at(asked, many - 1)) + 1
@@ -47,21 +46,21 @@ def open_block(plan: Any, work: Any, asked: Any, many: int) -> int:
         if j < many:
             last = at(asked, j)
         put(work, plan.instants + j, last)
-    fade(plan, work, depth, columns)
+    decay_coefficients(plan, work, depth, columns)
     return depth
 
 
 @helper
-def early_depth(plan: Any, asked: Any, many: int) -> int:
+def early_depth(plan: Record, asked: Pointer, many: int) -> int:
     """How many steps the first unit of lanes sees."""
     return int(at(asked, min(many, plan.unit) - 1)) + 1
 
 
 @helper
 def load_query(
-    plan: Any, saved: Any, work: Any, chunk: int, block: int, read: int, asked: Any, many: int,
-    chain: Any, query: Any,
-) -> Any:  # fmt: skip
+    plan: Record, saved: Pointer, work: Pointer, chunk: int, block: int, read: int, asked: Pointer,
+    many: int, chain: Pointer, query: Pointer,
+) -> Pointer:  # fmt: skip
     """Bring the query factors of a read into lines; returns the outer one. Tensors start at the chunk."""
     width, columns = plan.width, padded(plan, many)
     start = offset(work, plan.query_outer_lines)
@@ -87,8 +86,8 @@ def load_query(
 
 @helper
 def read_chunk(
-    plan: Any, saved: Any, work: Any, chunk: int, many: int, memory: Any, occupied: int, chain: Any,
-    query: Any, retrieved: Any, eps: Any,
+    plan: Record, saved: Pointer, work: Pointer, chunk: int, many: int, memory: Pointer,
+    occupied: int, chain: Pointer, query: Pointer, retrieved: Pointer, eps: Real,
 ) -> None:  # fmt: skip
     """Read at the `many` steps asked for, and save what is found. Tensors start at the chunk."""
     width, value = plan.width, plan.value_pad

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.compile import helper
 from fastweights.kernels.simd import at, offset, put
-from fastweights.ops.delta_memory.cpu.attention import score, spread
+from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.ops.delta_memory.cpu.attention import attend_backward, score
 from fastweights.ops.delta_memory.cpu.lines import (
     column_dots,
     copy_lines,
@@ -27,9 +26,9 @@ from fastweights.ops.delta_memory.cpu.read import (
 
 @helper
 def read_backward(
-    plan: Any, layout: Any, saved: Any, work: Any, chunk: int, many: int, memory: Any, occupied: int,
-    wants_memory: int, chain: Any, query: Any, retrieved_gradient: Any, chain_gradient: Any,
-    query_gradient: Any, eps: Any,
+    plan: Record, layout: Record, saved: Pointer, work: Pointer, chunk: int, many: int,
+    memory: Pointer, occupied: int, wants_memory: int, chain: Pointer, query: Pointer,
+    retrieved_gradient: Pointer, chain_gradient: Pointer, query_gradient: Pointer, eps: Real,
 ) -> None:  # fmt: skip
     """Run the `many` reads of a chunk backwards. Tensors start at the chunk."""
     width, value = plan.width, plan.value_pad
@@ -69,7 +68,7 @@ def read_backward(
             if plan.head:
                 transpose(inner, width, inner_steps, plan.inner_pad, plan.inner_pad, columns)
             score(plan, work, outer, inner, width, early, rows, columns)
-            spread(
+            attend_backward(
                 plan, layout, work, memory, occupied, wants_memory, outer, inner, width, outer_steps,
                 inner_steps, lanes, depth, early, rows,
             )  # fmt: skip
@@ -80,8 +79,8 @@ def read_backward(
 
 @helper
 def _pass_on(
-    plan: Any, layout: Any, work: Any, read: int, asked: Any, many: int, chain_gradient: Any,
-    query_gradient: Any,
+    plan: Record, layout: Record, work: Pointer, read: int, asked: Pointer, many: int,
+    chain_gradient: Pointer, query_gradient: Pointer,
 ) -> None:  # fmt: skip
     """Write out the gradient of e, and hand that of n to the read before, or write it out."""
     width, columns = plan.width, padded(plan, many)

@@ -9,10 +9,10 @@ The clamp a_t = 1 / √max(1, ‖F'‖²) follows from ‖F'‖² = ‖F‖² + 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear, dot, scale
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -25,35 +25,36 @@ from fastweights.kernels.simd import (
     store,
     total,
 )
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.delta_memory.cpu.attention import attend, score, weigh
 from fastweights.ops.delta_memory.cpu.contract import contract
-from fastweights.ops.delta_memory.cpu.lines import clear, copy_row, dot, padded, scale, transpose
+from fastweights.ops.delta_memory.cpu.lines import copy_row, padded, transpose
 
 
 @helper
 def write_chunk(
-    plan: Any, saved: Any, work: Any, first: int, count: int, memory: Any, occupied: int, values: Any,
-    strength: Any, gate: Any, real: Any,
-) -> Any:  # fmt: skip
-    """Make w, g and what saves the backward work; returns the product of all g. Tensors start at the chunk."""
+    plan: Record, saved: Pointer, work: Pointer, first: int, count: int, memory: Pointer,
+    occupied: int, values: Pointer, strength: Pointer, gate: Pointer, real: Pointer,
+) -> Real:  # fmt: skip
+    """Compute w, g and what saves the backward work; returns the product of all g. Tensors start at the chunk."""
     width, value = plan.width, plan.value_pad
     written, fading = offset(work, plan.written), offset(work, plan.fading)
     for t in range(count):
         copy_row(offset(values, t * plan.value), offset(written, t * value), plan.value, value)
     clear(offset(written, count * value), (plan.time_pad - count) * value)
     clear(fading, plan.time_pad)
-    kept = scalar(at(work, 0), 1)
-    norm = scalar(kept, 0)
+    decay = scalar(at(work, 0), 1)
+    norm = scalar(decay, 0)
     if plan.clamp and occupied:
-        norm = dot(memory, memory, plan.state)
+        norm = total(dot(memory, memory, plan.state))
     for s in range(0, count, width):
         steps = min(width, count - s)
         if plan.delta or plan.clamp:
-            _project(plan, work, memory, occupied, s, steps, kept)
-        inside = scalar(kept, 1)
+            _project(plan, work, memory, occupied, s, steps, decay)
+        inside = scalar(decay, 1)
         for j in range(steps):
             t = s + j
-            alpha = scalar(kept, 1)
+            alpha = scalar(decay, 1)
             if plan.gated:
                 alpha = at(gate, t)
             place = offset(saved, plan.projected + (first + t) * value)
@@ -62,29 +63,29 @@ def write_chunk(
             )  # fmt: skip
             if plan.clamp:
                 after = norm + growth
-                half = scalar(kept, 0)
+                half = scalar(decay, 0)
                 if after > 1 and (plan.has_real == 0 or at(real, t) != 0):
-                    half = scalar(kept, 1) / (after + after)
-                    alpha = scalar(kept, 1) / math.sqrt(after)
-                    scale(offset(written, t * value), value, alpha)
-                    after = scalar(kept, 1)
+                    half = scalar(decay, 1) / (after + after)
+                    alpha = scalar(decay, 1) / math.sqrt(after)
+                    scale(offset(written, t * value), alpha, value)
+                    after = scalar(decay, 1)
                 norm = after
                 put(saved, plan.growth + first + t, growth)
                 put(saved, plan.half + first + t, half)
             put(work, plan.decay + t, alpha)
             if plan.clamp or plan.gated:
-                scale(offset(fading, s), min(width, plan.time_pad - s), alpha)
-            put(fading, t, scalar(kept, 1))
+                scale(offset(fading, s), alpha, min(width, plan.time_pad - s))
+            put(fading, t, scalar(decay, 1))
             inside *= alpha
-        scale(fading, s, inside)
-        kept *= inside
-    return kept
+        scale(fading, inside, s)
+        decay *= inside
+    return decay
 
 
 @helper
 def _project(
-    plan: Any, work: Any, memory: Any, occupied: int, s: int, steps: int, kept: Any
-) -> None:
+    plan: Record, work: Pointer, memory: Pointer, occupied: int, s: int, steps: int, kept: Real
+) -> None:  # fmt: skip
     """F k of a block's steps, as far as F was written before the block; and the scores within it."""
     width, value, time = plan.width, plan.value_pad, plan.time_pad
     columns = padded(plan, steps)
@@ -93,7 +94,7 @@ def _project(
     if occupied:
         contract(plan, memory, outer, inner, time, result, steps)
         if plan.clamp or plan.gated:
-            scale(result, value * width, kept)
+            scale(result, kept, value * width)
     else:
         clear(result, value * width)
     rows = s + columns
@@ -102,15 +103,16 @@ def _project(
     weigh(plan, work, 0, early, rows, columns, 0)
     weights = offset(work, plan.weights)
     for i in range(s):
-        scale(offset(weights, i * width), columns, at(work, plan.fading + i))
+        scale(offset(weights, i * width), at(work, plan.fading + i), columns)
     attend(plan, work, early, s, columns)
     transpose(result, width, offset(work, plan.result_steps), value, value, columns)
 
 
 @helper
 def _substitute(
-    plan: Any, work: Any, place: Any, s: int, j: int, inside: Any, beta: Any, alpha: Any
-) -> Any:
+    plan: Record, work: Pointer, place: Pointer, s: int, j: int, inside: Real, beta: Real,
+    alpha: Real,
+) -> Real:  # fmt: skip
     """p of the block's step j, and u in the place of v; returns what the write adds to ‖F‖²."""
     lanes = lane_count(work)
     value = plan.value_pad

@@ -10,10 +10,10 @@ With r = ∂‖F'_t‖², in which ρ = ∂‖F_t‖² and φ_t = ⟨F̄_t, F_t�
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -26,15 +26,21 @@ from fastweights.kernels.simd import (
     store,
     total,
 )
-from fastweights.ops.delta_memory.cpu.attention import fade, score, spread, weigh
-from fastweights.ops.delta_memory.cpu.lines import add_lines, clear, copy_row, padded, transpose
+from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.ops.delta_memory.cpu.attention import (
+    attend_backward,
+    decay_coefficients,
+    score,
+    weigh,
+)
+from fastweights.ops.delta_memory.cpu.lines import add_lines, copy_row, padded, transpose
 
 
 @helper
 def restore_writes(
-    plan: Any, layout: Any, saved: Any, work: Any, first: int, count: int, values: Any, strength: Any,
-    gate: Any,
-) -> Any:  # fmt: skip
+    plan: Record, layout: Record, saved: Pointer, work: Pointer, first: int, count: int,
+    values: Pointer, strength: Pointer, gate: Pointer,
+) -> Real:  # fmt: skip
     """Make the errors v − α p, w and the decays of a chunk again; returns the product of all g."""
     lanes, value = lane_count(work), plan.value_pad
     one = scalar(at(work, 0), 1)
@@ -68,10 +74,10 @@ def restore_writes(
 
 @helper
 def write_backward(
-    plan: Any, layout: Any, saved: Any, work: Any, first: int, count: int, memory: Any, occupied: int,
-    wants_memory: int, flow: Any, strength: Any, gate: Any, values_gradient: Any,
-    strength_gradient: Any,
-) -> Any:  # fmt: skip
+    plan: Record, layout: Record, saved: Pointer, work: Pointer, first: int, count: int,
+    memory: Pointer, occupied: int, wants_memory: int, flow: Real, strength: Pointer, gate: Pointer,
+    values_gradient: Pointer, strength_gradient: Pointer,
+) -> Real:  # fmt: skip
     """Run a chunk's writes backwards, φ being `flow` at its end; returns ρ at its start."""
     width, value, time = plan.width, plan.value_pad, plan.time_pad
     square = scalar(flow, 0)
@@ -84,7 +90,7 @@ def write_backward(
         if plan.delta or plan.clamp:
             for j in range(columns):
                 put(work, plan.instants + j, scalar(flow, s + j - 1 if j < many else -1))
-            fade(plan, work, depth, columns)
+            decay_coefficients(plan, work, depth, columns)
             score(plan, work, outer, inner, time, early, rows, columns)
             weigh(plan, work, s, early, depth, columns, 1)
         for j in range(many - 1, -1, -1):
@@ -93,16 +99,16 @@ def write_backward(
             beta, alpha = at(strength, t), scalar(flow, 1)
             if plan.gated:
                 alpha = at(gate, t)
-            r, kept, growth = square, scalar(flow, 1), scalar(flow, 0)
+            r, clamp_factor, growth = square, scalar(flow, 1), scalar(flow, 0)
             if plan.clamp:
                 growth = at(saved, plan.growth + first + t)
                 half = at(saved, plan.half + first + t)
                 if half > 0:
                     r = -flow * half
-                    kept = math.sqrt(half + half)
+                    clamp_factor = math.sqrt(half + half)
             p = offset(saved, plan.projected + (first + t) * value)
             along = _step(
-                plan, layout, work, p, s, j, many, r, kept, alpha, beta,
+                plan, layout, work, p, s, j, many, r, clamp_factor, alpha, beta,
                 offset(values_gradient, t * plan.value), offset(strength_gradient, t),
             )  # fmt: skip
             flow += (r + r) * growth - along
@@ -112,7 +118,7 @@ def write_backward(
             transpose(
                 steps, value, offset(work, layout.gradient_lines), width, columns, value
             )  # fmt: skip
-            spread(
+            attend_backward(
                 plan, layout, work, memory, occupied, wants_memory, outer, inner, time,
                 offset(work, plan.outer_steps + s * plan.outer_pad),
                 offset(work, plan.inner_steps + s * plan.inner_pad), many, depth, early, rows,
@@ -131,9 +137,10 @@ def write_backward(
 
 @helper
 def _step(
-    plan: Any, layout: Any, work: Any, p: Any, s: int, j: int, many: int, r: Any, kept: Any, alpha: Any,
-    beta: Any, value_gradient: Any, strength_gradient: Any,
-) -> Any:  # fmt: skip
+    plan: Record, layout: Record, work: Pointer, p: Pointer, s: int, j: int, many: int, r: Real,
+    clamp_factor: Real, alpha: Real, beta: Real, value_gradient: Pointer,
+    strength_gradient: Pointer,
+) -> Real:  # fmt: skip
     """One step: ∂p into the block's rows, ∂v, ∂β, and ∂α and ∂‖k‖² kept; returns β ⟨∂u, v⟩ where it matters."""
     lanes, value, t = lane_count(work), plan.value_pad, s + j
     steps = offset(work, layout.gradient_steps)
@@ -152,17 +159,17 @@ def _step(
         if projecting:
             for i in range(many - 1, j, -1):
                 g = fma(splat(at(weights, i)), load(steps, i * value + k), g)
-            g = g * splat(kept)
+            g = g * splat(clamp_factor)
             u = error * splat(beta)
             found = load(p, k)
             if plan.clamp:
                 g = fma(splat(twice), fma(u, splat(kappa), found), g)
             by_p = fma(g, found, by_p)
             squares = fma(u, u, squares)
-            owed = u * splat(twice)
+            by_found = u * splat(twice)
             if plan.delta:
-                owed = owed - g * splat(alpha * beta)
-            store(row, k, owed)
+                by_found = by_found - g * splat(alpha * beta)
+            store(row, k, by_found)
         by_error = fma(g, error, by_error)
         store(work, plan.scaled + k, g * splat(beta))
     copy_row(offset(work, plan.scaled), value_gradient, plan.value, plan.value)
@@ -170,7 +177,7 @@ def _step(
     put(work, layout.square_gradient + t, r * total(squares))
     along = beta * total(by_error)
     if plan.delta:
-        owed_p = beta * total(by_p)
-        put(work, layout.gate_sums + t, at(work, layout.gate_sums + t) - owed_p)
-        along += owed_p
+        by_gate = beta * total(by_p)
+        put(work, layout.gate_sums + t, at(work, layout.gate_sums + t) - by_gate)
+        along += by_gate
     return along

@@ -1,27 +1,26 @@
 """The fused backward pass, by hand: one row block at a time, from the last step to the first.
 
-A step takes what later steps of its chunk owe it just before it is needed; `cpu_backward_memory` has the equations.
+A step takes its gradient from later reads of its chunk just before it is needed; `backward_memory` has the equations.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 
 from fastweights.kernels.compile import helper, kernel
-from fastweights.kernels.simd import offset, one, pointer
-from fastweights.ops.fast_weight_rnn.cpu.ahead import dense_ahead
+from fastweights.kernels.lines import add, clear, copy
+from fastweights.kernels.simd import offset, pointer
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.fast_weight_rnn.cpu.backward_memory import (
-    debt_of_later_chunks,
-    kept,
-    memory_gradient,
-    open_chunk,
-    pull_later_reads,
+    add_grad_from_reads,
+    grad_from_later_chunks,
+    grad_of_initial,
+    grad_of_start,
     query_of,
     read_backward,
+    read_gradient_of,
 )
-from fastweights.ops.fast_weight_rnn.cpu.contract import dense, pack
+from fastweights.ops.fast_weight_rnn.cpu.contract import matvec, matvec_with_prefetch, pack
 from fastweights.ops.fast_weight_rnn.cpu.layout import (
     from_lines,
     read_addresses,
@@ -32,95 +31,94 @@ from fastweights.ops.fast_weight_rnn.cpu.layout import (
 )
 from fastweights.ops.fast_weight_rnn.cpu.norm import (
     activate_backward,
-    add_lines,
-    clear,
-    copy_lines,
     normalise_backward,
 )
 from fastweights.ops.fast_weight_rnn.cpu.reduce import reduce
 
 
-@kernel
-def backward(
-    plan_address: int, layout_address: int, address_address: int, worker: int, workers: int,
-    decay: Any, rate: Any, inverse: Any,
+@helper
+def _run_blocks(
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, decay: Real,
+    rate: Real, inverse: Real,
 ) -> None:  # fmt: skip
-    """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H and sets the type with the others."""
-    plan = read_plan(plan_address)
-    layout = read_layout(layout_address)
-    tensors = read_addresses(address_address)
+    """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H."""
+    plan = read_plan(plan_at)
+    layout = read_layout(layout_at)
+    tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, inverse)
     work = offset(scratch, layout.workers + worker * layout.worker_stride)
     packed = offset(work, layout.packed)
     pack(pointer(tensors.recurrent_weight, inverse), packed, plan.hidden, 1)
-    clear(work, 1)
-    clear(offset(work, layout.nothing), plan.hidden)
+    clear(work, plan.lanes)
+    clear(offset(work, layout.zeros), plan.hidden * plan.lanes)
     for number in range(worker, plan.blocks, workers):
         block = offset(scratch, number * layout.block_stride)
         saved = offset(pointer(tensors.saved, inverse), number * plan.saved_stride)
-        clear(offset(block, layout.gains), layout.gain_lines)
+        clear(offset(block, layout.gains), layout.gain_lines * plan.lanes)
         for t in range(plan.time - 1, -1, -1):
             chunk = t // plan.chunk
             length = min(plan.chunk, plan.time - chunk * plan.chunk)
             last = chunk == plan.chunks - 1
             if t % plan.chunk == length - 1 and not last:
-                debt_of_later_chunks(plan, layout, saved, block, work, chunk, decay, rate)
-            _gather(plan, layout, tensors, saved, block, work, number, t, length, inverse)
+                grad_from_later_chunks(plan, layout, saved, block, work, chunk, decay, rate)
+            _sum_gradients(plan, layout, tensors, saved, block, work, number, t, length, inverse)
             _step(plan, layout, tensors, saved, block, work, number, t, decay, rate, inverse)
             if t % plan.chunk == 0 and chunk > 0:
-                open_chunk(plan, layout, saved, work, chunk, length, last, decay)
+                grad_of_start(plan, layout, saved, work, chunk, length, last, decay)
         if plan.has_hidden:
             _hidden_gradient(plan, layout, tensors, block, work, number, inverse)
         if plan.has_memory:
-            memory_gradient(plan, layout, tensors, saved, work, number, decay)
+            grad_of_initial(plan, layout, tensors, saved, work, number, decay)
 
 
 @helper
-def _gather(
-    plan: Any, layout: Any, tensors: Any, saved: Any, block: Any, work: Any, number: int, t: int,
-    length: int, like: Any,
+def _sum_gradients(
+    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer,
+    number: int, t: int, length: int, like: Real,
 ) -> None:  # fmt: skip
-    """dh(t): the gradient from outside, and what the later steps owe."""
+    """dh(t): the gradient from outside, and from later steps."""
     size, lanes, time = plan.hidden, plan.lanes, plan.time
     state = size * lanes
     n = t % plan.chunk
     dh = offset(work, layout.dh)
-    gradient = offset(row_start(pointer(tensors.gradient, like), number, time * size), t * size)
+    gradient = offset(
+        row_start(pointer(tensors.outputs_gradient, like), number, time * size), t * size
+    )
     count = min(lanes, plan.batch - number * lanes)
     to_lines(gradient, time * size, count, work, dh, size)
     if t == time - 1:
         return
     later = offset(block, layout.dz + (t + 1) * state)
     out = offset(row_start(pointer(tensors.drive_gradient, like), number, time * size), t * size)
-    dense_ahead(
+    matvec_with_prefetch(
         offset(work, layout.packed), later, dh, size, query_of(plan, saved, t, 0),
         offset(saved, plan.before + t * plan.steps * state), offset(later, -state),
         offset(gradient, -size), out, time * size, count,
     )  # fmt: skip
     if plan.flat:
-        add_lines(dh, offset(work, layout.owed), one(dh), size)
-    pull_later_reads(plan, layout, saved, work, dh, t, length)
+        add(offset(work, layout.flat_gradient), dh, state)
+    add_grad_from_reads(plan, layout, saved, work, dh, t, length)
     if t // plan.chunk < plan.chunks - 1:
-        add_lines(dh, offset(work, layout.debts + n * state), one(dh), size)
+        add(offset(work, layout.later_gradients + n * state), dh, state)
 
 
 @helper
 def _step(
-    plan: Any, layout: Any, tensors: Any, saved: Any, block: Any, work: Any, number: int, t: int,
-    decay: Any, rate: Any, inverse: Any,
+    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer,
+    number: int, t: int, decay: Real, rate: Real, inverse: Real,
 ) -> None:  # fmt: skip
     """From dh(t) through the inner steps to dz(t), which is ∂drive(t)."""
     size, lanes, time = plan.hidden, plan.lanes, plan.time
     state = size * lanes
     dh = offset(work, layout.dh)
     dz = offset(block, layout.dz + t * state)
-    nothing = offset(work, layout.nothing)
-    total = kept(plan, layout, work, t, 0)
+    zeros = offset(work, layout.zeros)
+    total = read_gradient_of(plan, layout, work, t, 0)
     if plan.steps > 1:
         total = dz
-        clear(dz, size)
+        clear(dz, state)
     for s in range(plan.steps - 1, -1, -1):
-        dy = kept(plan, layout, work, t, s)
+        dy = read_gradient_of(plan, layout, work, t, s)
         query = query_of(plan, saved, t, s)
         after = offset(query, state)
         if s == plan.steps - 1:
@@ -134,14 +132,14 @@ def _step(
                 offset(block, layout.gains + state), dy, size,
             )  # fmt: skip
         else:
-            activate_backward(dh, after, plan.use_tanh, nothing, dy, size)
+            activate_backward(dh, after, plan.use_tanh, zeros, dy, size)
         if plan.steps > 1:
-            add_lines(dz, dy, one(dh), size)
+            add(dy, dz, state)
         read_backward(plan, layout, saved, block, work, t, s, dy, query, dh, decay, rate)
     query = query_of(plan, saved, t, 0)
     if plan.flat:
-        copy_lines(offset(work, layout.owed), dh, size)
-        copy_lines(dz, total, size)
+        copy(dh, offset(work, layout.flat_gradient), state)
+        copy(total, dz, state)
     elif plan.preliminary:
         normalise_backward(
             dh, query, plan.use_tanh, offset(saved, plan.preliminary_before + t * state),
@@ -150,8 +148,8 @@ def _step(
             offset(block, layout.gains + 2 * state), offset(block, layout.gains + 3 * state), dh,
             size,
         )  # fmt: skip
-        add_lines(dh, total, one(dh), size)
-        copy_lines(dz, dh, size)
+        add(total, dh, state)
+        copy(dh, dz, state)
     else:
         activate_backward(dh, query, plan.use_tanh, total, dz, size)
     out = offset(row_start(pointer(tensors.drive_gradient, inverse), number, time * size), t * size)
@@ -161,33 +159,39 @@ def _step(
 
 @helper
 def _hidden_gradient(
-    plan: Any, layout: Any, tensors: Any, block: Any, work: Any, number: int, like: Any
-) -> None:
-    """∂h(0) = Wᵀ dz(1), and in the flat form what its read owes."""
+    plan: Record, layout: Record, tensors: Record, block: Pointer, work: Pointer, number: int,
+    like: Real,
+) -> None:  # fmt: skip
+    """∂h(0) = Wᵀ dz(1), and in the flat form the gradient from its read."""
     size, lanes = plan.hidden, plan.lanes
+    state = size * lanes
     dh = offset(work, layout.dh)
-    clear(dh, size)
-    dense(offset(work, layout.packed), offset(block, layout.dz), dh, size)
+    clear(dh, state)
+    matvec(offset(work, layout.packed), offset(block, layout.dz), dh, size)
     if plan.flat:
-        add_lines(dh, offset(work, layout.owed), one(dh), size)
+        add(offset(work, layout.flat_gradient), dh, state)
     out = row_start(pointer(tensors.hidden_gradient, like), number, size)
     count = min(lanes, plan.batch - number * lanes)
     from_lines(dh, out, size, count, offset(work, lanes), size)
 
 
+@kernel
+def backward(
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, decay: Real, rate: Real,
+    inverse: Real,
+) -> None:  # fmt: skip
+    """Run the backward on one thread."""
+    _run_blocks(plan_at, layout_at, addresses_at, 0, workers, decay, rate, inverse)
+    reduce(plan_at, layout_at, addresses_at, 0, workers, inverse)
+
+
 @kernel(parallel=True)
 def backward_parallel(
-    plan_address: int, layout_address: int, address_address: int, workers: int, decay: Any,
-    rate: Any, inverse: Any,
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, decay: Real, rate: Real,
+    inverse: Real,
 ) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
     for worker in numba.prange(workers):
-        run_backward(
-            plan_address, layout_address, address_address, worker, workers, decay, rate, inverse
-        )
+        _run_blocks(plan_at, layout_at, addresses_at, worker, workers, decay, rate, inverse)
     for worker in numba.prange(workers):
-        run_reduce(plan_address, layout_address, address_address, worker, workers, inverse)
-
-
-run_backward = backward.dispatcher
-run_reduce = reduce.dispatcher
+        reduce(plan_at, layout_at, addresses_at, worker, workers, inverse)

@@ -1,4 +1,4 @@
-"""The backward of the fast memory: what reads owe the states they read, within a chunk and across its borders.
+"""The backward of the fast memory: gradients from reads to the states they read, within a chunk and across its borders.
 
 With c(t, τ) = η λ^(t-1-τ), q = ⟨h(τ), h_s⟩ (kept by the forward) and p = ⟨h(τ), dy⟩, a read y = z + A(t-1) h_s gives
 
@@ -9,26 +9,26 @@ and the memory at a chunk's end, with G = ∂/∂A + (∂/∂A)ᵀ there, gives 
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.compile import helper
-from fastweights.kernels.simd import lane_count, load, offset, one, pointer, scalar, splat, store
-from fastweights.ops.fast_weight_rnn.cpu.contract import PULL_ROWS, mix, pull, score
+from fastweights.kernels.lines import add, add_scaled, clear, dot
+from fastweights.kernels.simd import lane_count, load, offset, pointer, scalar, splat, store
+from fastweights.kernels.types import Pointer, Real, Record, Vector
+from fastweights.ops.fast_weight_rnn.cpu.contract import GROUP_ROWS, mix, mix_group, score
 from fastweights.ops.fast_weight_rnn.cpu.layout import from_lines, row_start
 from fastweights.ops.fast_weight_rnn.cpu.matrix import add_outer_products, symmetric, triangle_dot
-from fastweights.ops.fast_weight_rnn.cpu.norm import add_lines, clear, dot_lines, power
-from fastweights.ops.fast_weight_rnn.cpu.plan import PULL
+from fastweights.ops.fast_weight_rnn.cpu.norm import power
+from fastweights.ops.fast_weight_rnn.cpu.plan import GROUP
 
 
 @helper
-def _add(lines: Any, index: int, x: Any, weight: Any) -> None:
+def _add(lines: Pointer, index: int, x: Vector, weight: Real) -> None:
     """lines[index] += weight x."""
     place = index * lane_count(lines)
     store(lines, place, load(lines, place) + x * splat(weight))
 
 
 @helper
-def query_of(plan: Any, saved: Any, t: int, s: int) -> Any:
+def query_of(plan: Record, saved: Pointer, t: int, s: int) -> Pointer:
     """Where h_s(t) lies: the argument of read s of step t."""
     state = plan.hidden * plan.lanes
     if plan.flat:
@@ -37,18 +37,18 @@ def query_of(plan: Any, saved: Any, t: int, s: int) -> Any:
 
 
 @helper
-def kept(plan: Any, layout: Any, work: Any, t: int, s: int) -> Any:
+def read_gradient_of(plan: Record, layout: Record, work: Pointer, t: int, s: int) -> Pointer:
     """Where dy of read s of step t is kept: for the chunk, or for the sequence if ∂A(0) needs it."""
     step = t if plan.has_memory else t % plan.chunk
-    return offset(work, layout.kept + (step * plan.steps + s) * plan.hidden * plan.lanes)
+    return offset(work, layout.read_gradients + (step * plan.steps + s) * plan.hidden * plan.lanes)
 
 
 @helper
-def debt_of_later_chunks(
-    plan: Any, layout: Any, saved: Any, block: Any, work: Any, chunk: int,
-    decay: Any, rate: Any,
+def grad_from_later_chunks(
+    plan: Record, layout: Record, saved: Pointer, block: Pointer, work: Pointer, chunk: int,
+    decay: Real, rate: Real,
 ) -> None:  # fmt: skip
-    """What the states of a chunk owe through the memory at its end: η λ^(C-n) G h; and ∂λ, ∂η of that memory."""
+    """The gradients of a chunk's states through the memory at its end, η λ^(C-n) G h; and ∂λ, ∂η of that memory."""
     size, lanes = plan.hidden, plan.lanes
     state = size * lanes
     symmetric_gradient = offset(work, layout.symmetric)
@@ -57,15 +57,15 @@ def debt_of_later_chunks(
     weight, slope = scalar(decay, 1), scalar(decay, 0)
     for n in range(plan.chunk - 1, -1, -1):
         h = offset(saved, plan.history + (chunk * plan.chunk + 1 + n) * state)
-        debt = offset(work, layout.debts + n * state)
-        clear(debt, size)
-        symmetric(symmetric_gradient, h, debt, size)
+        later = offset(work, layout.later_gradients + n * state)
+        clear(later, state)
+        symmetric(symmetric_gradient, h, later, size)
         if layout.wants_scalars:
-            product = dot_lines(debt, h, size)
+            product = dot(later, h, state)
             _add(scalars, 0, product, half * rate * slope)
             _add(scalars, 1, product, half * weight)
         for k in range(0, state, lanes):
-            store(debt, k, load(debt, k) * splat(rate * weight))
+            store(later, k, load(later, k) * splat(rate * weight))
         slope = slope * decay + weight
         weight *= decay
     if layout.wants_scalars and chunk > 0:
@@ -76,10 +76,10 @@ def debt_of_later_chunks(
 
 @helper
 def read_backward(
-    plan: Any, layout: Any, saved: Any, block: Any, work: Any, t: int, s: int, dy: Any,
-    query: Any, dh: Any, decay: Any, rate: Any,
+    plan: Record, layout: Record, saved: Pointer, block: Pointer, work: Pointer, t: int, s: int,
+    dy: Pointer, query: Pointer, dh: Pointer, decay: Real, rate: Real,
 ) -> None:  # fmt: skip
-    """dh = A(t-1) dy; keeps the coefficients of what this read owes earlier states."""
+    """dh = A(t-1) dy; keeps the coefficients of this read's gradients by earlier states."""
     size, lanes = plan.hidden, plan.lanes
     state = size * lanes
     chunk, n = divmod(t, plan.chunk)
@@ -110,7 +110,7 @@ def read_backward(
         store(by_query, k * reads * lanes, p * c)
         store(by_gradient, k * reads * lanes, q * c)
         weight *= decay
-    mix(history, state, n, products, offset(work, layout.nothing), dh, size)
+    mix(history, state, n, products, offset(work, layout.zeros), dh, size)
     if chunk > 0:
         border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
         _border_backward(plan, layout, scalars, border, 1, n, dy, query, work, dh, decay)
@@ -121,64 +121,64 @@ def read_backward(
 
 @helper
 def _border_backward(
-    plan: Any, layout: Any, scalars: Any, memory: Any, triangle: int, age: int, dy: Any,
-    query: Any, work: Any, dh: Any, decay: Any,
+    plan: Record, layout: Record, scalars: Pointer, memory: Pointer, triangle: int, age: int,
+    dy: Pointer, query: Pointer, work: Pointer, dh: Pointer, decay: Real,
 ) -> None:  # fmt: skip
     """dh += λ^age Mᵀ dy for a memory M; ∂λ too."""
+    state = plan.hidden * plan.lanes
     product = offset(work, layout.product)
-    clear(product, plan.hidden)
+    clear(product, state)
     if triangle:
         symmetric(memory, dy, product, plan.hidden)
     else:
-        state = plan.hidden * plan.lanes
         mix(memory, state, plan.hidden, dy, product, product, plan.hidden)
-    add_lines(dh, product, splat(power(decay, age)), plan.hidden)
+    add_scaled(product, power(decay, age), dh, state)
     if layout.wants_scalars and age > 0:
-        dot = dot_lines(product, query, plan.hidden)
-        _add(scalars, 0, dot, scalar(decay, age) * power(decay, age - 1))
+        slope = dot(product, query, state)
+        _add(scalars, 0, slope, scalar(decay, age) * power(decay, age - 1))
 
 
 @helper
-def pull_later_reads(
-    plan: Any, layout: Any, saved: Any, work: Any, dh: Any, t: int, length: int
+def add_grad_from_reads(
+    plan: Record, layout: Record, saved: Pointer, work: Pointer, dh: Pointer, t: int, length: int
 ) -> None:  # fmt: skip
     """dh(t) += Σ over later reads of the chunk, c (q dy + p h_s).
 
-    The reads after a group of PULL states are taken for the whole group at once, when its last state is due.
+    The reads after a group of GROUP states are summed for the whole group at once, when its last state is due.
     """
     size, lanes, steps = plan.hidden, plan.lanes, plan.steps
     state = size * lanes
     n = t % plan.chunk
     start = t - n
     width = plan.chunk * steps * lanes  # from one state's coefficients to the next's
-    first = n - n % PULL
-    end = min(first + PULL, length)
-    grouped = size >= PULL_ROWS
-    pulled = offset(work, layout.pulled)
+    first = n - n % GROUP
+    end = min(first + GROUP, length)
+    grouped = size >= GROUP_ROWS
+    group = offset(work, layout.group)
     if not grouped:
         end = length
     elif end < length:
         if n == end - 1:
             row = first * width + end * steps * lanes
-            pull(
-                kept(plan, layout, work, start + end, 0), query_of(plan, saved, start + end, 0),
+            mix_group(
+                read_gradient_of(plan, layout, work, start + end, 0), query_of(plan, saved, start + end, 0),
                 state, (length - end) * steps, offset(work, layout.by_gradient + row),
-                offset(work, layout.by_query + row), width, pulled, size,
+                offset(work, layout.by_query + row), width, group, size,
             )  # fmt: skip
-        add_lines(dh, offset(pulled, (n - first) * state), one(dh), size)
+        add(offset(group, (n - first) * state), dh, state)
     if n + 1 < end:
         row = n * width + (n + 1) * steps * lanes
         reads = (end - n - 1) * steps
         by_gradient = offset(work, layout.by_gradient + row)
         by_query = offset(work, layout.by_query + row)
-        mix(kept(plan, layout, work, t + 1, 0), state, reads, by_gradient, dh, dh, size)
+        mix(read_gradient_of(plan, layout, work, t + 1, 0), state, reads, by_gradient, dh, dh, size)
         mix(query_of(plan, saved, t + 1, 0), state, reads, by_query, dh, dh, size)
 
 
 @helper
-def open_chunk(
-    plan: Any, layout: Any, saved: Any, work: Any, chunk: int, length: int, last: bool,
-    decay: Any,
+def grad_of_start(
+    plan: Record, layout: Record, saved: Pointer, work: Pointer, chunk: int, length: int,
+    last: bool, decay: Real,
 ) -> None:  # fmt: skip
     """G at the start of a chunk: λ^C G + Σ λ^n (dy h_sᵀ + h_s dyᵀ)."""
     size = plan.hidden
@@ -187,7 +187,7 @@ def open_chunk(
     panel = offset(work, layout.panel)
     keep = scalar(decay, 0) if last else power(decay, plan.chunk)
     for s in range(plan.steps):
-        dy = kept(plan, layout, work, chunk * plan.chunk, s)
+        dy = read_gradient_of(plan, layout, work, chunk * plan.chunk, s)
         query = query_of(plan, saved, chunk * plan.chunk, s)
         step = plan.steps * state
         unit = scalar(decay, 1)
@@ -201,24 +201,25 @@ def open_chunk(
 
 
 @helper
-def memory_gradient(
-    plan: Any, layout: Any, tensors: Any, saved: Any, work: Any, number: int, decay: Any
-) -> None:
+def grad_of_initial(
+    plan: Record, layout: Record, tensors: Record, saved: Pointer, work: Pointer, number: int,
+    decay: Real,
+) -> None:  # fmt: skip
     """∂A(0) = Σ λ^t dy h_sᵀ."""
     size, lanes = plan.hidden, plan.lanes
     step = plan.steps * size * lanes
-    whole = offset(work, layout.whole)
+    initial = offset(work, layout.initial_gradient)
     panel = offset(work, layout.panel)
     keep = scalar(decay, 0)
     unit = scalar(decay, 1)
     for s in range(plan.steps):
-        dy = kept(plan, layout, work, 0, s)
+        dy = read_gradient_of(plan, layout, work, 0, s)
         query = query_of(plan, saved, 0, s)
         add_outer_products(
-            whole, whole, 0, dy, step, query, step, plan.time, unit, decay, keep, size, panel
+            initial, initial, 0, dy, step, query, step, plan.time, unit, decay, keep, size, panel
         )
         keep = unit
     area = size * size
     out = row_start(pointer(tensors.memory_gradient, decay), number, area)
     count = min(lanes, plan.batch - number * lanes)
-    from_lines(whole, out, area, count, offset(work, lanes), area)
+    from_lines(initial, out, area, count, offset(work, lanes), area)

@@ -7,21 +7,21 @@ no size is padded and one compilation serves every H.
 
 from __future__ import annotations
 
-from typing import Any
-
+from fastweights.kernels.access import prefetch
 from fastweights.kernels.blocks import add_outer, add_scaled_rows, load_rows, store_rows, zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.isa import host
+from fastweights.kernels.lines import dot
 from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store
-from fastweights.ops.fast_weight_rnn.cpu.norm import dot_lines
+from fastweights.kernels.types import Pointer
 
 ROWS = host().rows
-PULL_ROWS = host().quad
+GROUP_ROWS = host().quad
 
 
 @helper
-def pack(weight: Any, packed: Any, size: int, transposed: int) -> None:
-    """Copy a matrix (or its transpose) into the panels that `dense` reads: ROWS rows side by side, then single rows."""
+def pack(weight: Pointer, packed: Pointer, size: int, transposed: int) -> None:
+    """Copy a matrix or its transpose into the panels of `matvec`: ROWS rows side by side, then single rows."""
     row_step, column_step = size, 1
     if transposed:
         row_step, column_step = 1, size
@@ -36,18 +36,42 @@ def pack(weight: Any, packed: Any, size: int, transposed: int) -> None:
 
 
 @helper
-def dense(packed: Any, x: Any, y: Any, size: int) -> None:
+def matvec(packed: Pointer, x: Pointer, y: Pointer, size: int) -> None:
     """y += W x, W packed."""
     row = 0
     while row + ROWS <= size:
-        dense_panel(packed, x, y, row, size)
+        _matvec_panel(packed, x, y, row, size)
         row += ROWS
-    dense_rest(packed, x, y, row, size)
+    _matvec_rest(packed, x, y, row, size)
 
 
 @helper
-def dense_panel(packed: Any, x: Any, y: Any, row: int, size: int) -> None:
-    """ROWS rows of `dense`, from `row` on."""
+def matvec_with_prefetch(
+    packed: Pointer, x: Pointer, y: Pointer, size: int, first: Pointer, second: Pointer,
+    third: Pointer, fourth: Pointer, fifth: Pointer, stride: int, count: int,
+) -> None:  # fmt: skip
+    """y += W x as `matvec`; asks meanwhile for three states of lines and for `count` batch rows of two tensors.
+
+    The rows lie `stride` scalars apart. Single rows of W, where the panels leave some, ask for nothing.
+    """
+    lanes = lane_count(x)
+    row = 0
+    while row + ROWS <= size:
+        _matvec_panel(packed, x, y, row, size)
+        for k in range(row * lanes, (row + ROWS) * lanes, lanes):
+            prefetch(first, k)
+            prefetch(second, k)
+            prefetch(third, k)
+        for k in range(row, row + count * stride, stride):
+            prefetch(fourth, k)
+            prefetch(fifth, k)
+        row += ROWS
+    _matvec_rest(packed, x, y, row, size)
+
+
+@helper
+def _matvec_panel(packed: Pointer, x: Pointer, y: Pointer, row: int, size: int) -> None:
+    """ROWS rows of `matvec`, from `row` on."""
     lanes = lane_count(x)
     rows = load_rows(zeros(x, ROWS), y, row * lanes, lanes)
     panel = row * size
@@ -58,8 +82,8 @@ def dense_panel(packed: Any, x: Any, y: Any, row: int, size: int) -> None:
 
 
 @helper
-def dense_rest(packed: Any, x: Any, y: Any, row: int, size: int) -> None:
-    """The last rows of `dense`, from `row` on: fewer than a panel."""
+def _matvec_rest(packed: Pointer, x: Pointer, y: Pointer, row: int, size: int) -> None:
+    """The last rows of `matvec`, from `row` on: fewer than a panel."""
     lanes = lane_count(x)
     zero = zeros(x, 1)[0]
     while row < size:
@@ -80,7 +104,7 @@ def dense_rest(packed: Any, x: Any, y: Any, row: int, size: int) -> None:
 
 
 @helper
-def score(lines: Any, stride: int, count: int, x: Any, scores: Any, size: int) -> None:
+def score(lines: Pointer, stride: int, count: int, x: Pointer, scores: Pointer, size: int) -> None:
     """scores[n] = ⟨state n of the history, x⟩ for n < count; states lie `stride` scalars apart."""
     lanes = lane_count(x)
     n = 0
@@ -99,12 +123,14 @@ def score(lines: Any, stride: int, count: int, x: Any, scores: Any, size: int) -
         store_rows(few, scores, n * lanes, lanes)
         n += 4
     while n < count:
-        store(scores, n * lanes, dot_lines(offset(lines, n * stride), x, size))
+        store(scores, n * lanes, dot(offset(lines, n * stride), x, size * lanes))
         n += 1
 
 
 @helper
-def mix(lines: Any, stride: int, count: int, scores: Any, start: Any, y: Any, size: int) -> None:
+def mix(
+    lines: Pointer, stride: int, count: int, scores: Pointer, start: Pointer, y: Pointer, size: int
+) -> None:  # fmt: skip
     """y = start + Σ_n scores[n] (state n of the history)."""
     lanes = lane_count(y)
     row = 0
@@ -127,8 +153,9 @@ def mix(lines: Any, stride: int, count: int, scores: Any, start: Any, y: Any, si
 
 
 @helper
-def pull(
-    xs: Any, ys: Any, stride: int, count: int, by_x: Any, by_y: Any, width: int, out: Any, size: int
+def mix_group(
+    xs: Pointer, ys: Pointer, stride: int, count: int, by_x: Pointer, by_y: Pointer, width: int,
+    out: Pointer, size: int,
 ) -> None:  # fmt: skip
     """out[g] = Σ_n by_x[g, n] x_n + by_y[g, n] y_n for four g: states x_n and y_n are fetched once for the four.
 
@@ -136,9 +163,9 @@ def pull(
     """
     lanes = lane_count(out)
     state = size * lanes
-    for block in range(0, size, PULL_ROWS):
-        row = min(block, size - PULL_ROWS) * lanes
-        a = zeros(out, PULL_ROWS)
+    for block in range(0, size, GROUP_ROWS):
+        row = min(block, size - GROUP_ROWS) * lanes
+        a = zeros(out, GROUP_ROWS)
         b, c, d = a, a, a
         place = row
         for n in range(count):

@@ -8,14 +8,13 @@ chunk (symmetric), and the n states of the chunk so far, never multiplied out.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 
 from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.lines import add_scaled, clear
 from fastweights.kernels.simd import load, offset, pointer, scalar, splat, store
-from fastweights.ops.fast_weight_rnn.cpu.ahead import dense_ahead
-from fastweights.ops.fast_weight_rnn.cpu.contract import mix, pack, score
+from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.ops.fast_weight_rnn.cpu.contract import matvec_with_prefetch, mix, pack, score
 from fastweights.ops.fast_weight_rnn.cpu.layout import (
     from_lines,
     read_addresses,
@@ -24,22 +23,14 @@ from fastweights.ops.fast_weight_rnn.cpu.layout import (
     to_lines,
 )
 from fastweights.ops.fast_weight_rnn.cpu.matrix import add_outer_products, symmetric
-from fastweights.ops.fast_weight_rnn.cpu.norm import activate, add_lines, clear, normalise, power
+from fastweights.ops.fast_weight_rnn.cpu.norm import activate, normalise, power
 
 
 @helper
 def _read(
-    plan: Any,
-    saved: Any,
-    scratch: Any,
-    t: int,
-    s: int,
-    query: Any,
-    z: Any,
-    y: Any,
-    decay: Any,
-    rate: Any,
-) -> None:
+    plan: Record, saved: Pointer, scratch: Pointer, t: int, s: int, query: Pointer, z: Pointer,
+    y: Pointer, decay: Real, rate: Real,
+) -> None:  # fmt: skip
     """y = z + A(t-1) query; keeps the scores."""
     lanes = plan.lanes
     state = plan.hidden * lanes
@@ -60,16 +51,18 @@ def _read(
     product = offset(scratch, plan.chunk * lanes)
     if chunk > 0:
         border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
-        clear(product, plan.hidden)
+        clear(product, state)
         symmetric(border, query, product, plan.hidden)
-        add_lines(y, product, splat(power(decay, n)), plan.hidden)
+        add_scaled(product, power(decay, n), y, state)
     if plan.has_memory:
         score(offset(saved, plan.initial), state, plan.hidden, query, product, plan.hidden)
-        add_lines(y, product, splat(power(decay, t)), plan.hidden)
+        add_scaled(product, power(decay, t), y, state)
 
 
 @helper
-def _close_chunk(plan: Any, saved: Any, chunk: int, decay: Any, rate: Any, panel: Any) -> None:
+def _close_chunk(
+    plan: Record, saved: Pointer, chunk: int, decay: Real, rate: Real, panel: Pointer
+) -> None:  # fmt: skip
     """The symmetric part of A at the end of a chunk: λ^C Aᶜ + η Σ λ^(C-n) h hᵀ."""
     state = plan.hidden * plan.lanes
     last = offset(saved, plan.history + (chunk + 1) * plan.chunk * state)
@@ -93,20 +86,14 @@ def _close_chunk(plan: Any, saved: Any, chunk: int, decay: Any, rate: Any, panel
     )
 
 
-@kernel
-def forward(
-    plan_address: int,
-    address_address: int,
-    worker: int,
-    workers: int,
-    decay: Any,
-    rate: Any,
-    eps: Any,
-    inverse: Any,
-) -> None:
-    """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H and sets the type with the others."""
-    plan = read_plan(plan_address)
-    tensors = read_addresses(address_address)
+@helper
+def _run_blocks(
+    plan_at: int, addresses_at: int, worker: int, workers: int, decay: Real, rate: Real, eps: Real,
+    inverse: Real,
+) -> None:  # fmt: skip
+    """Run every workers-th row block, from block `worker` on; `inverse` is 1 / H."""
+    plan = read_plan(plan_at)
+    tensors = read_addresses(addresses_at)
     size, lanes, time = plan.hidden, plan.lanes, plan.time
     state = size * lanes
     weight, bias = pointer(tensors.norm_weight, eps), pointer(tensors.norm_bias, eps)
@@ -118,7 +105,7 @@ def forward(
     packed = offset(work, state + plan.chunk * lanes)
     panel = offset(scratch, plan.forward_panel)
     pack(pointer(tensors.recurrent_weight, eps), packed, size, 0)
-    clear(spare, 1)
+    clear(spare, lanes)
     for block in range(worker, plan.blocks, workers):
         count = min(lanes, plan.batch - block * lanes)
         drive = row_start(pointer(tensors.drive, eps), block, time * size)
@@ -129,7 +116,7 @@ def forward(
             hidden = row_start(pointer(tensors.hidden, eps), block, size)
             to_lines(hidden, size, count, spare, history, size)
         else:
-            clear(history, size)
+            clear(history, state)
         if plan.has_memory:
             area = size * size
             memory = row_start(pointer(tensors.memory, eps), block, area)
@@ -146,7 +133,7 @@ def forward(
             before = offset(saved, plan.before + place * state)
             new = offset(previous, state)
             if t > 0 or plan.has_hidden:
-                dense_ahead(
+                matvec_with_prefetch(
                     packed, previous, z, size, query, before, new,
                     offset(drive, (t + 1) * size), offset(outputs, t * size), time * size, count,
                 )  # fmt: skip
@@ -178,19 +165,18 @@ def forward(
             from_lines(new, offset(outputs, t * size), time * size, count, dump, size)
 
 
+@kernel
+def forward(
+    plan_at: int, addresses_at: int, workers: int, decay: Real, rate: Real, eps: Real, inverse: Real
+) -> None:  # fmt: skip
+    """Run the forward on one thread."""
+    _run_blocks(plan_at, addresses_at, 0, workers, decay, rate, eps, inverse)
+
+
 @kernel(parallel=True)
 def forward_parallel(
-    plan_address: int,
-    address_address: int,
-    workers: int,
-    decay: Any,
-    rate: Any,
-    eps: Any,
-    inverse: Any,
-) -> None:
+    plan_at: int, addresses_at: int, workers: int, decay: Real, rate: Real, eps: Real, inverse: Real
+) -> None:  # fmt: skip
     """Run the forward on `workers` threads."""
     for worker in numba.prange(workers):
-        run_forward(plan_address, address_address, worker, workers, decay, rate, eps, inverse)
-
-
-run_forward = forward.dispatcher
+        _run_blocks(plan_at, addresses_at, worker, workers, decay, rate, eps, inverse)

@@ -3,231 +3,196 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
-from importlib import import_module
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fastweights.kernels import memory as memory_pool
-from fastweights.kernels import threads
+from fastweights.kernels import launcher, threads
+from fastweights.kernels import memory as buffers
+from fastweights.kernels.isa import host
+from fastweights.kernels.launcher import Entry, lanes, launch
+from fastweights.kernels.layout import addresses_of
+from fastweights.kernels.types import Size
 from fastweights.ops.fast_weight_rnn.cpu.plan import (
     Addresses,
-    Plan,
-    Size,
-    lay_out,
-    make_backward_plan,
+    Sizes,
+    packed_backward_plan,
+    packed_plan,
 )
 
-Given = tuple[bool, bool, bool, bool]  # norm, preliminary norm, h(0), A(0)
-REALS = {torch.float32: np.float32, torch.float64: np.float64}
 
-
-def plan_of(
-    shape: Sequence[Size],
-    dtype: torch.dtype,
-    given: Given,
-    steps: int,
-    use_tanh: bool,
-    flat: bool,
-    chunk: Size,
-) -> Plan:
-    """Lay out a call on data of a shape, its sizes known or symbolic; see `Plan`."""
-    isa = _kernels().host()
-    norm, preliminary, has_hidden, has_memory = given
-    batch, time, size = shape
-    return lay_out(
-        batch,
-        time,
-        size,
-        steps=steps,
-        lanes=isa.vector_bytes // dtype.itemsize,
-        rows=isa.pair,
-        chunk=min(chunk, time),
-        flat=flat,
-        use_tanh=use_tanh,
-        norm=norm,
-        preliminary=preliminary,
-        has_hidden=has_hidden,
-        has_memory=has_memory,
-    )
-
-
-class Call(NamedTuple):
-    """What calls of the same sizes and options share, so that it is made once.
+class Arguments(NamedTuple):
+    """What a forward takes; λ and η as a tensor or, where that is None, as a number.
 
     Attributes:
-        plan: their layout.
-        record: the plan in memory, and its address.
-        real: makes the kernels' real numbers.
-        inverse: 1 / H.
+        drive: x(t) [batch, time, hidden], the input's share of every step.
+        recurrent_weight: W [hidden, hidden].
+        norm_weight, norm_bias, preliminary_norm_weight, preliminary_norm_bias: [hidden].
+        hidden, memory: h(0) [batch, hidden], A(0) [batch, hidden, hidden].
+        decay, rate: λ and η, [].
+        steps: inner steps S.
+        use_tanh: whether f is tanh; else it is relu.
+        flat: whether in the flat form, one read of h(t-1) a step.
+        norm_eps: ε of the layer normalisations.
+        chunk: steps between the makings of A.
     """
 
-    plan: Plan
-    record: tuple[Any, int]
-    real: Callable[[float], Any]
-    inverse: Any
+    drive: Tensor
+    recurrent_weight: Tensor
+    norm_weight: Tensor | None
+    norm_bias: Tensor | None
+    preliminary_norm_weight: Tensor | None
+    preliminary_norm_bias: Tensor | None
+    hidden: Tensor | None
+    memory: Tensor | None
+    decay: Tensor | None
+    rate: Tensor | None
+    decay_value: float
+    rate_value: float
+    steps: int
+    use_tanh: bool
+    flat: bool
+    norm_eps: float
+    chunk: int
 
 
-@lru_cache(maxsize=256)
-def _call(*sizes_and_options: Any) -> Call:
-    plan = plan_of(*sizes_and_options)
-    real = REALS[sizes_and_options[1]]
-    return Call(plan, _kernels().pack_integers(plan), real, real(1 / plan.hidden))
+class BackwardArguments(NamedTuple):
+    """What a backward takes: the gradient of the outputs, what the forward left, and what is wanted."""
 
-
-@lru_cache(maxsize=256)
-def _scratch_of(plan: Plan, wants_scalars: bool, workers: int) -> tuple[tuple[Any, int], int]:
-    """The layout of a backward's scratch in memory, with its address, and the scalars in all."""
-    layout, size = make_backward_plan(plan, wants_scalars, workers)
-    return _kernels().pack_integers(layout), size
+    gradient: Tensor
+    saved: Tensor
+    recurrent_weight: Tensor
+    norm_weight: Tensor | None
+    preliminary_norm_weight: Tensor | None
+    decay: Tensor | None
+    rate: Tensor | None
+    decay_value: float
+    rate_value: float
+    steps: int
+    use_tanh: bool
+    flat: bool
+    chunk: int
+    has_hidden: bool
+    has_memory: bool
+    wants_decay: bool
+    wants_rate: bool
 
 
 @cache
-def _kernels() -> Any:
-    """Import what needs Numba, once it is needed."""
-    return import_module("fastweights.ops.fast_weight_rnn.cpu.kernels")
+def _forward() -> Entry:
+    from fastweights.ops.fast_weight_rnn.cpu.forward import forward, forward_parallel
+
+    return Entry(forward, forward_parallel, records=2, reals=4)
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+@cache
+def _backward() -> Entry:
+    from fastweights.ops.fast_weight_rnn.cpu.backward import backward, backward_parallel
+
+    return Entry(backward, backward_parallel, records=3, reals=3)
 
 
-def _packed(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.contiguous()
+def _entries() -> tuple[Entry, Entry]:
+    return _forward(), _backward()
+
+
+def warmup(dtype: torch.dtype) -> None:
+    """Compile the kernels of both passes; see `launcher.warmup`."""
+    launcher.warmup(_entries, dtype)
+
+
+def sizes_of(
+    states: Tensor, call: Arguments | BackwardArguments, has_hidden: bool, has_memory: bool
+) -> Sizes:
+    """Return what the layout of a call follows from; `states` has the shape of its outputs."""
+    batch, time, size = states.shape
+    return Sizes(
+        batch=batch,
+        time=time,
+        hidden=size,
+        steps=1 if call.flat else call.steps,
+        chunk=min(call.chunk, time),
+        flat=call.flat,
+        use_tanh=call.use_tanh,
+        norm=call.norm_weight is not None,
+        preliminary=call.preliminary_norm_weight is not None,
+        has_hidden=has_hidden,
+        has_memory=has_memory,
+        lanes=lanes(states.dtype),
+        rows=host().pair,
+    )
 
 
 def _number(tensor: Tensor | None, value: float) -> float:
     return value if tensor is None else tensor.item()
 
 
-def run_forward(
-    drive: Tensor,
-    recurrent_weight: Tensor,
-    norm_weight: Tensor | None,
-    norm_bias: Tensor | None,
-    preliminary_norm_weight: Tensor | None,
-    preliminary_norm_bias: Tensor | None,
-    hidden: Tensor | None,
-    memory: Tensor | None,
-    decay: Tensor | None,
-    rate: Tensor | None,
-    decay_value: float,
-    rate_value: float,
-    steps: int,
-    use_tanh: bool,
-    flat: bool,
-    norm_eps: float,
-    chunk: int,
-) -> tuple[Tensor, Tensor]:
-    """Return (outputs, saved). λ and η come as a tensor or, where that is None, as a number."""
-    kernels = _kernels()
-    drive = drive.contiguous()
-    recurrent_weight = recurrent_weight.contiguous()
-    norm_weight, norm_bias = _packed(norm_weight), _packed(norm_bias)
-    first_weight, first_bias = _packed(preliminary_norm_weight), _packed(preliminary_norm_bias)
-    hidden, memory = _packed(hidden), _packed(memory)
-    given = (
-        norm_weight is not None,
-        first_weight is not None,
-        hidden is not None,
-        memory is not None,
-    )
-    plan, record, real, inverse = _call(
-        drive.shape, drive.dtype, given, steps, use_tanh, flat, chunk
-    )
-    outputs = memory_pool.empty(drive.shape, drive)
-    saved = memory_pool.take(plan.blocks * plan.saved_stride, drive)
+def run_forward(call: Arguments) -> tuple[Tensor, Tensor]:
+    """Return the outputs [batch, time, hidden] and `saved`, which the backward takes."""
+    drive = call.drive
+    packed = packed_plan(sizes_of(drive, call, call.hidden is not None, call.memory is not None))
+    plan = packed.record
     workers = threads.count(plan.blocks)
-    scratch = memory_pool.take(workers * plan.forward_stride, drive)
+    outputs = buffers.empty(drive.shape, drive)
+    saved = buffers.take(plan.blocks * plan.saved_stride, drive)
+    scratch = buffers.take(workers * plan.forward_stride, drive)
     addresses = Addresses(
-        recurrent_weight.data_ptr(),
-        _address(norm_weight),
-        _address(norm_bias),
-        _address(first_weight),
-        _address(first_bias),
-        _address(hidden),
-        _address(memory),
-        saved.data_ptr(),
-        scratch.data_ptr(),
-        drive.data_ptr(),
-        outputs.data_ptr(),
+        **addresses_of(
+            drive=drive,
+            recurrent_weight=call.recurrent_weight,
+            norm_weight=call.norm_weight,
+            norm_bias=call.norm_bias,
+            preliminary_norm_weight=call.preliminary_norm_weight,
+            preliminary_norm_bias=call.preliminary_norm_bias,
+            hidden=call.hidden,
+            memory=call.memory,
+            saved=saved,
+            scratch=scratch,
+            outputs=outputs,
+        )
     )
-    integers = kernels.pack_integers(addresses)
-    starts = (record[1], integers[1])
-    numbers = (
-        real(_number(decay, decay_value)),
-        real(_number(rate, rate_value)),
-        real(norm_eps),
-        inverse,
-    )
-    if workers == 1:
-        kernels.forward(*starts, 0, 1, *numbers)
-    else:
-        with threads.parallel(workers):
-            kernels.forward_parallel(*starts, workers, *numbers)
-    del record, integers  # kept until here: the kernels read them
+    decay, rate = _number(call.decay, call.decay_value), _number(call.rate, call.rate_value)
+    numbers = (decay, rate, call.norm_eps, 1 / plan.hidden)
+    launch(_forward(), (packed,), addresses, workers, drive.dtype, *numbers)
     return outputs, saved
 
 
-def run_backward(
-    gradient: Tensor,
-    saved: Tensor,
-    recurrent_weight: Tensor,
-    norm_weight: Tensor | None,
-    preliminary_norm_weight: Tensor | None,
-    decay: Tensor | None,
-    rate: Tensor | None,
-    decay_value: float,
-    rate_value: float,
-    steps: int,
-    use_tanh: bool,
-    flat: bool,
-    chunk: int,
-    has_hidden: bool,
-    has_memory: bool,
-    wants_scalars: bool,
-) -> tuple[Tensor | None, ...]:
-    """Return the gradients in the order of `empty_gradients`, None for what was not given."""
-    kernels = _kernels()
-    gradient = gradient.contiguous()
-    recurrent_weight = recurrent_weight.contiguous()
-    norm_weight, first_weight = _packed(norm_weight), _packed(preliminary_norm_weight)
-    given = (norm_weight is not None, first_weight is not None, has_hidden, has_memory)
-    plan, record, real, inverse = _call(
-        gradient.shape, gradient.dtype, given, steps, use_tanh, flat, chunk
-    )
+def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the tensors of `Arguments`, None for what was not given or is not wanted."""
+    gradient = call.gradient
+    packed = packed_plan(sizes_of(gradient, call, call.has_hidden, call.has_memory))
+    plan = packed.record
     workers = threads.count(plan.blocks)
-    layout, size = _scratch_of(plan, wants_scalars, workers)
-    scratch = memory_pool.take(size, gradient)
-    results = empty_gradients(gradient, given, wants_scalars, memory_pool.empty)
+    layout = packed_backward_plan(plan, call.wants_decay or call.wants_rate, workers)
+    scratch = buffers.take(layout.record.size, gradient)
+    results = empty_gradients(call, buffers.empty)
+    drive, weight, gain, bias, first_gain, first_bias, hidden, memory, decay, rate = results
     addresses = Addresses(
-        recurrent_weight.data_ptr(),
-        _address(norm_weight),
-        0,
-        _address(first_weight),
-        0,
-        0,
-        0,
-        saved.data_ptr(),
-        scratch.data_ptr(),
-        0,
-        0,
-        gradient.data_ptr(),
-        *map(_address, results),
+        **addresses_of(
+            recurrent_weight=call.recurrent_weight,
+            norm_weight=call.norm_weight,
+            preliminary_norm_weight=call.preliminary_norm_weight,
+            saved=call.saved,
+            scratch=scratch,
+            outputs_gradient=gradient,
+            drive_gradient=drive,
+            weight_gradient=weight,
+            gain_gradient=gain,
+            bias_gradient=bias,
+            preliminary_gain_gradient=first_gain,
+            preliminary_bias_gradient=first_bias,
+            hidden_gradient=hidden,
+            memory_gradient=memory,
+            decay_gradient=decay,
+            rate_gradient=rate,
+        )
     )
-    integers = kernels.pack_integers(addresses)
-    starts = (record[1], layout[1], integers[1])
-    numbers = (real(_number(decay, decay_value)), real(_number(rate, rate_value)), inverse)
-    if workers == 1:
-        kernels.backward(*starts, 0, 1, *numbers)
-        kernels.reduce(*starts, 0, 1, inverse)
-    else:
-        with threads.parallel(workers):
-            kernels.backward_parallel(*starts, workers, *numbers)
-    del record, layout, integers
+    numbers = (
+        _number(call.decay, call.decay_value), _number(call.rate, call.rate_value), 1 / plan.hidden
+    )  # fmt: skip
+    launch(_backward(), (packed, layout), addresses, workers, gradient.dtype, *numbers)
     return results
 
 
@@ -236,26 +201,21 @@ def _new(shape: Sequence[Size], like: Tensor) -> Tensor:
 
 
 def empty_gradients(
-    gradient: Tensor,
-    given: Given,
-    wants_scalars: bool,
-    empty: Callable[[Sequence[Size], Tensor], Tensor] = _new,
+    call: BackwardArguments, empty: Callable[[Sequence[Size], Tensor], Tensor] = _new
 ) -> tuple[Tensor | None, ...]:
-    """Allocate the gradients of drive, W, gain, bias, preliminary gain and bias, h(0), A(0) and (λ, η), in this order.
-
-    `Addresses` ends with the same. The large ones are made by `empty`.
-    """
-    norm, preliminary, has_hidden, has_memory = given
-    batch, _, size = gradient.shape
-    new = gradient.new_empty
+    """Allocate the gradients of the tensors of `Arguments`, the large ones by `empty`."""
+    batch, _, size = call.gradient.shape
+    new = call.gradient.new_empty
+    norm, preliminary = call.norm_weight is not None, call.preliminary_norm_weight is not None
     return (
-        empty(gradient.shape, gradient),
+        empty(call.gradient.shape, call.gradient),
         new(size, size),
         new(size) if norm else None,
         new(size) if norm else None,
         new(size) if preliminary else None,
         new(size) if preliminary else None,
-        new(batch, size) if has_hidden else None,
-        empty((batch, size, size), gradient) if has_memory else None,
-        new(2) if wants_scalars else None,
+        new(batch, size) if call.has_hidden else None,
+        empty((batch, size, size), call.gradient) if call.has_memory else None,
+        new(()) if call.wants_decay else None,
+        new(()) if call.wants_rate else None,
     )

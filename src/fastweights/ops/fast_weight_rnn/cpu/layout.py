@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.record import reader
 from fastweights.kernels.simd import at, lane_count, offset, put, store
 from fastweights.kernels.transpose import transpose_back, transpose_tile
+from fastweights.kernels.types import Pointer
 from fastweights.ops.fast_weight_rnn.cpu.plan import Addresses, BackwardPlan, Plan
 
 read_plan = reader(Plan._fields)
@@ -17,7 +16,9 @@ read_addresses = reader(Addresses._fields)
 
 
 @helper
-def to_lines(rows: Any, stride: int, count: int, spare: Any, lines: Any, size: int) -> None:
+def to_lines(
+    rows: Pointer, stride: int, count: int, spare: Pointer, lines: Pointer, size: int
+) -> None:  # fmt: skip
     """lines[k] = element k of each of `count` rows, `stride` scalars apart; other lanes 0 (`spare` holds zeros)."""
     lanes = lane_count(rows)
     if size >= lanes:
@@ -33,7 +34,9 @@ def to_lines(rows: Any, stride: int, count: int, spare: Any, lines: Any, size: i
 
 
 @helper
-def from_lines(lines: Any, rows: Any, stride: int, count: int, spare: Any, size: int) -> None:
+def from_lines(
+    lines: Pointer, rows: Pointer, stride: int, count: int, spare: Pointer, size: int
+) -> None:  # fmt: skip
     """The inverse of `to_lines`; what the lanes past `count` hold is dropped into `spare`."""
     lanes = lane_count(rows)
     if size >= lanes:
@@ -47,6 +50,6 @@ def from_lines(lines: Any, rows: Any, stride: int, count: int, spare: Any, size:
 
 
 @helper
-def row_start(tensor: Any, block: int, row_size: int) -> Any:
+def row_start(tensor: Pointer, block: int, row_size: int) -> Pointer:
     """Where the first batch row of a row block begins in a tensor of `row_size` scalars a row."""
     return offset(tensor, block * lane_count(tensor) * row_size)

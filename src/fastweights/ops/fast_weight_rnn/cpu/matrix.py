@@ -6,8 +6,6 @@ diagonal block.
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import (
     add_products,
     add_scaled_rows,
@@ -21,8 +19,9 @@ from fastweights.kernels.blocks import (
 )
 from fastweights.kernels.compile import helper
 from fastweights.kernels.isa import host
+from fastweights.kernels.lines import dot
 from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store, total
-from fastweights.ops.fast_weight_rnn.cpu.norm import dot_lines
+from fastweights.kernels.types import Pointer, Real
 
 PANEL = host().pair
 TILE = host().tile
@@ -30,7 +29,7 @@ TILE_AREA = TILE * TILE
 
 
 @helper
-def symmetric(matrix: Any, x: Any, y: Any, size: int) -> None:
+def symmetric(matrix: Pointer, x: Pointer, y: Pointer, size: int) -> None:
     """y += A x for a symmetric A, of which each entry is read once and used twice.
 
     A is kept as panels of PANEL rows and then single rows, cut off right of the diagonal block; an entry is a line.
@@ -65,7 +64,7 @@ def symmetric(matrix: Any, x: Any, y: Any, size: int) -> None:
 
 
 @helper
-def triangle_dot(x: Any, y: Any, size: int) -> Any:
+def triangle_dot(x: Pointer, y: Pointer, size: int) -> Pointer:
     """Σ_ij x_ij y_ij of two symmetric matrices kept as panels."""
     lanes = lane_count(x)
     inside = zeros(x, 1)[0]
@@ -73,9 +72,9 @@ def triangle_dot(x: Any, y: Any, size: int) -> Any:
     row = place = 0
     while row < size:
         height = PANEL if row + PANEL <= size else 1
-        outside = outside + dot_lines(offset(x, place), offset(y, place), height * row)
+        outside = outside + dot(offset(x, place), offset(y, place), height * row * lanes)
         place += height * row * lanes
-        inside = inside + dot_lines(offset(x, place), offset(y, place), height * height)
+        inside = inside + dot(offset(x, place), offset(y, place), height * height * lanes)
         place += height * height * lanes
         row += height
     return outside + outside + inside
@@ -83,20 +82,9 @@ def triangle_dot(x: Any, y: Any, size: int) -> Any:
 
 @helper
 def add_outer_products(
-    matrix: Any,
-    old: Any,
-    triangle: int,
-    x: Any,
-    x_stride: int,
-    y: Any,
-    y_stride: int,
-    count: int,
-    weight: Any,
-    ratio: Any,
-    keep: Any,
-    size: int,
-    panel: Any,
-) -> None:
+    matrix: Pointer, old: Pointer, triangle: int, x: Pointer, x_stride: int, y: Pointer,
+    y_stride: int, count: int, weight: Pointer, ratio: Real, keep: Real, size: int, panel: Pointer,
+) -> None:  # fmt: skip
     """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
 
     With keep 0 the old A is not read, so it may be fresh memory; or it is A. `panel` is scratch for PANEL lines of
@@ -157,19 +145,9 @@ def strips(size: int) -> int:
 
 @helper
 def add_weight_gradient(
-    x: Any,
-    y: Any,
-    first: int,
-    last: int,
-    groups: int,
-    x_group: int,
-    y_group: int,
-    out: Any,
-    size: int,
-    strip: int,
-    totals: Any,
-    panel: Any,
-) -> None:
+    x: Pointer, y: Pointer, first: int, last: int, groups: int, x_group: int, y_group: int,
+    out: Pointer, size: int, strip: int, totals: Pointer, panel: Pointer,
+) -> None:  # fmt: skip
     """out[i, j] += Σ over groups, states first <= n < last and lanes of x_n[i] y_n[j], for the rows i of one strip.
 
     The last tile of a row or column overlaps its neighbour where TILE does not divide the size; what they share is
@@ -207,7 +185,8 @@ def add_weight_gradient(
 
 @helper
 def add_small_weight_gradient(
-    x: Any, y: Any, first: int, last: int, groups: int, x_group: int, y_group: int, out: Any, size: int
+    x: Pointer, y: Pointer, first: int, last: int, groups: int, x_group: int, y_group: int,
+    out: Pointer, size: int,
 ) -> None:  # fmt: skip
     """`add_weight_gradient` for sizes below TILE."""
     lanes = lane_count(x)

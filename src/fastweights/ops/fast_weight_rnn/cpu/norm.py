@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.elementary import tanh
@@ -20,10 +18,11 @@ from fastweights.kernels.simd import (
     store,
     where_positive,
 )
+from fastweights.kernels.types import Pointer, Real, Vector
 
 
 @helper
-def power(base: Any, exponent: int) -> Any:
+def power(base: Real, exponent: int) -> Real:
     """base ** exponent in the type of `base`, exponent >= 0."""
     result = scalar(base, 1)
     while exponent > 0:
@@ -35,52 +34,7 @@ def power(base: Any, exponent: int) -> Any:
 
 
 @helper
-def add_lines(y: Any, x: Any, scale: Any, size: int) -> None:
-    """y += scale x."""
-    lanes = lane_count(y)
-    for k in range(0, size * lanes, lanes):
-        store(y, k, fma(load(x, k), scale, load(y, k)))
-
-
-@helper
-def copy_lines(y: Any, x: Any, size: int) -> None:
-    """y = x."""
-    lanes = lane_count(y)
-    for k in range(0, size * lanes, lanes):
-        store(y, k, load(x, k))
-
-
-@helper
-def clear(y: Any, size: int) -> None:
-    """y = 0."""
-    lanes = lane_count(y)
-    zero = zeros(y, 1)[0]
-    for k in range(0, size * lanes, lanes):
-        store(y, k, zero)
-
-
-@helper
-def dot_lines(x: Any, y: Any, size: int) -> Any:
-    """⟨x, y⟩ in every lane, in four chains."""
-    lanes = lane_count(x)
-    zero = zeros(x, 1)[0]
-    a, b, c, d = zero, zero, zero, zero
-    k = 0
-    last = size * lanes
-    while k + 4 * lanes <= last:
-        a = fma(load(x, k), load(y, k), a)
-        b = fma(load(x, k + lanes), load(y, k + lanes), b)
-        c = fma(load(x, k + 2 * lanes), load(y, k + 2 * lanes), c)
-        d = fma(load(x, k + 3 * lanes), load(y, k + 3 * lanes), d)
-        k += 4 * lanes
-    while k < last:
-        a = fma(load(x, k), load(y, k), a)
-        k += lanes
-    return (a + b) + (c + d)
-
-
-@helper
-def _mean(y: Any, zero: Any, inverse: Any, size: int) -> Any:
+def _mean(y: Pointer, zero: Vector, inverse: Vector, size: int) -> Vector:
     lanes = lane_count(y)
     a, b, c, d = zero, zero, zero, zero
     k = 0
@@ -98,7 +52,7 @@ def _mean(y: Any, zero: Any, inverse: Any, size: int) -> Any:
 
 
 @helper
-def _variance(y: Any, mean: Any, zero: Any, inverse: Any, size: int) -> Any:
+def _variance(y: Pointer, mean: Vector, zero: Vector, inverse: Vector, size: int) -> Vector:
     lanes = lane_count(y)
     a, b, c, d = zero, zero, zero, zero
     k = 0
@@ -121,7 +75,7 @@ def _variance(y: Any, mean: Any, zero: Any, inverse: Any, size: int) -> Any:
 
 
 @helper
-def activate(y: Any, out: Any, use_tanh: int, size: int) -> None:
+def activate(y: Pointer, out: Pointer, use_tanh: int, size: int) -> None:
     """out = f(y)."""
     lanes = lane_count(y)
     if use_tanh:
@@ -134,16 +88,9 @@ def activate(y: Any, out: Any, use_tanh: int, size: int) -> None:
 
 @helper
 def normalise(
-    y: Any,
-    weight: Any,
-    bias: Any,
-    eps: Any,
-    inverse: Any,
-    use_tanh: int,
-    moments: Any,
-    out: Any,
-    size: int,
-) -> None:
+    y: Pointer, weight: Pointer, bias: Pointer, eps: Real, inverse: Real, use_tanh: int,
+    moments: Pointer, out: Pointer, size: int,
+) -> None:  # fmt: skip
     """out = f(LN(y)); keeps mean and 1/σ in `moments`; `inverse` is 1 / size."""
     lanes = lane_count(y)
     zero = zeros(y, 1)[0]
@@ -163,7 +110,7 @@ def normalise(
 
 
 @helper
-def _slope(out: Any, gradient: Any, use_tanh: int, unit: Any) -> Any:
+def _slope(out: Vector, gradient: Vector, use_tanh: int, unit: Vector) -> Vector:
     """f'(…) gradient, with the slope taken from the activation f(…) itself; `unit` is 1."""
     if use_tanh:
         return gradient * (unit - out * out)
@@ -172,7 +119,7 @@ def _slope(out: Any, gradient: Any, use_tanh: int, unit: Any) -> Any:
 
 @helper
 def activate_backward(
-    gradient: Any, out: Any, use_tanh: int, start: Any, result: Any, size: int
+    gradient: Pointer, out: Pointer, use_tanh: int, start: Pointer, result: Pointer, size: int
 ) -> None:  # fmt: skip
     """result = start + f'(…) gradient, where `out` is f(…)."""
     lanes = lane_count(out)
@@ -183,18 +130,9 @@ def activate_backward(
 
 @helper
 def normalise_backward(
-    gradient: Any,
-    out: Any,
-    use_tanh: int,
-    y: Any,
-    moments: Any,
-    weight: Any,
-    inverse: Any,
-    weight_gradient: Any,
-    bias_gradient: Any,
-    result: Any,
-    size: int,
-) -> None:
+    gradient: Pointer, out: Pointer, use_tanh: int, y: Pointer, moments: Pointer, weight: Pointer,
+    inverse: Real, weight_gradient: Pointer, bias_gradient: Pointer, result: Pointer, size: int,
+) -> None:  # fmt: skip
     """From the gradient by out = f(LN(y)) to the gradient by y; adds to the gradients of gain and bias."""
     lanes = lane_count(gradient)
     zero, unit = zeros(gradient, 1)[0], one(gradient)

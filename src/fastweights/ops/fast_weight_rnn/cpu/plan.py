@@ -1,36 +1,78 @@
 """Sizes, flags and memory layout of one fused call, known before any kernel runs.
 
-Offsets and strides count scalars. A line is one vector: one scalar of every batch row of a row block.
+Offsets and strides count scalars. A *line* is one vector: the same scalar of every batch row of a row block. A *state*
+is H lines. Below, with the letters of the kernels:
+
+    t, n        step of the sequence, of its chunk, from 0          s       inner step, 0 … S-1
+    h(t)        hidden state; h(0) stands before step 0             h_s     argument of read s: its query
+    z(t)        x(t) + W h(t-1)                                     dz      ∂L/∂z, and so on
+    y           z + A(t-1) h_s, before normalisation                dy      its gradient, which a read owes A
+    A           the fast memory; G = ∂L/∂A + (∂L/∂A)ᵀ               λ, η    decay, rate
+
+The tensor `saved`, one stretch a row block, and the scratch of the backward:
+
+    saved    | history | queries | before | moments | preliminary ×2 | scores | borders | initial |  next row block …
+    scratch  | dz, gains, scalars: row block 0 | row block 1 | … | worker 0: zeros, dump, dh, … packed | worker 1 | …
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-# States whose debts are added up together, so that each later read is fetched once for all.
-PULL = 4
-Size = Any  # an int, or a symbolic one while torch traces with unknown sizes
+from fastweights.kernels.layout import Packed, offsets, pack, round_up
+from fastweights.kernels.types import Size
+
+GROUP = 4  # states whose gradients from later reads are added up together, so that each read is fetched once for all
 STRIP = 8  # lines in a strip of ∂W at most
 SEGMENT_BYTES = 400_000  # of states; two such, and ∂W, fit a second-level cache of 1 MiB
 
 
-class Plan(NamedTuple):
-    """Everything integral that the kernels are told; a tuple, so that it crosses into them cheaply.
+def pick_chunk(time: int, hidden: int) -> int:
+    """Return the steps between makings of A: one chunk while its history is cheaper to read than A (measured)."""
+    return time if time <= 3 * hidden // 4 else max(16, min(32, hidden // 2))
+
+
+class Sizes(NamedTuple):
+    """What a layout follows from.
 
     Attributes:
         batch, time, hidden, steps: sizes; `steps` is the number of inner steps S (1 for the flat form).
+        chunk: steps between the makings of A.
+        flat, use_tanh, norm, preliminary, has_hidden, has_memory: the form, and what is given.
         lanes, rows: of a vector, of a panel of a symmetric matrix.
-        blocks, chunk, chunks: row blocks, steps in a chunk, chunks in the sequence.
-        flat, use_tanh, norm, preliminary, has_hidden, has_memory: 0 or 1.
+    """
+
+    batch: Size
+    time: Size
+    hidden: Size
+    steps: int
+    chunk: Size
+    flat: bool
+    use_tanh: bool
+    norm: bool
+    preliminary: bool
+    has_hidden: bool
+    has_memory: bool
+    lanes: int
+    rows: int
+
+
+class Plan(NamedTuple):
+    """All integers that the kernels of both passes need; flags are 0 or 1.
+
+    Attributes:
+        batch … rows: as in `Sizes`.
+        blocks, chunks: row blocks, chunks in the sequence.
         saved_stride: scalars of `saved` for one row block, in which start at:
         history: h(0) … h(T), one state each.
         queries: h_0 … h_{S-1} of every step (inner form).
         before, moments: the argument of every layer normalisation; its mean and 1/σ.
         preliminary_before, preliminary_moments: the same of the preliminary one.
         scores: ⟨h(τ), h_s(t)⟩ for τ < t in the chunk, S n (n-1) / 2 lines before step n of a chunk.
-        scores_stride: scalars of scores for one chunk.
-        borders, border_stride: the symmetric part of A at the start of chunks 1, 2, …
+        borders: the symmetric part of A at the start of chunks 1, 2, …
         initial: A(0), row by row.
+        scores_stride, border_stride: scalars of scores for one chunk; of one border.
         forward_panel: where the forward's scratch has room for a panel's lines of every state of a chunk.
         forward_stride: scalars of scratch for each worker of the forward.
     """
@@ -39,17 +81,17 @@ class Plan(NamedTuple):
     time: int
     hidden: int
     steps: int
-    lanes: int
-    rows: int
-    blocks: int
     chunk: int
-    chunks: int
     flat: int
     use_tanh: int
     norm: int
     preliminary: int
     has_hidden: int
     has_memory: int
+    lanes: int
+    rows: int
+    blocks: int
+    chunks: int
     saved_stride: int
     history: int
     queries: int
@@ -58,10 +100,10 @@ class Plan(NamedTuple):
     preliminary_before: int
     preliminary_moments: int
     scores: int
-    scores_stride: int
     borders: int
-    border_stride: int
     initial: int
+    scores_stride: int
+    border_stride: int
     forward_panel: int
     forward_stride: int
 
@@ -69,35 +111,40 @@ class Plan(NamedTuple):
 class Addresses(NamedTuple):
     """Where the tensors of a call lie, forward and backward; 0 where there is none."""
 
-    recurrent_weight: int
-    norm_weight: int
-    norm_bias: int
-    preliminary_norm_weight: int
-    preliminary_norm_bias: int
-    hidden: int
-    memory: int
-    saved: int
-    scratch: int
+    recurrent_weight: int = 0
+    norm_weight: int = 0
+    norm_bias: int = 0
+    preliminary_norm_weight: int = 0
+    preliminary_norm_bias: int = 0
+    hidden: int = 0
+    memory: int = 0
+    saved: int = 0
+    scratch: int = 0
     drive: int = 0
     outputs: int = 0
-    gradient: int = 0
+    outputs_gradient: int = 0
     drive_gradient: int = 0
     weight_gradient: int = 0
     gain_gradient: int = 0
     bias_gradient: int = 0
-    first_gain_gradient: int = 0
-    first_bias_gradient: int = 0
+    preliminary_gain_gradient: int = 0
+    preliminary_bias_gradient: int = 0
     hidden_gradient: int = 0
     memory_gradient: int = 0
-    scalar_gradient: int = 0
+    decay_gradient: int = 0
+    rate_gradient: int = 0
 
 
 def triangle_lines(hidden: Size, rows: Size) -> Size:
-    """Return the lines of a symmetric matrix kept as panels of `rows` rows, then single rows."""
+    """Return the lines of a symmetric matrix kept as panels of `rows` rows, then single rows.
+
+    Example:
+        >>> triangle_lines(3, rows=2)  # two rows of 2, one of 3
+        7
+    """
     lines = row = 0
     while row < hidden:
-        left = hidden - row
-        height = rows if left >= rows else 1
+        height = rows if hidden - row >= rows else 1
         row += height
         lines += height * row
     return lines
@@ -107,90 +154,71 @@ def _pairs(steps: Size) -> Size:
     return steps * (steps - 1) // 2
 
 
-def lay_out(
-    batch: Size,
-    time: Size,
-    hidden: Size,
-    *,
-    steps: int,
-    lanes: int,
-    rows: int,
-    chunk: Size,
-    flat: bool,
-    use_tanh: bool,
-    norm: bool,
-    preliminary: bool,
-    has_hidden: bool,
-    has_memory: bool,
-) -> Plan:
-    """Lay out one call; see `Plan`."""
-    steps = 1 if flat else steps
+def lay_out(sizes: Sizes) -> Plan:
+    """Return the layout of a call, whose sizes may be symbolic."""
+    time, hidden, steps, chunk, lanes, rows = (
+        sizes.time, sizes.hidden, sizes.steps, sizes.chunk, sizes.lanes, sizes.rows
+    )  # fmt: skip
     chunks = -(-time // chunk)
     rest = time - (chunks - 1) * chunk
     state = hidden * lanes
-    sizes = {
-        "history": (time + 1) * state,
-        "queries": 0 if flat else time * steps * state,
-        "before": time * steps * state if norm else 0,
-        "moments": 2 * time * steps * lanes if norm else 0,
-        "preliminary_before": time * state if preliminary else 0,
-        "preliminary_moments": 2 * time * lanes if preliminary else 0,
-        "scores": ((chunks - 1) * _pairs(chunk) + _pairs(rest)) * steps * lanes,
-        "borders": (chunks - 1) * triangle_lines(hidden, rows) * lanes,
-        "initial": hidden * state if has_memory else 0,
-    }
-    offsets, end = _offsets(sizes)
-    panel = (2 + 3 * hidden + chunk) * lanes + _round_up(hidden * hidden, lanes)
+    border = triangle_lines(hidden, rows) * lanes
+    regions, saved_stride = offsets(
+        {
+            "history": (time + 1) * state,
+            "queries": 0 if sizes.flat else time * steps * state,
+            "before": time * steps * state if sizes.norm else 0,
+            "moments": 2 * time * steps * lanes if sizes.norm else 0,
+            "preliminary_before": time * state if sizes.preliminary else 0,
+            "preliminary_moments": 2 * time * lanes if sizes.preliminary else 0,
+            "scores": ((chunks - 1) * _pairs(chunk) + _pairs(rest)) * steps * lanes,
+            "borders": (chunks - 1) * border,
+            "initial": hidden * state if sizes.has_memory else 0,
+        }
+    )
+    panel = (2 + 3 * hidden + chunk) * lanes + round_up(hidden * hidden, lanes)
     return Plan(
-        batch=batch,
-        time=time,
-        hidden=hidden,
-        steps=steps,
-        lanes=lanes,
-        rows=rows,
-        blocks=-(-batch // lanes),
-        chunk=chunk,
+        *sizes,
+        blocks=-(-sizes.batch // lanes),
         chunks=chunks,
-        flat=int(flat),
-        use_tanh=int(use_tanh),
-        norm=int(norm),
-        preliminary=int(preliminary),
-        has_hidden=int(has_hidden),
-        has_memory=int(has_memory),
-        saved_stride=end,
+        saved_stride=saved_stride,
         scores_stride=steps * _pairs(chunk) * lanes,
-        border_stride=triangle_lines(hidden, rows) * lanes,
+        border_stride=border,
         forward_panel=panel,
         forward_stride=panel + (rows * chunk * lanes if chunks > 1 else 0),
-        **offsets,
+        **regions,
     )
 
 
-def _round_up(size: Size, multiple: Size) -> Size:
-    return -(-size // multiple) * multiple
+@lru_cache(maxsize=256)
+def packed_plan(sizes: Sizes) -> Packed[Plan]:
+    """Return the layout of a call as kernels read it."""
+    return pack(lay_out(sizes))
 
 
 class BackwardPlan(NamedTuple):
     """The layout of the backward's scratch; see `Plan`.
 
     Attributes:
-        wants_scalars: whether the gradients of λ and η are made.
+        wants_scalars: whether the gradient of λ or η is made.
         segment: steps of row blocks that ∂W takes at a time.
+        size: scalars in all.
         block_stride: scalars for each row block, in which start at:
         dz: the gradient by z(t), a state for each step.
         gains: the gradients of gain, bias, preliminary gain and bias, summed over time, then those of λ and η.
         gain_lines: how many lines those are.
         scalars: where λ's and η's begin.
-        workers, worker_stride: the same for each worker:
-        dh, owed, product: a state each.
-        nothing: a state of zeros.
-        pulled: what PULL neighbouring states owe reads of the chunk after them.
-        kept: dy of every read of the chunk (of the sequence, where ∂A(0) is wanted).
-        debts: what each state of the chunk owes through later chunks.
+        workers, worker_stride: where the workers' scratch begins, and its scalars for each; in it start, after a line
+            of zeros and one for what is never read:
+        dh, flat_gradient, product: a state each; the gradient of h(t), in the flat form what its read adds to h(t-1).
+        zeros: a state of zeros.
+        group: for GROUP neighbouring states, their gradients from reads after them.
+        read_gradients: dy of every read of the chunk (of the sequence, where ∂A(0) is wanted).
+        later_gradients: the gradient of each state of the chunk from later chunks.
         by_gradient, by_query: c q and c p, for every state of the chunk and every read.
         products: ⟨h(τ), dy⟩ of one read.
         symmetric: G.
-        whole: ∂A(0).
+        initial_gradient: ∂A(0).
         panel: a panel's lines of every state kept.
         strip: TILE lines of every state of a segment.
         packed: Wᵀ, in panels.
@@ -198,6 +226,7 @@ class BackwardPlan(NamedTuple):
 
     wants_scalars: int
     segment: int
+    size: int
     block_stride: int
     dz: int
     gains: int
@@ -206,65 +235,60 @@ class BackwardPlan(NamedTuple):
     workers: int
     worker_stride: int
     dh: int
-    pulled: int
-    owed: int
+    group: int
+    flat_gradient: int
     product: int
-    nothing: int
-    kept: int
-    debts: int
+    zeros: int
+    read_gradients: int
+    panel: int
+    later_gradients: int
     by_gradient: int
     by_query: int
     products: int
     symmetric: int
-    whole: int
-    panel: int
+    initial_gradient: int
     strip: int
     packed: int
 
 
-def _offsets(sizes: dict[str, Size], start: int = 0) -> tuple[dict[str, Size], Size]:
-    """Lay out regions one after the other: where each begins, and where the last ends."""
-    offsets = {}
-    for name, size in sizes.items():
-        offsets[name] = start
-        start += size
-    return offsets, start
-
-
-def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[BackwardPlan, int]:
-    """Lay out the scratch of a backward; returns the layout and the scalars in all."""
+@lru_cache(maxsize=256)
+def packed_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> Packed[BackwardPlan]:
+    """Return the layout of a backward's scratch as kernels read it."""
     lanes = plan.lanes
     state = plan.hidden * lanes
-    reads = plan.chunk * plan.steps
+    coefficients = plan.chunk * plan.chunk * plan.steps * lanes
     segment = max(16, SEGMENT_BYTES // (64 * plan.hidden))
-    block, block_stride = _offsets(
+    block, block_stride = offsets(
         {"dz": plan.time * state, "gains": 4 * state, "scalars": 2 * lanes}
     )
     kept = plan.time if plan.has_memory else plan.chunk
-    worker, worker_stride = _offsets(
+    several = plan.chunks > 1
+    worker, worker_stride = offsets(
         {
             "dh": state,
-            "pulled": PULL * state,
-            "owed": state,
+            "group": GROUP * state,
+            "flat_gradient": state,
             "product": state,
-            "nothing": state,
-            "kept": kept * plan.steps * state,
-            "panel": plan.rows * kept * lanes if plan.chunks > 1 or plan.has_memory else 0,
-            "debts": plan.chunk * state if plan.chunks > 1 else 0,
-            "by_gradient": plan.chunk * reads * lanes,
-            "by_query": plan.chunk * reads * lanes,
+            "zeros": state,
+            "read_gradients": kept * plan.steps * state,
+            "panel": plan.rows * kept * lanes if several or plan.has_memory else 0,
+            "later_gradients": plan.chunk * state if several else 0,
+            "by_gradient": coefficients,
+            "by_query": coefficients,
             "products": plan.chunk * lanes,
-            "symmetric": plan.border_stride if plan.chunks > 1 else 0,
-            "whole": plan.hidden * state if plan.has_memory else 0,
+            "symmetric": plan.border_stride if several else 0,
+            "initial_gradient": plan.hidden * state if plan.has_memory else 0,
             "strip": STRIP * lanes * min(segment, plan.blocks * plan.time),
-            "packed": _round_up(plan.hidden * plan.hidden, lanes),
+            "packed": round_up(plan.hidden * plan.hidden, lanes),
         },
-        4 * lanes + 64,
+        # A line of zeros and one that is never read; `reduce` puts a tile of scalars there instead.
+        max(2 * lanes, STRIP * STRIP),
     )
     first_worker = plan.blocks * block_stride
     layout = BackwardPlan(
-        wants_scalars=int(wants_scalars),
+        wants_scalars=wants_scalars,
         segment=segment,
+        size=first_worker + workers * worker_stride,
         block_stride=block_stride,
         gain_lines=4 * plan.hidden + 2,
         workers=first_worker,
@@ -272,4 +296,4 @@ def make_backward_plan(plan: Plan, wants_scalars: bool, workers: int) -> tuple[B
         **block,
         **worker,
     )
-    return layout, first_worker + workers * worker_stride
+    return pack(layout)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.blocks import zeros
-from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.compile import helper
 from fastweights.kernels.simd import load, offset, pointer, put, scalar, total
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.fast_weight_rnn.cpu.layout import read_addresses, read_layout, read_plan
 from fastweights.ops.fast_weight_rnn.cpu.matrix import (
     TILE,
@@ -18,8 +17,8 @@ from fastweights.ops.fast_weight_rnn.cpu.matrix import (
 
 @helper
 def _weight_gradient(
-    plan: Any, layout: Any, tensors: Any, worker: int, workers: int, like: Any
-) -> None:
+    plan: Record, layout: Record, tensors: Record, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Every workers-th strip of ∂W, by segments of the batch and of time that stay in the cache for all strips."""
     size, time = plan.hidden, plan.time
     first = 1 - plan.has_hidden  # h(0) is zero
@@ -50,18 +49,17 @@ def _weight_gradient(
                     )
 
 
-@kernel
+@helper
 def reduce(
-    plan_address: int, layout_address: int, address_address: int, worker: int, workers: int,
-    like: Any,
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, like: Real
 ) -> None:  # fmt: skip
     """The gradients that all row blocks share, in an order that does not depend on the workers.
 
     ∂W = Σ dz(t) h(t-1)ᵀ, some rows for each worker; the first adds up those of gains, biases, λ and η too.
     """
-    plan = read_plan(plan_address)
-    layout = read_layout(layout_address)
-    tensors = read_addresses(address_address)
+    plan = read_plan(plan_at)
+    layout = read_layout(layout_at)
+    tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, like)
     _weight_gradient(plan, layout, tensors, worker, workers, like)
     if worker > 0:
@@ -71,16 +69,19 @@ def reduce(
     _sum_lines(plan, layout, gains, tensors.gain_gradient, plan.hidden, like)
     _sum_lines(plan, layout, offset(gains, state), tensors.bias_gradient, plan.hidden, like)
     first = offset(gains, 2 * state)
-    _sum_lines(plan, layout, first, tensors.first_gain_gradient, plan.hidden, like)
+    _sum_lines(plan, layout, first, tensors.preliminary_gain_gradient, plan.hidden, like)
     first = offset(gains, 3 * state)
-    _sum_lines(plan, layout, first, tensors.first_bias_gradient, plan.hidden, like)
-    count = 2 * layout.wants_scalars
-    _sum_lines(plan, layout, offset(scratch, layout.scalars), tensors.scalar_gradient, count, like)
+    _sum_lines(plan, layout, first, tensors.preliminary_bias_gradient, plan.hidden, like)
+    scalars = offset(scratch, layout.scalars)
+    _sum_lines(plan, layout, scalars, tensors.decay_gradient, 1, like)
+    _sum_lines(plan, layout, offset(scalars, plan.lanes), tensors.rate_gradient, 1, like)
 
 
 @helper
-def _sum_lines(plan: Any, layout: Any, lines: Any, out: int, count: int, like: Any) -> None:
-    """out[k] = line k, summed over row blocks in order, then over lanes; nothing where `out` is 0."""
+def _sum_lines(
+    plan: Record, layout: Record, lines: Pointer, out: int, count: int, like: Real
+) -> None:  # fmt: skip
+    """out[k] = line k, summed over row blocks in order, then over lanes; zeros where `out` is 0."""
     if out != 0:
         for k in range(count):
             line = zeros(lines, 1)[0]

@@ -12,14 +12,14 @@ order of the sum does not depend on how many there are.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 
 from fastweights.kernels.access import load_first, store_first
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.elementary import tanh
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import fma, load, offset, one, pointer, store
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.lstm.cpu.layout import (
     length_of,
     read_addresses,
@@ -27,14 +27,15 @@ from fastweights.ops.lstm.cpu.layout import (
     read_plan,
     share,
 )
-from fastweights.ops.lstm.cpu.product import ROWS, add_row, add_tile, clear, pack_transposed
+from fastweights.ops.lstm.cpu.product import ROWS, add_row, add_tile, pack_transposed
 from fastweights.ops.lstm.cpu.reduce import add_weight, begin, finish, look_back
 
 
 @helper
 def _gates(
-    plan: Any, tensors: Any, row: int, t: int, dh: Any, dc: Any, z: Any, stride: int, like: Any
-) -> None:
+    plan: Record, tensors: Record, row: int, t: int, dh: Pointer, dc: Pointer, z: Pointer,
+    stride: int, like: Real,
+) -> None:  # fmt: skip
     """z̄ of one row and step, by panels `stride` scalars apart; dc becomes c̄(t-1)."""
     size, lanes, width = plan.hidden, plan.lanes, plan.width
     saved = pointer(tensors.saved, like)
@@ -81,11 +82,13 @@ def _gates(
 
 
 @helper
-def _no_gates(plan: Any, tensors: Any, row: int, t: int, z: Any, stride: int, like: Any) -> None:
+def _no_gates(
+    plan: Record, tensors: Record, row: int, t: int, z: Pointer, stride: int, like: Real
+) -> None:  # fmt: skip
     """z̄ = 0 of a padded step."""
     size = plan.hidden
     for panel in range(plan.panels):
-        clear(offset(z, panel * stride), 4)
+        clear(offset(z, panel * stride), plan.width)
     if not plan.looked_up:
         zero = load(z, 0)
         out = offset(pointer(tensors.gates_gradient, like), 4 * (row * plan.time + t) * size)
@@ -95,11 +98,11 @@ def _no_gates(plan: Any, tensors: Any, row: int, t: int, z: Any, stride: int, li
 
 @helper
 def _through_weight(
-    plan: Any, layout: Any, scratch: Any, z: Any, stride: int, dh: Any, rows: int
-) -> None:
+    plan: Record, layout: Record, scratch: Pointer, z: Pointer, stride: int, dh: Pointer, rows: int
+) -> None:  # fmt: skip
     """dh = Wᵀ z̄ for some rows, z by panels `stride` scalars apart; each block of W serves all rows while it is near."""
     width = plan.width
-    clear(dh, rows * (plan.columns // plan.lanes))
+    clear(dh, rows * plan.columns)
     for column in range(0, plan.columns, width):
         packed = offset(scratch, layout.packed + column * 4 * plan.units)
         for panel in range(plan.panels):
@@ -116,12 +119,12 @@ def _through_weight(
                     row += 1
 
 
-@kernel
-def prepare(
-    plan_at: int, scratch_at: int, addresses_at: int, worker: int, workers: int, like: Any
-) -> None:
+@helper
+def _prepare(
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Pack Wᵀ and clear the sums: a share of each."""
-    plan, layout = read_plan(plan_at), read_backward_scratch(scratch_at)
+    plan, layout = read_plan(plan_at), read_backward_scratch(layout_at)
     tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, like)
     weight = pointer(tensors.recurrent_weight, like)
@@ -133,16 +136,17 @@ def prepare(
     begin(plan, layout, tensors, worker, workers, like)
     first, last = share(plan.batch, worker, workers, ROWS)
     for row in range(first, last):
-        clear(offset(scratch, layout.dh + row * plan.columns), plan.columns // plan.lanes)
-        clear(offset(scratch, layout.dc + row * plan.units), plan.panels)
+        clear(offset(scratch, layout.dh + row * plan.columns), plan.columns)
+        clear(offset(scratch, layout.dc + row * plan.units), plan.units)
 
 
-@kernel
-def down(
-    plan_at: int, scratch_at: int, addresses_at: int, segment: int, worker: int, workers: int, like: Any
+@helper
+def _down(
+    plan_at: int, layout_at: int, addresses_at: int, segment: int, worker: int, workers: int,
+    like: Real,
 ) -> None:  # fmt: skip
     """The steps of a segment, last first, of a share of the batch rows."""
-    plan, layout = read_plan(plan_at), read_backward_scratch(scratch_at)
+    plan, layout = read_plan(plan_at), read_backward_scratch(layout_at)
     tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, like)
     stride = layout.rows * plan.width
@@ -166,22 +170,23 @@ def down(
             _through_weight(plan, layout, scratch, z, stride, dh, last - first)
 
 
-@kernel
-def across(
-    plan_at: int, scratch_at: int, addresses_at: int, segment: int, worker: int, workers: int, like: Any
+@helper
+def _across(
+    plan_at: int, layout_at: int, addresses_at: int, segment: int, worker: int, workers: int,
+    like: Real,
 ) -> None:  # fmt: skip
     """The segment's share of ∂W and, where gates are looked up, of ∂gates: some panels for each worker."""
-    plan, layout = read_plan(plan_at), read_backward_scratch(scratch_at)
+    plan, layout = read_plan(plan_at), read_backward_scratch(layout_at)
     tensors = read_addresses(addresses_at)
     add_weight(plan, layout, tensors, segment, worker, workers, like)
 
 
-@kernel
-def conclude(
-    plan_at: int, scratch_at: int, addresses_at: int, worker: int, workers: int, like: Any
-) -> None:
+@helper
+def _conclude(
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """∂W, ∂h(0) and ∂c(0) into their tensors."""
-    plan, layout = read_plan(plan_at), read_backward_scratch(scratch_at)
+    plan, layout = read_plan(plan_at), read_backward_scratch(layout_at)
     tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, like)
     size = plan.hidden
@@ -205,33 +210,34 @@ def conclude(
                 store_first(pointer(tensors.cell_gradient, like), place, size - unit, c_bar)
 
 
+@helper
+def _segments(plan_at: int, layout_at: int) -> int:
+    """The number of segments of time."""
+    steps = read_backward_scratch(layout_at).steps
+    return (read_plan(plan_at).time + steps - 1) // steps
+
+
 @kernel
-def backward(plan_at: int, scratch_at: int, addresses_at: int, segments: int, like: Any) -> None:
+def backward(plan_at: int, layout_at: int, addresses_at: int, workers: int, like: Real) -> None:
     """Run the backward on one thread."""
-    run_prepare(plan_at, scratch_at, addresses_at, 0, 1, like)
-    for segment in range(segments - 1, -1, -1):
-        run_down(plan_at, scratch_at, addresses_at, segment, 0, 1, like)
-        run_across(plan_at, scratch_at, addresses_at, segment, 0, 1, like)
-    run_conclude(plan_at, scratch_at, addresses_at, 0, 1, like)
+    _prepare(plan_at, layout_at, addresses_at, 0, workers, like)
+    for segment in range(_segments(plan_at, layout_at) - 1, -1, -1):
+        _down(plan_at, layout_at, addresses_at, segment, 0, workers, like)
+        _across(plan_at, layout_at, addresses_at, segment, 0, workers, like)
+    _conclude(plan_at, layout_at, addresses_at, 0, workers, like)
 
 
 @kernel(parallel=True)
 def backward_parallel(
-    plan_at: int, scratch_at: int, addresses_at: int, segments: int, workers: int, like: Any
-) -> None:
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
     for worker in numba.prange(workers):
-        run_prepare(plan_at, scratch_at, addresses_at, worker, workers, like)
-    for segment in range(segments - 1, -1, -1):
+        _prepare(plan_at, layout_at, addresses_at, worker, workers, like)
+    for segment in range(_segments(plan_at, layout_at) - 1, -1, -1):
         for worker in numba.prange(workers):
-            run_down(plan_at, scratch_at, addresses_at, segment, worker, workers, like)
+            _down(plan_at, layout_at, addresses_at, segment, worker, workers, like)
         for worker in numba.prange(workers):
-            run_across(plan_at, scratch_at, addresses_at, segment, worker, workers, like)
+            _across(plan_at, layout_at, addresses_at, segment, worker, workers, like)
     for worker in numba.prange(workers):
-        run_conclude(plan_at, scratch_at, addresses_at, worker, workers, like)
-
-
-run_prepare = prepare.dispatcher
-run_down = down.dispatcher
-run_across = across.dispatcher
-run_conclude = conclude.dispatcher
+        _conclude(plan_at, layout_at, addresses_at, worker, workers, like)

@@ -8,15 +8,15 @@ tiles of a panel take a block of W in turn, while it is in the nearest cache: W 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 
 from fastweights.kernels.access import load_first, prefetch, store_first
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.elementary import sigmoid, tanh
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import fma, load, offset, pointer, store
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.lstm.cpu.layout import (
     gates_row,
     length_of,
@@ -25,11 +25,11 @@ from fastweights.ops.lstm.cpu.layout import (
     read_plan,
     share,
 )
-from fastweights.ops.lstm.cpu.product import ROWS, add_row, add_tile, clear, pack
+from fastweights.ops.lstm.cpu.product import ROWS, add_row, add_tile, pack
 
 
 @helper
-def _start(plan: Any, tensors: Any, row: int, like: Any) -> None:
+def _start(plan: Record, tensors: Record, row: int, like: Real) -> None:
     """c(0) into the saved cells, h(0) and c(0) into the results, which are all there is of a row without steps."""
     size, lanes = plan.hidden, plan.lanes
     cells = offset(pointer(tensors.saved, like), plan.cells + row * plan.units)
@@ -48,7 +48,9 @@ def _start(plan: Any, tensors: Any, row: int, like: Any) -> None:
 
 
 @helper
-def _settle(plan: Any, tensors: Any, row: int, t: int, panel: int, sums: Any, like: Any) -> None:
+def _settle(
+    plan: Record, tensors: Record, row: int, t: int, panel: int, sums: Pointer, like: Real
+) -> None:  # fmt: skip
     """The units of one panel from their sums W h(t-1): gates, c(t) and h(t); all 0 at a padded step."""
     size, lanes = plan.hidden, plan.lanes
     unit = panel * lanes
@@ -60,7 +62,7 @@ def _settle(plan: Any, tensors: Any, row: int, t: int, panel: int, sums: Any, li
     cells = offset(saved, plan.cells + t * plan.cell_step + row * plan.units + unit)
     if t >= length:
         zero = zeros(sums, 1)[0]
-        clear(kept, 4)
+        clear(kept, plan.width)
         store(cells, plan.cell_step, zero)
         store_first(outputs, 0, count, zero)
         return
@@ -84,8 +86,8 @@ def _settle(plan: Any, tensors: Any, row: int, t: int, panel: int, sums: Any, li
 
 @helper
 def _through_weight(
-    h: Any, stride: int, size: int, packed: Any, tiles: Any, width: int, rows: int
-) -> None:
+    h: Pointer, stride: int, size: int, packed: Pointer, tiles: Pointer, width: int, rows: int
+) -> None:  # fmt: skip
     """tiles[r] += W h[r] for one panel of W and some rows of h, `stride` scalars apart."""
     for k in range(0, size, width):
         weight, count = offset(packed, k * width), min(width, size - k)
@@ -100,28 +102,28 @@ def _through_weight(
                 row += 1
 
 
-@kernel
-def prepare(
-    plan_at: int, scratch_at: int, addresses_at: int, worker: int, workers: int, like: Any
-) -> None:
+@helper
+def _prepare(
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Every workers-th panel of W, in the order that the products read it."""
-    plan, layout = read_plan(plan_at), read_forward_scratch(scratch_at)
+    plan, layout = read_plan(plan_at), read_forward_scratch(layout_at)
     tensors = read_addresses(addresses_at)
     scratch = pointer(tensors.scratch, like)
     weight = pointer(tensors.recurrent_weight, like)
     spare = offset(scratch, layout.spares + worker * plan.lanes)
-    clear(spare, 1)
+    clear(spare, plan.lanes)
     for panel in range(worker, plan.panels, workers):
         packed = offset(scratch, layout.packed + panel * plan.hidden * plan.width)
         pack(weight, plan.hidden, panel, packed, spare)
 
 
-@kernel
-def rows(
-    plan_at: int, scratch_at: int, addresses_at: int, worker: int, workers: int, like: Any
-) -> None:
+@helper
+def _run_rows(
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """All steps of a share of the batch rows; W is packed."""
-    plan, layout = read_plan(plan_at), read_forward_scratch(scratch_at)
+    plan, layout = read_plan(plan_at), read_forward_scratch(layout_at)
     tensors = read_addresses(addresses_at)
     size, time, width, lanes = plan.hidden, plan.time, plan.width, plan.lanes
     scratch = pointer(tensors.scratch, like)
@@ -140,7 +142,7 @@ def rows(
                 gates = gates_row(plan, tensors, row, t, like)
                 for gate in range(4):
                     prefetch(gates, gate * size + panel * lanes)
-            clear(tiles, 4 * (last - first))
+            clear(tiles, width * (last - first))
             if t > 0 or plan.has_hidden:
                 h = offset(x, first * stride + start * size)
                 _through_weight(h, stride, size, packed, tiles, width, last - first)
@@ -149,22 +151,18 @@ def rows(
 
 
 @kernel
-def forward(plan_at: int, scratch_at: int, addresses_at: int, like: Any) -> None:
+def forward(plan_at: int, layout_at: int, addresses_at: int, workers: int, like: Real) -> None:
     """Run the forward on one thread."""
-    run_prepare(plan_at, scratch_at, addresses_at, 0, 1, like)
-    run_rows(plan_at, scratch_at, addresses_at, 0, 1, like)
+    _prepare(plan_at, layout_at, addresses_at, 0, workers, like)
+    _run_rows(plan_at, layout_at, addresses_at, 0, workers, like)
 
 
 @kernel(parallel=True)
 def forward_parallel(
-    plan_at: int, scratch_at: int, addresses_at: int, workers: int, like: Any
-) -> None:
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Run the forward on `workers` threads."""
     for worker in numba.prange(workers):
-        run_prepare(plan_at, scratch_at, addresses_at, worker, workers, like)
+        _prepare(plan_at, layout_at, addresses_at, worker, workers, like)
     for worker in numba.prange(workers):
-        run_rows(plan_at, scratch_at, addresses_at, worker, workers, like)
-
-
-run_prepare = prepare.dispatcher
-run_rows = rows.dispatcher
+        _run_rows(plan_at, layout_at, addresses_at, worker, workers, like)

@@ -2,194 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.kernels import memory as memory_pool
-from fastweights.kernels import threads
+from fastweights.kernels import launcher, threads
+from fastweights.kernels import memory as buffers
+from fastweights.kernels.isa import host
+from fastweights.kernels.launcher import Entry, lanes, launch
+from fastweights.kernels.layout import addresses_of
+from fastweights.kernels.types import Size
 from fastweights.ops.lstm.cpu.plan import (
     Addresses,
-    Plan,
-    Size,
-    backward_scratch,
-    forward_scratch,
-    make_plan,
+    Sizes,
+    packed_backward_scratch,
+    packed_forward_scratch,
+    packed_plan,
 )
 
-REALS = {torch.float32: np.float32, torch.float64: np.float64}
+
+class Arguments(NamedTuple):
+    """What a forward takes.
+
+    Attributes:
+        gates: [batch, time, 4 hidden], or [classes, 4 hidden].
+        classes: [batch, time] integers, the row of gates that each step takes.
+        recurrent_weight: W [4 hidden, hidden].
+        hidden, cell: h(0), c(0) [batch, hidden].
+        lengths: [batch], real steps of each row, which come first.
+        keep: whether a backward will follow.
+    """
+
+    gates: Tensor
+    classes: Tensor | None
+    recurrent_weight: Tensor
+    hidden: Tensor | None
+    cell: Tensor | None
+    lengths: Tensor | None
+    keep: bool
+
+
+class BackwardArguments(NamedTuple):
+    """What a backward takes: gradients of the results, and what the forward left; `rows` are those of its gates."""
+
+    outputs_gradient: Tensor | None
+    hidden_gradient: Tensor | None
+    cell_gradient: Tensor | None
+    outputs: Tensor
+    saved: Tensor
+    classes: Tensor | None
+    recurrent_weight: Tensor
+    hidden: Tensor | None
+    lengths: Tensor | None
+    has_cell: bool
+    rows: Size
 
 
 @cache
-def _kernels() -> Any:
-    """Import what needs Numba, once it is needed."""
-    return import_module("fastweights.ops.lstm.cpu.kernels")
+def _forward() -> Entry:
+    from fastweights.ops.lstm.cpu.forward import forward, forward_parallel
+
+    return Entry(forward, forward_parallel, records=3, reals=1)
 
 
-def plan_of(
-    like: Tensor,
-    steps: tuple[Size, ...],
-    size: Size,
-    has_hidden: bool,
-    looked_up: bool,
-    keep: bool,
-    make: Callable[..., tuple[Plan, Size]] = make_plan,
-) -> tuple[Plan, Size]:
-    """Lay out a call over `steps` [batch, time]. Symbolic sizes need a `make` that does not remember its results."""
-    return make(
-        *steps,
-        size,
-        lanes=_kernels().host().vector_bytes // like.element_size(),
-        has_hidden=has_hidden,
-        looked_up=looked_up,
-        keep=keep,
+@cache
+def _backward() -> Entry:
+    from fastweights.ops.lstm.cpu.backward import backward, backward_parallel
+
+    return Entry(backward, backward_parallel, records=3, reals=1)
+
+
+def _entries() -> tuple[Entry, Entry]:
+    return _forward(), _backward()
+
+
+def warmup(dtype: torch.dtype) -> None:
+    """Compile the kernels of both passes; see `launcher.warmup`."""
+    launcher.warmup(_entries, dtype)
+
+
+def sizes_of(call: Arguments | BackwardArguments, steps: Tensor) -> Sizes:
+    """Return what the layout of a call follows from; `steps` begins with the batch and time."""
+    weight = call.recurrent_weight
+    return Sizes(
+        batch=steps.shape[0],
+        time=steps.shape[1],
+        hidden=weight.shape[1],
+        has_hidden=call.hidden is not None,
+        looked_up=call.classes is not None,
+        lanes=lanes(weight.dtype),
     )
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
-
-
-def _packed(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.contiguous()
-
-
 def _integers(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.to(torch.int64).contiguous()
+    return None if tensor is None else tensor.to(torch.int64)
 
 
 def _workers(batch: int) -> int:
-    return threads.count(-(-batch // _kernels().ROWS))
+    return threads.count(-(-batch // host().quad))
 
 
-def run_forward(
-    gates: Tensor,
-    classes: Tensor | None,
-    recurrent_weight: Tensor,
-    hidden: Tensor | None,
-    cell: Tensor | None,
-    lengths: Tensor | None,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return (outputs, h, c, saved); without `keep`, `saved` is of no use for a backward.
+def run_forward(call: Arguments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the outputs [batch, time, hidden], h and c at each row's length, and `saved`, which the backward takes.
 
     Raises:
         UserError: for a class that has no row of gates: kernels would read past the end.
     """
-    kernels = _kernels()
-    gates, recurrent_weight = gates.contiguous(), recurrent_weight.contiguous()
-    hidden, cell = _packed(hidden), _packed(cell)
-    classes, lengths = _integers(classes), _integers(lengths)
+    gates, classes, lengths = call.gates, _integers(call.classes), _integers(call.lengths)
     if classes is not None:
         _check_range(classes, len(gates))
-    batch, time = steps = tuple((gates if classes is None else classes).shape[:2])
-    size = recurrent_weight.shape[1]
-    plan, needed = plan_of(gates, steps, size, hidden is not None, classes is not None, keep)
-    workers = _workers(batch)
-    layout, scratch_size = forward_scratch(plan, workers)
-    outputs = gates.new_empty(batch, time, size)
-    last_hidden, last_cell = gates.new_empty(batch, size), gates.new_empty(batch, size)
-    saved = memory_pool.take(needed, gates)
-    scratch = memory_pool.take(scratch_size, gates)
+    packed = packed_plan(sizes_of(call, gates if classes is None else classes), call.keep)
+    plan = packed.record
+    workers = _workers(plan.batch)
+    layout = packed_forward_scratch(plan, workers)
+    outputs = gates.new_empty(plan.batch, plan.time, plan.hidden)
+    hidden, cell = (gates.new_empty(plan.batch, plan.hidden) for _ in range(2))
+    saved = buffers.take(plan.saved, gates)
+    scratch = buffers.take(layout.record.size, gates)
     addresses = Addresses(
-        gates=gates.data_ptr(),
-        classes=_address(classes),
-        recurrent_weight=recurrent_weight.data_ptr(),
-        hidden=_address(hidden),
-        cell=_address(cell),
-        lengths=_address(lengths),
-        outputs=outputs.data_ptr(),
-        saved=saved.data_ptr(),
-        scratch=scratch.data_ptr(),
-        last_hidden=last_hidden.data_ptr(),
-        last_cell=last_cell.data_ptr(),
+        **addresses_of(
+            gates=gates,
+            classes=classes,
+            recurrent_weight=call.recurrent_weight,
+            hidden=call.hidden,
+            cell=call.cell,
+            lengths=lengths,
+            outputs=outputs,
+            saved=saved,
+            scratch=scratch,
+            last_hidden=hidden,
+            last_cell=cell,
+        )
     )
-    fixed, plan_at = kernels.constant(plan)
-    more, layout_at = kernels.constant(layout)
-    integers, addresses_at = kernels.pack_integers(addresses)
-    starts = (plan_at, layout_at, addresses_at)
-    if workers == 1:
-        kernels.forward(*starts, REALS[gates.dtype](0))
-    else:
-        with threads.parallel(workers):
-            kernels.forward_parallel(*starts, workers, REALS[gates.dtype](0))
-    del fixed, more, integers  # kept until here: the kernels read them
-    return outputs, last_hidden, last_cell, saved
+    launch(_forward(), (packed, layout), addresses, workers, gates.dtype, 0.0)
+    return outputs, hidden, cell, saved
 
 
-def run_backward(
-    outputs_gradient: Tensor | None,
-    hidden_gradient: Tensor | None,
-    cell_gradient: Tensor | None,
-    outputs: Tensor,
-    saved: Tensor,
-    classes: Tensor | None,
-    recurrent_weight: Tensor,
-    hidden: Tensor | None,
-    lengths: Tensor | None,
-    has_cell: bool,
-    rows: int,
-) -> tuple[Tensor | None, ...]:
-    """Return the gradients in the order of `empty_gradients`, None for what was not given."""
-    kernels = _kernels()
-    recurrent_weight, hidden = recurrent_weight.contiguous(), _packed(hidden)
-    classes, lengths = _integers(classes), _integers(lengths)
-    given = [_packed(x) for x in (outputs_gradient, hidden_gradient, cell_gradient)]
-    batch, time, size = outputs.shape
-    plan, _ = plan_of(outputs, (batch, time), size, hidden is not None, classes is not None, True)
-    layout, scratch_size = backward_scratch(plan)
-    scratch = memory_pool.take(scratch_size, outputs)
-    looked_up = None if classes is None else rows
-    results = empty_gradients(outputs, looked_up, hidden is not None, has_cell)
+def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the forward's tensors, None for what was not given or has none."""
+    outputs, classes, lengths = call.outputs, _integers(call.classes), _integers(call.lengths)
+    packed = packed_plan(sizes_of(call, outputs), True)
+    layout = packed_backward_scratch(packed.record)
+    scratch = buffers.take(layout.record.size, outputs)
+    results = empty_gradients(call)
+    gates, _, weight, hidden, cell, _ = results
     addresses = Addresses(
-        0,
-        _address(classes),
-        recurrent_weight.data_ptr(),
-        _address(hidden),
-        0,
-        _address(lengths),
-        outputs.data_ptr(),
-        saved.data_ptr(),
-        scratch.data_ptr(),
-        0,
-        0,
-        *map(_address, given),
-        *map(_address, results),
+        **addresses_of(
+            classes=classes,
+            recurrent_weight=call.recurrent_weight,
+            hidden=call.hidden,
+            lengths=lengths,
+            outputs=outputs,
+            saved=call.saved,
+            scratch=scratch,
+            outputs_gradient=call.outputs_gradient,
+            last_hidden_gradient=call.hidden_gradient,
+            last_cell_gradient=call.cell_gradient,
+            gates_gradient=gates,
+            weight_gradient=weight,
+            hidden_gradient=hidden,
+            cell_gradient=cell,
+        )
     )
-    fixed, plan_at = kernels.constant(plan)
-    more, layout_at = kernels.constant(layout)
-    integers, addresses_at = kernels.pack_integers(addresses)
-    starts = (plan_at, layout_at, addresses_at, -(-time // layout.steps))
-    workers = _workers(batch)
-    if workers == 1:
-        kernels.backward(*starts, REALS[outputs.dtype](0))
-    else:
-        with threads.parallel(workers):
-            kernels.backward_parallel(*starts, workers, REALS[outputs.dtype](0))
-    del fixed, more, integers
+    workers = _workers(packed.record.batch)
+    launch(_backward(), (packed, layout), addresses, workers, outputs.dtype, 0.0)
     return results
 
 
-def empty_gradients(
-    outputs: Tensor, rows: Size | None, has_hidden: bool, has_cell: bool
-) -> tuple[Tensor | None, ...]:
-    """Allocate the gradients of gates (of `rows` rows if they are looked up), W, h(0) and c(0), in this order.
-
-    `Addresses` ends with the same.
-    """
-    batch, time, size = outputs.shape
-    new = outputs.new_empty
+def empty_gradients(call: BackwardArguments) -> tuple[Tensor | None, ...]:
+    """Allocate the gradients of the forward's tensors."""
+    batch, time, size = call.outputs.shape
+    new = call.outputs.new_empty
+    looked_up = call.classes is not None
     return (
-        new(batch, time, 4 * size) if rows is None else outputs.new_zeros(rows, 4 * size),
+        call.outputs.new_zeros(call.rows, 4 * size) if looked_up else new(batch, time, 4 * size),
+        None,
         new(4 * size, size),
-        new(batch, size) if has_hidden else None,
-        new(batch, size) if has_cell else None,
+        new(batch, size) if call.hidden is not None else None,
+        new(batch, size) if call.has_cell else None,
+        None,
     )
 
 

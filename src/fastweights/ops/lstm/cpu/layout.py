@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.compile import helper
 from fastweights.kernels.record import reader
 from fastweights.kernels.simd import at, offset, pointer
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.lstm.cpu.plan import Addresses, BackwardScratch, ForwardScratch, Plan
 
 read_plan = reader(Plan._fields)
@@ -16,7 +15,7 @@ read_backward_scratch = reader(BackwardScratch._fields)
 
 
 @helper
-def gates_row(plan: Any, tensors: Any, row: int, t: int, like: Any) -> Any:
+def gates_row(plan: Record, tensors: Record, row: int, t: int, like: Real) -> Pointer:
     """The input's share of the gates of one batch row and step."""
     index = row * plan.time + t
     if plan.looked_up:
@@ -25,7 +24,7 @@ def gates_row(plan: Any, tensors: Any, row: int, t: int, like: Any) -> Any:
 
 
 @helper
-def length_of(tensors: Any, row: int, time: int) -> int:
+def length_of(tensors: Record, row: int, time: int) -> int:
     """The number of real steps of a batch row."""
     if tensors.lengths == 0:
         return time

@@ -1,59 +1,86 @@
 """Sizes, flags and memory layout of one fused call, known before any kernel runs.
 
 Offsets and strides count scalars. A *panel* holds the four gates of `lanes` hidden units side by side, four vectors;
-the last one is filled up with units that stay 0.
+the last one is filled up with units that stay 0. Below, with the letters of the kernels:
+
+    i, f, g, o  gates after their nonlinearity                  z       a gate before it
+    h, c        hidden state, cell; h(0), c(0) before step 0    x̄       the gradient by x, where the equations have it
+
+The tensor `saved`, and the scratch of the backward:
+
+    saved    | gates of step 0: row 0, row 1, … | step 1 | … | c(0): row 0, row 1, … | c(1) | …
+    scratch  | Wᵀ | a segment's z̄ | its h(t-1) | h̄ | c̄ | ∂W | zeros |
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Size = Any  # an int, or a symbolic one while torch traces with unknown sizes
+from fastweights.kernels.layout import Packed, offsets, pack, round_up
+from fastweights.kernels.types import Size
+
 SEGMENT_ROWS = 256  # steps of batch rows whose gate gradients are kept for ∂W at a time
 
 
-class Plan(NamedTuple):
-    """Everything integral that the kernels are told; a tuple, so that it crosses into them cheaply.
+class Sizes(NamedTuple):
+    """What a layout follows from.
 
     Attributes:
         batch, time, hidden: sizes; the gates have rows of 4 hidden.
-        lanes, panels: of a vector; of a row of gates.
-        width: of a panel, 4 lanes.
+        has_hidden, looked_up: whether h(0) is given (else it is 0); whether rows of gates are found by class.
+        lanes: of a vector.
+    """
+
+    batch: Size
+    time: Size
+    hidden: Size
+    has_hidden: bool
+    looked_up: bool
+    lanes: int
+
+
+class Plan(NamedTuple):
+    """All integers that the kernels of both passes need; flags are 0 or 1.
+
+    Attributes:
+        batch … lanes: as in `Sizes`.
+        panels, width: of a row of gates; of a panel, 4 lanes.
         units: hidden units with those that fill up the last panel.
         columns: the same, filled up to whole widths.
-        has_hidden, looked_up: whether h(0) is given (else it is 0); whether rows of gates are found by class.
         gate_step, cell_step: of the saved gates and cells, from a step to the next; 0 keeps but the last.
         cells: where the cells begin behind the saved gates, c(0) first.
+        saved: scalars of `saved`.
     """
 
     batch: int
     time: int
     hidden: int
+    has_hidden: int
+    looked_up: int
     lanes: int
     panels: int
     width: int
     units: int
     columns: int
-    has_hidden: int
-    looked_up: int
     gate_step: int
     cell_step: int
     cells: int
+    saved: int
 
 
 class Addresses(NamedTuple):
     """Where the tensors of a call lie, forward and backward; 0 where there is none."""
 
-    gates: int
-    classes: int
-    recurrent_weight: int
-    hidden: int
-    cell: int
-    lengths: int
-    outputs: int
-    saved: int
-    scratch: int
+    gates: int = 0
+    classes: int = 0
+    recurrent_weight: int = 0
+    hidden: int = 0
+    cell: int = 0
+    lengths: int = 0
+    outputs: int = 0
+    saved: int = 0
+    scratch: int = 0
     last_hidden: int = 0
     last_cell: int = 0
     outputs_gradient: int = 0
@@ -65,50 +92,43 @@ class Addresses(NamedTuple):
     cell_gradient: int = 0
 
 
-def lay_out(
-    batch: Size,
-    time: Size,
-    hidden: Size,
-    *,
-    lanes: int,
-    has_hidden: bool,
-    looked_up: bool,
-    keep: bool,
-) -> tuple[Plan, Size]:
-    """Lay out a call; returns the plan and the scalars of `saved`."""
-    panels = -(-hidden // lanes)
+def lay_out(sizes: Sizes, keep: bool) -> Plan:
+    """Return the layout of a call, whose sizes may be symbolic; `keep` for a backward."""
+    batch, lanes = sizes.batch, sizes.lanes
+    panels = -(-sizes.hidden // lanes)
     width, units = 4 * lanes, panels * lanes
-    kept = time if keep else 1
-    plan = Plan(
-        batch=batch,
-        time=time,
-        hidden=hidden,
-        lanes=lanes,
+    kept = sizes.time if keep else 1
+    cells = 4 * kept * batch * units
+    return Plan(
+        *sizes,
         panels=panels,
         width=width,
         units=units,
-        columns=-(-hidden // width) * width,
-        has_hidden=int(has_hidden),
-        looked_up=int(looked_up),
+        columns=round_up(sizes.hidden, width),
         gate_step=4 * batch * units if keep else 0,
         cell_step=batch * units if keep else 0,
-        cells=4 * kept * batch * units,
+        cells=cells,
+        saved=cells + (kept + 1) * batch * units,
     )
-    return plan, plan.cells + (kept + 1) * batch * units
 
 
-make_plan = lru_cache(maxsize=256)(lay_out)
+@lru_cache(maxsize=256)
+def packed_plan(sizes: Sizes, keep: bool) -> Packed[Plan]:
+    """Return the layout of a call as kernels read it."""
+    return pack(lay_out(sizes, keep))
 
 
 class ForwardScratch(NamedTuple):
     """The layout of the forward's scratch.
 
     Attributes:
+        size: scalars in all.
         packed: W, by panels: for each unit k of h, the weights of k in the panel's four gates.
         tiles: a panel's sums for every batch row.
         spares: a vector of zeros for each worker.
     """
 
+    size: int
     packed: int
     tiles: int
     spares: int
@@ -119,6 +139,7 @@ class BackwardScratch(NamedTuple):
 
     Attributes:
         steps, rows: time steps in a segment, and steps of batch rows.
+        size: scalars in all.
         packed: Wᵀ, by panels of `width` columns: for each gate in the order of the panels, its weights.
         gates: the gradient by the gates before their nonlinearity, by panels, then rows.
         past: h(t-1), by panels of `width` columns, then rows.
@@ -129,6 +150,7 @@ class BackwardScratch(NamedTuple):
 
     steps: int
     rows: int
+    size: int
     packed: int
     gates: int
     past: int
@@ -139,30 +161,32 @@ class BackwardScratch(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def forward_scratch(plan: Plan, workers: int) -> tuple[ForwardScratch, int]:
-    """Lay out the scratch of a forward; returns the layout and the scalars in all."""
-    tiles = plan.panels * plan.hidden * plan.width
-    spares = tiles + plan.batch * plan.width
-    layout = ForwardScratch(packed=0, tiles=tiles, spares=spares)
-    return layout, spares + workers * plan.lanes
+def packed_forward_scratch(plan: Plan, workers: int) -> Packed[ForwardScratch]:
+    """Return the layout of a forward's scratch as kernels read it."""
+    places, size = offsets(
+        {
+            "packed": plan.panels * plan.hidden * plan.width,
+            "tiles": plan.batch * plan.width,
+            "spares": workers * plan.lanes,
+        }
+    )
+    return pack(ForwardScratch(size=size, **places))
 
 
 @lru_cache(maxsize=256)
-def backward_scratch(plan: Plan) -> tuple[BackwardScratch, int]:
-    """Lay out the scratch of a backward; returns the layout and the scalars in all."""
+def packed_backward_scratch(plan: Plan) -> Packed[BackwardScratch]:
+    """Return the layout of a backward's scratch as kernels read it."""
     steps = max(1, min(plan.time, SEGMENT_ROWS // plan.batch))
     rows = steps * plan.batch
-    sizes = {
-        "packed": 4 * plan.units * plan.columns,
-        "gates": rows * 4 * plan.units,
-        "past": rows * plan.columns,
-        "dh": plan.batch * plan.columns,
-        "dc": plan.batch * plan.units,
-        "weight": 4 * plan.units * plan.columns,
-        "spare": plan.lanes,
-    }
-    offsets, end = {}, 0
-    for name, size in sizes.items():
-        offsets[name] = end
-        end += size
-    return BackwardScratch(steps=steps, rows=rows, **offsets), end
+    places, size = offsets(
+        {
+            "packed": 4 * plan.units * plan.columns,
+            "gates": rows * 4 * plan.units,
+            "past": rows * plan.columns,
+            "dh": plan.batch * plan.columns,
+            "dc": plan.batch * plan.units,
+            "weight": 4 * plan.units * plan.columns,
+            "spare": plan.lanes,
+        }
+    )
+    return pack(BackwardScratch(steps=steps, rows=rows, size=size, **places))

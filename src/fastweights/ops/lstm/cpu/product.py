@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.access import load_first
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
@@ -11,6 +9,7 @@ from fastweights.kernels.isa import host
 from fastweights.kernels.simd import at, lane_count, put, scalar, store
 from fastweights.kernels.tiles import add_rank_one, load_tile, store_tile
 from fastweights.kernels.transpose import transpose_tile
+from fastweights.kernels.types import Pointer
 
 ROWS = host().quad
 TILE = 4 * ROWS
@@ -18,8 +17,8 @@ TILE = 4 * ROWS
 
 @helper
 def add_tile(
-    x: Any, row_stride: int, step: int, count: int, y: Any, out: Any, out_stride: int
-) -> None:
+    x: Pointer, row_stride: int, step: int, count: int, y: Pointer, out: Pointer, out_stride: int
+) -> None:  # fmt: skip
     """out[r] += Σ_k x[k step + r row_stride] y[k] for r < ROWS; y[k] and out[r] are four vectors."""
     row = zeros(x, 4)
     width = 4 * lane_count(x)
@@ -30,7 +29,7 @@ def add_tile(
 
 
 @helper
-def add_row(x: Any, step: int, count: int, y: Any, out: Any) -> None:
+def add_row(x: Pointer, step: int, count: int, y: Pointer, out: Pointer) -> None:
     """`add_tile` for a single row."""
     width = 4 * lane_count(x)
     row = load_tile(zeros(x, 4), zeros(x, 4), out, 0, 0)
@@ -40,15 +39,7 @@ def add_row(x: Any, step: int, count: int, y: Any, out: Any) -> None:
 
 
 @helper
-def clear(lines: Any, count: int) -> None:
-    """Set `count` vectors to 0."""
-    zero = zeros(lines, 1)[0]
-    for k in range(count):
-        store(lines, k * lane_count(lines), zero)
-
-
-@helper
-def pack(weight: Any, size: int, panel: int, packed: Any, spare: Any) -> None:
+def pack(weight: Pointer, size: int, panel: int, packed: Pointer, spare: Pointer) -> None:
     """Copy one panel of W: for each unit k of h, its weights in the panel's gates. `spare`: a vector of zeros."""
     lanes = lane_count(weight)
     first = panel * lanes
@@ -71,7 +62,7 @@ def pack(weight: Any, size: int, panel: int, packed: Any, spare: Any) -> None:
 
 
 @helper
-def pack_transposed(weight: Any, size: int, panel: int, column: int, packed: Any) -> None:
+def pack_transposed(weight: Pointer, size: int, panel: int, column: int, packed: Pointer) -> None:
     """Copy the gates of one panel, in its order: their weights in `4 lanes` columns of W from `column` on."""
     lanes = lane_count(weight)
     zero = zeros(weight, 1)[0]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastweights.kernels.access import load_first, store_first
 from fastweights.kernels.blocks import load_rows, zeros
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import clear
 from fastweights.kernels.simd import at, load, offset, pointer, store
-from fastweights.ops.lstm.cpu.product import ROWS, add_tile, clear
+from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.ops.lstm.cpu.product import ROWS, add_tile
 
 
 @helper
-def begin(plan: Any, layout: Any, tensors: Any, worker: int, workers: int, like: Any) -> None:
+def begin(
+    plan: Record, layout: Record, tensors: Record, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Set a share of the sums to 0."""
     weight = offset(pointer(tensors.scratch, like), layout.weight)
     area = plan.width * plan.columns
     for panel in range(worker, plan.panels, workers):
-        clear(offset(weight, panel * area), area // plan.lanes)
+        clear(offset(weight, panel * area), area)
 
 
 @helper
-def look_back(plan: Any, layout: Any, tensors: Any, row: int, t: int, n: int, like: Any) -> None:
+def look_back(
+    plan: Record, layout: Record, tensors: Record, row: int, t: int, n: int, like: Real
+) -> None:  # fmt: skip
     """Copy h(t-1) of one row to its place n in the segment, by panels of columns."""
     size, lanes, width = plan.hidden, plan.lanes, plan.width
     past = offset(pointer(tensors.scratch, like), layout.past + n * width)
@@ -40,8 +44,9 @@ def look_back(plan: Any, layout: Any, tensors: Any, row: int, t: int, n: int, li
 
 @helper
 def add_weight(
-    plan: Any, layout: Any, tensors: Any, segment: int, worker: int, workers: int, like: Any
-) -> None:
+    plan: Record, layout: Record, tensors: Record, segment: int, worker: int, workers: int,
+    like: Real,
+) -> None:  # fmt: skip
     """∂W += Σ z̄(t) h(t-1)ᵀ over a segment, and ∂gates of each class += its z̄, for every workers-th panel."""
     width, lanes = plan.width, plan.lanes
     scratch = pointer(tensors.scratch, like)
@@ -62,8 +67,8 @@ def add_weight(
 
 @helper
 def _add_looked_up(
-    plan: Any, tensors: Any, z: Any, unit: int, start: int, steps: int, like: Any
-) -> None:
+    plan: Record, tensors: Record, z: Pointer, unit: int, start: int, steps: int, like: Real
+) -> None:  # fmt: skip
     """∂gates of each class += the z̄ of its steps, for the units of one panel; padded steps add 0."""
     size, lanes = plan.hidden, plan.lanes
     classes = pointer(tensors.classes, unit)
@@ -79,7 +84,9 @@ def _add_looked_up(
 
 
 @helper
-def finish(plan: Any, layout: Any, tensors: Any, worker: int, workers: int, like: Any) -> None:
+def finish(
+    plan: Record, layout: Record, tensors: Record, worker: int, workers: int, like: Real
+) -> None:  # fmt: skip
     """Copy ∂W out of the order of the panels."""
     size, lanes = plan.hidden, plan.lanes
     scratch, out = pointer(tensors.scratch, like), pointer(tensors.weight_gradient, like)

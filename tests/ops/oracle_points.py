@@ -1,42 +1,75 @@
-"""The memories run by an op and by the oracle at one point."""
+"""An op and the oracle run at one random point: `truth` draws it for a case of either op, `call` runs the op there."""
 
-from functools import cache
+from functools import cache, singledispatch
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from fastweights import ops
-from fastweights.oracle import delta_memory_gradcheck as gradcheck
+from fastweights.oracle import delta_memory_gradcheck as memories
+from fastweights.oracle import fast_weight_rnn_gradcheck as recurrences
 from fastweights.oracle.gradcheck import relative_error
 
 ALWAYS, SOMETIMES, NEVER = 10.0, 0.7, 0.01
-"""Scales of values and memory at which the clamp acts at all steps, at some, at none."""
+"""Scales of values and memory at which the norm clamp acts at all steps, at some, at none."""
+RESULTS = {recurrences.Case: ("outputs", "h(T)", "A(T)"), memories.Case: ("retrieved", "F")}
 
 
 class Point(NamedTuple):
-    """What goes in, by name, and what the oracle says must come out: tensors in float64."""
+    """What goes in, by name, and what the oracle says must come out: tensors in float64.
 
+    `weights` are of the scalar Σ weight · result, whose gradient is taken.
+    """
+
+    case: object
     arguments: dict[str, torch.Tensor]
-    weights: tuple[
-        torch.Tensor, ...
-    ]  # of the scalar Σ weight · (retrieved, F), whose gradient is taken
+    weights: tuple[torch.Tensor, ...]
     results: tuple[torch.Tensor, ...]
     gradients: dict[str, torch.Tensor]
 
 
-@cache
-def truth(case, shape=(3, 7), sizes=(4, 3, 4), carried=True, scale=1.0, seed=0):
-    """Draw a batch for a case and let the oracle run its rows; without `carried` the start is zero.
+@singledispatch
+def truth(case, *args, **options) -> Point:
+    """Draw a point for a case and let the oracle run it; without `carried` the start is zero."""
+    raise TypeError(case)
 
-    `shape` is (batch, time); `sizes` are those of both keys and of the values, the second unused with one key.
-    """
+
+@truth.register
+@cache
+def _(case: recurrences.Case, shape, carried=True, seed=0):
+    """`shape` is (batch, time, hidden)."""
+    rng = np.random.default_rng([seed, *shape])
+    drawn = recurrences.draw(
+        case, rng, **dict(zip(("batch", "time", "hidden"), shape, strict=True))
+    )
+    start = ("hidden", "memory")
+    if not carried:
+        drawn |= {name: np.zeros_like(drawn[name]) for name in start}
+    network, outcome = recurrences.run(case, drawn)
+    found = (outcome.outputs, outcome.hidden, outcome.memory)
+    weights = tuple(rng.standard_normal(array.shape) for array in found)
+    gradients = network.backward(outcome, *weights)
+    names = [name for name in drawn if carried or name not in start]
+    return Point(
+        case,
+        {name: torch.tensor(drawn[name]) for name in names},
+        tuple(map(torch.tensor, weights)),
+        tuple(map(torch.tensor, found)),
+        {name: torch.tensor(gradients[name]) for name in names},
+    )
+
+
+@truth.register
+@cache
+def _(case: memories.Case, shape=(3, 7), sizes=(4, 3, 4), carried=True, scale=1.0, seed=0):
+    """`shape` is (batch, time); `sizes` are those of both keys and of the values, the second unused with one key."""
     rng = np.random.default_rng([seed, *shape, *sizes])
     sizes = sizes if case.keys == 2 else (sizes[0], sizes[2])
     batch, time = shape
     rows = []
     for _ in range(batch):
-        given = gradcheck.draw(case, rng, time=time, sizes=sizes, scale=scale)
+        given = memories.draw(case, rng, time=time, sizes=sizes, scale=scale)
         if not carried:
             given["memory"] = np.zeros_like(given["memory"])
         outcome = case.memory.forward(given)
@@ -45,25 +78,34 @@ def truth(case, shape=(3, 7), sizes=(4, 3, 4), carried=True, scale=1.0, seed=0):
         if not case.reads:
             weights = (np.zeros_like(weights[0]), weights[1])
         rows.append((given, weights, found, case.memory.backward(given, outcome, *weights)))
-    if not carried:
-        for given, *_ in rows:
-            del given["memory"]
     given, weights, found, gradients = zip(*rows, strict=True)
+    names = [name for name in given[0] if carried or name != "memory"]
 
     def stack(arrays):
         return torch.tensor(np.stack(arrays))
 
     return Point(
-        {name: stack([row[name] for row in given]) for name in given[0]},
+        case,
+        {name: stack([row[name] for row in given]) for name in names},
         tuple(stack(arrays) for arrays in zip(*weights, strict=True)),
         tuple(stack(arrays) for arrays in zip(*found, strict=True)),
-        {name: stack([row[name] for row in gradients]) for name in given[0]},
+        {name: stack([row[name] for row in gradients]) for name in names},
     )
 
 
-def call(case, arguments, **options):
+@singledispatch
+def call(case, arguments, **options) -> tuple[torch.Tensor, ...]:
     """Run the op on named arguments; what is not retrieved is zeros."""
+    raise TypeError(case)
 
+
+@call.register
+def _(case: recurrences.Case, arguments, **options):
+    return ops.fast_weight_rnn(**arguments, **case.options, **options)
+
+
+@call.register
+def _(case: memories.Case, arguments, **options):
     def parts(name):
         return tuple(arguments[f"{name}[{n}]"] for n in range(2) if f"{name}[{n}]" in arguments)
 
@@ -102,7 +144,7 @@ def results_and_gradients(case, point, dtype=torch.float64, device="cpu", **opti
 
 def errors(point, found, gradients):
     """The relative error of every result and gradient, by name."""
-    pairs = list(zip(("retrieved", "F"), found, point.results, strict=True))
+    pairs = list(zip(RESULTS[type(point.case)], found, point.results, strict=True))
     pairs += [(f"∂{name}", g, point.gradients[name]) for name, g in gradients.items()]
     return {name: relative(a, b) for name, a, b in pairs}
 

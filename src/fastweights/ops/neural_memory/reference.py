@@ -8,30 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-
-class Learned(NamedTuple):
-    """The slow weights: W_r, W_i and b_i, w_s and b_s, W_t and b_t.
-
-    recurrent [4 hidden, hidden + size], over h and r; interface [(1 + 3 heads) size, hidden]: s, then all k, all v,
-    all q; strength [1, size]; targets [layers · size, size].
-    """
-
-    recurrent: Float[Tensor, "gates both"]
-    interface: Float[Tensor, "interface hidden"]
-    interface_bias: Float[Tensor, " interface"]
-    strength: Float[Tensor, "1 size"]
-    strength_bias: Float[Tensor, " 1"]
-    targets: Float[Tensor, "targets size"]
-    targets_bias: Float[Tensor, " targets"]
-
-
-class State(NamedTuple):
-    """hidden and cell [batch, hidden], read [batch, size], memory [batch, layers, size, size], less its start."""
-
-    hidden: Float[Tensor, "batch hidden"]
-    cell: Float[Tensor, "batch hidden"]
-    read: Float[Tensor, "batch size"]
-    memory: Float[Tensor, "batch layers size size"]
+from fastweights.ops.neural_memory.options import Learned, State
 
 
 class Kept(NamedTuple):

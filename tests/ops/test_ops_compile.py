@@ -1,23 +1,21 @@
-"""`torch.compile` takes the recurrence as one graph; the fused operators keep torch's rules for operators."""
+"""`torch.compile` takes the ops as one graph; the fused operators keep torch's rules for operators."""
 
 import subprocess
 import sys
 
 import pytest
 import torch
+from compiled_ops import RUNS
 
 from fastweights.ops import dispatch as backend
 
 
 @pytest.mark.slow
-def test_one_graph(request):
-    script = request.path.parent / "compiled_recurrence.py"
-    command = [sys.executable, "-W", "error", str(script)]
+@pytest.mark.parametrize("op", RUNS)
+def test_one_graph(op, request):
+    command = [sys.executable, "-W", "error", str(request.path.parent / "compiled_ops.py"), op]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    done = [
-        f"{way} {mask}" for way in ("reference", "chunked", "auto") for mask in ("whole", "padded")
-    ]
-    assert run.stdout.splitlines() == [*done, "flat", "autocast"], run.stderr
+    assert run.stdout.splitlines() == list(RUNS[op]), run.stderr
 
 
 OPTIONAL = ("gain", "bias", "first_gain", "first_bias", "hidden", "memory", "decay", "rate")

@@ -1,0 +1,69 @@
+"""Buffers of kernels: regions laid out one after the other, and records of integers that say where they lie."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from torch import Tensor
+
+from fastweights.kernels.types import Size
+
+R = TypeVar("R", bound=tuple[int, ...])
+R_co = TypeVar("R_co", bound=tuple[int, ...], covariant=True)
+
+
+def round_up(size: Size, multiple: Size) -> Size:
+    """Return the least multiple of `multiple` that is at least `size`.
+
+    Example:
+        >>> round_up(17, 16)
+        32
+    """
+    return -(-size // multiple) * multiple
+
+
+def offsets(sizes: dict[str, Size], start: Size = 0) -> tuple[dict[str, Size], Size]:
+    """Lay out regions one after the other: return where each begins, and where the last ends.
+
+    Example:
+        >>> offsets({"keys": 6, "values": 4}, start=2)
+        ({'keys': 2, 'values': 8}, 12)
+    """
+    places = {}
+    for name, size in sizes.items():
+        places[name] = start
+        start += size
+    return places, start
+
+
+@dataclass(frozen=True, eq=False)
+class Packed(Generic[R_co]):
+    """A record of integers with a copy in memory that kernels read; the copy lives as long as this does.
+
+    Attributes:
+        record: the integers by name.
+        memory: the same, 64 bits each.
+        address: where they lie.
+    """
+
+    record: R_co
+    memory: array[int]
+    address: int
+
+
+def pack(record: R) -> Packed[R]:
+    """Copy a record to memory, for a kernel to read it through `kernels.record.reader`.
+
+    Example:
+        >>> pack((3, 4)).memory
+        array('q', [3, 4])
+    """
+    memory = array("q", record)
+    return Packed(record, memory, memory.buffer_info()[0])
+
+
+def addresses_of(**tensors: Tensor | None) -> dict[str, int]:
+    """Return where tensors lie, by name; those that are None are left out."""
+    return {name: x.data_ptr() for name, x in tensors.items() if x is not None}

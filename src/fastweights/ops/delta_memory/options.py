@@ -1,0 +1,45 @@
+"""What every backend of the memories takes, each thing named once; `delta_memory` documents them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class Inputs(NamedTuple):
+    """The tensors, with one leading dimension once they reach a backend.
+
+    Attributes:
+        keys, values, strength, queries, memory: as given, but for `keys`, `values`, `strength` and `queries` being 0 at
+            padded steps.
+        gate: α, 1 at padded steps; None for 1. See `decay` for its shapes.
+        mask: False where a step is padded, which the clamp must know; None: all are real.
+        read_mask: False where nothing is read; None: all are read.
+    """
+
+    keys: tuple[Float[Tensor, "*lead time _"], ...]
+    values: Float[Tensor, "*lead time value"]
+    strength: Float[Tensor, "*lead time"]
+    queries: tuple[Float[Tensor, "*lead time *_"], ...] | None = None
+    memory: Float[Tensor, "*lead *keys value"] | None = None
+    gate: Float[Tensor, "*lead time"] | None = None
+    mask: Bool[Tensor, "*lead time"] | None = None
+    read_mask: Bool[Tensor, "*lead time"] | None = None
+
+
+class Options(NamedTuple):
+    """What is not a tensor.
+
+    Attributes:
+        clamp: whether the norm of F is held at 1, the gate "norm".
+        rule, combine, read_norm, norm_eps, chunk: as given.
+    """
+
+    rule: str = "delta"
+    clamp: bool = False
+    combine: str = "product"
+    read_norm: bool = True
+    norm_eps: float = 1e-5
+    chunk: int | None = None
