@@ -95,7 +95,7 @@ def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
 def test_a_run_that_ends_at_a_time_goes_on_for_longer(tmp_path):
     timed = dataclasses.replace(TINY, updates=None, minutes=0.002)
     first = train(CATCH, timed, tmp_path / "run").result
-    more = dataclasses.replace(timed, minutes=0.004)
+    more = dataclasses.replace(timed, minutes=0.002 + first["train_seconds"] / 60)
     assert train(CATCH, more, tmp_path / "run", resume=True).result["steps"] > first["steps"]
 
 

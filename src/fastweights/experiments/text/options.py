@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions(
-    TimeOptions, BackboneOptions, MemoryOptions, OptimiserOptions, DataOptions, RunOptions
+    TimeOptions, MemoryOptions, BackboneOptions, OptimiserOptions, DataOptions, RunOptions
 ):
     """Train a word language model (Schlag et al. 2021, section 4.3) on Penn Treebank, WikiText-2 or any text.
 
