@@ -14,8 +14,8 @@ import torch
 from fastweights.cli import main
 from fastweights.cli.app import INTERRUPTED
 from fastweights.experiments.runner import train
-from fastweights.experiments.text import writing as written
 from fastweights.experiments.text import TEXT
+from fastweights.experiments.text import writing as written
 from fastweights.experiments.text.options import TextOptions
 from fastweights.runs import Run
 
@@ -276,7 +276,7 @@ def test_standard_input_is_utf_8_whatever_the_locale(run, monkeypatch, capsys):
         (("task", "tokenizer", "vocabulary"), 5),
         (("task", "tokenizer", "vocabulary"), [["the"]]),
         (("task", "options"), None),
-        (("recipe",), None),
+        (("plan",), None),
         (("model",), []),
     ],
 )
@@ -291,7 +291,7 @@ def test_a_record_that_was_changed(keys, value, run, tmp_path, capsys):
     if keys[-1] in ("tokenizer", "vocabulary", "model"):
         refused(capsys, "generate", other, "the cat")
         refused(capsys, "test", other, "the cat")
-    if keys[-1] in ("options", "recipe", "model"):
+    if keys[-1] in ("options", "plan", "model"):
         refused(capsys, "test", other, "--split", "test")
     refused(capsys, "plot", other, "--sequence", "the cat")
 

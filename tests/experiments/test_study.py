@@ -12,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.experiments import registry, report
 from fastweights.experiments import reproduce as reproducing
 from fastweights.experiments.catbabi import CATBABI
-from fastweights.experiments.catbabi import defaults as catbabi
+from fastweights.experiments.catbabi.defaults import BACKBONES, Backbone
 from fastweights.experiments.catch import CATCH
 from fastweights.experiments.catch import options as catch
 from fastweights.experiments.ledger import recorded
@@ -22,8 +22,8 @@ from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.study import Cell, Reach, Study
-from fastweights.experiments.text import plan as text
 from fastweights.experiments.text import TEXT
+from fastweights.experiments.text import plan as text
 
 
 def page(results: Path, study: str) -> str:
@@ -138,10 +138,9 @@ def test_a_changed_network_voids_its_row(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
     before = [study.fingerprint(cell) for study, cell in cells]
     assert before == [study.fingerprint(cell) for study, cell in cells]
-    for settings in (catch, catbabi, metro_map):
-        backbones = vars(settings)["BACKBONES"]
+    for backbones in (catch.BACKBONES, BACKBONES, metro_map.BACKBONES):
         for name, backbone in backbones.items():
-            if isinstance(backbone, catbabi.Backbone):
+            if isinstance(backbone, Backbone):
                 changed = backbone._replace(options={**backbone.options, "gain": 0.7})
             else:
                 changed = {**backbone, "gain": 0.7}

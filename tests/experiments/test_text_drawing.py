@@ -19,9 +19,8 @@ from fastweights.cli import main
 from fastweights.errors import UserError
 from fastweights.experiments import runner as running
 from fastweights.experiments.plotting import draw
+from fastweights.experiments.text import TEXT, passage
 from fastweights.experiments.text import figures as drawing
-from fastweights.experiments.text import passage
-from fastweights.experiments.text import TEXT
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.passage import Passage
 from fastweights.tasks.text_pieces import Pieces

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from fastweights import models
 from fastweights.errors import UserError
 from fastweights.experiments.runner import train
+from fastweights.experiments.text import TEXT, predict
 from fastweights.experiments.text import options as text_options
 from fastweights.experiments.text import plan as text_plan
-from fastweights.experiments.text import predict
-from fastweights.experiments.text import TEXT
 from fastweights.experiments.text.options import TextOptions, TextTest
 from fastweights.experiments.text.plan import TextPlan
 from fastweights.experiments.text.predict import open_model

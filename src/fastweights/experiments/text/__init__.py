@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
-from fastweights.experiments.text.defaults import defaults
 from fastweights.experiments.text.options import TextOptions, TextTest
 from fastweights.experiments.text.plan import TextPlan
+from fastweights.experiments.text.presets import defaults
 
 
 def _work() -> Work[TextPlan, TextTest]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fastweights.errors import UserError
 from fastweights.experiments.options import OptimiserPlan, extra_backbone_options
 from fastweights.experiments.plan import Record, TimedPlan, check_positive, check_share
-from fastweights.experiments.text.defaults import MODEL_OPTIONS
 from fastweights.experiments.text.options import TextOptions, text_name, unit
+from fastweights.experiments.text.presets import MODEL_OPTIONS
 
 if TYPE_CHECKING:
     from fastweights.experiments.text.progress import EpochProgress
