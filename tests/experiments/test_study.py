@@ -12,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.experiments import registry, report
 from fastweights.experiments import reproduce as reproducing
 from fastweights.experiments.catbabi import CATBABI
-from fastweights.experiments.catbabi.defaults import BACKBONES, Backbone
+from fastweights.experiments.catbabi.presets import BACKBONES, Backbone
 from fastweights.experiments.catch import CATCH
 from fastweights.experiments.catch import options as catch
 from fastweights.experiments.ledger import recorded

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastweights.experiments.catbabi.defaults import defaults
 from fastweights.experiments.catbabi.options import CatBAbIOptions, CatBAbITest
 from fastweights.experiments.catbabi.plan import CatBAbIPlan
+from fastweights.experiments.catbabi.presets import defaults
 from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
 
 

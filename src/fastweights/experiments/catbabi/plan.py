@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError
-from fastweights.experiments.catbabi.defaults import BACKBONES, MEMORY_OPTIONS
 from fastweights.experiments.catbabi.options import CatBAbIOptions
+from fastweights.experiments.catbabi.presets import BACKBONES, MEMORY_OPTIONS
 from fastweights.experiments.options import (
     OptimiserPlan,
     StepPlan,
