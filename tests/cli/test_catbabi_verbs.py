@@ -16,10 +16,10 @@ from fastweights import runs
 from fastweights.cli import main
 from fastweights.experiments import runner as running
 from fastweights.experiments.catbabi import CATBABI
-from fastweights.experiments.catbabi.presets import BACKBONES
 from fastweights.experiments.catbabi.figures import draw
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.predict import answered, open_model
+from fastweights.experiments.catbabi.presets import BACKBONES
 from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import open_run
 from fastweights.models import SequenceModel
