@@ -16,7 +16,7 @@ from fastweights import ops
 from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
-from fastweights.ops.delta_memory import History, key_shape, look_inside
+from fastweights.ops.delta_memory import History, key_shape, trace
 
 
 class Access(NamedTuple):
@@ -151,7 +151,7 @@ class MemoryLayer(Backbone[S]):
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.reference_parameter.dtype)
             access, rest = self.access(x, before, None)
-            seen = look_inside(
+            seen = trace(
                 **self._kept(access)._asdict(),
                 memory=before[0],
                 rule=self.rule,
