@@ -22,8 +22,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
-from fastweights.kernels.ready import Unavailable
+from fastweights.errors import Unavailable, UserError, unknown
 from fastweights.ops.tracing import transformed
 from fastweights.ops.types import (
     first_tensor,
