@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend, which the command line prints as one line and exits with 2; what backends raise."""
+"""What a user can cause and mend, which the command line prints as one line, exiting with 2; what backends raise."""
 
 from __future__ import annotations
 
