@@ -80,7 +80,7 @@ class MemoryLayer(Backbone[S]):
         own = self.reference_parameter.dtype  # not by super(), which torch.compile cannot follow
         return torch.promote_types(own, torch.float32) if self.at_least_float32 else own
 
-    def count_reads(
+    def read_weights(
         self,
         weights: Float[Tensor, "*lead time reads past"],
         retrieved: Float[Tensor, "*lead time value"],
@@ -159,7 +159,7 @@ class MemoryLayer(Backbone[S]):
                 read_norm=self.read_norm,
                 memory_steps=steps,
             )
-            weights = self.count_reads(seen.read_weights, seen.retrieved)
+            weights = self.read_weights(seen.read_weights, seen.retrieved)
             y = self.output(seen.retrieved, x)
         return Trace(
             output=y,
