@@ -2,22 +2,29 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CONSTRAINTS := constraints.txt
 
 # The first of these that is Python 3.11 or newer; `make PYTHON=…` names another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports check format clean
+.PHONY: help demo test test-lowest test-newest lint types imports check format clean
 
 help: ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 24
 
 demo: $(VENV)/.ready-viz ## train the default network and draw what it does
 	$(BIN)/fastweights train retrieval --out runs/demo --overwrite --plot
 
-test: $(VENV)/.ready-dev ## run the tests, a process a core; PYTEST=… adds arguments
+test: $(VENV)/.ready-test ## run the tests, a process a core; PYTEST=… adds arguments
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+
+test-lowest: ## run them with the lowest versions that pyproject.toml allows, in an environment of its own
+	$(MAKE) test VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt
+
+test-newest: ## run them with the newest ones
+	$(MAKE) test VENV=.venv-newest CONSTRAINTS=
 
 lint: $(VENV)/.ready-dev ## ruff: rules and format
 	$(BIN)/ruff check
@@ -36,12 +43,12 @@ format: $(VENV)/.ready-dev ## let ruff mend what it can
 	$(BIN)/ruff format
 
 clean: ## remove the environment and what tools leave behind; runs/ stays
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.ready-%: pyproject.toml constraints.txt
+$(VENV)/.ready-%: pyproject.toml $(CONSTRAINTS)
 	@test -n "$(PYTHON)" || { echo "fastweights needs Python 3.11 or newer; none was found" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo "installing fastweights[$*] into $(VENV) (PyTorch is large: this can take minutes)"
-	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@$(BIN)/pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=-c %) -e ".[$*]"
 	@touch $@

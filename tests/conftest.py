@@ -146,5 +146,5 @@ def memory_ways(request):
         pytest.skip(reason)
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "chunked-sweeps":  # as on an accelerator
-            patch.setattr(clamp_autograd, "pick", lambda device: sweep)
+            patch.setattr(clamp_autograd, "recursion_for", lambda device: sweep)
         yield way

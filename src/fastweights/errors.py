@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend; the command line prints them as one line and exits with 2."""
+"""What a user can cause and mend, which the command line prints as one line, exiting with 2; what backends raise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class UserError(ValueError):
 
     A subclass of `ValueError`, so library users can catch it as the built-in they expect.
     """
+
+
+class Unavailable(RuntimeError):
+    """A backend found, when it ran, that it cannot run on this machine; the message says why."""
 
 
 class Note(UserWarning):

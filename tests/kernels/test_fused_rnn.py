@@ -1,17 +1,15 @@
-"""The fused fast-weights RNN against the equations written out: A explicit, one step at a time, autograd."""
+"""The fused fast-weights RNN against the step-by-step reference: sizes, chunks, threads; forms are in tests/ops."""
 
 from __future__ import annotations
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from rnn_equations import arguments, differentiate, fused, truth
+from rnn_arguments import arguments, differentiate, run
 from torch import Tensor
 
-from fastweights.kernels import compile as compiling
-from fastweights.ops.fast_weight_rnn.cpu import run as cpu
+from fastweights.ops.fast_weight_rnn import cpu, reference
 
 pytestmark = pytest.mark.skipif(cpu.available() is not None, reason=str(cpu.available()))
 
@@ -21,8 +19,8 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 def check(tensors: dict, options: dict, chunk: int | None = None) -> None:
     dtype = tensors["drive"].dtype
     direction = torch.randn(tensors["drive"].shape, generator=torch.Generator().manual_seed(1))
-    expected = differentiate(truth, tensors, direction.to(dtype), **options)
-    found = differentiate(fused, tensors, direction.to(dtype), **options, chunk=chunk)
+    expected = differentiate(reference, tensors, direction.to(dtype), **options)
+    found = differentiate(cpu, tensors, direction.to(dtype), **options, chunk=chunk)
     for name, value in expected.items():
         scale = max(1.0, value.abs().max().item())
         error = (found[name] - value).abs().max().item() / scale
@@ -36,24 +34,6 @@ def check(tensors: dict, options: dict, chunk: int | None = None) -> None:
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_sizes(size, time, batch, dtype):
     check(*arguments(batch, time, size, dtype=dtype))
-
-
-@pytest.mark.parametrize(
-    ("nonlinearity", "norm", "preliminary", "inner_steps"),
-    list(itertools.product(["relu", "tanh"], [True, False], [True, False], [1, 2, 3])),
-)
-def test_flags(nonlinearity, norm, preliminary, inner_steps):
-    flags = {"nonlinearity": nonlinearity, "inner_steps": inner_steps}
-    check(*arguments(norm=norm, preliminary=preliminary, state=True, **flags), chunk=3)
-
-
-@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
-@pytest.mark.parametrize("norm", [True, False])
-@pytest.mark.parametrize("state", [True, False])
-@pytest.mark.parametrize("chunk", [3, None])
-def test_flat_form(nonlinearity, norm, state, chunk):
-    flags = {"nonlinearity": nonlinearity, "norm": norm, "state": state}
-    check(*arguments(form="flat", **flags), chunk=chunk)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5, 13, 20])
@@ -75,40 +55,16 @@ def test_one_state_without_the_other(given):
     check(tensors, options)
 
 
-def test_rows_of_a_batch_do_not_see_each_other():
-    tensors, options = arguments(19, 6, 10, learned=False)
-    whole = fused(**tensors, **options)
-    alone = fused(**(tensors | {"drive": tensors["drive"][4:5]}), **options)
-    assert torch.equal(whole[4:5], alone)
-
-
-def test_strides_do_not_matter():
-    tensors, options = arguments(4, 5, 6, state=True)
-    strided = {
-        name: value.mT.contiguous().mT if isinstance(value, Tensor) and value.dim() > 1 else value
-        for name, value in tensors.items()
-    }
-    assert torch.equal(fused(**tensors, **options), fused(**strided, **options))
-
-
-def test_nan_stays_in_its_row_and_reaches_the_output():
-    tensors, options = arguments(3, 4, 5, learned=False)
-    with torch.no_grad():
-        tensors["drive"][1, 2, 0] = float("nan")
-    outputs = fused(**tensors, **options)
-    assert outputs.isnan().any(2).tolist() == [[False] * 4, [False, False, True, True], [False] * 4]
-
-
 def test_only_what_requires_a_gradient_gets_one():
     tensors, options = arguments(state=True)
     frozen = {name: value.detach() for name, value in tensors.items() if isinstance(value, Tensor)}
     for name, value in frozen.items():
         leaf = value.clone().requires_grad_()
-        outputs = fused(**(tensors | frozen | {name: leaf}), **options)
+        outputs = run(cpu, **(tensors | frozen | {name: leaf}), **options)
         outputs.square().sum().backward()
         assert leaf.grad is not None
         assert leaf.grad.abs().max() > 0, name
-    assert not fused(**(tensors | frozen), **options).requires_grad
+    assert not run(cpu, **(tensors | frozen), **options).requires_grad
 
 
 @pytest.mark.parametrize(("batch", "time", "hidden"), [(70, 12, 23), (128, 11, 50)])
@@ -120,7 +76,7 @@ def test_the_same_bits_every_time_and_with_any_number_of_threads(batch, time, hi
     try:
         for count in (1, 1, 2, 2, 2, 2):
             torch.set_num_threads(count)
-            results.append(differentiate(fused, tensors, direction, **options, chunk=5))
+            results.append(differentiate(cpu, tensors, direction, **options, chunk=5))
     finally:
         torch.set_num_threads(threads)
     for other in results[1:]:
@@ -130,19 +86,8 @@ def test_the_same_bits_every_time_and_with_any_number_of_threads(batch, time, hi
 
 def test_concurrent_callers_do_not_disturb_each_other():
     cases = [arguments(20 + k, 9, 10 + k, seed=k, learned=False) for k in range(4)]
-    alone = [fused(**tensors, **options) for tensors, options in cases]
+    alone = [run(cpu, **tensors, **options) for tensors, options in cases]
     with ThreadPoolExecutor(4) as pool:
-        together = pool.map(lambda case: fused(**case[0], **case[1]), cases * 5)
+        together = pool.map(lambda case: run(cpu, **case[0], **case[1]), cases * 5)
         for k, outputs in enumerate(together):
             assert torch.equal(outputs, alone[k % 4])
-
-
-def test_what_the_kernels_cannot_run_is_said():
-    assert cpu.supports(torch.zeros(1)) is None
-    assert "bfloat16" in cpu.supports(torch.zeros(1, dtype=torch.bfloat16))
-    assert "meta" in cpu.supports(torch.zeros(1, device="meta"))
-
-
-def test_a_kernel_that_fails_makes_the_backend_unavailable(monkeypatch):
-    monkeypatch.setattr(compiling, "failures", ["forward does not compile: …"])
-    assert cpu.available() == "forward does not compile: …"

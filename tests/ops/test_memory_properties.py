@@ -5,8 +5,8 @@ import torch
 from torch.nn.functional import layer_norm, normalize, one_hot
 
 from fastweights import ops
+from fastweights.ops.delta_memory import trace
 from fastweights.ops.delta_memory.combine import combined
-from fastweights.ops.delta_memory.trace import look_inside
 from rounding import assert_equal_but_for_rounding
 
 
@@ -117,7 +117,7 @@ def test_reads_are_attention_over_past_writes(combine, gate):
     strength = torch.rand(2, 3, 6, dtype=torch.float64)
     queries = (draw(2, 3, 6, 4), draw(2, 3, 6, 2, 5))
     options = {"gate": torch.rand_like(strength) if gate == "tensor" else gate, "combine": combine}
-    inside = look_inside(
+    inside = trace(
         keys, values, strength, queries=queries, memory_steps=range(6), read_norm=False, **options
     )
     retrieved, memory = ops.delta_memory(

@@ -5,7 +5,7 @@ import torch
 
 from fastweights import ops
 from fastweights.ops.neural_memory import Learned, State
-from fastweights.ops.neural_memory.reference import opened, rate, recall, write_
+from fastweights.ops.neural_memory.reference import full_memory, rate, recall, write_
 
 B, T, H, D, HEADS = 2, 5, 4, 3, 2
 
@@ -87,7 +87,7 @@ def test_a_one_layer_memory_told_its_values_is_the_delta_rule():
     key = torch.nn.functional.normalize(vectors(B, 1, D), dim=-1)
     value, other = vectors(B, 1, D), torch.linalg.cross(key, vectors(B, 1, D))
     for strength in (0.3, 0.8):
-        M = opened(vectors(1, D, D), vectors(B, 1, D, D))
+        M = full_memory(vectors(1, D, D), vectors(B, 1, D, D))
         before = recall(M, other)
         scaled, found = (
             key * (D / (2 * strength)) ** 0.5,

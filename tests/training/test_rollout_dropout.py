@@ -25,9 +25,9 @@ OF_THEIR_OWN = {
 }
 
 
-def told(memory: Any, inputs):
-    """How badly a memory gives back what it was just told."""
-    return memory._course(inputs, None, None).error.mean()
+def memory_error(memory: Any, inputs):
+    """The mean squared error of reading back what was just written."""
+    return memory._recur(inputs, None, None).error.mean()
 
 
 def rollout(**changes):
@@ -42,11 +42,11 @@ def test_the_policy_that_acts_is_the_one_that_learns(name, monkeypatch):
     def listening(agents, time):
         act = prepare(agents, time)
 
-        def told(seen):
+        def recorded(seen):
             acted.append(act(seen).clone())
             return acted[-1]
 
-        return told
+        return recorded
 
     monkeypatch.setattr(model, "stepper", listening)
     model.register_forward_hook(lambda _module, _given, output: learned.append(output[0]))
@@ -101,7 +101,7 @@ def test_what_layers_have_of_their_own_is_in_the_loss_of_agents(name, weight):
     parts = actor_critic(output, episode.actions, episode.rewards, discount=0.9)
     plain = parts.policy + 0.1 * parts.value - 0.03 * parts.entropy
     if name == "mnm":
-        own = told(model.backbone, episode.observations)
+        own = memory_error(model.backbone, episode.observations)
     else:
         y, _ = model.backbone(episode.observations)
         own = 3 * y.square().mean() + (y[:, 1:] - y[:, :-1]).square().mean()
@@ -141,7 +141,7 @@ def test_what_layers_have_of_their_own_is_in_the_loss_of_classifiers(weight):
     examples = next(Supervised(Cues(), batch=8).batches)
     inputs = Cues().inputs(examples)
     entropy = F.cross_entropy(model(inputs, last_only=True)[0], examples.answer)
-    own = told(model.backbone, inputs)
+    own = memory_error(model.backbone, inputs)
     torch.testing.assert_close(loss, entropy + weight * own)
     assert set(metrics) == {"accuracy", *(("cross_entropy", "auxiliary") if weight else ())}
     plain = Supervised(Cues(), batch=8).next_loss(model_of("irnn", {}))

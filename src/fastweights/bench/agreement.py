@@ -11,6 +11,30 @@ Variant = Callable[[], Sequence[Tensor]]
 """One way to compute the same thing: outputs, then gradients."""
 
 
+def both_ways(
+    forward: Callable[[], Sequence[Tensor]], inputs: Sequence[Tensor], gradient: Tensor
+) -> Variant:
+    """Build a forward and backward pass: the outputs, then the gradients of the inputs.
+
+    Args:
+        forward: computes the outputs, the first of which has a gradient.
+        inputs: what is derived by.
+        gradient: of the first output.
+
+    Example:
+        >>> x = torch.tensor([1.0, 3.0], requires_grad=True)
+        >>> outputs, gradient = both_ways(lambda: [x * x], [x], torch.ones(2))()
+        >>> gradient.tolist()
+        [2.0, 6.0]
+    """
+
+    def call() -> tuple[Tensor, ...]:
+        outputs = forward()
+        return *outputs, *torch.autograd.grad(outputs[0], inputs, gradient)
+
+    return call
+
+
 def error(results: Sequence[Tensor], truth: Sequence[Tensor]) -> float:
     """Return the largest difference, as a share of the largest entry of the true tensor it occurs in.
 

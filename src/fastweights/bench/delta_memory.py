@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TIME = "growth with time"
-NAMES = {
-    "fused": "fused",
-    "steps": "step by step",
-    "chunked": "chunked",
-    "authors": "published",
-}
+NAMES = {"fused": "fused", "steps": "step by step", "chunked": "chunked", "authors": "published"}
 """What a figure calls the variants."""
 
 MAIN = Shape(64, 200)
@@ -39,8 +34,7 @@ WIDTHS = tuple(Shape(16, 200, size) for size in (16, 32, 64))
 DELTANET = Heads(8, 1024, 4, 64)
 NOTES = {
     MAIN: Note(
-        {"steps": 3054, "chunked": 471, "authors": 8439, "fused": 131},
-        {"steps": 20, "authors": 55},
+        {"steps": 3054, "chunked": 471, "authors": 8439, "fused": 131}, {"steps": 20, "authors": 55}
     ),
     ZERO: Note({"fused": 82}, {"authors": 100}),
     DELTANET: Note(goals={"steps": 10}),
@@ -69,6 +63,15 @@ class Case(NamedTuple):
     saved: Callable[[], dict[str, int]] | None = None
 
 
+LSTMS = {"fused": ("auto", "auto"), "torch-lstm": ("auto", "torch")}
+MEMORIES = {
+    "fused": ("auto", "torch"),
+    "chunked": ("chunked", "torch"),
+    "steps": ("reference", "torch"),
+}
+"""Backends of the memory and of the LSTM before it, by variant of a training step."""
+
+
 def cases(program: ModuleType | None = None) -> Iterator[Case]:
     """List what is measured; with the authors' module, theirs beside ours where it does the same."""
     for shape in SIZES:
@@ -79,53 +82,28 @@ def cases(program: ModuleType | None = None) -> Iterator[Case]:
     step = training_step
     for shape in (step.Shape(64, 200), step.Shape(16, 200)):
         large = shape.batch == 64
-        backends = {
-            "fused": ("auto", "torch"),
-            "chunked": ("chunked", "torch"),
-            "steps": ("reference", "torch"),
-        }
         note = Note(
             {"steps": 3210, "chunked": 685, "authors": 8750, "fused": 350}
             if large
             else {"steps": 598, "chunked": 185, "authors": 2195, "fused": 93},
             {"authors": 22} if large else {},
         )
-        build = partial(step.variants, shape, backends, program)
+        build = partial(step.variants, shape, MEMORIES, program)
         yield Case("training step, torch.nn.LSTM", str(shape), build, note=note)
-        backends = {"fused": ("auto", "auto"), "torch-lstm": ("auto", "torch")}
         note = Note(goals={"authors": 35} if large else {})
-        build = partial(step.variants, shape, backends, program)
+        build = partial(step.variants, shape, LSTMS, program)
         yield Case("training step, fused LSTM", str(shape), build, truth="torch-lstm", note=note)
     # catbAbI as it is trained: one word in 28 is an answer.
     shape = step.Shape(32, 200, asked=0.035)
-    yield Case(
-        "training step, answers only",
-        str(shape),
-        partial(step.variants, shape, {"fused": ("auto", "auto"), "torch-lstm": ("auto", "torch")}),
-        truth="torch-lstm",
-        note=Note({"fused": 83, "torch-lstm": 150}),
-    )
-    for shape in GROWTH:
-        yield Case(TIME, str(shape), partial(memories.variants, shape), flops=shape.flops())
-    for shape in WIDTHS:
-        yield Case(
-            "growth with size", str(shape), partial(memories.variants, shape), flops=shape.flops()
-        )
-    note = NOTES[DELTANET]
-    yield Case(
-        "one key factor",
-        str(DELTANET),
-        partial(memories.heads, DELTANET),
-        flops=DELTANET.flops(),
-        note=note,
-    )
-    yield Case(
-        "two threads",
-        str(MAIN),
-        partial(memories.threaded, MAIN, 2),
-        "one thread",
-        note=Note(goals={"one thread": 1.7}),
-    )
+    build, note = partial(step.variants, shape, LSTMS), Note({"fused": 83, "torch-lstm": 150})
+    yield Case("training step, answers only", str(shape), build, truth="torch-lstm", note=note)
+    for group, shapes in ((TIME, GROWTH), ("growth with size", WIDTHS)):
+        for shape in shapes:
+            yield Case(group, str(shape), partial(memories.variants, shape), flops=shape.flops())
+    build, note = partial(memories.heads, DELTANET), NOTES[DELTANET]
+    yield Case("one key factor", str(DELTANET), build, flops=DELTANET.flops(), note=note)
+    build, note = partial(memories.threaded, MAIN, 2), Note(goals={"one thread": 1.7})
+    yield Case("two threads", str(MAIN), build, truth="one thread", note=note)
     yield Case("decoding", "one step of one row", partial(memories.decoding, program))
 
 

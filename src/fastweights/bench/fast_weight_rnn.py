@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -67,7 +67,7 @@ def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Vari
     gain, bias = torch.ones(hidden, requires_grad=True), torch.zeros(hidden, requires_grad=True)
     given = torch.randn(batch, time, hidden, generator=generator)
 
-    def recurrence(backend: str, chunk: int | None) -> Tensor:
+    def recurrence(backend: str, chunk: int | None = None) -> Tensor:
         return ops.fast_weight_rnn(
             drive,
             weight,
@@ -80,23 +80,19 @@ def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Vari
             backend=backend,
         )[0]
 
-    def both_ways(forward: Callable[[], Tensor]) -> agreement.Variant:
-        def call() -> tuple[Tensor, ...]:
-            outputs = forward()
-            return outputs, *torch.autograd.grad(outputs, (drive, weight, gain, bias), given)
-
-        return call
-
-    built = {
-        "fused": both_ways(lambda: recurrence("cpu", None)),
-        "explicit": both_ways(lambda: recurrence("reference", None)),
-        "attention": both_ways(lambda: recurrence("chunked", time)),
-        "chunked": both_ways(lambda: recurrence("chunked", None)),
+    forwards = {
+        "fused": lambda: recurrence("cpu"),
+        "explicit": lambda: recurrence("reference"),
+        "attention": lambda: recurrence("chunked", time),
+        "chunked": lambda: recurrence("chunked"),
     }
     if compile:
-        compiled = torch.compile(lambda: recurrence("chunked", time), fullgraph=True)
-        built["compiled"] = both_ways(compiled)
-    return built
+        forwards["compiled"] = torch.compile(forwards["attention"], fullgraph=True)
+    inputs = (drive, weight, gain, bias)
+    return {
+        name: agreement.both_ways(lambda forward=forward: (forward(),), inputs, given)
+        for name, forward in forwards.items()
+    }
 
 
 def lstm(shape: Shape) -> agreement.Variant:
@@ -105,13 +101,7 @@ def lstm(shape: Shape) -> agreement.Variant:
     layer = nn.LSTM(shape.hidden, shape.hidden, batch_first=True)
     x = torch.randn(*shape, generator=generator).requires_grad_()
     given = torch.randn(*shape, generator=generator)
-    inputs = (x, *layer.parameters())
-
-    def call() -> tuple[Tensor, ...]:
-        outputs = layer(x)[0]
-        return outputs, *torch.autograd.grad(outputs, inputs, given)
-
-    return call
+    return agreement.both_ways(lambda: (layer(x)[0],), (x, *layer.parameters()), given)
 
 
 def run(

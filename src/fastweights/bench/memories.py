@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from fastweights import ops
@@ -80,7 +79,7 @@ def variants(shape: Shape, program: ModuleType | None = None) -> dict[str, agree
     written, asked, F = shape.draw()
     given = torch.randn(shape.batch, shape.time, shape.size)
     return {
-        name: _both_ways(partial(run, written, asked, F), (written, asked), given)
+        name: agreement.both_ways(partial(run, written, asked, F), (written, asked), given)
         for name, run in _memories(shape.size, shape.reads, program).items()
     }
 
@@ -143,21 +142,9 @@ def heads(shape: Heads) -> dict[str, agreement.Variant]:
 
     given = draw(d)
     return {
-        name: _both_ways(partial(memory, backend), (k, q, v, beta), given)
+        name: agreement.both_ways(partial(memory, backend), (k, q, v, beta), given)
         for name, backend in OURS.items()
     }
-
-
-def _both_ways(
-    run: Callable[[], tuple[Tensor, Tensor]],
-    leaves: tuple[Tensor, ...],
-    given: Float[Tensor, ...],
-) -> agreement.Variant:
-    def call() -> tuple[Tensor, ...]:
-        retrieved, F = run()
-        return retrieved, F, *torch.autograd.grad(retrieved, leaves, given)
-
-    return call
 
 
 def threaded(shape: Shape, threads: int) -> dict[str, agreement.Variant]:

@@ -84,10 +84,7 @@ def _numba_threads(threads: int) -> Iterator[None]:
 
 
 def side_by_side(
-    callables: Mapping[str, Callable[[], object]],
-    *,
-    rounds: int = 7,
-    burst: float = SHORTEST_BURST,
+    callables: Mapping[str, Callable[[], object]], *, rounds: int = 7, burst: float = SHORTEST_BURST
 ) -> dict[str, Timing]:
     """Time each callable once a round, so that whatever disturbs the machine disturbs all of them.
 

@@ -116,7 +116,6 @@ class _Stage:
             weights = np.abs(inside.read_weights(trace, row, -1))
             self.attention = weights / (weights.max() or 1.0)
         self.symbols, self.answer = symbols, answer
-        self.maps: set[str] = set()
         self.figure = style.figure(6.0, 3.1)
         self.figure.set_dpi(dpi)
         self.canvas = FigureCanvasAgg(self.figure)
@@ -131,6 +130,7 @@ class _Stage:
         self._build_sequence(mosaic["sequence"])
         self._build_memory(mosaic["memory"])
         self._build_hidden(mosaic["hidden"])
+        self.maps = {image.get_cmap().name for image in (self.matrix, self.columns)}
         self.canvas.draw()
         # Laid out once: later steps must not make the panels jump.
         self.figure.set_layout_engine("none")
@@ -149,21 +149,14 @@ class _Stage:
         axes.set_title(name, loc="left", fontsize=8, color=style.BLUE)
 
     def _build_memory(self, axes: Axes) -> None:
-        name, norm, extend = style.colours(self.memory, style.MAGNITUDES)
-        self.maps.add(name)
-        self.matrix = axes.imshow(self.memory[-1], cmap=name, norm=norm, aspect="auto")
+        scale, last = self.memory, self.memory[-1]
+        self.matrix = style.heat_map(axes, last, scale=scale, percentile=style.MAGNITUDES)
         axes.set(title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i")
-        axes.spines[:].set_visible(False)
-        style.colour_bar(self.matrix, axes, "", extend=extend)
 
     def _build_hidden(self, axes: Axes) -> None:
-        name, norm, _ = style.colours(self.hidden)
-        self.maps.add(name)
-        self.columns = axes.imshow(self.hidden.T, cmap=name, norm=norm, aspect="auto")
+        self.columns = style.heat_map(axes, self.hidden.T)
         axes.set(title="hidden state h(t)", xlabel="symbol read at step t", ylabel="hidden unit i")
         style.symbol_ticks(axes, self.symbols)
-        axes.spines[:].set_visible(False)
-        style.colour_bar(self.columns, axes, "")
 
     def picture(self, step: int) -> Image.Image:
         """Draw one step."""

@@ -61,10 +61,8 @@ def _grid(axes: Axes, weights: Float[np.ndarray, "time past"], symbols: str) -> 
     # A memory that is written before it is read shows a step to itself.
     own = 0 if np.diagonal(weights).any() else -1
     seen = np.tril(np.ones((steps, steps), dtype=bool), own)
-    cmap, norm, _ = style.colours(weights)
-    image = axes.imshow(np.ma.masked_array(weights, ~seen), cmap=cmap, norm=norm, aspect="auto")
+    drawn = np.ma.masked_array(weights, ~seen)
+    style.heat_map(axes, drawn, "read weight (dimensionless)", scale=weights)
     axes.set_yticks(range(steps), list(symbols))
     axes.tick_params(axis="y", length=0, labelsize=7 if steps <= 30 else 5.5)
     axes.set_ylabel("symbol that reads, at step t")
-    axes.spines[:].set_visible(False)
-    style.colour_bar(image, axes, "read weight (dimensionless)")

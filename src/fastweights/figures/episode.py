@@ -126,7 +126,6 @@ class _Stage:
     def __init__(self, played: Played, trace: Trace, dpi: int) -> None:
         self.played, self.hidden = played, inside.hidden(trace, 0)
         self.memory = None if trace.memory is None else inside.memory(trace, 0)
-        self.maps: set[str] = set()
         self.figure = style.figure(6.0, 2.6)
         self.figure.set_dpi(dpi)
         self.canvas = FigureCanvasAgg(self.figure)
@@ -141,19 +140,16 @@ class _Stage:
         self.figure.set_layout_engine("none")
 
     def _build_memory(self, axes: Axes) -> None:
-        values = self.hidden if self.memory is None else self.memory
-        name, norm, extend = style.colours(values, style.MAGNITUDES)
-        self.maps.add(name)
         if self.memory is None:
-            self.matrix = axes.imshow(self.hidden.T, cmap=name, norm=norm, aspect="auto")
+            values, scale = self.hidden.T, self.hidden
             axes.set(title="hidden state h(t)", xlabel="step t", ylabel="hidden unit i")
         else:
-            self.matrix = axes.imshow(self.memory[-1], cmap=name, norm=norm, aspect="auto")
+            values, scale = self.memory[-1], self.memory
             axes.set(
                 title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i"
             )
-        axes.spines[:].set_visible(False)
-        style.colour_bar(self.matrix, axes, "", extend=extend)
+        self.matrix = style.heat_map(axes, values, scale=scale, percentile=style.MAGNITUDES)
+        self.maps = {self.matrix.get_cmap().name}
 
     def picture(self, frame: int) -> Image.Image:
         """Draw one frame; the last shows what came of the episode, with the memory as the last step left it."""

@@ -31,7 +31,4 @@ def series(rows: Rows, key: str) -> Series:
     if any("step" not in row for row in found):
         raise UserError(f"a row of metrics has {key} but no step")
     values = [np.nan if row[key] is None else row[key] for row in found]
-    return (
-        np.array([row["step"] for row in found], dtype=float),
-        np.array(values, dtype=float),
-    )
+    return (np.array([row["step"] for row in found], dtype=float), np.array(values, dtype=float))

@@ -146,6 +146,30 @@ def colours(
     return "magma_r", Normalize(0.0, end), "max" if beyond else "neither"
 
 
+def heat_map(
+    axes: Axes,
+    values: Float[np.ndarray, "rows columns"],
+    label: str = "",
+    *,
+    scale: Float[np.ndarray, ...] | None = None,
+    percentile: float = 100.0,
+) -> AxesImage:
+    """Draw a matrix in colours without a frame, its colour bar beside it.
+
+    Args:
+        axes: where to.
+        values: masked where nothing is drawn.
+        label: of the colour bar.
+        scale: what the colours are chosen for (see `colours`); None: the values.
+        percentile: of its magnitudes, where the scale ends.
+    """
+    cmap, norm, extend = colours(values if scale is None else scale, percentile)
+    image = axes.imshow(values, cmap=cmap, norm=norm, aspect="auto")
+    axes.spines[:].set_visible(False)
+    colour_bar(image, axes, label, extend=extend)
+    return image
+
+
 def colour_bar(
     image: AxesImage | Collection, axes: Axes | Sequence[Axes], label: str, **options: Any
 ) -> None:

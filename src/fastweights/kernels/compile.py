@@ -13,9 +13,9 @@ from typing import Any
 import numba
 from numba import types
 
+from fastweights.errors import Unavailable
 from fastweights.kernels.cache import CodeCache, cache_folder
 from fastweights.kernels.numba_internals import ParallelOptions, compiling
-from fastweights.kernels.ready import Unavailable
 
 logger = logging.getLogger("fastweights.kernels")
 

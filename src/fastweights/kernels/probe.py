@@ -27,4 +27,5 @@ def _probe(record_at: int, like: Real) -> Real:
 def probe() -> float:
     """Return the sum of a vector of zeros, computed by a kernel."""
     numbers = np.zeros(64)
-    return _probe(pack((numbers.ctypes.data,)).address, np.float64(0))
+    record = pack((numbers.ctypes.data,))  # kept until the kernel has read it
+    return _probe(record.address, np.float64(0))

@@ -11,10 +11,6 @@ DTYPES = (torch.float32, torch.float64)
 HALF = (torch.float16, torch.bfloat16)
 
 
-class Unavailable(RuntimeError):
-    """A backend found, when it ran, that it cannot run on this machine; the message says why."""
-
-
 def available() -> str | None:
     """Return in a line why kernels cannot be compiled here, or which one did not compile; None if they can."""
     reason = _probe()

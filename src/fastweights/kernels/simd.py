@@ -165,7 +165,7 @@ def lane_count(typingctx: Any, base: Any) -> Any:
 
 
 def _elementwise(build: Callable[..., Any], arity: int) -> Any:
-    """Make an intrinsic of `arity` vectors from a function of the IR builder."""
+    """Return an operation on `arity` vectors, given a function of the IR builder and their values."""
     if arity == 1:
 
         @operation

@@ -7,25 +7,31 @@ An op is an `Op` with its backends, fastest first; the names in use are those th
     cpu         fused kernels for the processor
     auto        the fastest of an op's backends that can run
 
-Types, the same in every op: the computation runs in float32, or in the widest type among the arguments (tensors without
-dimensions aside). Outputs and state come in the arguments' type. Under autocast, where types may be mixed, outputs come
-in the autocast type (in the computation's, where that is wider than float32) and state in the computation's.
+The types of results follow one rule too, which `types` states. Leading dimensions are folded into one, padding is made
+harmless by the op's `prepare`.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
-from fastweights.kernels.ready import Unavailable
+from fastweights.errors import Unavailable, UserError, unknown
 from fastweights.ops.tracing import transformed
+from fastweights.ops.types import (
+    first_tensor,
+    floating_tensors,
+    fold,
+    result_types,
+    unfold,
+    with_fields,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,14 +73,6 @@ class Backend(Generic[Inputs, Options, Raw]):
     supports: Callable[..., str | None] = _everything
 
 
-class Types(NamedTuple):
-    """The types of the computation, of the outputs and of the state."""
-
-    compute: torch.dtype
-    output: torch.dtype
-    state: torch.dtype
-
-
 class Op(Generic[Inputs, Options, Raw, Results]):
     """A recurrence over its backends. A subclass may say what padding and results need: `prepare`, `finish`, `empty`.
 
@@ -108,7 +106,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
 
     def empty(self, inputs: Inputs) -> bool:
         """Return whether there is no step to run, which is left to the reference."""
-        return not _first(inputs).numel()
+        return not first_tensor(inputs).numel()
 
     def __call__(
         self,
@@ -131,13 +129,13 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         Raises:
             UserError: for an unknown backend, or one that cannot run; the message says why.
         """
-        like = _first(inputs)
+        like = first_tensor(inputs)
         name = self.resolve(backend, like, **facts)
-        tensors, mixed = _tensors(inputs), torch.is_autocast_enabled(like.device.type)
+        tensors, mixed = floating_tensors(inputs), torch.is_autocast_enabled(like.device.type)
         types = result_types(tensors, like.device.type, mixed)
-        fold = len(leading) - 1 if len(leading) > 1 else 0
-        if fold or any(x.dtype != types.compute for x in tensors):
-            inputs = _map(inputs, lambda x: _fold(_as(x, types.compute), fold))
+        folded = len(leading) > 1
+        if folded or any(x.dtype != types.compute for x in tensors):
+            inputs = fold(inputs, types.compute, leading)
         with torch.autocast(like.device.type, enabled=False) if mixed else nullcontext():
             inputs = self.prepare(inputs, options)
             while True:
@@ -154,16 +152,11 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                 f"{self.name} runs in plain PyTorch ({name!r}): no kernels of its own for cuda"
             )
 
-        if not (fold or mixed or types.output != types.compute):
+        if not (folded or mixed or types.output != types.compute):
             return results
-        outputs, state = (
-            _map(part, lambda x, dtype=dtype: _unfold(_as(x, dtype), leading if fold else ()))
-            for part, dtype in (
-                (tuple(results[: self.outputs]), types.output),
-                (tuple(results[self.outputs :]), types.state),
-            )
-        )
-        return _like(results, (*outputs, *state))
+        outputs = unfold(tuple(results[: self.outputs]), types.output, leading)
+        state = unfold(tuple(results[self.outputs :]), types.state, leading)
+        return with_fields(results, (*outputs, *state))
 
     def resolve(self, requested: str, tensor: Tensor, **facts: object) -> str:
         """Return the name of the backend that runs on tensors like the one given; see `resolve`."""
@@ -275,28 +268,6 @@ def describe(op: str | None = None) -> dict[str, str]:
     return lines
 
 
-def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
-    """Return the types for arguments of these; the rule is the module's.
-
-    Args:
-        tensors: the floating-point arguments.
-        device: its type.
-        mixed: whether autocast is on.
-
-    Example:
-        >>> result_types([torch.zeros(1).bfloat16()], "cpu", mixed=False)
-        Types(compute=torch.float32, output=torch.bfloat16, state=torch.bfloat16)
-    """
-    compute = torch.float32
-    for tensor in tensors:
-        if tensor.dtype != compute and tensor.dim():
-            compute = torch.promote_types(compute, tensor.dtype)
-    if not mixed:
-        return Types(compute, tensors[0].dtype, tensors[0].dtype)
-    output = torch.get_autocast_dtype(device) if compute == torch.float32 else compute
-    return Types(compute, output, compute)
-
-
 def _constant(function: Callable[P, T]) -> Callable[P, T]:
     """Do what `torch.compiler.assume_constant_result` does without importing the compiler, which takes a second."""
     vars(function)["_dynamo_marked_constant"] = True
@@ -320,41 +291,3 @@ def _refusal(
     if backend.device is not None and transformed():
         return "torch.func transforms the call, which kernels have no rules for"
     return backend.supports(tensor, **facts)
-
-
-def _first(part: object) -> Tensor:
-    """Return the first tensor of nested tuples that begin with one."""
-    while isinstance(part, tuple):
-        part = part[0]
-    return cast(Tensor, part)
-
-
-def _tensors(part: object) -> list[Tensor]:
-    """Return the floating-point tensors of nested tuples."""
-    if isinstance(part, tuple):
-        return [tensor for each in part for tensor in _tensors(each)]
-    return [part] if isinstance(part, Tensor) and part.is_floating_point() else []
-
-
-def _map(part: T, function: Callable[[Tensor], Tensor]) -> T:
-    """Apply a function to every tensor of nested tuples."""
-    if isinstance(part, tuple):
-        return _like(part, [_map(each, function) for each in part])
-    return cast(T, function(part)) if isinstance(part, Tensor) else part
-
-
-def _like(part: T, fields: Iterable[object]) -> T:
-    """Return a tuple of the kind given with other fields."""
-    return type(part)(*fields) if hasattr(part, "_fields") else cast(T, tuple(fields))
-
-
-def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(dtype) if tensor.is_floating_point() and tensor.dtype != dtype else tensor
-
-
-def _fold(tensor: Tensor, fold: int) -> Tensor:
-    return tensor.flatten(0, fold) if fold else tensor
-
-
-def _unfold(tensor: Tensor, leading: tuple[int, ...]) -> Tensor:
-    return tensor.unflatten(0, leading) if leading else tensor

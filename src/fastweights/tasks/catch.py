@@ -76,12 +76,7 @@ class Catch:
     best_possible = 1.0
 
     def __init__(
-        self,
-        size: int = 16,
-        visible: int = 3,
-        *,
-        start: str = "random",
-        last_action: bool = True,
+        self, size: int = 16, visible: int = 3, *, start: str = "random", last_action: bool = True
     ) -> None:
         check(size, visible, start)
         self.size, self.visible, self.start, self.last_action = size, visible, start, last_action

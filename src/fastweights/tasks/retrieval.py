@@ -64,13 +64,7 @@ class Retrieval:
     vocabulary = len(SYMBOLS)
     classes = len(DIGITS)
 
-    def __init__(
-        self,
-        pairs: int = 4,
-        *,
-        form: str = "paper",
-        repeat_keys: bool = False,
-    ) -> None:
+    def __init__(self, pairs: int = 4, *, form: str = "paper", repeat_keys: bool = False) -> None:
         if not 1 <= pairs <= len(LETTERS):
             raise UserError(
                 f"pairs must be 1 to {len(LETTERS)} (there are 26 letters), not {pairs}"

@@ -148,16 +148,13 @@ class FastWeightRNN(Backbone[FastWeightState]):
     def run(
         self, x: Input, state: FastWeightState | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
-        hidden, memory = (None, None) if state is None else state
         y, hidden, memory = ops.fast_weight_rnn(
             project(self.input, x),
             self.recurrent.weight,
-            hidden=hidden,
-            memory=memory,
             mask=mask,
-            need_state=need_state,
             backend=self.backend,
-            **self._options(),
+            **self._arguments(state),
+            **self._options(need_state)._asdict(),
         )
         if hidden is None or memory is None:
             return y, None
@@ -166,16 +163,17 @@ class FastWeightRNN(Backbone[FastWeightState]):
     def run_step(
         self, x: StepInput, state: FastWeightState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
-        h, A = self.initial_state(x.shape[0]) if state is None else state
+        before = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
-            h, A = step(*self._call(self._drive(x)[:, None], h, A))
-        return h, FastWeightState(h, A)
+            inputs = self._inputs(self._drive(x)[:, None], before)
+            after = FastWeightState(*step(inputs, self._options()))
+        return after.hidden, after
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         if time > self.hidden_size:  # A is the smaller
             return super().run_stepper(batch, time)
         steps = torch.empty(batch, time, self.hidden_size, device="meta")
-        history = History(*self._call(steps))
+        history = History(self._inputs(steps, None), self._options())
 
         def run(x: StepInput) -> Tensor:
             with torch.autocast(x.device.type, enabled=False):
@@ -184,28 +182,23 @@ class FastWeightRNN(Backbone[FastWeightState]):
         return run
 
     def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
-        h, A = self.initial_state(x.shape[0]) if state is None else state
+        before = self.initial_state(x.shape[0]) if state is None else state
         with torch.autocast(x.device.type, enabled=False):
-            seen = trace(*self._call(self._drive(x), h, A), steps)
+            seen = trace(self._inputs(self._drive(x), before), self._options(), steps)
         h, end = seen.outputs, FastWeightState(seen.outputs[:, -1], seen.memory)
         return Trace(h, h, seen.read_weights, seen.steps, steps, end)
 
     def _drive(self, x: StepInput | Input) -> Float[Tensor, "*any hidden"]:
         """Return C x + b in the parameters' dtype, in which the memory is carried, whatever autocast casts x to."""
         return project(
-            self.input, x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
+            self.input, x.to(self.recurrent.weight.dtype) if x.is_floating_point() else x
         )
 
-    def _call(
-        self, drive: Tensor, hidden: Tensor | None = None, memory: Tensor | None = None
-    ) -> tuple[Inputs, Options]:
-        """Return the recurrence's arguments as its backends take them."""
-        rest = self._options()
-        options = Options(**{name: rest.pop(name) for name in Options._fields if name in rest})
-        return Inputs(drive, self.recurrent.weight, hidden=hidden, memory=memory, **rest), options
+    def _inputs(self, drive: Tensor, state: FastWeightState | None) -> Inputs:
+        return Inputs(drive, self.recurrent.weight, **self._arguments(state))
 
-    def _options(self) -> dict[str, Any]:
-        """Return the recurrence's options, as `ops.fast_weight_rnn` names them."""
+    def _arguments(self, state: FastWeightState | None) -> dict[str, Any]:
+        """Return the parameters but W, and the state, as `ops.fast_weight_rnn` names them."""
         norm, preliminary = self.norm, self.preliminary_norm
         return {
             "decay": self.decay,
@@ -214,11 +207,18 @@ class FastWeightRNN(Backbone[FastWeightState]):
             "norm_bias": None if norm is None else norm.bias,
             "preliminary_norm_weight": None if preliminary is None else preliminary.weight,
             "preliminary_norm_bias": None if preliminary is None else preliminary.bias,
-            "inner_steps": self.inner_steps,
-            "nonlinearity": self.nonlinearity,
-            "form": self.form,
-            "norm_eps": NORM_EPS,
+            "hidden": None if state is None else state.hidden,
+            "memory": None if state is None else state.memory,
         }
+
+    def _options(self, need_state: bool = True) -> Options:
+        return Options(
+            inner_steps=self.inner_steps,
+            nonlinearity=self.nonlinearity,
+            form=self.form,
+            norm_eps=NORM_EPS,
+            need_state=need_state,
+        )
 
     def extra_repr(self) -> str:
         decay, rate = (torch.as_tensor(value).item() for value in (self.decay, self.rate))

@@ -105,7 +105,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
             retrieved = retrieved[..., :-1] / (retrieved[..., -1:] + EPS)
         return self.out(merge_heads(retrieved).to(x.dtype))
 
-    def count_reads(
+    def read_weights(
         self,
         weights: Float[Tensor, "batch heads time reads past"],
         retrieved: Float[Tensor, "batch heads time value"],

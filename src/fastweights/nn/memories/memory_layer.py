@@ -16,7 +16,7 @@ from fastweights import ops
 from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
-from fastweights.ops.delta_memory import History, key_shape, look_inside
+from fastweights.ops.delta_memory import History, key_shape, trace
 
 
 class Access(NamedTuple):
@@ -80,7 +80,7 @@ class MemoryLayer(Backbone[S]):
         own = self.reference_parameter.dtype  # not by super(), which torch.compile cannot follow
         return torch.promote_types(own, torch.float32) if self.at_least_float32 else own
 
-    def count_reads(
+    def read_weights(
         self,
         weights: Float[Tensor, "*lead time reads past"],
         retrieved: Float[Tensor, "*lead time value"],
@@ -151,7 +151,7 @@ class MemoryLayer(Backbone[S]):
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.reference_parameter.dtype)
             access, rest = self.access(x, before, None)
-            seen = look_inside(
+            seen = trace(
                 **self._kept(access)._asdict(),
                 memory=before[0],
                 rule=self.rule,
@@ -159,7 +159,7 @@ class MemoryLayer(Backbone[S]):
                 read_norm=self.read_norm,
                 memory_steps=steps,
             )
-            weights = self.count_reads(seen.read_weights, seen.retrieved)
+            weights = self.read_weights(seen.read_weights, seen.retrieved)
             y = self.output(seen.retrieved, x)
         return Trace(
             output=y,

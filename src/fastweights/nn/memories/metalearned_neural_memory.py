@@ -124,21 +124,21 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
     ) -> tuple[Float[Tensor, "batch time hidden"], MetalearnedNeuralMemoryState]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
-        course = self._course(x, state, mask)
-        real = course.error.numel() if mask is None else mask.sum().clamp(min=1)
-        self.auxiliary_loss = course.error.sum() / real if self.computes_auxiliary_loss else None
-        y = self._output(course)
+        outputs = self._recur(x, state, mask)
+        real = outputs.error.numel() if mask is None else mask.sum().clamp(min=1)
+        self.auxiliary_loss = outputs.error.sum() / real if self.computes_auxiliary_loss else None
+        y = self._output(outputs)
         y = y if mask is None else y.masked_fill(~mask[:, :, None], 0)
-        return y, MetalearnedNeuralMemoryState(*course.state)
+        return y, MetalearnedNeuralMemoryState(*outputs.state)
 
     def run_trace(
         self, x: Input, state: MetalearnedNeuralMemoryState | None, steps: tuple[int, ...]
     ) -> Trace:
-        course = self._course(x, state, None, steps)
-        end = MetalearnedNeuralMemoryState(*course.state)
-        return Trace(self._output(course), course.hidden, None, course.memory, steps, end)
+        outputs = self._recur(x, state, None, steps)
+        end = MetalearnedNeuralMemoryState(*outputs.state)
+        return Trace(self._output(outputs), outputs.hidden, None, outputs.memory, steps, end)
 
-    def _course(
+    def _recur(
         self,
         x: Input,
         state: MetalearnedNeuralMemoryState | None,
@@ -163,8 +163,8 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
             drive, learned, self.start, State(*start), mask=mask, memory_steps=steps
         )
 
-    def _output(self, course: Outputs) -> Float[Tensor, "batch time hidden"]:
-        return self.output(torch.cat([course.hidden, course.read], -1))
+    def _output(self, outputs: Outputs) -> Float[Tensor, "batch time hidden"]:
+        return self.output(torch.cat([outputs.hidden, outputs.read], -1))
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, heads={self.heads}"

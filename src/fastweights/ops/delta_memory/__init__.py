@@ -12,10 +12,10 @@ from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import without_decay
 from fastweights.ops.delta_memory.history import History
 from fastweights.ops.delta_memory.options import Inputs, Options
-from fastweights.ops.delta_memory.trace import look_inside
+from fastweights.ops.delta_memory.trace import trace
 from fastweights.ops.dispatch import Backend, Op
 
-__all__ = ["History", "delta_memory", "key_shape", "look_inside"]
+__all__ = ["History", "delta_memory", "key_shape", "trace"]
 
 Results = tuple[Tensor | None, Tensor]
 

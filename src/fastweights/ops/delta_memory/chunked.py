@@ -1,19 +1,19 @@
 """The memory in chunks of time: F made only at their borders, all else from inner products of the factors.
 
-Inside a chunk that starts with F(0), write i ≥ 1 adds k_i u_iᵀ, and left(t, i) is what gates and clamps have left of it
-after step t; left(t, 0) is what they have left of F(0). So
+Inside a chunk that starts with F(0), write i ≥ 1 adds k_i u_iᵀ, and decay(t, i) is the product of the gates and clamps
+that have acted on it after step t; decay(t, 0) of those on F(0). So
 
-    F(t)ᵀ q = left(t, 0) F(0)ᵀ q + Σ_i≤t left(t, i) ⟨k_i, q⟩ u_i
+    F(t)ᵀ q = decay(t, 0) F(0)ᵀ q + Σ_i≤t decay(t, i) ⟨k_i, q⟩ u_i
 
 is attention over the chunk beside one product with F(0), for all t at once; and ⟨k1 ⊗ k2, n ⊗ e⟩ = ⟨k1, n⟩ ⟨k2, e⟩, so
-no key of size k1 · k2 is made. `writes` finds the u and `left`.
+no key of size k1 · k2 is made. `writes` finds the u and the decay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import repeat
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -49,15 +49,15 @@ def run(
         _cut(read_mask, length),
         strict=False,  # what is not given repeats without end
     )
-    for k, v, beta, alpha, are_real, asked, are_read in chunks:
+    for k, v, beta, alpha, are_real, query, are_read in chunks:
         found = torch.zeros_like(v) if F is None or not wanted else read(F, k)
-        u, left, norm = find_writes(
+        u, decay, norm = find_writes(
             products(k, k), found, v, beta, rule=rule, gate=alpha, norm=norm, real=are_real
         )
-        here = Chunk(F, k, u, left)
-        if asked is not None:
+        here = Chunk(F, k, u, decay)
+        if query is not None:
             retrieved.append(
-                _retrieve(here, asked, are_read, concat, norm_eps if read_norm else None)
+                _retrieve(here, query, are_read, concat, norm_eps if read_norm else None)
             )
         F = here.end()
         norm = None if norm is None else _refreshed(norm, F)
@@ -79,32 +79,32 @@ class Chunk(NamedTuple):
         F: F(0); None for zeros.
         keys: the factors of each step's key.
         writes: u.
-        left: column 0 for F(0), column i for write i; one row of the batch where all are alike.
+        decay: column 0 for F(0), column i for write i; one row of the batch where all are alike.
     """
 
     F: Float[Tensor, "batch *keys value"] | None
     keys: Tensors
     writes: Float[Tensor, "batch chunk value"]
-    left: Float[Tensor, "#batch chunk past"]
+    decay: Float[Tensor, "#batch chunk past"]
 
     def find(
-        self, query: Tensors, left: Float[Tensor, "#batch asked past"]
+        self, query: Tensors, decay: Float[Tensor, "#batch asked past"]
     ) -> Float[Tensor, "batch asked value"]:
-        """Return F(t)ᵀ q of queries in factors, each with its step's row of `left`."""
-        attention = products(query, self.keys) * left[:, :, 1:]
+        """Return F(t)ᵀ q of queries in factors, each with its step's row of `decay`."""
+        attention = products(query, self.keys) * decay[:, :, 1:]
         if self.F is None:
             return torch.bmm(attention, self.writes)
-        return torch.baddbmm(left[:, :, :1] * read(self.F, query), attention, self.writes)
+        return torch.baddbmm(decay[:, :, :1] * read(self.F, query), attention, self.writes)
 
     def end(self) -> Float[Tensor, "batch *keys value"]:
         """Return F after the chunk's last step."""
-        left = self.left[:, -1]
-        added = left[:, 1:].unsqueeze(2) * self.writes
+        decay = self.decay[:, -1]
+        added = decay[:, 1:].unsqueeze(2) * self.writes
         for factor in reversed(self.keys[1:]):
             added = _outer(factor, added)
         added = torch.bmm(self.keys[0].mT, added.flatten(2))
         if self.F is not None:
-            added = torch.addcmul(added, left[:, :1, None], self.F.flatten(2))
+            added = torch.addcmul(added, decay[:, :1, None], self.F.flatten(2))
         sizes = (factor.shape[2] for factor in self.keys)
         return added.view(len(added), *sizes, self.writes.shape[2])
 
@@ -137,19 +137,19 @@ def _retrieve(
     norm_eps: float | None,
 ) -> Float[Tensor, "batch chunk value"]:
     """The chain of reads, at every step or at no more than `read_mask` asks for; LN where ε is given."""
-    left, steps = here.left, None
+    decay, steps = here.decay, None
     if read_mask is not None and may_look(read_mask):
         most = int(read_mask.sum(1).max())
         if most == 0:
             return torch.zeros_like(here.writes)
         steps = read_mask.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
-        left = _take(left.expand(len(steps), -1, -1), steps)
+        decay = _take(decay.expand(len(steps), -1, -1), steps)
         queries = tuple(_take(part, steps) for part in queries)
         read_mask = read_mask.gather(1, steps)
     n, *links = queries
     for link in links[0].unbind(2) if links else (None,):
         query = (n,) if link is None else (n, link)
-        n = here.find((torch.cat(query, 2),) if concat else query, left)
+        n = here.find((torch.cat(query, 2),) if concat else query, decay)
         if norm_eps is not None:
             n = layer_norm(n, n.shape[-1:], eps=norm_eps)
     if read_mask is not None:
@@ -172,11 +172,11 @@ def _refreshed(
     return norm + (torch.linalg.vector_norm(F.detach().flatten(1), dim=1).square() - norm).detach()
 
 
-def _cut(x: Tensor | None, length: int) -> Iterable[Any]:
+def _cut(x: Tensor | None, length: int) -> Iterable[Tensor | None]:
     return repeat(None) if x is None else x.split(length, 1)
 
 
-def _cut_all(parts: Tensors | None, length: int) -> Iterable[Any]:
+def _cut_all(parts: Tensors | None, length: int) -> Iterable[Tensors | None]:
     if parts is None:
         return repeat(None)
     return zip(*(part.split(length, 1) for part in parts), strict=True)

@@ -1,12 +1,12 @@
 """The clamp's recursion with its adjoint, which is linear, so two triangular systems solve it without a loop.
 
 Take a gradient X on the f of a chunk. Write i and F(0) come into f_t through what the clamps of steps i … t-1 left of
-them, so log kept_j acts on X_t · f_t through F(0) and the values up to j, with what later writes answer to it:
+them, so log γ_j acts on X_t · f_t through F(0) and the values up to j, with what later writes answer to it:
 
     M(X)_tj = X_t · h_t + Σ_i≤j Q_ti X_t · β_i v_i   for j < t,   Q = R S,  h = R s,  R = (I + S β)⁻¹
 
 where S = before ∘ K and s = before(·, 0) F(0)ᵀk are what f is made of (rule "hebbian": R = I). Let u' be the gradient
-on u, λ the one on log kept with what u' makes of it, c_t = 2 (f_t + κ_t u_t) and g_t = 2 u_t − β_t c_t the gradients
+on u, λ the one on log γ with what u' makes of it, c_t = 2 (f_t + κ_t u_t) and g_t = 2 u_t − β_t c_t the gradients
 of N'_t on u_t alone and on f_t with u_t answering (rule "hebbian": g_t = 2 u_t). Then r, the gradient on N', solves
 
     r_t = −(λ_t + Σ_τ>t M(g)_τt r_τ) / 2N'_t   where the clamp is active,   r_t = r_t+1   where it is not
@@ -38,13 +38,13 @@ def clamped(
 ) -> tuple[
     Float[Tensor, "batch chunk value"], Float[Tensor, "batch chunk"], Float[Tensor, " batch"]
 ]:
-    """Return u, `kept`, and ‖F‖² at the end, with gradients; arguments as `find_writes`'s."""
+    """Return u, γ, and ‖F‖² at the end, with gradients; arguments as `find_writes`'s."""
     if traced():
         return substitute(K, found, values, strength, norm, real, delta)[:3]
     return Recursion.apply(K, found, values, strength, norm, real, delta)
 
 
-def pick(device: torch.device) -> Callable[..., Clamped]:
+def recursion_for(device: torch.device) -> Callable[..., Clamped]:
     """Return the faster way forwards: steps are cheap on a processor, and launches dear on an accelerator."""
     return substitute if device.type == "cpu" else sweep
 
@@ -53,43 +53,44 @@ class Recursion(torch.autograd.Function):
     """The recursion, and its adjoint all at once."""
 
     @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-        *tensors, delta = arguments
-        u, kept, end, unclamped = pick(tensors[0].device)(*arguments)
-        ctx.save_for_backward(*tensors, u, kept, unclamped)
+    def forward(ctx: Any, *arguments: Tensor | bool | None) -> tuple[Tensor, Tensor, Tensor]:
+        K, *rest, delta = arguments
+        assert isinstance(K, Tensor)
+        u, factors, end, unclamped = recursion_for(K.device)(*arguments)
+        ctx.save_for_backward(K, *rest, u, factors, unclamped)
         ctx.delta = delta
-        return u, kept, end
+        return u, factors, end
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         adjoint = _adjoint_by_autograd if torch.is_grad_enabled() else _adjoint
         return (*adjoint(ctx, *gradients), None, None)
 
 
-def _adjoint(ctx: Any, d_u: Tensor, d_kept: Tensor, d_end: Tensor) -> tuple[Tensor, ...]:
-    K, found, values, strength, _, real, u, kept, unclamped = ctx.saved_tensors
+def _adjoint(ctx: Any, d_u: Tensor, d_factors: Tensor, d_end: Tensor) -> tuple[Tensor, ...]:
+    K, found, values, strength, _, real, u, factors, unclamped = ctx.saved_tensors
     over = unclamped > 1 if real is None else (unclamped > 1) & real
     beta, kappa = strength.unsqueeze(2), K.diagonal(0, 1, 2).unsqueeze(2)
     answer = beta if ctx.delta else torch.zeros_like(beta)
-    of_F, of_writes = before(kept)
+    of_F, of_writes = before(factors)
     S, s = of_writes * K, of_F * found
     one = torch.eye(K.shape[1], dtype=K.dtype, device=K.device).expand_as(K)
     R = torch.linalg.solve_triangular(answer.mT * S, one, upper=False, unitriangular=True)
     Q, h, wrote = R @ S, R @ s, beta * values
 
     def effects(X: Tensor) -> Tensor:
-        """M(X)."""
+        """Return M(X)."""
         return ((X * h).sum(2, keepdim=True) + (Q * (X @ wrote.mT)).cumsum(2)).tril(-1)
 
     f = torch.baddbmm(s, S, u)
     c = 2 * (f + kappa * u)
     g, direct = 2 * u - answer * c, -answer * d_u
-    lag = d_kept * kept + effects(direct).sum(1)
+    lag = d_factors * factors + effects(direct).sum(1)
     share = torch.where(over, -0.5 / unclamped, 0).unsqueeze(2)
     rest = share * lag.unsqueeze(2)
     rest[:, -1, 0] += torch.where(over[:, -1], 0, d_end)
-    handed_on = torch.diag_embed((~over[:, :-1]).to(K.dtype), 1)
-    system = -share * effects(g).mT - handed_on
+    passed_on = torch.diag_embed((~over[:, :-1]).to(K.dtype), 1)
+    system = -share * effects(g).mT - passed_on
     r = torch.linalg.solve_triangular(system, rest, upper=True, unitriangular=True)
 
     d_f = R.mT @ (r * g + direct)
@@ -100,7 +101,7 @@ def _adjoint(ctx: Any, d_u: Tensor, d_kept: Tensor, d_end: Tensor) -> tuple[Tens
 
 
 def _adjoint_by_autograd(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-    """The same as a function that autograd can differentiate once more."""
+    """Return the same as a function that autograd can differentiate once more."""
     K, found, values, strength, norm, real = ctx.saved_tensors[:6]
     inputs, wants = (K, found, values, strength, norm), ctx.needs_input_grad[:5]
     results = substitute(*inputs, real, ctx.delta)[:3]

@@ -1,6 +1,10 @@
-"""What gates or clamps leave of F(0) and of each write of a chunk: products of factors, each 1 or less as a rule.
+"""Decay α, a number a step, in every form that the op needs it: all that knows α's shape in plain PyTorch.
 
-`left` is [batch, chunk, 1 + chunk]: row t is after step t, column 0 for F(0), column i for write i, 0 where i > t.
+A decay for each feature of a key goes in here, and where a cumulative decay meets a key: `chunked.Chunk`, `writes`,
+`trace` and `history`. The fused kernels refuse what `decay_kind` does not call "step".
+
+The cumulative decay of a chunk is [batch, chunk, 1 + chunk]: row t is after step t, column 0 for F(0), column i for
+write i, 0 where i > t. It is a product of factors, each 1 or less as a rule.
 """
 
 from __future__ import annotations
@@ -31,35 +35,35 @@ def without_decay(
 
 
 def decayed(
-    F: Float[Tensor, "batch key value"], gate: Float[Tensor, "batch time"] | None, t: int
-) -> Float[Tensor, "batch key value"]:
-    """Return α_t F."""
-    return F if gate is None else gate[:, t, None, None] * F
+    x: Float[Tensor, "batch ..."], gate: Float[Tensor, "batch time"] | None, t: int
+) -> Float[Tensor, "batch ..."]:
+    """Return α_t x, for F or for what remains of earlier writes."""
+    return x if gate is None else gate[:, t].reshape(-1, *(1,) * (x.dim() - 1)) * x
 
 
-def left_by_gate(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
-    """Return `left` where a step's gate acts on all but its own write.
+def cumulative_decay(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
+    """Return the cumulative decay of gates: a step's acts on all but its own write.
 
     Example:
-        >>> left_by_gate(torch.tensor([[2.0, 3.0]]))[0].tolist()
+        >>> cumulative_decay(torch.tensor([[2.0, 3.0]]))[0].tolist()
         [[2.0, 1.0, 0.0], [6.0, 3.0, 1.0]]
     """
     return _spans(gate)[:, 1:]
 
 
-def left_by_clamp(kept: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
-    """Return `left` where a step's clamp acts on its own write too.
+def cumulative_clamp(factors: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
+    """Return the cumulative decay of clamps: a step's acts on its own write too.
 
     Example:
-        >>> left_by_clamp(torch.tensor([[2.0, 3.0]]))[0].tolist()
+        >>> cumulative_clamp(torch.tensor([[2.0, 3.0]]))[0].tolist()
         [[2.0, 2.0, 0.0], [6.0, 6.0, 3.0]]
     """
-    spans = _spans(kept)[:, 1:]
+    spans = _spans(factors)[:, 1:]
     return torch.cat((spans[:, :, :1], spans[:, :, :-1]), 2).tril(1)
 
 
 def _spans(factors: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch edges edges"]:
-    """The products of factors i + 1 … t at (t, i), 1 on the diagonal, 0 above it.
+    """Return the products of factors i + 1 … t at (t, i), 1 on the diagonal, 0 above it.
 
     By doubling: no quotient and no logarithm, so a factor of 0 is as good as any, to the gradient too.
     """

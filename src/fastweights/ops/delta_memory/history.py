@@ -1,4 +1,4 @@
-"""The memory one step at a time from zero, in attention form: F is never made, only what would have written it."""
+"""The memory one step at a time from zero, in attention form: only what would have written F is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tensors = tuple[Tensor, ...]
 class History:
     """The writes so far, which a step reads instead of F: O(t (k1 + k2 + v)), where F costs O(k1 k2 v).
 
-        F(t)ᵀ q = Σ_i≤t left_i ⟨k_i, q⟩ u_i               u_i what step i wrote, left_i what gates and clamps left of it
+        F(t)ᵀ q = Σ_i≤t decay_i ⟨k_i, q⟩ u_i      u_i what step i wrote, decay_i of the gates and clamps since
 
     The norm of F, which the clamp needs, is a recursion in one number for each row (`clamp`). For what needs no
     gradient: the history is written in place.
@@ -58,12 +58,12 @@ class History:
         if not self.done:
             self._begin(keys, values)
         if gate is not None:
-            self.left[: self.done] *= gate
+            self.decay[: self.done] *= gate
         found = self._find(keys) if self.delta or self.clamp else torch.zeros_like(values)
         written = strength.unsqueeze(1) * (values - found if self.delta else values)
         for past, key in zip(self.keys, keys, strict=True):
             past[self.done] = key
-        self.written[self.done], self.left[self.done] = written, 1
+        self.written[self.done], self.decay[self.done] = written, 1
         self.done += 1
         if self.clamp:
             self._hold(keys, found, written)
@@ -77,7 +77,7 @@ class History:
     def _begin(self, keys: Tensors, values: Tensor) -> None:
         self.keys = tuple(key.new_empty(self.time, *key.shape) for key in keys)
         self.written = values.new_empty(self.time, *values.shape)
-        self.left = values.new_empty(self.time, len(values))
+        self.decay = values.new_empty(self.time, len(values))
         self.norm = values.new_zeros(len(values))
 
     def _joined(self, factors: Tensors) -> Tensors:
@@ -85,7 +85,7 @@ class History:
 
     def _find(self, query: Tensors) -> Float[Tensor, "batch value"]:
         """Return Fᵀ q of a query in factors."""
-        attention = self.left[: self.done]
+        attention = self.decay[: self.done]
         for past, factor in zip(self.keys, query, strict=True):
             attention = attention * torch.linalg.vecdot(past[: self.done], factor)
         return (attention.unsqueeze(2) * self.written[: self.done]).sum(0)
@@ -94,5 +94,5 @@ class History:
         """Scale F, whose norm a write has changed, down to norm 1; see `clamp`."""
         square = torch.stack([key.square().sum(1) for key in keys]).prod(0).unsqueeze(1)
         norm = self.norm + (written * (2 * found + square * written)).sum(1)
-        self.left[: self.done] *= norm.clamp(min=1).rsqrt()
+        self.decay[: self.done] *= norm.clamp(min=1).rsqrt()
         self.norm = norm.clamp(max=1)

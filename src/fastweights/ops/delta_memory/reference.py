@@ -1,4 +1,8 @@
-"""The memory step by step with F written out: the paper's equations, on any device and dtype."""
+"""The memory step by step with F written out: the paper's equations, on any device and dtype.
+
+Here F is [key, value], the transpose of the paper's. The same equations stand in `chunked` and `writes` (in parallel
+over a chunk), `history` (one step, without F), `cpu/` (fused) and `oracle.delta_memory` (the truth); see README.md.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,14 @@ class Step(NamedTuple):
 
     Attributes:
         memory: F after the step, flat: [batch, key, value].
-        kept: a number for each row, [batch], or None for 1: what the clamp left of F'.
-        asked: the query of each read in its factors, ((n⁰, e¹), (n¹, e²), …), or ((q,),); () if nothing is read.
+        clamp_factor: a number for each row, [batch], by which the clamp scaled F'; None for 1.
+        queries: that of each read in its factors, ((n⁰, e¹), (n¹, e²), …), or ((q,),); () if nothing is read.
         retrieved: [batch, value]; None if nothing is read.
     """
 
     memory: Float[Tensor, "batch key value"]
-    kept: Float[Tensor, " batch"] | None
-    asked: tuple[Tensors, ...]
+    clamp_factor: Float[Tensor, " batch"] | None
+    queries: tuple[Tensors, ...]
     retrieved: Float[Tensor, "batch value"] | None
 
 
@@ -55,45 +59,43 @@ def steps(inputs: Inputs, options: Options) -> Iterator[Step]:
     keys, values, strength, queries, memory, gate, mask, _ = inputs
     assert memory is not None
     F = memory
-    keys_t, values_t, strength_t = _each(keys), values.unbind(1), strength.unbind(1)
     queries_t = None if queries is None else _each(queries)
-    for t, k_t in enumerate(keys_t):
-        k, v = combined(k_t, options.combine), values_t[t]
-        F = decayed(F, gate, t)
-        if options.rule == "delta":
-            v = v - read(F, k)
-        F = torch.baddbmm(F, k.unsqueeze(2), (strength_t[t].unsqueeze(1) * v).unsqueeze(1))
-        kept = None
+    for t, factors in enumerate(_each(keys)):
+        k, v, beta = combined(factors, options.combine), values[:, t], strength[:, t].unsqueeze(1)
+        F = decayed(F, gate, t)  # α F
+        u = beta * (v - read(F, k)) if options.rule == "delta" else beta * v
+        F = torch.baddbmm(F, k.unsqueeze(2), u.unsqueeze(1))  # F' = α F + u kᵀ      FWM eq. 3
+        clamp_factor = None
         if options.clamp:
-            kept = _kept(F, None if mask is None else mask[:, t])
-            F = kept[:, None, None] * F
-        asked, retrieved = [], None
+            clamp_factor = _clamp_factor(F, None if mask is None else mask[:, t])
+            F = clamp_factor[:, None, None] * F  # F' / max(1, ‖F'‖)                   FWM eq. 4
+        asked, n = [], None
         if queries_t is not None:
-            retrieved, *links = queries_t[t]
-            for link in _each(links) if links else ((),):
-                asked.append((retrieved, *link))
-                retrieved = read(F, combined(asked[-1], options.combine))
+            n, *links = queries_t[t]
+            for e in _each(links) if links else ((),):
+                asked.append((n, *e))
+                n = read(F, combined(asked[-1], options.combine))  # LN(F (n ⊗ e))    FWM eq. 7
                 if options.read_norm:
-                    retrieved = layer_norm(retrieved, retrieved.shape[-1:], eps=options.norm_eps)
-        yield Step(F, kept, tuple(asked), retrieved)
+                    n = layer_norm(n, n.shape[-1:], eps=options.norm_eps)
+        yield Step(F, clamp_factor, tuple(asked), n)
 
 
 def read(
     F: Float[Tensor, "batch key value"], k: Float[Tensor, "batch key"]
 ) -> Float[Tensor, "batch value"]:
-    """Return F k."""
+    """Return F k, which the paper's F [value, key] makes a product from the left."""
     return torch.bmm(k.unsqueeze(1), F).squeeze(1)
 
 
-def _kept(
+def _clamp_factor(
     F: Float[Tensor, "batch key value"], real: Bool[Tensor, " batch"] | None
 ) -> Float[Tensor, " batch"]:
-    """1 / max(1, ‖F‖); 1 at padded steps."""
+    """Return 1 / max(1, ‖F‖); 1 at padded steps."""
     norm = torch.linalg.vector_norm(F, dim=(1, 2))
     over = norm > 1 if real is None else (norm > 1) & real
     return 1 / torch.where(over, norm, 1)
 
 
 def _each(parts: Sequence[Tensor]) -> list[Tensors]:
-    """What every step, or every read, has of each part."""
+    """Return what every step, or every read, has of each part."""
     return list(zip(*(part.unbind(1) for part in parts), strict=True))

@@ -12,17 +12,18 @@ from torch.nn.functional import pad
 
 from fastweights.ops.delta_memory import arguments, reference
 from fastweights.ops.delta_memory.combine import products, start
+from fastweights.ops.delta_memory.decay import decayed
 from fastweights.ops.delta_memory.options import Inputs, Options
 
 Tensors = tuple[Tensor, ...]
 
 
-class Inside(NamedTuple):
+class MemoryTrace(NamedTuple):
     """A sequence as the memory saw it.
 
     Attributes:
         retrieved: [*lead, time, value].
-        read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times what gates and clamps left of write τ ≤ t; 0 above
+        read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times the gates and clamps since write τ ≤ t; 0 above
             the diagonal. A read is Σ_τ weight · u_τ with u = β (v − α F k) (rule "delta") or β v, besides what it takes
             from the memory given.
         steps: F after each of the steps asked for, [*lead, len(memory_steps), *keys, value].
@@ -35,7 +36,7 @@ class Inside(NamedTuple):
     memory: Float[Tensor, "*lead *keys value"]
 
 
-def look_inside(
+def trace(
     keys: tuple[Float[Tensor, "*lead time _"], ...],
     values: Float[Tensor, "*lead time value"],
     strength: Float[Tensor, "*lead time"],
@@ -48,7 +49,7 @@ def look_inside(
     read_norm: bool = True,
     norm_eps: float = 1e-5,
     memory_steps: Sequence[int] = (),
-) -> Inside:
+) -> MemoryTrace:
     """Run `delta_memory` step by step and keep what it did.
 
     Args:
@@ -59,8 +60,8 @@ def look_inside(
 
     Example:
         >>> k, v = torch.eye(3).expand(2, 1, 3, 3)
-        >>> inside = look_inside((k,), v, torch.ones(1, 3), queries=(k,), memory_steps=[2])
-        >>> inside.read_weights[0, :, 0].tolist(), inside.steps.shape
+        >>> seen = trace((k,), v, torch.ones(1, 3), queries=(k,), memory_steps=[2])
+        >>> seen.read_weights[0, :, 0].tolist(), seen.steps.shape
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], torch.Size([1, 1, 3, 3]))
     """
     clamp, alpha = (False, gate) if isinstance(gate, Tensor) else (gate == "norm", None)
@@ -78,15 +79,14 @@ def look_inside(
     shape, F = F.shape[1:], F.flatten(1, -2)
     inputs = Inputs(keys, values, strength, tuple(map(rows, queries)), F, alpha)
     each = reference.steps(inputs, options)
-    left, memories, weights, retrieved = strength[:, :0], {}, [], []
+    decay, memories, weights, retrieved = strength[:, :0], {}, [], []
     for t, step in enumerate(each):
-        F = step.memory
-        kept = torch.ones_like(strength[:, :1]) if step.kept is None else step.kept.unsqueeze(1)
-        left = left * kept if alpha is None else left * kept * alpha[:, t, None]
-        left = torch.cat((left, kept), 1)
-        asked = tuple(torch.stack(parts, 1) for parts in zip(*step.asked, strict=True))
-        inner = products(asked, tuple(factor[:, : t + 1] for factor in keys), combine)
-        weights.append(pad(inner * left.unsqueeze(1), (0, time - t - 1)))
+        F, factor = step.memory, step.clamp_factor
+        factor = torch.ones_like(strength[:, :1]) if factor is None else factor.unsqueeze(1)
+        decay = torch.cat((decayed(decay, alpha, t) * factor, factor), 1)
+        asked = tuple(torch.stack(parts, 1) for parts in zip(*step.queries, strict=True))
+        inner = products(asked, tuple(k[:, : t + 1] for k in keys), combine)
+        weights.append(pad(inner * decay.unsqueeze(1), (0, time - t - 1)))
         retrieved.append(step.retrieved)
         if t in memory_steps:
             memories[t] = F
@@ -97,7 +97,7 @@ def look_inside(
         _stack([memories[t] for t in memory_steps], F[:, None][:, :0]).unflatten(2, shape[:-1]),
         F.reshape(-1, *shape),
     )
-    return Inside(*(tensor.unflatten(0, lead) for tensor in found))
+    return MemoryTrace(*(tensor.unflatten(0, lead) for tensor in found))
 
 
 def _stack(parts: list[Tensor], empty: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What each step of a chunk writes, from the inner products of its keys and what F(0) holds under them.
 
 Step t finds f_t = α_t F(t-1)ᵀ k_t and writes u_t = β_t (v_t − f_t), or β_t v_t (rule "hebbian"). With before(t, i) for
-what is left of write i when step t finds it, and K_ti = ⟨k_t, k_i⟩,
+the decay of write i when step t finds it, and K_ti = ⟨k_t, k_i⟩,
 
     f_t = before(t, 0) F(0)ᵀk_t + Σ_i<t before(t, i) K_ti u_i
 
@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.ops.delta_memory.clamp_autograd import clamped
-from fastweights.ops.delta_memory.decay import left_by_clamp, left_by_gate
+from fastweights.ops.delta_memory.decay import cumulative_clamp, cumulative_decay
 
 
 def find_writes(
@@ -33,7 +33,7 @@ def find_writes(
     Float[Tensor, "#batch chunk past"],
     Float[Tensor, " batch"] | None,
 ]:
-    """Return u, `left` (see `chunked`), and ‖F‖² at the chunk's end where the norm is clamped.
+    """Return u, the cumulative decay (see `decay`), and ‖F‖² at the chunk's end where the norm is clamped.
 
     Args:
         K: ⟨k_t, k_i⟩.
@@ -46,12 +46,14 @@ def find_writes(
     """
     beta = strength.unsqueeze(2)
     if norm is not None:
-        u, kept, norm = clamped(K, found, values, strength, norm, real, rule == "delta")
-        return u, left_by_clamp(kept), norm
-    left = K.new_ones(1, len(K[0]), len(K[0]) + 1).tril(1) if gate is None else left_by_gate(gate)
+        u, factors, norm = clamped(K, found, values, strength, norm, real, rule == "delta")
+        return u, cumulative_clamp(factors), norm
+    decay = (
+        K.new_ones(1, len(K[0]), len(K[0]) + 1).tril(1) if gate is None else cumulative_decay(gate)
+    )
     if rule == "hebbian":
-        return beta * values, left, None
-    rest = beta * (values - left[:, :, :1] * found)
-    system = beta * left[:, :, 1:] * K
+        return beta * values, decay, None
+    rest = beta * (values - decay[:, :, :1] * found)
+    system = beta * decay[:, :, 1:] * K
     u = torch.linalg.solve_triangular(system, rest, upper=False, unitriangular=True)
-    return u, left, None
+    return u, decay, None

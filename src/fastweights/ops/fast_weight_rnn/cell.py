@@ -25,13 +25,13 @@ class Cell:
     def start(
         self, drive: Float[Tensor, "batch hidden"], h: Float[Tensor, "batch hidden"] | None
     ) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]:
-        """Return W h + drive, and h_0; h None is zero."""
-        slow = drive if h is None else torch.addmm(drive, h, self.W_transposed)
+        """Return z = W h + drive, and h_0; h None is zero."""
+        z = drive if h is None else torch.addmm(drive, h, self.W_transposed)
         if self.flat:
-            return slow, torch.zeros_like(drive) if h is None else h
-        return slow, self.f(self._normed(slow, *self.preliminary_norm))
+            return z, torch.zeros_like(drive) if h is None else h
+        return z, self.f(self._normed(z, *self.preliminary_norm))
 
-    def settle(self, z: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch hidden"]:
+    def activate(self, z: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch hidden"]:
         """Return f(LN[z])."""
         return self.f(self._normed(z, *self.norm))
 

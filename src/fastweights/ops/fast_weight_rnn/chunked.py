@@ -1,4 +1,4 @@
-"""The fast-weights RNN in attention form within chunks of time, A made only at their borders.
+"""The fast-weights RNN in attention form within chunks of time, A formed only at their borders.
 
 Inside a chunk that starts with A(0), step t (1-based) reads
 
@@ -32,7 +32,7 @@ def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
 
 
 def pick_chunk(time: int, hidden: int) -> int:
-    """Choose the chunk: a short sequence whole, since its history is cheaper to read than A; else 32 steps.
+    """Return the chunk: a short sequence whole, since its history is cheaper to read than A; else 32 steps.
 
     Measured with autograd, where a step of the history costs more than its arithmetic says.
     """
@@ -57,6 +57,6 @@ def _attend(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidde
             if t > 0:
                 attention = torch.linalg.vecdot(past, h.unsqueeze(1)) * written[time - t :]
                 z = torch.baddbmm(z.unsqueeze(1), attention.unsqueeze(1), past).squeeze(1)
-            h = cell.settle(z)
+            h = cell.activate(z)
         past = torch.cat((past, h.unsqueeze(1)), 1) if t > 0 else h.unsqueeze(1)
     return past

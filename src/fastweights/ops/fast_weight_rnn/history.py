@@ -1,4 +1,4 @@
-"""The recurrence one step at a time from zero, in attention form: A is never made, only what would have written it."""
+"""The recurrence one step at a time from zero, in attention form: only what would have written A is kept."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class History:
         slow, h = self.cell.start(drive, self.past[t - 1] if t else None)
         for _ in range(self.inner_steps):
             attention = torch.linalg.vecdot(past, h) * weights
-            h = self.cell.settle(slow + (attention.unsqueeze(2) * past).sum(0) if t else slow)
+            h = self.cell.activate(slow + (attention.unsqueeze(2) * past).sum(0) if t else slow)
         self.past[t] = h
         self.done += 1
         return h

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def powers(decay: float | Tensor, count: int, like: Tensor) -> Float[Tensor, " count"]:
-    """λ^0 … λ^(count-1), with the dtype and device of `like`."""
+    """Return λ^0 … λ^(count-1), with the dtype and device of `like`."""
     exponents = torch.arange(count, dtype=like.dtype, device=like.device)
     return torch.pow(decay, exponents)
 
@@ -20,7 +20,7 @@ def final_memory(
     rate: float | Tensor,
     lengths: Int[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, "batch hidden hidden"]:
-    """A(ℓ) = λ^ℓ A(0) + η Σ_τ≤ℓ λ^(ℓ-τ) h(τ) h(τ)ᵀ.
+    """Return A(ℓ) = λ^ℓ A(0) + η Σ_τ≤ℓ λ^(ℓ-τ) h(τ) h(τ)ᵀ.
 
     Args:
         outputs: h(1) … h(T), zero after a row's length.
@@ -32,11 +32,11 @@ def final_memory(
     time = outputs.shape[1]
     fading = powers(decay, time + 1, outputs)
     if lengths is None:
-        left, weights = fading[time], fading[:time].flip(0).unsqueeze(1)
+        decayed, weights = fading[time], fading[:time].flip(0).unsqueeze(1)
     else:
         ages = lengths[:, None] - 1 - torch.arange(time, device=lengths.device)
-        left, weights = fading[lengths][:, None, None], fading[ages.clamp(min=0)].unsqueeze(2)
+        decayed, weights = fading[lengths][:, None, None], fading[ages.clamp(min=0)].unsqueeze(2)
     fading_writes = (rate * weights * outputs).transpose(1, 2)
     if memory is None:
         return torch.bmm(fading_writes, outputs)
-    return torch.baddbmm(left * memory, fading_writes, outputs)
+    return torch.baddbmm(decayed * memory, fading_writes, outputs)

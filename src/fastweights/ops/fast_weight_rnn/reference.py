@@ -1,4 +1,8 @@
-"""The fast-weights RNN step by step with A written out: the paper's equations, on any device and dtype."""
+"""The fast-weights RNN step by step with A written out: the paper's equations, on any device and dtype.
+
+They stand again in `chunked` and `history` (attention form, eq. 4), `cpu/` (fused) and `oracle.fast_weight_rnn` (the
+truth); see README.md.
+"""
 
 from __future__ import annotations
 
@@ -16,32 +20,30 @@ def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
     """Return h(1) … h(T); `options.chunk` is ignored."""
     if not inputs.drive.shape[1]:
         return inputs.drive
-    return torch.stack([settled[-1] for settled in steps(inputs, options)], 1)
+    return torch.stack([iterates[-1] for iterates in steps(inputs, options)], 1)
 
 
 def steps(inputs: Inputs, options: Options) -> Iterator[list[Tensor]]:
     """Yield h_0(t) … h_S(t), each [batch, hidden], for every step t."""
-    cell, hidden, memory = Cell(inputs, options), inputs.hidden, inputs.memory
-    # A row vector h reads A h as h Aᵀ, so Aᵀ is what is kept; writes are symmetric.
-    h, A_transposed = hidden, None if memory is None else memory.mT
-    for drive_t in inputs.drive.unbind(1):
-        slow, h_s = cell.start(drive_t, h)
-        settled = [h_s]
+    cell, h, A = Cell(inputs, options), inputs.hidden, inputs.memory
+    A = None if A is None else A.mT  # a row vector h reads A h as h Aᵀ; writes are symmetric
+    for drive in inputs.drive.unbind(1):
+        z, h = cell.start(drive, h)  # h_0                                      eq. 2
+        iterates = [h]
         for _ in range(options.inner_steps):
-            h_s = cell.settle(slow if A_transposed is None else read(slow, A_transposed, h_s))
-            settled.append(h_s)
-        yield settled
-        h = h_s
-        A_transposed = write(A_transposed, h, inputs.decay, inputs.rate)
+            h = cell.activate(z if A is None else read(z, A, h))  # f(LN[z + A h_s])  eq. 2
+            iterates.append(h)
+        yield iterates
+        A = write(A, h, inputs.decay, inputs.rate)  # λ A + η h hᵀ              eq. 1
 
 
 def read(
-    slow: Float[Tensor, "batch hidden"],
+    z: Float[Tensor, "batch hidden"],
     A_transposed: Float[Tensor, "batch hidden hidden"],
     h: Float[Tensor, "batch hidden"],
 ) -> Float[Tensor, "batch hidden"]:
-    """Return slow + A h."""
-    return torch.baddbmm(slow.unsqueeze(1), h.unsqueeze(1), A_transposed).squeeze(1)
+    """Return z + A h."""
+    return torch.baddbmm(z.unsqueeze(1), h.unsqueeze(1), A_transposed).squeeze(1)
 
 
 def write(

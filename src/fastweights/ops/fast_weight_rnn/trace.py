@@ -14,7 +14,7 @@ from fastweights.ops.fast_weight_rnn.memory import final_memory
 from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
-class Inside(NamedTuple):
+class MemoryTrace(NamedTuple):
     """A sequence as the memory saw it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Inside(NamedTuple):
     memory: Float[Tensor, "batch hidden hidden"]
 
 
-def trace(inputs: Inputs, options: Options, memory_steps: Sequence[int] = ()) -> Inside:
+def trace(inputs: Inputs, options: Options, memory_steps: Sequence[int] = ()) -> MemoryTrace:
     """Run `fast_weight_rnn` step by step from a given state and keep what it did.
 
     Args:
@@ -45,7 +45,7 @@ def trace(inputs: Inputs, options: Options, memory_steps: Sequence[int] = ()) ->
     age = t[:, None] - 1 - t
     fading = (rate * decay ** age.clamp(min=0) * (age >= 0))[:, None]
     memories = [final_memory(h[:, : t + 1], inputs.memory, decay, rate) for t in memory_steps]
-    return Inside(
+    return MemoryTrace(
         outputs=h,
         read_weights=fading * torch.einsum("btsh,bph->btsp", h_s[:, :, :-1], h),
         steps=torch.stack(memories, 1) if memories else inputs.memory[:, None][:, :0],

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fastweights.ops.neural_memory import backward, reference
 from fastweights.ops.neural_memory.options import Inputs, Learned, Options, Outputs, State
-from fastweights.ops.neural_memory.reference import Kept
+from fastweights.ops.neural_memory.reference import Saved
 
 
 def run(inputs: Inputs, options: Options) -> Outputs:
@@ -37,12 +37,12 @@ class Recurrence(torch.autograd.Function):
         *given: Tensor,
     ) -> tuple[Tensor, ...]:
         state, learned = State(*given[:4]), Learned(*given[4:])
-        record: list[Kept] = []
+        record: list[Saved] = []
         outcome = reference.run(drive, learned, start, state, mask, steps, record)
         hidden, read, _, at_steps, *_, end = outcome
-        kept = (torch.stack(each) for each in zip(*record, strict=True))
+        saved = (torch.stack(each) for each in zip(*record, strict=True))
         ctx.mark_non_differentiable(at_steps)
-        ctx.save_for_backward(start, mask, *given, hidden, read, end, *kept)
+        ctx.save_for_backward(start, mask, *given, hidden, read, end, *saved)
         return outcome
 
     @staticmethod
@@ -51,7 +51,7 @@ class Recurrence(torch.autograd.Function):
             raise RuntimeError("neural_memory has no second derivative")
         start, mask, *rest = ctx.saved_tensors
         state, learned = State(*rest[:4]), Learned(*rest[4:11])
-        hidden, read, end, *kept = rest[11:]
+        hidden, read, end, *saved = rest[11:]
         dhidden, dread, derror, _, *dend = gradients
         with torch.autocast(start.device.type, enabled=False):
             drive, before, slow = backward.run(
@@ -60,8 +60,8 @@ class Recurrence(torch.autograd.Function):
                 mask,
                 hidden,
                 read,
-                reference.opened(start, end),
-                Kept(*kept),
+                reference.full_memory(start, end),
+                Saved(*saved),
                 (dhidden, dread, derror, State(*dend)),
             )
         return drive, None, None, None, *before, *slow

@@ -11,7 +11,7 @@ from torch import Tensor
 from fastweights.ops.neural_memory.options import Learned, State
 
 
-class Kept(NamedTuple):
+class Saved(NamedTuple):
     """What a step keeps for the way back, each [batch, …].
 
     gates: σ(i), σ(f), tanh(g), σ(o) side by side; cell: c after the step; interface [batch, 1 + 3 heads, size];
@@ -29,7 +29,7 @@ class Kept(NamedTuple):
     reads: Tensor
 
 
-def opened(
+def full_memory(
     start: Float[Tensor, "layers size size"], memory: Float[Tensor, "batch layers size size"]
 ) -> Float[Tensor, "layers batch size size"]:
     """Return M: a new tensor, each layer in one piece."""
@@ -71,7 +71,7 @@ def step(
     M: Float[Tensor, "layers batch size size"],
     before: tuple[Tensor, Tensor, Tensor],
     real: Bool[Tensor, "batch 1"] | None,
-) -> tuple[tuple[Tensor, Tensor, Tensor], Float[Tensor, " batch"], Kept]:
+) -> tuple[tuple[Tensor, Tensor, Tensor], Float[Tensor, " batch"], Saved]:
     """Take one step: change M, and return h, c and r, the error, and what the way back needs."""
     size = M.shape[-1]
     h, c, r = before
@@ -99,7 +99,7 @@ def step(
         h, c, r = (torch.where(real, new, old) for new, old in pairs)
         error = error * real[:, 0]
     gates = torch.cat([i, f, g, o], 1)
-    return (h, c, r), error, Kept(gates, c, interface, strength, found, missing, reads)
+    return (h, c, r), error, Saved(gates, c, interface, strength, found, missing, reads)
 
 
 def run(
@@ -109,10 +109,10 @@ def run(
     state: State,
     mask: Bool[Tensor, "batch time"] | None,
     steps: tuple[int, ...],
-    record: list[Kept] | None = None,
+    record: list[Saved] | None = None,
 ) -> tuple[Tensor, ...]:
-    """Return hidden, read, error, the memory at the steps, and the state's tensors; `record` gets what is kept."""
-    begun = opened(start, state.memory)
+    """Return hidden, read, error, the memory at the steps, and the state's tensors; `record` gets what is saved."""
+    begun = full_memory(start, state.memory)
     M, now = begun.clone(), (state.hidden, state.cell, state.read)
 
     def written() -> Tensor:
@@ -121,12 +121,12 @@ def run(
 
     moments, memory = [], {}
     for t, drive_t in enumerate(drive.unbind(1)):
-        now, error, kept = step(
+        now, error, saved = step(
             drive_t, learned, M, now, None if mask is None else mask[:, t, None]
         )
         moments.append((now[0], now[2], error))
         if record is not None:
-            record.append(kept)
+            record.append(saved)
         if t in steps:
             memory[t] = written()
     hidden, read, error = (torch.stack(each, 1) for each in zip(*moments, strict=True))

@@ -24,13 +24,15 @@ from fastweights.kernels.simd import (
 )
 from fastweights.kernels.types import Pointer, Record
 from fastweights.ops.delta_memory.cpu.contract import add_outer_products, contract_backward
+from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, Frame
 from fastweights.ops.delta_memory.cpu.lines import column_dots, padded, scale_lines
 from fastweights.ops.delta_memory.cpu.product import product
 
 
 @helper
-def decay_coefficients(plan: Record, work: Pointer, count: int, columns: int) -> None:
+def decay_coefficients(frame: Frame, count: int, columns: int) -> None:
     """The coefficients G of a block, 0 where a lane does not see a step, and what it sees of F₀."""
+    plan, work = frame.plan, frame.work
     lanes = lane_count(work)
     zero = zeros(work, 1)[0]
     decay = offset(work, plan.decay)
@@ -96,10 +98,10 @@ def sum_over_queries(
 
 @helper
 def score(
-    plan: Record, work: Pointer, outer: Pointer, inner: Pointer, step: int, early: int, rows: int,
-    columns: int,
+    frame: Frame, outer: Pointer, inner: Pointer, step: int, early: int, rows: int, columns: int
 ) -> None:  # fmt: skip
     """⟨q_t, k_i⟩ in its factors, for a block of queries and the steps that they see."""
+    plan, work = frame.plan, frame.work
     time = plan.time_pad
     if plan.outer:
         causal_product(
@@ -113,10 +115,9 @@ def score(
 
 
 @helper
-def weigh(
-    plan: Record, work: Pointer, first: int, early: int, rows: int, columns: int, faded: int
-) -> None:  # fmt: skip
+def weigh(frame: Frame, first: int, early: int, rows: int, columns: int, faded: int) -> None:
     """weights = scores, times G where `faded`, for steps first <= i < rows."""
+    plan, work = frame.plan, frame.work
     lanes = lane_count(work)
     for i in range(first, rows):
         start = 0 if i < early else plan.unit
@@ -130,8 +131,9 @@ def weigh(
 
 
 @helper
-def attend(plan: Record, work: Pointer, early: int, depth: int, columns: int) -> None:
+def attend(frame: Frame, early: int, depth: int, columns: int) -> None:
     """result += Σ_{i < depth} w_i weights_i."""
+    plan, work = frame.plan, frame.work
     sum_over_steps(
         plan, offset(work, plan.written), plan.value_pad, offset(work, plan.weights), early, depth,
         offset(work, plan.result_lines), plan.value_pad, columns,
@@ -140,15 +142,15 @@ def attend(plan: Record, work: Pointer, early: int, depth: int, columns: int) ->
 
 @helper
 def attend_backward(
-    plan: Record, layout: Record, work: Pointer, memory: Pointer, occupied: int, wants_memory: int,
-    outer: Pointer, inner: Pointer, step: int, outer_steps: Pointer, inner_steps: Pointer,
-    many: int, depth: int, early: int, rows: int,
+    frame: BackwardFrame, outer: Pointer, inner: Pointer, step: int, outer_steps: Pointer,
+    inner_steps: Pointer, many: int, depth: int, early: int, rows: int,
 ) -> None:  # fmt: skip
     """From the gradient of what a block found to those of queries, keys, w, g and F₀.
 
     `many` lanes see `depth` steps, `rows` in whole units, of which the first unit of lanes sees `early`; scores and
     coefficients are the block's.
     """
+    plan, layout, work = frame.plan, frame.layout, frame.work
     width, value = plan.width, plan.value_pad
     columns = padded(plan, many)
     gradient = offset(work, layout.gradient_lines)
@@ -157,9 +159,17 @@ def attend_backward(
     outer_gradient = offset(work, layout.query_outer_gradient)
     inner_gradient = offset(work, layout.query_inner_gradient)
     through = offset(work, plan.result_lines)
-    if occupied:
+    if frame.occupied:
         contract_backward(
-            plan, memory, gradient, outer, inner, step, outer_gradient, inner_gradient, columns
+            plan,
+            frame.memory,
+            gradient,
+            outer,
+            inner,
+            step,
+            outer_gradient,
+            inner_gradient,
+            columns,
         )
         if layout.wants_gate:
             column_dots(inner_gradient, inner, step, width, plan.inner, columns, through)
@@ -170,7 +180,7 @@ def attend_backward(
         clear(outer_gradient, plan.outer_pad * width)
         clear(inner_gradient, plan.inner_pad * width)
         clear(through, width)
-    if wants_memory:
+    if frame.wants_memory:
         sums = offset(work, layout.memory_sum)
         add_outer_products(
             plan, sums, scalar(at(work, 0), 1), 1, sums, outer_steps, inner_steps, gradient_steps,
@@ -182,8 +192,8 @@ def attend_backward(
         columns,
     )  # fmt: skip
     if layout.wants_gate:
-        _gate_backward(plan, layout, work, through, early, depth, columns)
-    _weigh_backward(plan, layout, work, early, rows, columns)
+        _gate_backward(frame, through, early, depth, columns)
+    _weigh_backward(frame, early, rows, columns)
     weights = offset(work, plan.weights)
     target = offset(work, layout.written_gradient)
     sum_over_queries(plan, weights, gradient_steps, value, many, target, early, rows)
@@ -199,10 +209,9 @@ def attend_backward(
 
 
 @helper
-def _weigh_backward(
-    plan: Record, layout: Record, work: Pointer, early: int, rows: int, columns: int
-) -> None:  # fmt: skip
+def _weigh_backward(frame: BackwardFrame, early: int, rows: int, columns: int) -> None:
     """The weights, and in place of the scores of each factor their gradients."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     lanes = lane_count(work)
     for i in range(rows):
         start = 0 if i < early else plan.unit
@@ -222,10 +231,10 @@ def _weigh_backward(
 
 @helper
 def _gate_backward(
-    plan: Record, layout: Record, work: Pointer, through: Pointer, early: int, depth: int,
-    columns: int,
+    frame: BackwardFrame, through: Pointer, early: int, depth: int, columns: int
 ) -> None:  # fmt: skip
     """∂g_i += what flows from before step i to after it: Σ_t G_ti Σ_{j < i} G_{i-1, j} ∂(score_tj) score_tj."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     lanes = lane_count(work)
     for column in range(0, columns, lanes):
         flow = load(through, column)

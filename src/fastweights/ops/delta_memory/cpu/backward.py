@@ -9,10 +9,9 @@ The gradient from a chunk's end comes first (F̄ = ∂F_C), then its reads, then
 from __future__ import annotations
 
 import numba
-import numpy as np
 
 from fastweights.kernels.compile import helper, kernel
-from fastweights.kernels.lines import clear, dot, scale
+from fastweights.kernels.lines import add_scaled, clear, dot, scale
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -33,17 +32,20 @@ from fastweights.ops.delta_memory.cpu.contract import (
     pad_memory,
     unpad_memory,
 )
-from fastweights.ops.delta_memory.cpu.forward import memory_before
+from fastweights.ops.delta_memory.cpu.frame import (
+    BackwardFrame,
+    memory_before,
+    part,
+    read_addresses,
+    read_layout,
+    read_plan,
+)
 from fastweights.ops.delta_memory.cpu.lines import (
     add_lines,
     column_dots,
     copy_row,
-    list_reads,
     load_keys,
     padded,
-    read_addresses,
-    read_layout,
-    read_plan,
     scale_lines,
     transpose,
 )
@@ -88,54 +90,37 @@ def _run_chunk(
     plan: Record, layout: Record, tensors: Record, work: Pointer, row: int, chunk: int,
     has_gradient: int, wants_memory: int, eps: Real,
 ) -> None:  # fmt: skip
+    """Run one chunk; where `has_gradient`, F̄ holds the gradient by F at its end."""
     first = chunk * plan.chunk
     count = min(plan.chunk, plan.time - first)
-    start = row * plan.time + first
     saved = offset(pointer(tensors.saved, eps), row * plan.saved_stride)
     memory = memory_before(plan, tensors, saved, row, chunk, eps)
     occupied = 1 if chunk > 0 else plan.has_memory
-    strength = offset(pointer(tensors.strength, eps), start)
-    gate = offset(pointer(tensors.gate, eps), start)
-    sums = offset(work, layout.memory_sum)
-    outer, inner = pointer(tensors.outer_key, eps), pointer(tensors.inner_key, eps)
-    load_keys(plan, work, row, first, count, outer, inner)
-    kept = restore_writes(
-        plan, layout, saved, work, first, count,
-        offset(pointer(tensors.values, eps), start * plan.value), strength, gate,
+    start = row * plan.time + first
+    frame = BackwardFrame(
+        plan, tensors, saved, work, chunk, first, start, count, memory, occupied, eps, layout, wants_memory
     )  # fmt: skip
-    _clear_gradients(plan, layout, work)
+    sums = offset(work, layout.memory_sum)
+    load_keys(frame)
+    decay = restore_writes(frame)
+    _clear_gradients(frame)
     flow = scalar(eps, 0)
     if has_gradient:
-        flow = _end_backward(plan, layout, work, memory, occupied, count)
+        flow = _end_backward(frame)
         if wants_memory:
-            scale(sums, kept, plan.state)
+            scale(sums, decay, plan.state)
     if plan.reads and tensors.retrieved_gradient != 0:
-        mask = offset(pointer(tensors.read_mask, np.uint8(0)), start)
-        many = list_reads(plan, mask, count, offset(work, plan.asked))
-        chain = start * (plan.outer + plan.head)
-        query = start * plan.reads * (plan.inner - plan.head)
-        read_backward(
-            plan, layout, saved, work, chunk, many, memory, occupied, wants_memory,
-            offset(pointer(tensors.chain, eps), chain), offset(pointer(tensors.query, eps), query),
-            offset(pointer(tensors.retrieved_gradient, eps), start * plan.value),
-            offset(pointer(tensors.chain_gradient, eps), chain),
-            offset(pointer(tensors.query_gradient, eps), query), eps,
-        )  # fmt: skip
-    square = write_backward(
-        plan, layout, saved, work, first, count, memory, occupied, wants_memory, flow, strength, gate,
-        offset(pointer(tensors.values_gradient, eps), start * plan.value),
-        offset(pointer(tensors.strength_gradient, eps), start),
-    )  # fmt: skip
+        read_backward(frame)
+    square = write_backward(frame, flow)
     if plan.clamp and occupied and wants_memory:
-        lanes = lane_count(sums)
-        for k in range(0, plan.state, lanes):
-            store(sums, k, fma(load(memory, k), splat(square + square), load(sums, k)))
-    _write_out(plan, layout, tensors, work, start, count, eps)
+        add_scaled(memory, square + square, sums, plan.state)
+    _write_out(frame)
 
 
 @helper
-def _clear_gradients(plan: Record, layout: Record, work: Pointer) -> None:
+def _clear_gradients(frame: BackwardFrame) -> None:
     """Set the gradients of a chunk to 0."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     time = plan.time_pad
     clear(offset(work, layout.written_gradient), time * plan.value_pad)
     clear(offset(work, layout.outer_steps_gradient), time * plan.outer_pad)
@@ -150,10 +135,9 @@ def _clear_gradients(plan: Record, layout: Record, work: Pointer) -> None:
 
 
 @helper
-def _end_backward(
-    plan: Record, layout: Record, work: Pointer, memory: Pointer, occupied: int, count: int
-) -> Real:  # fmt: skip
+def _end_backward(frame: BackwardFrame) -> Real:
     """The gradients of keys, w and decays from the memory at the chunk's end; returns ⟨F̄, F_C⟩."""
+    plan, layout, work, count = frame.plan, frame.layout, frame.work, frame.length
     width, value, time = plan.width, plan.value_pad, plan.time_pad
     sums = offset(work, layout.memory_sum)
     result, lines = offset(work, plan.result_lines), offset(work, layout.gradient_lines)
@@ -181,8 +165,8 @@ def _end_backward(
         target = offset(work, layout.inner_lines_gradient + s)
         add_lines(inner_gradient, width, target, time, plan.inner, columns)
     flow = scalar(at(work, 0), 0)
-    if occupied and (plan.clamp or layout.wants_gate):
-        flow = total(dot(sums, memory, plan.state))
+    if frame.occupied and (plan.clamp or layout.wants_gate):
+        flow = total(dot(sums, frame.memory, plan.state))
     for t in range(count):
         place = layout.gate_sums + t
         put(work, place, at(work, place) + at(work, plan.fading + t) * flow)
@@ -191,34 +175,35 @@ def _end_backward(
 
 
 @helper
-def _write_out(
-    plan: Record, layout: Record, tensors: Record, work: Pointer, start: int, count: int, eps: Real
-) -> None:  # fmt: skip
+def _write_out(frame: BackwardFrame) -> None:
     """The gradients of keys and gate, from all their parts."""
+    plan, layout, tensors, work = frame.plan, frame.layout, frame.tensors, frame.work
+    count = frame.length
     lanes = lane_count(work)
     if plan.clamp:
-        _square_backward(plan, layout, work, count)
+        _square_backward(frame)
     if plan.outer:
         _sum_key(
             plan, offset(work, layout.outer_steps_gradient), offset(work, layout.outer_lines_gradient),
             offset(work, plan.outer_steps), plan.outer_pad, plan.outer, count,
-            offset(pointer(tensors.outer_key_gradient, eps), start * plan.outer),
+            part(frame, tensors.outer_key_gradient, plan.outer),
         )  # fmt: skip
     _sum_key(
         plan, offset(work, layout.inner_steps_gradient), offset(work, layout.inner_lines_gradient),
         offset(work, plan.inner_steps), plan.inner_pad, plan.inner, count,
-        offset(pointer(tensors.inner_key_gradient, eps), start * plan.inner),
+        part(frame, tensors.inner_key_gradient, plan.inner),
     )  # fmt: skip
     if layout.wants_gate:
-        target = pointer(tensors.gate_gradient, eps)
+        target = part(frame, tensors.gate_gradient, 1)
         for t in range(count):
             lines = total(load(work, layout.gate_lines + t * lanes))
-            put(target, start + t, at(work, layout.gate_sums + t) + lines)
+            put(target, t, at(work, layout.gate_sums + t) + lines)
 
 
 @helper
-def _square_backward(plan: Record, layout: Record, work: Pointer, count: int) -> None:
+def _square_backward(frame: BackwardFrame) -> None:
     """The gradient of ‖k‖² = ‖outer‖² ‖inner‖²."""
+    plan, layout, work, count = frame.plan, frame.layout, frame.work, frame.length
     for t in range(count):
         gradient = at(work, layout.square_gradient + t)
         gradient += gradient

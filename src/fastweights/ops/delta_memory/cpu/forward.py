@@ -6,27 +6,15 @@ F_C = (Π g) F₀ + Σ_i G_Ci w_i k_iᵀ
 from __future__ import annotations
 
 import numba
-import numpy as np
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.simd import offset, pointer
 from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.delta_memory.cpu.contract import add_outer_products, pad_memory, unpad_memory
-from fastweights.ops.delta_memory.cpu.lines import list_reads, load_keys, read_addresses, read_plan
+from fastweights.ops.delta_memory.cpu.frame import Frame, memory_before, read_addresses, read_plan
+from fastweights.ops.delta_memory.cpu.lines import load_keys
 from fastweights.ops.delta_memory.cpu.read import read_chunk
 from fastweights.ops.delta_memory.cpu.write import write_chunk
-
-
-@helper
-def memory_before(
-    plan: Record, tensors: Record, saved: Pointer, row: int, chunk: int, like: Real
-) -> Pointer:  # fmt: skip
-    """Where F at the start of a chunk lies; for the first without an initial memory, nowhere."""
-    if chunk > 0:
-        return offset(saved, plan.borders + (chunk - 1) * plan.state)
-    if plan.padded:
-        return offset(saved, plan.initial)
-    return offset(pointer(tensors.memory, like), row * plan.state)
 
 
 @helper
@@ -58,31 +46,19 @@ def _run_chunk(
     plan: Record, tensors: Record, saved: Pointer, work: Pointer, row: int, chunk: int,
     target: Pointer, eps: Real,
 ) -> None:  # fmt: skip
+    """Run one chunk; F at its end goes to `target`."""
     first = chunk * plan.chunk
     count = min(plan.chunk, plan.time - first)
-    start = row * plan.time + first
     memory = memory_before(plan, tensors, saved, row, chunk, eps)
     occupied = 1 if chunk > 0 else plan.has_memory
-    outer, inner = pointer(tensors.outer_key, eps), pointer(tensors.inner_key, eps)
-    load_keys(plan, work, row, first, count, outer, inner)
-    kept = write_chunk(
-        plan, saved, work, first, count, memory, occupied,
-        offset(pointer(tensors.values, eps), start * plan.value),
-        offset(pointer(tensors.strength, eps), start), offset(pointer(tensors.gate, eps), start),
-        offset(pointer(tensors.real, np.uint8(0)), start),
-    )  # fmt: skip
+    start = row * plan.time + first
+    frame = Frame(plan, tensors, saved, work, chunk, first, start, count, memory, occupied, eps)
+    load_keys(frame)
+    decay = write_chunk(frame)
     if plan.reads:
-        mask = offset(pointer(tensors.read_mask, np.uint8(0)), start)
-        many = list_reads(plan, mask, count, offset(work, plan.asked))
-        tail = plan.reads * (plan.inner - plan.head)
-        read_chunk(
-            plan, saved, work, chunk, many, memory, occupied,
-            offset(pointer(tensors.chain, eps), start * (plan.outer + plan.head)),
-            offset(pointer(tensors.query, eps), start * tail),
-            offset(pointer(tensors.retrieved, eps), start * plan.value), eps,
-        )  # fmt: skip
+        read_chunk(frame)
     add_outer_products(
-        plan, memory, kept, occupied, target, offset(work, plan.outer_steps),
+        plan, memory, decay, occupied, target, offset(work, plan.outer_steps),
         offset(work, plan.inner_steps), offset(work, plan.written), offset(work, plan.fading), count,
         offset(work, plan.scaled),
     )  # fmt: skip

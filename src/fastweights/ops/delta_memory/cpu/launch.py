@@ -150,7 +150,7 @@ def fresh(shape: Sequence[Size], like: Tensor) -> Tensor:
 
 
 def new_retrieved(call: Arguments, empty: Allocate = fresh) -> Tensor:
-    """Allocate what is retrieved: 0 where nothing is read, empty where nothing is asked."""
+    """Allocate what is retrieved: 0 where nothing is read, empty without queries."""
     if call.query is None:
         return call.values.new_empty(0)
     if call.read_mask is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.lines import clear, dot
-from fastweights.kernels.record import reader
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -19,12 +18,7 @@ from fastweights.kernels.simd import (
 )
 from fastweights.kernels.transpose import transpose_tile
 from fastweights.kernels.types import Pointer, Record
-from fastweights.ops.delta_memory.cpu.plan import Addresses, Plan
-from fastweights.ops.delta_memory.cpu.plan_backward import BackwardPlan
-
-read_plan = reader(Plan._fields)
-read_layout = reader(BackwardPlan._fields)
-read_addresses = reader(Addresses._fields)
+from fastweights.ops.delta_memory.cpu.frame import Frame, mask_part, part
 
 
 @helper
@@ -118,40 +112,35 @@ def load_steps(
 
 
 @helper
-def load_keys(
-    plan: Record, work: Pointer, row: int, first: int, count: int, outer: Pointer, inner: Pointer
-) -> None:  # fmt: skip
+def load_keys(frame: Frame) -> None:
     """The key factors of a chunk in both layouts, and their squared norms."""
-    start = row * plan.time + first
+    plan, tensors, work, count = frame.plan, frame.tensors, frame.work, frame.length
     if plan.outer:
-        steps = offset(work, plan.outer_steps)
-        load_steps(
-            plan, offset(outer, start * plan.outer), plan.outer, count, steps, plan.outer_pad,
-            offset(work, plan.outer_lines),
-        )  # fmt: skip
-        square = offset(work, plan.outer_square)
-        for t in range(count):
-            key = offset(steps, t * plan.outer_pad)
-            put(square, t, total(dot(key, key, plan.outer_pad)))
-    steps = offset(work, plan.inner_steps)
-    load_steps(
-        plan, offset(inner, start * plan.inner), plan.inner, count, steps, plan.inner_pad,
-        offset(work, plan.inner_lines),
-    )  # fmt: skip
-    square = offset(work, plan.inner_square)
+        steps, lines = offset(work, plan.outer_steps), offset(work, plan.outer_lines)
+        outer = part(frame, tensors.outer_key, plan.outer)
+        load_steps(plan, outer, plan.outer, count, steps, plan.outer_pad, lines)
+        _square(steps, plan.outer_pad, count, offset(work, plan.outer_square))
+    steps, lines = offset(work, plan.inner_steps), offset(work, plan.inner_lines)
+    inner = part(frame, tensors.inner_key, plan.inner)
+    load_steps(plan, inner, plan.inner, count, steps, plan.inner_pad, lines)
+    _square(steps, plan.inner_pad, count, offset(work, plan.inner_square))
+
+
+@helper
+def _square(steps: Pointer, size: int, count: int, squares: Pointer) -> None:
     for t in range(count):
-        key = offset(steps, t * plan.inner_pad)
-        put(square, t, total(dot(key, key, plan.inner_pad)))
+        key = offset(steps, t * size)
+        put(squares, t, total(dot(key, key, size)))
 
 
 @helper
 def gather(
-    plan: Record, source: Pointer, stride: int, size: int, asked: Pointer, many: int,
+    plan: Record, source: Pointer, stride: int, size: int, read_steps: Pointer, many: int,
     target: Pointer, room: int, head: int,
 ) -> None:  # fmt: skip
-    """target[j] = the row of step asked[j] after `head` scalars, for a block's lanes j; elsewhere 0."""
+    """target[j] = the row of step read_steps[j] after `head` scalars, for a block's lanes j; elsewhere 0."""
     for j in range(many):
-        t = int(at(asked, j))
+        t = int(at(read_steps, j))
         clear(offset(target, j * room), padded(plan, head))
         copy_row(offset(source, t * stride), offset(target, j * room + head), size, room - head)
     clear(offset(target, many * room), (padded(plan, many) - many) * room)
@@ -159,20 +148,26 @@ def gather(
 
 @helper
 def scatter(
-    source: Pointer, room: int, asked: Pointer, many: int, target: Pointer, stride: int, size: int
+    source: Pointer, room: int, read_steps: Pointer, many: int, target: Pointer, stride: int,
+    size: int,
 ) -> None:  # fmt: skip
-    """The row of step asked[j] = source[j]."""
+    """The row of step read_steps[j] = source[j]."""
     for j in range(many):
-        t = int(at(asked, j))
+        t = int(at(read_steps, j))
         copy_row(offset(source, j * room), offset(target, t * stride), size, size)
 
 
 @helper
-def list_reads(plan: Record, mask: Pointer, count: int, asked: Pointer) -> int:
+def list_reads(frame: Frame) -> int:
     """Write down which steps of a chunk read, and return how many do."""
+    plan = frame.plan
+    mask, read_steps = (
+        mask_part(frame, frame.tensors.read_mask),
+        offset(frame.work, plan.read_steps),
+    )
     many = 0
-    for t in range(count):
+    for t in range(frame.length):
         if plan.selective == 0 or at(mask, t) != 0:
-            put(asked, many, scalar(at(asked, 0), t))
+            put(read_steps, many, scalar(frame.eps, t))
             many += 1
     return many

@@ -45,7 +45,7 @@ class Sizes(NamedTuple):
     A key is the product of an outer and an inner factor; `outer` is 0 where there is but one, the inner.
 
     Attributes:
-        rows, time, outer, inner, value, reads: sizes; `reads` is 0 where nothing is asked.
+        rows, time, outer, inner, value, reads: sizes; `reads` is 0 without queries.
         gated, has_memory, has_real, selective: whether there are a gate, an initial memory, padded steps, unread steps.
         delta, clamp: whether the rule is the delta rule, else Hebb's; whether the norm is held at 1.
         head: features of an inner query that are what the read before found: concatenated keys; else 0.
@@ -94,7 +94,7 @@ class Plan(NamedTuple):
         outer_square, inner_square: their squared norms.
         written: w, by step.
         decay, fading: g of each step, and the product of those after it.
-        asked: the steps of a chunk that read.
+        read_steps: the steps of a chunk that read.
         instants, start: of each lane of a block, the last step that it sees, and what it sees of F₀.
         query_outer_lines, query_inner_lines, query_outer_steps, query_inner_steps: the query factors of a block.
         result_lines, result_steps: F times the keys or queries of a block.
@@ -148,7 +148,7 @@ class Plan(NamedTuple):
     written: int
     decay: int
     fading: int
-    asked: int
+    read_steps: int
     instants: int
     start: int
     query_outer_lines: int
@@ -230,7 +230,7 @@ def lay_out(sizes: Sizes) -> Plan:
             "written": time_pad * value_pad,
             "decay": time_pad,
             "fading": time_pad,
-            "asked": time_pad,
+            "read_steps": time_pad,
             "instants": width,
             "start": width,
             "query_outer_lines": chain_pad * width,

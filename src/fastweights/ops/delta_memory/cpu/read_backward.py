@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastweights.kernels.compile import helper
 from fastweights.kernels.simd import at, offset, put
-from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.kernels.types import Pointer
 from fastweights.ops.delta_memory.cpu.attention import attend_backward, score
+from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, part
 from fastweights.ops.delta_memory.cpu.lines import (
     column_dots,
     copy_lines,
     gather,
+    list_reads,
     padded,
     scatter,
     transpose,
@@ -25,12 +27,10 @@ from fastweights.ops.delta_memory.cpu.read import (
 
 
 @helper
-def read_backward(
-    plan: Record, layout: Record, saved: Pointer, work: Pointer, chunk: int, many: int,
-    memory: Pointer, occupied: int, wants_memory: int, chain: Pointer, query: Pointer,
-    retrieved_gradient: Pointer, chain_gradient: Pointer, query_gradient: Pointer, eps: Real,
-) -> None:  # fmt: skip
-    """Run the `many` reads of a chunk backwards. Tensors start at the chunk."""
+def read_backward(frame: BackwardFrame) -> None:
+    """Run the reads of a chunk backwards."""
+    plan, layout, work, many = frame.plan, frame.layout, frame.work, list_reads(frame)
+    received = part(frame, frame.tensors.retrieved_gradient, plan.value)
     width, value = plan.width, plan.value_pad
     gradient, steps = offset(work, layout.gradient_lines), offset(work, layout.gradient_steps)
     inner = offset(work, plan.query_inner_lines)
@@ -40,49 +40,42 @@ def read_backward(
     for b in range(0, many, width):
         block, lanes = b // width, min(width, many - b)
         columns = padded(plan, lanes)
-        asked = offset(work, plan.asked + b)
-        depth = open_block(plan, work, asked, lanes)
-        early, rows = padded(plan, early_depth(plan, asked, lanes)), padded(plan, depth)
-        gather(plan, retrieved_gradient, plan.value, plan.value, asked, lanes, steps, value, 0)
+        read_steps = offset(work, plan.read_steps + b)
+        depth = open_block(frame, read_steps, lanes)
+        early, rows = padded(plan, early_depth(plan, read_steps, lanes)), padded(plan, depth)
+        gather(plan, received, plan.value, plan.value, read_steps, lanes, steps, value, 0)
         transpose(steps, value, gradient, width, columns, value)
         for read in range(plan.reads - 1, -1, -1):
             if plan.norm or plan.clamp:
-                found = found_at(plan, saved, chunk, block, read)
+                found = found_at(frame, block, read)
                 if plan.norm:
-                    scale = scale_at(plan, saved, chunk, block, read)
+                    scale = scale_at(frame, block, read)
                     normalise_backward(
-                        gradient, width, plan.value, columns, eps, found, scale, flow
+                        gradient, width, plan.value, columns, frame.eps, found, scale, flow
                     )
                 else:
                     column_dots(gradient, found, width, width, plan.value, columns, flow)
                 for j in range(lanes):
-                    t = layout.flow + int(at(asked, j))
+                    t = layout.flow + int(at(read_steps, j))
                     put(work, t, at(work, t) + at(flow, j))
             if plan.norm or read < plan.reads - 1:
                 transpose(gradient, width, steps, value, value, columns)
-            outer = load_query(
-                plan, saved, work, chunk, block, read, asked, lanes, chain, query
-            )  # fmt: skip
+            outer = load_query(frame, block, read, read_steps, lanes)
             if plan.outer and read > 0:
                 transpose(outer, width, outer_steps, plan.outer_pad, plan.outer_pad, columns)
             if plan.head:
                 transpose(inner, width, inner_steps, plan.inner_pad, plan.inner_pad, columns)
-            score(plan, work, outer, inner, width, early, rows, columns)
+            score(frame, outer, inner, width, early, rows, columns)
             attend_backward(
-                plan, layout, work, memory, occupied, wants_memory, outer, inner, width, outer_steps,
-                inner_steps, lanes, depth, early, rows,
+                frame, outer, inner, width, outer_steps, inner_steps, lanes, depth, early, rows,
             )  # fmt: skip
-            _pass_on(
-                plan, layout, work, read, asked, lanes, chain_gradient, query_gradient
-            )  # fmt: skip
+            _pass_on(frame, read, read_steps, lanes)
 
 
 @helper
-def _pass_on(
-    plan: Record, layout: Record, work: Pointer, read: int, asked: Pointer, many: int,
-    chain_gradient: Pointer, query_gradient: Pointer,
-) -> None:  # fmt: skip
+def _pass_on(frame: BackwardFrame, read: int, read_steps: Pointer, many: int) -> None:
     """Write out the gradient of e, and hand that of n to the read before, or write it out."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     width, columns = plan.width, padded(plan, many)
     inner, outer = (
         offset(work, layout.query_inner_gradient),
@@ -91,8 +84,9 @@ def _pass_on(
     steps = offset(work, plan.query_inner_steps)
     transpose(inner, width, steps, plan.inner_pad, plan.inner_pad, columns)
     tail = plan.inner - plan.head
+    query_gradient = part(frame, frame.tensors.query_gradient, plan.reads * tail)
     scatter(
-        offset(steps, plan.head), plan.inner_pad, asked, many, offset(query_gradient, read * tail),
+        offset(steps, plan.head), plan.inner_pad, read_steps, many, offset(query_gradient, read * tail),
         plan.reads * tail, tail,
     )  # fmt: skip
     size = plan.outer + plan.head
@@ -106,4 +100,5 @@ def _pass_on(
         return
     steps = offset(work, plan.query_outer_steps)
     transpose(chain, width, steps, plan.chain_pad, plan.chain_pad, columns)
-    scatter(steps, plan.chain_pad, asked, many, chain_gradient, size, size)
+    chain_gradient = part(frame, frame.tensors.chain_gradient, size)
+    scatter(steps, plan.chain_pad, read_steps, many, chain_gradient, size, size)

@@ -25,18 +25,21 @@ from fastweights.kernels.simd import (
     store,
     total,
 )
-from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.kernels.types import Pointer, Real
 from fastweights.ops.delta_memory.cpu.attention import attend, score, weigh
 from fastweights.ops.delta_memory.cpu.contract import contract
+from fastweights.ops.delta_memory.cpu.frame import Frame, mask_part, part
 from fastweights.ops.delta_memory.cpu.lines import copy_row, padded, transpose
 
 
 @helper
-def write_chunk(
-    plan: Record, saved: Pointer, work: Pointer, first: int, count: int, memory: Pointer,
-    occupied: int, values: Pointer, strength: Pointer, gate: Pointer, real: Pointer,
-) -> Real:  # fmt: skip
-    """Compute w, g and what saves the backward work; returns the product of all g. Tensors start at the chunk."""
+def write_chunk(frame: Frame) -> Real:
+    """Compute w, g and what saves the backward work; returns the product of all g."""
+    plan, tensors, saved, work = frame.plan, frame.tensors, frame.saved, frame.work
+    first, count = frame.first, frame.length
+    values = part(frame, tensors.values, plan.value)
+    strength, gate = part(frame, tensors.strength, 1), part(frame, tensors.gate, 1)
+    real = mask_part(frame, tensors.real)
     width, value = plan.width, plan.value_pad
     written, fading = offset(work, plan.written), offset(work, plan.fading)
     for t in range(count):
@@ -45,12 +48,12 @@ def write_chunk(
     clear(fading, plan.time_pad)
     decay = scalar(at(work, 0), 1)
     norm = scalar(decay, 0)
-    if plan.clamp and occupied:
-        norm = total(dot(memory, memory, plan.state))
+    if plan.clamp and frame.occupied:
+        norm = total(dot(frame.memory, frame.memory, plan.state))
     for s in range(0, count, width):
         steps = min(width, count - s)
         if plan.delta or plan.clamp:
-            _project(plan, work, memory, occupied, s, steps, decay)
+            _project(frame, s, steps, decay)
         inside = scalar(decay, 1)
         for j in range(steps):
             t = s + j
@@ -58,9 +61,7 @@ def write_chunk(
             if plan.gated:
                 alpha = at(gate, t)
             place = offset(saved, plan.projected + (first + t) * value)
-            growth = _substitute(
-                plan, work, place, s, j, inside, at(strength, t), alpha
-            )  # fmt: skip
+            growth = _substitute(frame, place, s, j, inside, at(strength, t), alpha)
             if plan.clamp:
                 after = norm + growth
                 half = scalar(decay, 0)
@@ -83,37 +84,36 @@ def write_chunk(
 
 
 @helper
-def _project(
-    plan: Record, work: Pointer, memory: Pointer, occupied: int, s: int, steps: int, kept: Real
-) -> None:  # fmt: skip
+def _project(frame: Frame, s: int, steps: int, kept: Real) -> None:
     """F k of a block's steps, as far as F was written before the block; and the scores within it."""
+    plan, work = frame.plan, frame.work
     width, value, time = plan.width, plan.value_pad, plan.time_pad
     columns = padded(plan, steps)
     outer, inner = offset(work, plan.outer_lines + s), offset(work, plan.inner_lines + s)
     result = offset(work, plan.result_lines)
-    if occupied:
-        contract(plan, memory, outer, inner, time, result, steps)
+    if frame.occupied:
+        contract(plan, frame.memory, outer, inner, time, result, steps)
         if plan.clamp or plan.gated:
             scale(result, kept, value * width)
     else:
         clear(result, value * width)
     rows = s + columns
     early = s + plan.unit
-    score(plan, work, outer, inner, time, early, rows, columns)
-    weigh(plan, work, 0, early, rows, columns, 0)
+    score(frame, outer, inner, time, early, rows, columns)
+    weigh(frame, 0, early, rows, columns, 0)
     weights = offset(work, plan.weights)
     for i in range(s):
         scale(offset(weights, i * width), at(work, plan.fading + i), columns)
-    attend(plan, work, early, s, columns)
+    attend(frame, early, s, columns)
     transpose(result, width, offset(work, plan.result_steps), value, value, columns)
 
 
 @helper
 def _substitute(
-    plan: Record, work: Pointer, place: Pointer, s: int, j: int, inside: Real, beta: Real,
-    alpha: Real,
+    frame: Frame, place: Pointer, s: int, j: int, inside: Real, beta: Real, alpha: Real
 ) -> Real:  # fmt: skip
     """p of the block's step j, and u in the place of v; returns what the write adds to ‖F‖²."""
+    plan, work = frame.plan, frame.work
     lanes = lane_count(work)
     value = plan.value_pad
     written = offset(work, plan.written + s * value)

@@ -26,22 +26,24 @@ from fastweights.kernels.simd import (
     store,
     total,
 )
-from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.kernels.types import Pointer, Real
 from fastweights.ops.delta_memory.cpu.attention import (
     attend_backward,
     decay_coefficients,
     score,
     weigh,
 )
+from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, part
 from fastweights.ops.delta_memory.cpu.lines import add_lines, copy_row, padded, transpose
 
 
 @helper
-def restore_writes(
-    plan: Record, layout: Record, saved: Pointer, work: Pointer, first: int, count: int,
-    values: Pointer, strength: Pointer, gate: Pointer,
-) -> Real:  # fmt: skip
-    """Make the errors v − α p, w and the decays of a chunk again; returns the product of all g."""
+def restore_writes(frame: BackwardFrame) -> Real:
+    """Compute the errors v − α p, w and the decays of a chunk again; returns the product of all g."""
+    plan, tensors, layout, work = frame.plan, frame.tensors, frame.layout, frame.work
+    saved, first, count = frame.saved, frame.first, frame.length
+    values = part(frame, tensors.values, plan.value)
+    strength, gate = part(frame, tensors.strength, 1), part(frame, tensors.gate, 1)
     lanes, value = lane_count(work), plan.value_pad
     one = scalar(at(work, 0), 1)
     error, written = offset(work, layout.error), offset(work, plan.written)
@@ -73,12 +75,13 @@ def restore_writes(
 
 
 @helper
-def write_backward(
-    plan: Record, layout: Record, saved: Pointer, work: Pointer, first: int, count: int,
-    memory: Pointer, occupied: int, wants_memory: int, flow: Real, strength: Pointer, gate: Pointer,
-    values_gradient: Pointer, strength_gradient: Pointer,
-) -> Real:  # fmt: skip
+def write_backward(frame: BackwardFrame, flow: Real) -> Real:
     """Run a chunk's writes backwards, φ being `flow` at its end; returns ρ at its start."""
+    plan, tensors, layout, work = frame.plan, frame.tensors, frame.layout, frame.work
+    saved, first, count = frame.saved, frame.first, frame.length
+    strength, gate = part(frame, tensors.strength, 1), part(frame, tensors.gate, 1)
+    values_gradient = part(frame, tensors.values_gradient, plan.value)
+    strength_gradient = part(frame, tensors.strength_gradient, 1)
     width, value, time = plan.width, plan.value_pad, plan.time_pad
     square = scalar(flow, 0)
     steps = offset(work, layout.gradient_steps)
@@ -90,9 +93,9 @@ def write_backward(
         if plan.delta or plan.clamp:
             for j in range(columns):
                 put(work, plan.instants + j, scalar(flow, s + j - 1 if j < many else -1))
-            decay_coefficients(plan, work, depth, columns)
-            score(plan, work, outer, inner, time, early, rows, columns)
-            weigh(plan, work, s, early, depth, columns, 1)
+            decay_coefficients(frame, depth, columns)
+            score(frame, outer, inner, time, early, rows, columns)
+            weigh(frame, s, early, depth, columns, 1)
         for j in range(many - 1, -1, -1):
             t = s + j
             flow += at(work, layout.flow + t)
@@ -108,8 +111,8 @@ def write_backward(
                     clamp_factor = math.sqrt(half + half)
             p = offset(saved, plan.projected + (first + t) * value)
             along = _step(
-                plan, layout, work, p, s, j, many, r, clamp_factor, alpha, beta,
-                offset(values_gradient, t * plan.value), offset(strength_gradient, t),
+                frame, p, s, j, many, r, clamp_factor, alpha, beta, offset(values_gradient, t *
+                plan.value), offset(strength_gradient, t),
             )  # fmt: skip
             flow += (r + r) * growth - along
             square = r
@@ -119,8 +122,7 @@ def write_backward(
                 steps, value, offset(work, layout.gradient_lines), width, columns, value
             )  # fmt: skip
             attend_backward(
-                plan, layout, work, memory, occupied, wants_memory, outer, inner, time,
-                offset(work, plan.outer_steps + s * plan.outer_pad),
+                frame, outer, inner, time, offset(work, plan.outer_steps + s * plan.outer_pad),
                 offset(work, plan.inner_steps + s * plan.inner_pad), many, depth, early, rows,
             )  # fmt: skip
             if plan.outer:
@@ -137,11 +139,11 @@ def write_backward(
 
 @helper
 def _step(
-    plan: Record, layout: Record, work: Pointer, p: Pointer, s: int, j: int, many: int, r: Real,
-    clamp_factor: Real, alpha: Real, beta: Real, value_gradient: Pointer,
-    strength_gradient: Pointer,
+    frame: BackwardFrame, p: Pointer, s: int, j: int, many: int, r: Real, clamp_factor: Real,
+    alpha: Real, beta: Real, value_gradient: Pointer, strength_gradient: Pointer,
 ) -> Real:  # fmt: skip
     """One step: ∂p into the block's rows, ∂v, ∂β, and ∂α and ∂‖k‖² kept; returns β ⟨∂u, v⟩ where it matters."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     lanes, value, t = lane_count(work), plan.value_pad, s + j
     steps = offset(work, layout.gradient_steps)
     weights = offset(work, plan.weights + t * plan.width)

@@ -10,7 +10,7 @@ import numba
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.lines import add, clear, copy
 from fastweights.kernels.simd import offset, pointer
-from fastweights.kernels.types import Pointer, Real, Record
+from fastweights.kernels.types import Real
 from fastweights.ops.fast_weight_rnn.cpu.backward_memory import (
     add_grad_from_reads,
     grad_from_later_chunks,
@@ -22,11 +22,13 @@ from fastweights.ops.fast_weight_rnn.cpu.backward_memory import (
 )
 from fastweights.ops.fast_weight_rnn.cpu.contract import matvec, matvec_with_prefetch, pack
 from fastweights.ops.fast_weight_rnn.cpu.layout import (
+    Frame,
+    count_of,
     from_lines,
     read_addresses,
     read_layout,
     read_plan,
-    row_start,
+    rows_of,
     to_lines,
 )
 from fastweights.ops.fast_weight_rnn.cpu.norm import (
@@ -54,72 +56,69 @@ def _run_blocks(
     for number in range(worker, plan.blocks, workers):
         block = offset(scratch, number * layout.block_stride)
         saved = offset(pointer(tensors.saved, inverse), number * plan.saved_stride)
+        frame = Frame(plan, layout, tensors, saved, block, work, number, decay, rate, inverse)
         clear(offset(block, layout.gains), layout.gain_lines * plan.lanes)
         for t in range(plan.time - 1, -1, -1):
             chunk = t // plan.chunk
             length = min(plan.chunk, plan.time - chunk * plan.chunk)
             last = chunk == plan.chunks - 1
             if t % plan.chunk == length - 1 and not last:
-                grad_from_later_chunks(plan, layout, saved, block, work, chunk, decay, rate)
-            _sum_gradients(plan, layout, tensors, saved, block, work, number, t, length, inverse)
-            _step(plan, layout, tensors, saved, block, work, number, t, decay, rate, inverse)
+                grad_from_later_chunks(frame, chunk)
+            _sum_gradients(frame, t, length)
+            _step(frame, t)
             if t % plan.chunk == 0 and chunk > 0:
-                grad_of_start(plan, layout, saved, work, chunk, length, last, decay)
+                grad_of_start(frame, chunk, length, last)
         if plan.has_hidden:
-            _hidden_gradient(plan, layout, tensors, block, work, number, inverse)
+            _hidden_gradient(frame)
         if plan.has_memory:
-            grad_of_initial(plan, layout, tensors, saved, work, number, decay)
+            grad_of_initial(frame)
 
 
 @helper
-def _sum_gradients(
-    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer,
-    number: int, t: int, length: int, like: Real,
-) -> None:  # fmt: skip
+def _sum_gradients(frame: Frame, t: int, length: int) -> None:
     """dh(t): the gradient from outside, and from later steps."""
+    plan, layout, tensors = frame.plan, frame.layout, frame.tensors
+    saved, block, work = frame.saved, frame.block, frame.work
     size, lanes, time = plan.hidden, plan.lanes, plan.time
     state = size * lanes
     n = t % plan.chunk
     dh = offset(work, layout.dh)
-    gradient = offset(
-        row_start(pointer(tensors.outputs_gradient, like), number, time * size), t * size
-    )
-    count = min(lanes, plan.batch - number * lanes)
+    gradient = offset(rows_of(frame, tensors.outputs_gradient, time * size), t * size)
+    count = count_of(frame)
     to_lines(gradient, time * size, count, work, dh, size)
     if t == time - 1:
         return
     later = offset(block, layout.dz + (t + 1) * state)
-    out = offset(row_start(pointer(tensors.drive_gradient, like), number, time * size), t * size)
+    out = offset(rows_of(frame, tensors.drive_gradient, time * size), t * size)
     matvec_with_prefetch(
-        offset(work, layout.packed), later, dh, size, query_of(plan, saved, t, 0),
+        offset(work, layout.packed), later, dh, size, query_of(frame, t, 0),
         offset(saved, plan.before + t * plan.steps * state), offset(later, -state),
         offset(gradient, -size), out, time * size, count,
     )  # fmt: skip
     if plan.flat:
         add(offset(work, layout.flat_gradient), dh, state)
-    add_grad_from_reads(plan, layout, saved, work, dh, t, length)
+    add_grad_from_reads(frame, dh, t, length)
     if t // plan.chunk < plan.chunks - 1:
         add(offset(work, layout.later_gradients + n * state), dh, state)
 
 
 @helper
-def _step(
-    plan: Record, layout: Record, tensors: Record, saved: Pointer, block: Pointer, work: Pointer,
-    number: int, t: int, decay: Real, rate: Real, inverse: Real,
-) -> None:  # fmt: skip
+def _step(frame: Frame, t: int) -> None:
     """From dh(t) through the inner steps to dz(t), which is ∂drive(t)."""
+    plan, layout, tensors = frame.plan, frame.layout, frame.tensors
+    saved, block, work = frame.saved, frame.block, frame.work
     size, lanes, time = plan.hidden, plan.lanes, plan.time
     state = size * lanes
     dh = offset(work, layout.dh)
     dz = offset(block, layout.dz + t * state)
     zeros = offset(work, layout.zeros)
-    total = read_gradient_of(plan, layout, work, t, 0)
+    total = read_gradient_of(frame, t, 0)
     if plan.steps > 1:
         total = dz
         clear(dz, state)
     for s in range(plan.steps - 1, -1, -1):
-        dy = read_gradient_of(plan, layout, work, t, s)
-        query = query_of(plan, saved, t, s)
+        dy = read_gradient_of(frame, t, s)
+        query = query_of(frame, t, s)
         after = offset(query, state)
         if s == plan.steps - 1:
             after = offset(saved, plan.history + (t + 1) * state)
@@ -128,15 +127,15 @@ def _step(
             normalise_backward(
                 dh, after, plan.use_tanh, offset(saved, plan.before + read * state),
                 offset(saved, plan.moments + 2 * read * lanes),
-                pointer(tensors.norm_weight, inverse), inverse, offset(block, layout.gains),
+                pointer(tensors.norm_weight, frame.inverse), frame.inverse, offset(block, layout.gains),
                 offset(block, layout.gains + state), dy, size,
             )  # fmt: skip
         else:
             activate_backward(dh, after, plan.use_tanh, zeros, dy, size)
         if plan.steps > 1:
             add(dy, dz, state)
-        read_backward(plan, layout, saved, block, work, t, s, dy, query, dh, decay, rate)
-    query = query_of(plan, saved, t, 0)
+        read_backward(frame, t, s, dy, query, dh)
+    query = query_of(frame, t, 0)
     if plan.flat:
         copy(dh, offset(work, layout.flat_gradient), state)
         copy(total, dz, state)
@@ -144,7 +143,7 @@ def _step(
         normalise_backward(
             dh, query, plan.use_tanh, offset(saved, plan.preliminary_before + t * state),
             offset(saved, plan.preliminary_moments + 2 * t * lanes),
-            pointer(tensors.preliminary_norm_weight, inverse), inverse,
+            pointer(tensors.preliminary_norm_weight, frame.inverse), frame.inverse,
             offset(block, layout.gains + 2 * state), offset(block, layout.gains + 3 * state), dh,
             size,
         )  # fmt: skip
@@ -152,26 +151,24 @@ def _step(
         copy(dh, dz, state)
     else:
         activate_backward(dh, query, plan.use_tanh, total, dz, size)
-    out = offset(row_start(pointer(tensors.drive_gradient, inverse), number, time * size), t * size)
-    count = min(lanes, plan.batch - number * lanes)
+    out = offset(rows_of(frame, tensors.drive_gradient, time * size), t * size)
+    count = count_of(frame)
     from_lines(dz, out, time * size, count, offset(work, lanes), size)
 
 
 @helper
-def _hidden_gradient(
-    plan: Record, layout: Record, tensors: Record, block: Pointer, work: Pointer, number: int,
-    like: Real,
-) -> None:  # fmt: skip
+def _hidden_gradient(frame: Frame) -> None:
     """∂h(0) = Wᵀ dz(1), and in the flat form the gradient from its read."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     size, lanes = plan.hidden, plan.lanes
     state = size * lanes
     dh = offset(work, layout.dh)
     clear(dh, state)
-    matvec(offset(work, layout.packed), offset(block, layout.dz), dh, size)
+    matvec(offset(work, layout.packed), offset(frame.block, layout.dz), dh, size)
     if plan.flat:
         add(offset(work, layout.flat_gradient), dh, state)
-    out = row_start(pointer(tensors.hidden_gradient, like), number, size)
-    count = min(lanes, plan.batch - number * lanes)
+    out = rows_of(frame, frame.tensors.hidden_gradient, size)
+    count = count_of(frame)
     from_lines(dh, out, size, count, offset(work, lanes), size)
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from fastweights.kernels.compile import helper
 from fastweights.kernels.lines import add, add_scaled, clear, dot
-from fastweights.kernels.simd import lane_count, load, offset, pointer, scalar, splat, store
-from fastweights.kernels.types import Pointer, Real, Record, Vector
+from fastweights.kernels.simd import lane_count, load, offset, scalar, splat, store
+from fastweights.kernels.types import Pointer, Real, Vector
 from fastweights.ops.fast_weight_rnn.cpu.contract import GROUP_ROWS, mix, mix_group, score
-from fastweights.ops.fast_weight_rnn.cpu.layout import from_lines, row_start
+from fastweights.ops.fast_weight_rnn.cpu.layout import Frame, count_of, from_lines, rows_of
 from fastweights.ops.fast_weight_rnn.cpu.matrix import add_outer_products, symmetric, triangle_dot
 from fastweights.ops.fast_weight_rnn.cpu.norm import power
 from fastweights.ops.fast_weight_rnn.cpu.plan import GROUP
@@ -28,8 +28,9 @@ def _add(lines: Pointer, index: int, x: Vector, weight: Real) -> None:
 
 
 @helper
-def query_of(plan: Record, saved: Pointer, t: int, s: int) -> Pointer:
+def query_of(frame: Frame, t: int, s: int) -> Pointer:
     """Where h_s(t) lies: the argument of read s of step t."""
+    plan, saved = frame.plan, frame.saved
     state = plan.hidden * plan.lanes
     if plan.flat:
         return offset(saved, plan.history + t * state)
@@ -37,22 +38,22 @@ def query_of(plan: Record, saved: Pointer, t: int, s: int) -> Pointer:
 
 
 @helper
-def read_gradient_of(plan: Record, layout: Record, work: Pointer, t: int, s: int) -> Pointer:
+def read_gradient_of(frame: Frame, t: int, s: int) -> Pointer:
     """Where dy of read s of step t is kept: for the chunk, or for the sequence if ∂A(0) needs it."""
+    plan, layout, work = frame.plan, frame.layout, frame.work
     step = t if plan.has_memory else t % plan.chunk
     return offset(work, layout.read_gradients + (step * plan.steps + s) * plan.hidden * plan.lanes)
 
 
 @helper
-def grad_from_later_chunks(
-    plan: Record, layout: Record, saved: Pointer, block: Pointer, work: Pointer, chunk: int,
-    decay: Real, rate: Real,
-) -> None:  # fmt: skip
+def grad_from_later_chunks(frame: Frame, chunk: int) -> None:
     """The gradients of a chunk's states through the memory at its end, η λ^(C-n) G h; and ∂λ, ∂η of that memory."""
+    plan, layout, saved, work = frame.plan, frame.layout, frame.saved, frame.work
+    decay, rate = frame.decay, frame.rate
     size, lanes = plan.hidden, plan.lanes
     state = size * lanes
     symmetric_gradient = offset(work, layout.symmetric)
-    scalars = offset(block, layout.scalars)
+    scalars = offset(frame.block, layout.scalars)
     half = scalar(decay, 1) / scalar(decay, 2)
     weight, slope = scalar(decay, 1), scalar(decay, 0)
     for n in range(plan.chunk - 1, -1, -1):
@@ -75,15 +76,14 @@ def grad_from_later_chunks(
 
 
 @helper
-def read_backward(
-    plan: Record, layout: Record, saved: Pointer, block: Pointer, work: Pointer, t: int, s: int,
-    dy: Pointer, query: Pointer, dh: Pointer, decay: Real, rate: Real,
-) -> None:  # fmt: skip
+def read_backward(frame: Frame, t: int, s: int, dy: Pointer, query: Pointer, dh: Pointer) -> None:
     """dh = A(t-1) dy; keeps the coefficients of this read's gradients by earlier states."""
+    plan, layout, saved, work = frame.plan, frame.layout, frame.saved, frame.work
+    decay, rate = frame.decay, frame.rate
     size, lanes = plan.hidden, plan.lanes
     state = size * lanes
     chunk, n = divmod(t, plan.chunk)
-    scalars = offset(block, layout.scalars)
+    scalars = offset(frame.block, layout.scalars)
     history = offset(saved, plan.history + (chunk * plan.chunk + 1) * state)
     scores = offset(
         saved,
@@ -113,18 +113,19 @@ def read_backward(
     mix(history, state, n, products, offset(work, layout.zeros), dh, size)
     if chunk > 0:
         border = offset(saved, plan.borders + (chunk - 1) * plan.border_stride)
-        _border_backward(plan, layout, scalars, border, 1, n, dy, query, work, dh, decay)
+        _border_backward(frame, scalars, border, 1, n, dy, query, dh)
     if plan.has_memory:
         border = offset(saved, plan.initial)
-        _border_backward(plan, layout, scalars, border, 0, t, dy, query, work, dh, decay)
+        _border_backward(frame, scalars, border, 0, t, dy, query, dh)
 
 
 @helper
 def _border_backward(
-    plan: Record, layout: Record, scalars: Pointer, memory: Pointer, triangle: int, age: int,
-    dy: Pointer, query: Pointer, work: Pointer, dh: Pointer, decay: Real,
+    frame: Frame, scalars: Pointer, memory: Pointer, triangle: int, age: int, dy: Pointer,
+    query: Pointer, dh: Pointer,
 ) -> None:  # fmt: skip
     """dh += λ^age Mᵀ dy for a memory M; ∂λ too."""
+    plan, layout, work, decay = frame.plan, frame.layout, frame.work, frame.decay
     state = plan.hidden * plan.lanes
     product = offset(work, layout.product)
     clear(product, state)
@@ -139,13 +140,12 @@ def _border_backward(
 
 
 @helper
-def add_grad_from_reads(
-    plan: Record, layout: Record, saved: Pointer, work: Pointer, dh: Pointer, t: int, length: int
-) -> None:  # fmt: skip
+def add_grad_from_reads(frame: Frame, dh: Pointer, t: int, length: int) -> None:
     """dh(t) += Σ over later reads of the chunk, c (q dy + p h_s).
 
     The reads after a group of GROUP states are summed for the whole group at once, when its last state is due.
     """
+    plan, layout, work = frame.plan, frame.layout, frame.work
     size, lanes, steps = plan.hidden, plan.lanes, plan.steps
     state = size * lanes
     n = t % plan.chunk
@@ -161,7 +161,7 @@ def add_grad_from_reads(
         if n == end - 1:
             row = first * width + end * steps * lanes
             mix_group(
-                read_gradient_of(plan, layout, work, start + end, 0), query_of(plan, saved, start + end, 0),
+                read_gradient_of(frame, start + end, 0), query_of(frame, start + end, 0),
                 state, (length - end) * steps, offset(work, layout.by_gradient + row),
                 offset(work, layout.by_query + row), width, group, size,
             )  # fmt: skip
@@ -171,24 +171,22 @@ def add_grad_from_reads(
         reads = (end - n - 1) * steps
         by_gradient = offset(work, layout.by_gradient + row)
         by_query = offset(work, layout.by_query + row)
-        mix(read_gradient_of(plan, layout, work, t + 1, 0), state, reads, by_gradient, dh, dh, size)
-        mix(query_of(plan, saved, t + 1, 0), state, reads, by_query, dh, dh, size)
+        mix(read_gradient_of(frame, t + 1, 0), state, reads, by_gradient, dh, dh, size)
+        mix(query_of(frame, t + 1, 0), state, reads, by_query, dh, dh, size)
 
 
 @helper
-def grad_of_start(
-    plan: Record, layout: Record, saved: Pointer, work: Pointer, chunk: int, length: int,
-    last: bool, decay: Real,
-) -> None:  # fmt: skip
+def grad_of_start(frame: Frame, chunk: int, length: int, last: bool) -> None:
     """G at the start of a chunk: λ^C G + Σ λ^n (dy h_sᵀ + h_s dyᵀ)."""
+    plan, layout, work, decay = frame.plan, frame.layout, frame.work, frame.decay
     size = plan.hidden
     state = size * plan.lanes
     gradient = offset(work, layout.symmetric)
     panel = offset(work, layout.panel)
     keep = scalar(decay, 0) if last else power(decay, plan.chunk)
     for s in range(plan.steps):
-        dy = read_gradient_of(plan, layout, work, chunk * plan.chunk, s)
-        query = query_of(plan, saved, chunk * plan.chunk, s)
+        dy = read_gradient_of(frame, chunk * plan.chunk, s)
+        query = query_of(frame, chunk * plan.chunk, s)
         step = plan.steps * state
         unit = scalar(decay, 1)
         add_outer_products(
@@ -201,11 +199,9 @@ def grad_of_start(
 
 
 @helper
-def grad_of_initial(
-    plan: Record, layout: Record, tensors: Record, saved: Pointer, work: Pointer, number: int,
-    decay: Real,
-) -> None:  # fmt: skip
+def grad_of_initial(frame: Frame) -> None:
     """∂A(0) = Σ λ^t dy h_sᵀ."""
+    plan, layout, work, decay = frame.plan, frame.layout, frame.work, frame.decay
     size, lanes = plan.hidden, plan.lanes
     step = plan.steps * size * lanes
     initial = offset(work, layout.initial_gradient)
@@ -213,13 +209,12 @@ def grad_of_initial(
     keep = scalar(decay, 0)
     unit = scalar(decay, 1)
     for s in range(plan.steps):
-        dy = read_gradient_of(plan, layout, work, 0, s)
-        query = query_of(plan, saved, 0, s)
+        dy = read_gradient_of(frame, 0, s)
+        query = query_of(frame, 0, s)
         add_outer_products(
             initial, initial, 0, dy, step, query, step, plan.time, unit, decay, keep, size, panel
         )
         keep = unit
     area = size * size
-    out = row_start(pointer(tensors.memory_gradient, decay), number, area)
-    count = min(lanes, plan.batch - number * lanes)
-    from_lines(initial, out, area, count, offset(work, lanes), area)
+    out = rows_of(frame, frame.tensors.memory_gradient, area)
+    from_lines(initial, out, area, count_of(frame), offset(work, lanes), area)

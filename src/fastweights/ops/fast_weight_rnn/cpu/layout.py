@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper
 from fastweights.kernels.record import reader
-from fastweights.kernels.simd import at, lane_count, offset, put, store
+from fastweights.kernels.simd import at, lane_count, offset, pointer, put, store
 from fastweights.kernels.transpose import transpose_back, transpose_tile
-from fastweights.kernels.types import Pointer
+from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.fast_weight_rnn.cpu.plan import Addresses, BackwardPlan, Plan
 
 read_plan = reader(Plan._fields)
@@ -47,6 +49,42 @@ def from_lines(
     for k in range(size):
         for row in range(count):
             put(rows, row * stride + k, at(lines, k * lanes + row))
+
+
+class Frame(NamedTuple):
+    """What the functions of the backward share while they run one row block.
+
+    Attributes:
+        plan, layout, tensors: the layouts, and the addresses of the tensors.
+        saved, block: the row block's share of `saved`, and of the scratch.
+        work: the worker's share of the scratch.
+        number: of the row block.
+        decay, rate: λ, η.
+        inverse: 1 / H, which sets the type with the others.
+    """
+
+    plan: Record
+    layout: Record
+    tensors: Record
+    saved: Pointer
+    block: Pointer
+    work: Pointer
+    number: int
+    decay: Real
+    rate: Real
+    inverse: Real
+
+
+@helper
+def rows_of(frame: Frame, address: int, row_size: int) -> Pointer:
+    """Where the row block begins in a tensor of `row_size` scalars a row."""
+    return row_start(pointer(address, frame.inverse), frame.number, row_size)
+
+
+@helper
+def count_of(frame: Frame) -> int:
+    """The number of real rows of the row block."""
+    return min(frame.plan.lanes, frame.plan.batch - frame.number * frame.plan.lanes)
 
 
 @helper

@@ -21,7 +21,7 @@ from fastweights.kernels.compile import helper
 from fastweights.kernels.isa import host
 from fastweights.kernels.lines import dot
 from fastweights.kernels.simd import at, fma, lane_count, load, offset, put, splat, store, total
-from fastweights.kernels.types import Pointer, Real
+from fastweights.kernels.types import Pointer, Real, Vector
 
 PANEL = host().pair
 TILE = host().tile
@@ -64,7 +64,7 @@ def symmetric(matrix: Pointer, x: Pointer, y: Pointer, size: int) -> None:
 
 
 @helper
-def triangle_dot(x: Pointer, y: Pointer, size: int) -> Pointer:
+def triangle_dot(x: Pointer, y: Pointer, size: int) -> Vector:
     """Σ_ij x_ij y_ij of two symmetric matrices kept as panels."""
     lanes = lane_count(x)
     inside = zeros(x, 1)[0]
@@ -83,7 +83,7 @@ def triangle_dot(x: Pointer, y: Pointer, size: int) -> Pointer:
 @helper
 def add_outer_products(
     matrix: Pointer, old: Pointer, triangle: int, x: Pointer, x_stride: int, y: Pointer,
-    y_stride: int, count: int, weight: Pointer, ratio: Real, keep: Real, size: int, panel: Pointer,
+    y_stride: int, count: int, weight: Real, ratio: Real, keep: Real, size: int, panel: Pointer,
 ) -> None:  # fmt: skip
     """A = keep (old A) + Σ_n weight ratioⁿ x_n y_nᵀ, either whole (row by row) or as the panels of `symmetric`.
 

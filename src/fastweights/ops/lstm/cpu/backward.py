@@ -28,7 +28,7 @@ from fastweights.ops.lstm.cpu.layout import (
     share,
 )
 from fastweights.ops.lstm.cpu.product import ROWS, add_row, add_tile, pack_transposed
-from fastweights.ops.lstm.cpu.reduce import add_weight, begin, finish, look_back
+from fastweights.ops.lstm.cpu.reduce import add_weight, begin, copy_previous, finish
 
 
 @helper
@@ -156,7 +156,7 @@ def _down(
     for t in range(stop - 1, start - 1, -1):
         place = (t - start) * plan.batch
         for row in range(first, last):
-            look_back(plan, layout, tensors, row, t, place + row, like)
+            copy_previous(plan, layout, tensors, row, t, place + row, like)
             z = offset(scratch, layout.gates + (place + row) * plan.width)
             if t < length_of(tensors, row, plan.time):
                 dh = offset(scratch, layout.dh + row * plan.columns)

@@ -48,7 +48,7 @@ def _start(plan: Record, tensors: Record, row: int, like: Real) -> None:
 
 
 @helper
-def _settle(
+def _finish_panel(
     plan: Record, tensors: Record, row: int, t: int, panel: int, sums: Pointer, like: Real
 ) -> None:  # fmt: skip
     """The units of one panel from their sums W h(t-1): gates, c(t) and h(t); all 0 at a padded step."""
@@ -147,7 +147,9 @@ def _run_rows(
                 h = offset(x, first * stride + start * size)
                 _through_weight(h, stride, size, packed, tiles, width, last - first)
             for row in range(first, last):
-                _settle(plan, tensors, row, t, panel, offset(tiles, (row - first) * width), like)
+                _finish_panel(
+                    plan, tensors, row, t, panel, offset(tiles, (row - first) * width), like
+                )
 
 
 @kernel

@@ -23,7 +23,7 @@ def begin(
 
 
 @helper
-def look_back(
+def copy_previous(
     plan: Record, layout: Record, tensors: Record, row: int, t: int, n: int, like: Real
 ) -> None:  # fmt: skip
     """Copy h(t-1) of one row to its place n in the segment, by panels of columns."""

@@ -1,42 +1,16 @@
-"""The fast-weights RNN as its equations stand, and random arguments for it."""
+"""Random arguments for a backend of the fast-weights RNN, and the gradients it gives."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm
 
-from fastweights.ops.fast_weight_rnn.cpu import run as cpu
 from fastweights.ops.fast_weight_rnn.options import Inputs, Options
 
 
-def truth(
-    drive, recurrent_weight, *, decay, rate, norm_weight, norm_bias, preliminary_norm_weight, preliminary_norm_bias,
-    hidden, memory, inner_steps, nonlinearity, form, norm_eps,
-):  # fmt: skip
-    batch, time, size = drive.shape
-    f = {"relu": torch.relu, "tanh": torch.tanh}[nonlinearity]
-
-    def norm(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-        return y if weight is None else layer_norm(y, (size,), weight, bias, norm_eps)
-
-    h = drive.new_zeros(batch, size) if hidden is None else hidden
-    A = drive.new_zeros(batch, size, size) if memory is None else memory
-    outputs = []
-    for t in range(time):
-        z = drive[:, t] + h @ recurrent_weight.T
-        if form == "inner":
-            h = f(norm(z, preliminary_norm_weight, preliminary_norm_bias))
-        for _ in range(inner_steps):
-            h = f(norm(z + torch.einsum("bij,bj->bi", A, h), norm_weight, norm_bias))
-        A = decay * A + rate * torch.einsum("bi,bj->bij", h, h)
-        outputs.append(h)
-    return torch.stack(outputs, 1)
-
-
-def fused(**given):
-    """Run the fused backend on named arguments."""
-    return cpu.run(
+def run(backend, **given):
+    """Run a backend, its module, on named arguments."""
+    return backend.run(
         Inputs(**{name: x for name, x in given.items() if name in Inputs._fields}),
         Options(**{name: x for name, x in given.items() if name in Options._fields}),
     )
@@ -74,13 +48,13 @@ def arguments(
     return tensors, options
 
 
-def differentiate(function, tensors: dict, direction: Tensor, **options) -> dict[str, Tensor]:
+def differentiate(backend, tensors: dict, direction: Tensor, **options) -> dict[str, Tensor]:
     """Outputs and every gradient, the latter contracted with a fixed direction."""
     leaves = {
         name: value.detach().clone().requires_grad_() if isinstance(value, Tensor) else value
         for name, value in tensors.items()
     }
-    outputs = function(**leaves, **options)
+    outputs = run(backend, **leaves, **options)
     outputs.backward(direction)
     results = {
         name: torch.zeros_like(value) if value.grad is None else value.grad

@@ -1,0 +1,95 @@
+"""The types of an op's computation and results, and nested tuples of tensors, which are cast and folded as one.
+
+The computation runs in float32, or in the widest type among the arguments (tensors without dimensions aside). Outputs
+and state come in the arguments' type. Under autocast, where types may be mixed, outputs come in the autocast type (in
+the computation's, where that is wider than float32) and state in the computation's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+class Types(NamedTuple):
+    """The types of the computation, of the outputs and of the state."""
+
+    compute: torch.dtype
+    output: torch.dtype
+    state: torch.dtype
+
+
+def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
+    """Return the types for arguments of these; see the module for the rule.
+
+    Args:
+        tensors: the floating-point arguments.
+        device: its type.
+        mixed: whether autocast is on.
+
+    Example:
+        >>> result_types([torch.zeros(1).bfloat16()], "cpu", mixed=False)
+        Types(compute=torch.float32, output=torch.bfloat16, state=torch.bfloat16)
+    """
+    compute = torch.float32
+    for tensor in tensors:
+        if tensor.dtype != compute and tensor.dim():
+            compute = torch.promote_types(compute, tensor.dtype)
+    if not mixed:
+        return Types(compute, tensors[0].dtype, tensors[0].dtype)
+    output = torch.get_autocast_dtype(device) if compute == torch.float32 else compute
+    return Types(compute, output, compute)
+
+
+def first_tensor(part: object) -> Tensor:
+    """Return the first tensor of nested tuples that begin with one."""
+    while isinstance(part, tuple):
+        part = part[0]
+    return cast(Tensor, part)
+
+
+def floating_tensors(part: object) -> list[Tensor]:
+    """Return the floating-point tensors of nested tuples."""
+    if isinstance(part, tuple):
+        return [tensor for each in part for tensor in floating_tensors(each)]
+    return [part] if isinstance(part, Tensor) and part.is_floating_point() else []
+
+
+def fold(part: T, dtype: torch.dtype, leading: tuple[int, ...]) -> T:
+    """Return nested tuples with floating-point tensors in a type, and the leading dimensions of all tensors as one."""
+
+    def each(tensor: Tensor) -> Tensor:
+        tensor = _cast(tensor, dtype)
+        return tensor.flatten(0, len(leading) - 1) if len(leading) > 1 else tensor
+
+    return _map(part, each)
+
+
+def unfold(part: T, dtype: torch.dtype, leading: tuple[int, ...]) -> T:
+    """Return nested tuples with floating-point tensors in a type, and the leading dimensions that `fold` made one."""
+
+    def each(tensor: Tensor) -> Tensor:
+        tensor = _cast(tensor, dtype)
+        return tensor.unflatten(0, leading) if len(leading) > 1 else tensor
+
+    return _map(part, each)
+
+
+def with_fields(part: T, fields: Iterable[object]) -> T:
+    """Return a tuple of the kind given with other fields."""
+    return type(part)(*fields) if hasattr(part, "_fields") else cast(T, tuple(fields))
+
+
+def _map(part: T, function: Callable[[Tensor], Tensor]) -> T:
+    if isinstance(part, tuple):
+        return with_fields(part, [_map(each, function) for each in part])
+    return cast(T, function(part)) if isinstance(part, Tensor) else part
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() and tensor.dtype != dtype else tensor
