@@ -5,6 +5,7 @@ import torch
 from oracle_points import ALWAYS, NEVER, SOMETIMES, relative, truth
 
 from fastweights.ops.delta_memory.history import History
+from fastweights.ops.delta_memory.options import Options
 from fastweights.oracle.delta_memory_gradcheck import CASES
 from rounding import assert_equal_but_for_rounding
 
@@ -14,13 +15,7 @@ EXACT = 1e-11
 
 def stepped(case, given, time):
     """What is retrieved at every step."""
-    history = History(
-        time,
-        rule=case.rule,
-        clamp=case.gate == "norm",
-        combine=case.combine,
-        read_norm=case.norm,
-    )
+    history = History(time, Options(case.rule, case.gate == "norm", case.combine, case.norm))
     names = [[f"{kind}[{n}]" for n in range(case.keys)] for kind in ("keys", "queries")]
     return torch.stack(
         [

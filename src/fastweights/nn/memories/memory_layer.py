@@ -16,7 +16,7 @@ from fastweights import ops
 from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
-from fastweights.ops.delta_memory import History, key_shape, trace
+from fastweights.ops.delta_memory import History, Options, key_shape, trace
 
 
 class Access(NamedTuple):
@@ -128,13 +128,8 @@ class MemoryLayer(Backbone[S]):
         addressed = math.prod(key_shape(self.key_sizes, self.combine))
         if time * (sum(self.key_sizes) + value) > addressed * value:  # F is the smaller
             return super().run_stepper(batch, time)
-        history = History(
-            time,
-            rule=self.rule,
-            clamp=self.gating == "norm",
-            combine=self.combine,
-            read_norm=self.read_norm,
-        )
+        clamp = self.gating == "norm"
+        history = History(time, Options(self.rule, clamp, self.combine, self.read_norm))
         # Its memory stays as it is: the history stands for it.
         state = self.initial_state(batch)
 

@@ -15,7 +15,7 @@ from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.delta_memory.trace import trace
 from fastweights.ops.dispatch import Backend, Op
 
-__all__ = ["History", "delta_memory", "key_shape", "trace"]
+__all__ = ["History", "Options", "delta_memory", "key_shape", "trace"]
 
 Results = tuple[Tensor | None, Tensor]
 

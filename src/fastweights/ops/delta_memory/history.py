@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from fastweights.ops.delta_memory.options import Options
+
 Tensors = tuple[Tensor, ...]
 
 
@@ -20,29 +22,18 @@ class History:
 
     Args:
         time: steps, at most.
-        rule, combine, read_norm, norm_eps: as `delta_memory` documents them.
-        clamp: whether the norm is held at 1.
+        options: as `delta_memory` documents them.
 
     Example:
-        >>> history = History(5, rule="delta", clamp=True, combine="product", read_norm=False)
+        >>> history = History(5, Options(clamp=True, read_norm=False))
         >>> k1, k2, v = torch.eye(3).unsqueeze(1)
         >>> history.step((k1, k2), v, torch.ones(1), (k1, k2.unsqueeze(1))).tolist()
         [[0.0, 0.0, 1.0]]
     """
 
-    def __init__(
-        self,
-        time: int,
-        *,
-        rule: str,
-        clamp: bool,
-        combine: str,
-        read_norm: bool,
-        norm_eps: float = 1e-5,
-    ) -> None:
-        self.time, self.done = time, 0
-        self.delta, self.clamp, self.concat = rule == "delta", clamp, combine == "concat"
-        self.norm_eps = norm_eps if read_norm else None
+    def __init__(self, time: int, options: Options) -> None:
+        self.time, self.done, self.options = time, 0, options
+        self.delta, self.concat = options.rule == "delta", options.combine == "concat"
         self.keys: Tensors = ()
 
     def step(
@@ -59,19 +50,19 @@ class History:
             self._begin(keys, values)
         if gate is not None:
             self.decay[: self.done] *= gate
-        found = self._find(keys) if self.delta or self.clamp else torch.zeros_like(values)
+        found = self._find(keys) if self.delta or self.options.clamp else torch.zeros_like(values)
         written = strength.unsqueeze(1) * (values - found if self.delta else values)
         for past, key in zip(self.keys, keys, strict=True):
             past[self.done] = key
         self.written[self.done], self.decay[self.done] = written, 1
         self.done += 1
-        if self.clamp:
+        if self.options.clamp:
             self._hold(keys, found, written)
         n, *links = queries
         for link in links[0].unbind(1) if links else (None,):
             n = self._find(self._joined((n,) if link is None else (n, link)))
-            if self.norm_eps is not None:
-                n = layer_norm(n, n.shape[1:], eps=self.norm_eps)
+            if self.options.read_norm:
+                n = layer_norm(n, n.shape[1:], eps=self.options.norm_eps)
         return n
 
     def _begin(self, keys: Tensors, values: Tensor) -> None:
