@@ -6,17 +6,16 @@ The fixture `poison` is on in all tests of ops and kernels (`tests/conftest.py`)
 import gc
 
 import lstm_truth
-import memory
 import pytest
-import recurrence
 import torch
+from oracle_points import errors, results_and_gradients, truth
 
 from fastweights import ops
 from fastweights.kernels import memory as buffers
 from fastweights.ops import dispatch
 from fastweights.ops.neural_memory import Learned, State
 from fastweights.oracle.delta_memory_gradcheck import Case as Memory
-from fastweights.oracle.gradcheck import Case as Recurrence
+from fastweights.oracle.fast_weight_rnn_gradcheck import Case as Recurrence
 
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 1e-4}
 """Largest relative error of a result or gradient, as in the ops' own tests against the truth."""
@@ -44,8 +43,8 @@ def size(request, dtype):
     return SIZES[request.param](host().vector_bytes // dtype.itemsize)
 
 
-def assert_near(errors, dtype):
-    assert {name: e for name, e in errors.items() if not e <= TOLERANCE[dtype]} == {}
+def assert_near(found, dtype):
+    assert {name: e for name, e in found.items() if not e <= TOLERANCE[dtype]} == {}
 
 
 UNINITIALISED = {
@@ -82,9 +81,9 @@ def test_an_uninitialised_integer_is_the_largest(empty):
 def test_delta_memory(keys, gate, many, size, dtype, memory_ways, poison):
     rows, features = (size, 5) if many == "rows" else (2, size)
     case = Memory(keys=keys, gate=gate, reads=2 if keys == 2 else 1, norm=features > 1)
-    point = memory.truth(case, (rows, TIME), (features, 3, features))
-    found = memory.results_and_gradients(case, point, dtype, **memory_ways)
-    assert_near(memory.errors(point, *found), dtype)
+    point = truth(case, (rows, TIME), (features, 3, features))
+    found = results_and_gradients(case, point, dtype, **memory_ways)
+    assert_near(errors(point, *found), dtype)
     assert bool(poison) == (memory_ways["backend"] == "cpu")
 
 
@@ -93,15 +92,12 @@ def test_delta_memory(keys, gate, many, size, dtype, memory_ways, poison):
 @pytest.mark.parametrize("form", ["inner", "flat"])
 def test_fast_weight_rnn(form, many, size, dtype, backends, poison):
     rows, features = (size, 5) if many == "rows" else (2, size)
-    norm, steps = (
-        features > 1,
-        2 if form == "inner" else 1,
-    )  # an LN of one feature is 0 whatever it is
-    preliminary = norm and form == "inner"
-    case = Recurrence(steps, "tanh", form, norm, preliminary)
-    point = recurrence.truth(case, (rows, TIME, features))
-    found = recurrence.results_and_gradients(case, point, dtype, **backends)
-    assert_near(recurrence.errors(point, *found), dtype)
+    norm = features > 1  # an LN of one feature is 0 whatever it is
+    steps = 2 if form == "inner" else 1
+    case = Recurrence(steps, "tanh", form, norm, norm and form == "inner")
+    point = truth(case, (rows, TIME, features))
+    found = results_and_gradients(case, point, dtype, **backends)
+    assert_near(errors(point, *found), dtype)
     assert bool(poison) == (backends["backend"] == "cpu")
 
 
