@@ -1,4 +1,4 @@
-"""The fused LSTM: the same bits whatever runs beside, the operators' contracts, `torch.compile`."""
+"""The fused LSTM: the same bits whatever runs beside, and `torch.compile`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import torch
 from lstm_truth import NAMES, arguments, by_op, run
 
-from fastweights import ops
 from fastweights.errors import UserError
 from fastweights.ops import dispatch as backends
 
@@ -75,58 +74,6 @@ def test_a_class_without_a_row_is_refused(wrong):
     given["classes"][2, 3] = wrong
     with pytest.raises(UserError, match=f"class {wrong} has no row of gates; accepted: 0 to 5"):
         by_op(**given, backend="cpu")
-
-
-def operator_arguments(**kinds):
-    given = arguments(4, 5, 6, **kinds)
-    lengths = torch.tensor([5, 0, 3, 5]) if kinds.get("classes") else None
-    leaves = {
-        name: x.requires_grad_() if x is not None and x.is_floating_point() else x
-        for name, x in given.items()
-    }
-    order = ("gates", "classes", "recurrent_weight", "hidden", "cell")
-    return (*(leaves[name] for name in order), lengths, True)
-
-
-@pytest.mark.parametrize(
-    "kinds",
-    [{}, {"state": False, "dtype": torch.float32}, {"classes": 3}, {"classes": 3, "state": False}],
-    ids=["carried", "zero", "looked up", "looked up from zero"],
-)
-def test_the_operator_keeps_torchs_contracts(kinds):
-    operator_arguments()
-    by_op(**arguments(), backend="cpu")  # registers the operators
-    operator = torch.ops.fastweights.lstm_forward.default
-    torch.library.opcheck(operator, operator_arguments(**kinds))
-
-
-def test_the_operator_and_the_direct_path_are_one():
-    given = operator_arguments()
-    leaves = [given[k] for k in (0, 2, 3, 4)]
-    through = torch.ops.fastweights.lstm_forward(*given)[:3]
-    direct = ops.lstm(given[0], given[2], hidden=given[3], cell=given[4], backend="cpu")
-    found, true = (
-        torch.autograd.grad(sum(x.square().sum() for x in results), leaves)
-        for results in (through, direct)
-    )
-    assert all(map(torch.equal, (*through, *found), (*direct, *true)))
-
-
-def test_the_graph_can_be_walked_twice():
-    given = arguments()
-    gates = given["gates"].requires_grad_()
-    outputs = by_op(**given, backend="cpu")[0]
-    first, second = (torch.autograd.grad(outputs.sum(), gates, retain_graph=True)[0] for _ in "ab")
-    assert torch.equal(first, second)
-
-
-def test_a_second_derivative_is_refused_clearly():
-    given = arguments()
-    gates = given["gates"].requires_grad_()
-    outputs = by_op(**given, backend="cpu")[0]
-    (gradient,) = torch.autograd.grad(outputs.sum(), gates, create_graph=True)
-    with pytest.raises(RuntimeError, match="no second derivative; backend 'reference' has one"):
-        gradient.sum().backward()
 
 
 COMPILED = """
