@@ -9,6 +9,7 @@ import pytest
 from fastweights.cli import main
 from fastweights.errors import UserError
 from fastweights.experiments import bindings
+from pictures import assert_drawn
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -35,7 +36,7 @@ def test_recorded_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(command) == 0
     shown = capsys.readouterr().out
     assert "product" in shown and "lost percent" in shown
-    assert (tmp_path / "fwm-bindings" / "table.png").stat().st_size > 0
+    assert_drawn(tmp_path / "fwm-bindings" / "table.png")
     report = (tmp_path / "README.md").read_text()
     assert "appendix A" in report and "**no**" not in report
 

@@ -10,6 +10,7 @@ from fastweights.experiments.glimpses.options import GlimpsesOptions
 from fastweights.experiments.glimpses.study import CHOSEN, GRID
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.study import Cell, Study
+from pictures import assert_drawn
 
 TABLE, TUNING = GLIMPSES.work.studies(GLIMPSES)
 assert isinstance(TABLE, Study) and isinstance(TUNING, Study)
@@ -61,7 +62,7 @@ def test_rows_of_one_model_are_told_apart(mnist_files: Path, tmp_path: Path, uns
     ledger = reproduce(study, results=tmp_path / "results", runs=tmp_path / "runs")
     assert [row["label"] for row in ledger.rows.values()] == ["fast-weights", "η=0"]
     study.draw(list(ledger.rows.values()), tmp_path / "table.png")
-    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+    assert_drawn(tmp_path / "table.png")
     report.write(tmp_path / "results")
     assert "| η=0 | R=4, plain |" in (tmp_path / "results" / "tiny" / "README.md").read_text()
     assert registry.study("ba2016-table2") == TABLE
