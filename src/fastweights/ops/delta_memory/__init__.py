@@ -9,7 +9,7 @@ from fastweights.ops import padding
 from fastweights.ops.arguments import over_lead
 from fastweights.ops.delta_memory import arguments, chunked, cpu, reference
 from fastweights.ops.delta_memory.combine import key_shape
-from fastweights.ops.delta_memory.decay import without_decay
+from fastweights.ops.delta_memory.decay import Gate, without_decay
 from fastweights.ops.delta_memory.history import History
 from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.delta_memory.trace import trace
@@ -64,7 +64,7 @@ def delta_memory(
     queries: tuple[Float[Tensor, "*lead time *_"], ...] | None = None,
     memory: Float[Tensor, "*lead *_ value"] | None = None,
     rule: str = "delta",
-    gate: Float[Tensor, "*lead time"] | str | None = None,
+    gate: Gate | str | None = None,
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,

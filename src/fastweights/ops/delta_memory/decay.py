@@ -16,13 +16,16 @@ from torch.nn.functional import pad
 
 from fastweights.ops.arguments import check_fits
 
+Gate = Float[Tensor, "*lead time"]
+"""α as it is given."""
+
 
 def check_decay(gate: Tensor, values: Float[Tensor, "*lead time value"]) -> None:
     """Raise `UserError` unless α is a number for each step of the values."""
     check_fits("gate", gate, tuple(values.shape[:-1]), values, "values")
 
 
-def decay_kind(gate: Float[Tensor, "*lead time"] | None) -> str | None:
+def decay_kind(gate: Gate | None) -> str | None:
     """Return what backends may refuse by: None for α = 1, "step" for a number a step [*lead, time]."""
     return None if gate is None else "step"
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fastweights.ops.delta_memory.decay import Gate
+
 
 class Inputs(NamedTuple):
     """The tensors, with one leading dimension once they reach a backend.
@@ -24,7 +26,7 @@ class Inputs(NamedTuple):
     strength: Float[Tensor, "*lead time"]
     queries: tuple[Float[Tensor, "*lead time *_"], ...] | None = None
     memory: Float[Tensor, "*lead *keys value"] | None = None
-    gate: Float[Tensor, "*lead time"] | None = None
+    gate: Gate | None = None
     mask: Bool[Tensor, "*lead time"] | None = None
     read_mask: Bool[Tensor, "*lead time"] | None = None
 

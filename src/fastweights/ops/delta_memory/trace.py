@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from fastweights.ops.delta_memory import arguments, reference
 from fastweights.ops.delta_memory.combine import products, start
-from fastweights.ops.delta_memory.decay import decayed
+from fastweights.ops.delta_memory.decay import Gate, decayed
 from fastweights.ops.delta_memory.options import Inputs, Options
 
 Tensors = tuple[Tensor, ...]
@@ -44,7 +44,7 @@ def trace(
     queries: tuple[Float[Tensor, "*lead time *_"], ...],
     memory: Float[Tensor, "*lead *_ value"] | None = None,
     rule: str = "delta",
-    gate: Float[Tensor, "*lead time"] | str | None = None,
+    gate: Gate | str | None = None,
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,
