@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ import torch
 
 from fastweights.kernels import threads
 from fastweights.kernels.isa import host
-from fastweights.kernels.layout import Packed, pack
+from fastweights.kernels.layout import Packed
 
 if TYPE_CHECKING:
     from fastweights.kernels.compile import Kernel
@@ -89,8 +90,8 @@ def launch(
     Raises:
         CompileError: at the first call with a type, if a kernel does not compile on this machine.
     """
-    where = pack(addresses)  # kept until the kernel returns, which reads it
-    starts = (*[plan.address for plan in plans], where.address)
+    where = array("q", addresses)  # kept until the kernel returns, which reads it
+    starts = (*[plan.address for plan in plans], where.buffer_info()[0])
     reals = map(REALS[dtype], numbers)
     if workers == 1:
         entry.serial(*starts, 1, *reals)

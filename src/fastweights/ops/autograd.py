@@ -111,7 +111,7 @@ class Fused(Generic[F, B]):
         tensors = call[: self._count]
         if wants_gradient(tensors):
             return _Direct.apply(self, call[self._count :], *tensors)
-        return self.forward(self.arguments(*_contiguous(call)))[:-1]
+        return self.forward(self.arguments(*_contiguous(tensors), *call[self._count :]))[:-1]
 
     def run_backward(self, *given: Any) -> Gradients:
         """Run the backward without the dispatcher."""
@@ -173,9 +173,11 @@ def needs_saved(tensors: Iterable[object]) -> bool:
 
 def wants_gradient(tensors: Iterable[object]) -> bool:
     """Return whether autograd is to know of a call with these tensors; None may stand among them."""
-    return torch.is_grad_enabled() and any(
-        isinstance(x, Tensor) and x.requires_grad for x in tensors
-    )
+    if torch.is_grad_enabled():
+        for x in tensors:
+            if isinstance(x, Tensor) and x.requires_grad:
+                return True
+    return False
 
 
 def _contiguous(arguments: Iterable[object]) -> list[Any]:

@@ -62,9 +62,12 @@ class Arguments(NamedTuple):
         return (len(self.values), *outer, self.inner_key.shape[2], self.values.shape[2])
 
     @property
-    def addresses(self) -> dict[str, int]:
-        """Where the tensors lie, by name."""
-        return addresses_of(**dict(zip(self._fields[:10], self[:10], strict=True)))
+    def tensors(self) -> dict[str, Tensor | None]:
+        """The tensors by name, as `Addresses` has them."""
+        return dict(zip(_TENSORS, self[:10], strict=True))
+
+
+_TENSORS = Arguments._fields[:10]
 
 
 class BackwardArguments(NamedTuple):
@@ -170,8 +173,8 @@ def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor
     if clean:
         saved.zero_()
     scratch = buffers.take(workers * plan.stride, like)
-    made = addresses_of(saved=saved, scratch=scratch, retrieved=retrieved, final=final)
-    addresses = Addresses(**call.addresses, **made)
+    made = {"saved": saved, "scratch": scratch, "retrieved": retrieved, "final": final}
+    addresses = Addresses(**addresses_of(**call.tensors, **made))
     launch(_forward(), (packed,), addresses, workers, like.dtype, call.eps)
     return retrieved, final, saved
 
@@ -191,6 +194,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     results = empty_gradients(call, all_read=all_read, empty=buffers.empty)
     outer_key, inner_key, values, strength, chain, query, memory, gate = results
     made = addresses_of(
+        **given.tensors,
         saved=call.saved,
         scratch=scratch,
         retrieved_gradient=received,
@@ -204,8 +208,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         memory_gradient=memory,
         gate_gradient=gate,
     )
-    addresses = Addresses(**given.addresses, **made)
-    launch(_backward(), (packed, layout), addresses, workers, like.dtype, call.eps)
+    launch(_backward(), (packed, layout), Addresses(**made), workers, like.dtype, call.eps)
     return results
 
 
