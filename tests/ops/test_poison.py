@@ -8,7 +8,7 @@ import gc
 import lstm_truth
 import pytest
 import torch
-from oracle_points import errors, results_and_gradients, truth
+from oracle_points import errors, relative, results_and_gradients, truth
 
 from fastweights import ops
 from fastweights.kernels import memory as buffers
@@ -93,8 +93,8 @@ def test_delta_memory(keys, gate, many, size, dtype, memory_ways, poison):
 def test_fast_weight_rnn(form, many, size, dtype, backends, poison):
     rows, features = (size, 5) if many == "rows" else (2, size)
     norm = features > 1  # an LN of one feature is 0 whatever it is
-    steps = 2 if form == "inner" else 1
-    case = Recurrence(steps, "tanh", form, norm, norm and form == "inner")
+    steps, preliminary = (2, norm) if form == "inner" else (1, False)
+    case = Recurrence(steps, "tanh", form, norm, preliminary)
     point = truth(case, (rows, TIME, features))
     found = results_and_gradients(case, point, dtype, **backends)
     assert_near(errors(point, *found), dtype)
@@ -145,5 +145,5 @@ def test_neural_memory(many, size, dtype):
 
     found = run(dtype)
     torch.use_deterministic_algorithms(False)
-    errors = [memory.relative(a, b) for a, b in zip(found, run(torch.float64), strict=True)]
-    assert_near(dict(enumerate(errors)), dtype)
+    true = run(torch.float64)
+    assert_near(dict(enumerate(map(relative, found, true))), dtype)
