@@ -4,3 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+NORM_EPS = 1e-5
+"""ε of every layer norm, the ops' default."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastweights.oracle import Array
+from fastweights.oracle import NORM_EPS, Array
 
 Flags = NDArray[np.bool_]
 
@@ -72,7 +72,6 @@ class DeltaMemory:
     clamp: bool = False
     combine: str = "product"
     read_norm: bool = True
-    norm_eps: float = 1e-5
 
     def forward(
         self,
@@ -83,12 +82,10 @@ class DeltaMemory:
         """Run the sequence; padded steps (mask False) are left out, unread ones (read_mask False) retrieve zeros."""
         keys, values, strength = factors(given, "keys"), given["values"], given["strength"]
         time, size = values.shape
-        shape = given["memory"].shape if "memory" in given else (*self._shape(keys), size)
-        F = (
-            given["memory"].reshape(-1, size)
-            if "memory" in given
-            else np.zeros(shape).reshape(-1, size)
-        )
+        sizes = [factor.shape[1] for factor in keys]
+        shape = [sum(sizes)] if self.combine == "concat" else sizes
+        start = given["memory"] if "memory" in given else np.zeros((*shape, size))
+        F = start.reshape(-1, size)
         retrieved, steps = np.zeros((time, size)), []
         for t in [t for t in range(time) if mask is None or mask[t]]:
             k, v = self.combined([factor[t] for factor in keys]), values[t]
@@ -102,7 +99,7 @@ class DeltaMemory:
                 reads, retrieved[t] = self._read(memory, [q[t] for q in factors(given, "queries")])
             steps.append(Step(t, F, k, written, unclamped, memory, reads))
             F = memory
-        return Outcome(retrieved, F.reshape(shape), steps)
+        return Outcome(retrieved, F.reshape(start.shape), steps)
 
     def backward(
         self,
@@ -182,10 +179,6 @@ class DeltaMemory:
             return parts[0]
         return np.concatenate(parts) if self.combine == "concat" else np.outer(*parts).reshape(-1)
 
-    def _shape(self, keys: list[Array]) -> tuple[int, ...]:
-        sizes = tuple(factor.shape[1] for factor in keys)
-        return (sum(sizes),) if self.combine == "concat" else sizes
-
     def _split(self, d_key: Array, parts: Sequence[Array]) -> tuple[Array, ...]:
         """The gradient of each factor from that of the key."""
         if len(parts) == 1:
@@ -208,11 +201,11 @@ class DeltaMemory:
         return reads, n
 
     def _norm(self, x: Array) -> Array:
-        return (x - x.mean()) / np.sqrt(x.var() + self.norm_eps)
+        return (x - x.mean()) / np.sqrt(x.var() + NORM_EPS)
 
     def _norm_backward(self, x: Array, dy: Array) -> Array:
         y = self._norm(x)
-        return (dy - dy.mean() - y * (dy * y).mean()) / np.sqrt(x.var() + self.norm_eps)
+        return (dy - dy.mean() - y * (dy * y).mean()) / np.sqrt(x.var() + NORM_EPS)
 
 
 def factors(given: dict[str, Array], name: str) -> list[Array]:

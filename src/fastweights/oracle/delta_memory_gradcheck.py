@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from fastweights.oracle import Array
-from fastweights.oracle.delta_memory import DeltaMemory, Outcome
-from fastweights.oracle.gradcheck import Parameters, Row, compare, differences
+from fastweights.oracle.delta_memory import DeltaMemory
+from fastweights.oracle.gradcheck import Parameters, Row, check_cases
 
 LEAST_DEVIATION = 0.05
 """Of what a layer norm divides by."""
@@ -93,44 +95,26 @@ def draw(
     return point
 
 
-def draw_clear(
-    case: Case, rng: np.random.Generator, *, time: int, sizes: tuple[int, ...], scale: float = 1.0
-) -> Parameters:
-    """Draw until no norm comes near the clamp's kink and no LN divides by next to nothing.
-
-    Finite differences say little there. The arguments are `draw`'s.
-    """
-    while True:
-        point = draw(case, rng, time=time, sizes=sizes, scale=scale)
-        kink, deviation = case.memory.clearance(case.memory.forward(point))
-        if kink > KINK_MARGIN and deviation > LEAST_DEVIATION:
-            return point
+def run(case: Case, point: Parameters) -> tuple[list[Array], Callable[..., Parameters]]:
+    """Run the oracle at a point of `draw`: what is retrieved and the final memory, and the backward pass."""
+    outcome = case.memory.forward(point)
+    return [outcome.retrieved, outcome.memory], partial(case.memory.backward, point, outcome)
 
 
 def check(seed: int = 0, *, time: int = 3) -> list[Row]:
-    """Hold the oracle's gradient of every argument against finite differences, in every form.
-
-    The scalar is a random linear function of what is retrieved and of the final memory, the start a random memory.
-
-    Returns:
-        One row per case and parameter with `max_relative_error` as `gradcheck.relative_error` defines it.
+    """Hold the oracle's gradients against finite differences, from a random memory; see `check_cases`.
 
     Example:
         >>> max(row["max_relative_error"] for row in check(time=2)) < 1e-8
         True
     """
-    rows: list[Row] = []
-    for number, case in enumerate(CASES):
-        rng = np.random.default_rng([seed, number])
-        sizes = (3, 3) if case.keys == 1 else (3, 2, 3)
-        point = draw_clear(case, rng, time=time, sizes=sizes)
-        outcome = case.memory.forward(point)
-        given = [rng.standard_normal(array.shape) for array in (outcome.retrieved, outcome.memory)]
 
-        def loss(at: Parameters, case: Case = case, given: list[Array] = given) -> float:
-            moved: Outcome = case.memory.forward(at)
-            return float((given[0] * moved.retrieved).sum() + (given[1] * moved.memory).sum())
+    def draw_clear(case: Case, rng: np.random.Generator) -> Parameters:
+        """Draw until no norm is near the clamp's kink and no LN divides by next to nothing: differences fail there."""
+        while True:
+            point = draw(case, rng, time=time, sizes=(3, 3) if case.keys == 1 else (3, 2, 3))
+            kink, deviation = case.memory.clearance(case.memory.forward(point))
+            if kink > KINK_MARGIN and deviation > LEAST_DEVIATION:
+                return point
 
-        derived = case.memory.backward(point, outcome, *given)
-        rows += compare("delta_memory", str(case), derived, differences(loss, point))
-    return rows
+    return check_cases("delta_memory", CASES, seed, draw_clear, run)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastweights.oracle import Array
+from fastweights.oracle import NORM_EPS, Array
 
 
 @dataclass
@@ -24,7 +24,6 @@ class Norm:
 
     gain: Array
     bias: Array
-    eps: float
     d_gain: Array = field(init=False)
     d_bias: Array = field(init=False)
 
@@ -43,7 +42,7 @@ class Norm:
         return (dx - mean - standard * slope) / deviation
 
     def _standard(self, z: Array) -> tuple[Array, Array]:
-        deviation = np.sqrt(z.var(-1, keepdims=True) + self.eps)
+        deviation = np.sqrt(z.var(-1, keepdims=True) + NORM_EPS)
         return (z - z.mean(-1, keepdims=True)) / deviation, deviation
 
 
@@ -89,7 +88,6 @@ class FastWeightRNN:
     inner_steps: int = 1
     nonlinearity: str = "relu"
     form: str = "inner"
-    norm_eps: float = 1e-5
 
     def forward(
         self, drive: Array, hidden: Array | None = None, memory: Array | None = None
@@ -156,10 +154,8 @@ class FastWeightRNN:
                 dh = matvec(A.transpose(0, 2, 1), dz)
 
             # h_0(t), then z(t) = drive(t) + W h(t-1)
-            straight = np.zeros_like(dh)
-            if self.form == "flat":
-                straight = dh
-            else:
+            straight = dh if self.form == "flat" else np.zeros_like(dh)
+            if self.form == "inner":
                 dz = dh * self._slope(step.settled[0])
                 d_slow += preliminary.backward(step.slow, dz) if preliminary else dz
             d_drive[:, t] = d_slow
@@ -202,14 +198,12 @@ class FastWeightRNN:
                 deviation = min(deviation, float(z.std(-1).min()))
         return kink, deviation
 
-    def _norms(self) -> tuple[Norm | None, Norm | None]:
-        return (
-            self._norm(self.norm_weight, self.norm_bias),
-            self._norm(self.preliminary_norm_weight, self.preliminary_norm_bias),
+    def _norms(self) -> list[Norm | None]:
+        arrays = (
+            (self.norm_weight, self.norm_bias),
+            (self.preliminary_norm_weight, self.preliminary_norm_bias),
         )
-
-    def _norm(self, gain: Array | None, bias: Array | None) -> Norm | None:
-        return None if gain is None or bias is None else Norm(gain, bias, self.norm_eps)
+        return [None if g is None or b is None else Norm(g, b) for g, b in arrays]
 
     def _f(self, z: Array) -> Array:
         return np.maximum(z, 0) if self.nonlinearity == "relu" else np.tanh(z)

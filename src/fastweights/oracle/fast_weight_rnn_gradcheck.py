@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
 
 from fastweights.oracle import Array
 from fastweights.oracle.fast_weight_rnn import FastWeightRNN, Outcome
-from fastweights.oracle.gradcheck import Parameters, Row, compare, differences
+from fastweights.oracle.gradcheck import Parameters, Row, check_cases
 
 LEAST_DEVIATION = 0.25
 """Of what a layer norm divides by."""
@@ -95,30 +97,17 @@ def draw(case: Case, rng: np.random.Generator, *, batch: int, time: int, hidden:
 
 
 def check(seed: int = 0, *, batch: int = 2, time: int = 4, hidden: int = 4) -> list[Row]:
-    """Hold the oracle's gradient of every argument against finite differences, in every form.
-
-    The scalar is a random linear function of the outputs and of the final h and A, the start a random state.
-
-    Returns:
-        One row per case and parameter with `max_relative_error` as `gradcheck.relative_error` defines it.
+    """Hold the oracle's gradients against finite differences, from a random state; see `check_cases`.
 
     Example:
         >>> max(row["max_relative_error"] for row in check(batch=1, time=2, hidden=3)) < 1e-8
         True
     """
-    rows: list[Row] = []
-    for number, case in enumerate(CASES):
-        rng = np.random.default_rng([seed, number])
-        point = draw(case, rng, batch=batch, time=time, hidden=hidden)
+
+    def results(case: Case, point: Parameters) -> tuple[list[Array], Callable[..., Parameters]]:
         network, outcome = run(case, point)
-        found = (outcome.outputs, outcome.hidden, outcome.memory)
-        given = [rng.standard_normal(array.shape) for array in found]
+        found = [outcome.outputs, outcome.hidden, outcome.memory]
+        return found, partial(network.backward, outcome)
 
-        def loss(at: Parameters, case: Case = case, given: list[Array] = given) -> float:
-            _, moved = run(case, at)
-            parts = zip(given, (moved.outputs, moved.hidden, moved.memory), strict=True)
-            return sum(float((weight * array).sum()) for weight, array in parts)
-
-        derived = network.backward(outcome, *given)
-        rows += compare("fast_weight_rnn", str(case), derived, differences(loss, point))
-    return rows
+    drawn = partial(draw, batch=batch, time=time, hidden=hidden)
+    return check_cases("fast_weight_rnn", CASES, seed, drawn, results)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypedDict
+from collections.abc import Callable, Sequence
+from typing import TypedDict, TypeVar
 
 import numpy as np
 
 from fastweights.oracle import Array
 
 Parameters = dict[str, Array]
+C = TypeVar("C")
 
 STEP = 1e-4
 
@@ -68,14 +69,37 @@ def relative_error(a: Array | float, b: Array | float) -> float:
     return float(np.linalg.norm(a - b)) / scale if scale else 0.0
 
 
-def compare(op: str, case: str, derived: Parameters, found: Parameters) -> list[Row]:
-    """Return the line of every parameter: its derived gradient against the one found by differences."""
-    return [
-        Row(
-            op=op,
-            case=case,
-            parameter=name,
-            max_relative_error=relative_error(derived[name], gradient),
-        )
-        for name, gradient in found.items()
-    ]
+def check_cases(
+    op: str,
+    cases: Sequence[C],
+    seed: int,
+    draw: Callable[[C, np.random.Generator], Parameters],
+    run: Callable[[C, Parameters], tuple[Sequence[Array], Callable[..., Parameters]]],
+) -> list[Row]:
+    """Hold the derived gradient of every parameter against finite differences, in every case.
+
+    The scalar is a random linear function of the results.
+
+    Args:
+        op: for the rows.
+        cases: forms of the op; a row calls each by its `str`.
+        seed: of everything drawn.
+        draw: the parameters of a case.
+        run: a case at its parameters: the results, and what takes gradients on these to those of all parameters.
+    """
+    rows: list[Row] = []
+    for number, case in enumerate(cases):
+        rng = np.random.default_rng([seed, number])
+        point = draw(case, rng)
+        results, backward = run(case, point)
+        weights = [rng.standard_normal(array.shape) for array in results]
+
+        def loss(at: Parameters, case: C = case, weights: list[Array] = weights) -> float:
+            moved, _ = run(case, at)
+            return sum(float((w * array).sum()) for w, array in zip(weights, moved, strict=True))
+
+        derived = backward(*weights)
+        for name, found in differences(loss, point).items():
+            error = relative_error(derived[name], found)
+            rows.append(Row(op=op, case=str(case), parameter=name, max_relative_error=error))
+    return rows
