@@ -2,108 +2,90 @@
 
 from __future__ import annotations
 
+from fastweights import nn
 from fastweights.models.registry import register
-from fastweights.nn import (
-    AWDFWM,
-    AWDLSTM,
-    FWMLSTM,
-    IRNN,
-    LSTM,
-    AssociativeLSTM,
-    ConvNet,
-    DeltaNet,
-    ElmanRNN,
-    FastWeightRNN,
-    GatedDeltaNet,
-    LayerNormGRU,
-    LayerNormRNN,
-    LinearAttention,
-    MetalearnedNeuralMemory,
-    ResidualLSTM,
-    TransformerXL,
-)
 
 register(
     "fast-weights",
     aliases=("rnn-ln-fw", "fwrnn"),
     summary="RNN with Hebbian fast weights, read within the step (Ba et al. 2016)",
-)(FastWeightRNN)
+)(nn.FastWeightRNN)
 
 register(
     "fast-weights-flat",
     summary="fast weights read through the one nonlinearity of a step, tanh",
     defaults={"form": "flat", "nonlinearity": "tanh"},
-)(FastWeightRNN)
+)(nn.FastWeightRNN)
 
 register(
     "fwm",
     aliases=("fwm-lstm", "fast-weight-memory"),
     summary="LSTM with a Fast Weight Memory on top (Schlag et al. 2021)",
-)(FWMLSTM)
+)(nn.FWMLSTM)
 
 register(
     "linear-attention",
     aliases=("linear-transformer",),
     summary="causal linear attention, φ = elu + 1, with its normaliser (Katharopoulos et al. 2020)",
-)(LinearAttention)
+)(nn.LinearAttention)
 
 register(
     "deltanet",
     aliases=("delta-net",),
     summary="linear attention written by the delta rule (Schlag et al. 2021, Yang et al. 2024)",
-)(DeltaNet)
+)(nn.DeltaNet)
 
 register(
     "gated-deltanet",
     aliases=("gated-delta-net", "gdn"),
     summary="DeltaNet with a forgetting rate and an output gate (Yang et al. 2025)",
-)(GatedDeltaNet)
+)(nn.GatedDeltaNet)
 
 register(
     "mnm",
     aliases=("metalearned-neural-memory",),
     summary="LSTM with a network of fast weights as memory (Munkhdalai et al. 2019, MNM-p)",
-)(MetalearnedNeuralMemory)
+)(nn.MetalearnedNeuralMemory)
 
 register(
     "transformer-xl",
     aliases=("txl",),
     summary="attention over a window of the past, by relative positions (Dai et al. 2019)",
-)(TransformerXL)
+)(nn.TransformerXL)
 
-register("irnn", summary="ReLU RNN that starts as the identity (Le et al. 2015)")(IRNN)
+register("irnn", summary="ReLU RNN that starts as the identity (Le et al. 2015)")(nn.IRNN)
 
 register("rnn", aliases=("control", "elman"), summary="plain RNN, the control (Elman 1990)")(
-    ElmanRNN
+    nn.ElmanRNN
 )
 
-register("rnn-ln", summary="RNN with layer normalisation, without fast weights")(LayerNormRNN)
+register("rnn-ln", summary="RNN with layer normalisation, without fast weights")(nn.LayerNormRNN)
 
-register("lstm", summary="long short-term memory, torch.nn.LSTM")(LSTM)
+register("lstm", summary="long short-term memory, torch.nn.LSTM")(nn.LSTM)
 
 register(
     "residual-lstm",
     summary="deep LSTM with residual connections and dropouts (Schlag et al. 2021)",
-)(ResidualLSTM)
+)(nn.ResidualLSTM)
 
 register("awd-lstm", summary="LSTM of word language models, regularised (Merity et al. 2018)")(
-    AWDLSTM
+    nn.AWDLSTM
 )
 
 register("awd-fwm", summary="AWD-LSTM with a Fast Weight Memory on top (Schlag et al. 2021)")(
-    AWDFWM
+    nn.AWDFWM
 )
 
-register("gru-ln", summary="GRU with layer normalisation (Ba et al. 2016)")(LayerNormGRU)
+register("gru-ln", summary="GRU with layer normalisation (Ba et al. 2016)")(nn.LayerNormGRU)
 
 register(
     "associative-lstm",
     aliases=("a-lstm", "alstm"),
     summary="LSTM with a holographic memory in redundant copies (Danihelka et al. 2016)",
-)(AssociativeLSTM)
+)(nn.AssociativeLSTM)
 
 register(
     "convnet",
     aliases=("cnn",),
     summary="convolutions over the picture that glimpses put together; for the task glimpses alone",
-)(ConvNet)
+)(nn.ConvNet)
