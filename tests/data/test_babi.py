@@ -38,22 +38,22 @@ def test_it_is_found_wherever_it_may_lie(release, tmp_path, monkeypatch):
         pack(release, tmp_path / f"{n}/babi/tasks_1-20_v1-2_en.tar.{n}") for n in ("gz", "xz")
     ]
     asked += [*archives, archives[0].parent, archives[1].parent.parent]
-    expected = babi.read(babi.find(release), tasks=(1, 3))
+    expected = babi.read(babi_files.find(release), tasks=(1, 3))
     for place in asked:
-        assert babi.read(babi.find(place), tasks=(1, 3)) == expected
+        assert babi.read(babi_files.find(place), tasks=(1, 3)) == expected
     monkeypatch.setenv("FASTWEIGHTS_DATA", str(tmp_path / "holder"))
-    assert babi.find().path == tmp_path / "holder" / "babi" / release.name
+    assert babi_files.find().path == tmp_path / "holder" / "babi" / release.name
 
 
 def test_where_it_is_not(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"data get babi.*--data-dir"):
-        babi.find(tmp_path)
+        babi_files.find(tmp_path)
     monkeypatch.setenv("FASTWEIGHTS_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="FASTWEIGHTS_DATA"):
-        babi.find()
+        babi_files.find()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match=r"no \.tar\.gz"):
-        babi.find(tmp_path / "notes.txt")
+        babi_files.find(tmp_path / "notes.txt")
 
 
 def test_the_folders_follow_the_environment(tmp_path, monkeypatch):
@@ -98,14 +98,14 @@ def test_a_damaged_file(content, complaint):
 def test_what_is_missing_is_named(release):
     (release / "en-valid-10k" / "qa3_valid.txt").unlink()
     with pytest.raises(UserError, match=r"lacks en-valid-10k/qa3_valid\.txt;.*leave task 3 out"):
-        babi.read(babi.find(release), tasks=(1, 3))
-    assert set(babi.read(babi.find(release), tasks=(1,)).stories["test"]) == {1}
+        babi.read(babi_files.find(release), tasks=(1, 3))
+    assert set(babi.read(babi_files.find(release), tasks=(1,)).stories["test"]) == {1}
     with pytest.raises(UserError, match=r"lacks en-valid-10k/qa2_train\.txt and 3 more"):
-        babi.read(babi.find(release), tasks=(1, 2, 3))
+        babi.read(babi_files.find(release), tasks=(1, 2, 3))
     with pytest.raises(UserError, match=r"en-valid: is it bAbI v1\.2"):
-        babi.read(babi.find(release), "1k", tasks=(1,))
+        babi.read(babi_files.find(release), "1k", tasks=(1,))
     with pytest.raises(UserError, match="did you mean '10k'"):
-        babi.read(babi.find(release), "10")
+        babi.read(babi_files.find(release), "10")
 
 
 def test_a_mixture_of_releases_is_refused(release, monkeypatch):
@@ -115,16 +115,16 @@ def test_a_mixture_of_releases_is_refused(release, monkeypatch):
         if name != babi_files.PART
     }
     monkeypatch.setattr(babi, "published_digests", lambda: digests)
-    assert babi.read(babi.find(release), tasks=(1, 3)).published
+    assert babi.read(babi_files.find(release), tasks=(1, 3)).published
     damaged = release / "en-valid-10k" / "qa3_test.txt"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"en-valid-10k/qa3_test\.txt is damaged.*--tasks"):
-        babi.read(babi.find(release), tasks=(1, 3))
-    assert babi.read(babi.find(release), tasks=(1,)).published
+        babi.read(babi_files.find(release), tasks=(1, 3))
+    assert babi.read(babi_files.find(release), tasks=(1,)).published
 
 
 def test_stories_of_ones_own_are_not_the_published_ones(release):
-    assert not babi.read(babi.find(release), tasks=(1,)).published
+    assert not babi.read(babi_files.find(release), tasks=(1,)).published
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -137,16 +137,16 @@ def test_the_part_of_task_3_stands_in_for_the_whole(release, tmp_path, archived)
     part.write_bytes(gzip.compress(b"1 Is it?\tyes\t\n"))
     if archived:
         pack(release, place)
-    read = babi.read(babi.find(place), tasks=(3,))
+    read = babi.read(babi_files.find(place), tasks=(3,))
     assert not read.partial and read.stories["train"][3] == stories
     whole.unlink()
     if archived:
         pack(release, place)
-    read = babi.read(babi.find(place), tasks=(3,))
+    read = babi.read(babi_files.find(place), tasks=(3,))
     assert read.partial and read.stories["train"][3] == ("is it ? yes",)
     part.write_bytes(b"no gzip at all")
     with pytest.raises(UserError, match=r"damaged.*leave task 3 out"):
-        babi.read(babi.find(place), tasks=(3,))
+        babi.read(babi_files.find(place), tasks=(3,))
 
 
 def test_an_archive_is_read_for_the_files_asked_for_alone(release, tmp_path):
@@ -162,7 +162,7 @@ def test_an_archive_is_read_for_the_files_asked_for_alone(release, tmp_path):
         archive.addfile(link)
         archive.add(release / "en-valid-10k" / "qa1_train.txt", "x/en-valid-10k/qa1_train.txt")
     before = set(tmp_path.rglob("*"))
-    files = babi.find(path).read(babi.file_names("10k", (1, 3)))
+    files = babi_files.find(path).read(babi.file_names("10k", (1, 3)))
     assert list(files) == ["en-valid-10k/qa1_train.txt"]
     assert set(tmp_path.rglob("*")) == before
 
@@ -178,18 +178,21 @@ def test_an_archive_that_is_damaged_or_too_large(release, tmp_path):
     ):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"(damaged|lacks en-valid-10k).*data get babi"):
-            babi.read(babi.find(path), tasks=(1, 3))
+            babi.read(babi_files.find(path), tasks=(1, 3))
     with tarfile.open(path, "w:gz") as archive:
         large = tarfile.TarInfo("x/en-valid-10k/qa1_train.txt")
         large.size = 17 << 20
         archive.addfile(large, io.BytesIO(bytes(large.size)))
     with pytest.raises(UserError, match="too large"):
-        babi.read(babi.find(path), tasks=(1,))
+        babi.read(babi_files.find(path), tasks=(1,))
 
 
 def test_the_digest_follows_the_content(release, tmp_path):
     names = babi.file_names("10k", (1, 3))
-    in_folder, in_archive = babi.find(release), babi.find(pack(release, tmp_path / "a.tar.xz"))
+    in_folder, in_archive = (
+        babi_files.find(release),
+        babi_files.find(pack(release, tmp_path / "a.tar.xz")),
+    )
     before = {source.digest(names) for source in (in_folder, in_archive)}
     (tmp_path / PART).write_bytes(gzip.compress(b"1 Is it?\tyes\t\n"))
     changed = release / "en-valid-10k" / "qa1_test.txt"

@@ -6,14 +6,14 @@ import os
 
 import pytest
 
-from fastweights.data import babi
+from fastweights.data import babi_files
 from fastweights.errors import UserError
 from fastweights.tasks import CatBAbI
 
 
 def _absent() -> bool:
     try:
-        return "FASTWEIGHTS_DATA" not in os.environ or not babi.find()
+        return "FASTWEIGHTS_DATA" not in os.environ or not babi_files.find()
     except UserError:
         return True
 

@@ -12,23 +12,10 @@ from fastweights.data.babi_files import (
     PART,
     SPLITS,
     Source,
-    find,
     git_digest,
     published_digests,
 )
 from fastweights.errors import UserError, unknown
-
-__all__ = [
-    "ALL_TASKS",
-    "SPLITS",
-    "TASK_NAMES",
-    "Release",
-    "Source",
-    "file_names",
-    "find",
-    "parse",
-    "read",
-]
 
 TASK_NAMES = {
     1: "single supporting fact",
@@ -100,7 +87,7 @@ def read(source: Source, size: str = "10k", tasks: Sequence[int] = ALL_TASKS) ->
     are refused, since those are damaged ones.
 
     Args:
-        source: of `find`.
+        source: of `babi_files.find`.
         size: "10k" or "1k".
         tasks: numbers, 1 to 20.
 
@@ -139,22 +126,20 @@ def parse(content: bytes, name: str) -> tuple[str, ...]:
         >>> parse(b"1 Mary went home.\n2 Where is Mary? \thome\t1\n", "example")
         ('mary went home . where is mary ? home',)
     """
-    stories: list[str] = []
-    lines: list[str] = []
+    stories: list[list[str]] = []
     for place, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
         match = _LINE.fullmatch(line)
-        if match is None or int(match[1]) != (1 if match[1] == "1" else len(lines) + 1):
+        if match is not None and match[1] == "1":
+            stories.append([])
+        if match is None or not stories or int(match[1]) != len(stories[-1]) + 1:
             raise UserError(f"{name}, line {place} is no line of a bAbI story: {line[:60]!r}")
-        if match[1] == "1" and lines:
-            stories.append(" ".join(lines))
-            lines = []
         text = match[2].lower().replace(".", " .").replace("?", " ?")
         if (match[3] is None) == text.endswith("?"):
             raise UserError(f"{name}, line {place}: a question and its answer come together")
-        lines.append(text if match[3] is None else f"{text} {match[3].lower()}")
-    if not lines:
+        stories[-1].append(text if match[3] is None else f"{text} {match[3].lower()}")
+    if not stories:
         raise UserError(f"{name} holds no story")
-    return (*stories, " ".join(lines))
+    return tuple(map(" ".join, stories))
 
 
 def _check_all_there(

@@ -23,10 +23,6 @@ def _check_babi(path: Path) -> int:
     return len(names)
 
 
-def _check_babi_file(path: Path, _name: str) -> None:
-    _check_babi(path)
-
-
 BABI = Published(
     title="bAbI v1.2",
     folder="babi",
@@ -39,7 +35,7 @@ BABI = Published(
     ),
     find=lambda folder: babi_files.find(folder).path,
     check=_check_babi,
-    check_file=_check_babi_file,
+    check_file=lambda path, _name: _check_babi(path),
 )
 
 

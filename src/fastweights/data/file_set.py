@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastweights.data import packed
 from fastweights.errors import UserError
 from fastweights.io.cache import VARIABLE, data_root
 
@@ -67,10 +68,7 @@ class FileSet:
         )
 
     def read(self, folder: Path) -> dict[str, bytes]:
-        """Read and check all files, unpacked.
-
-        Args:
-            folder: of `find`.
+        """Read and check all files in a folder of `find`, unpacked.
 
         Raises:
             UserError: naming the file that is missing, damaged or another one, with what to do.
@@ -87,16 +85,12 @@ class FileSet:
         return contents
 
     def check_file(self, path: Path, file: str) -> bytes:
-        """Read one of the files, packed or not, and check what is in it by its SHA-256.
-
-        Args:
-            path: where it lies.
-            file: one of `files`, which it is to be.
+        """Read what is to be one of `files`, packed or not, and check it by its SHA-256.
 
         Raises:
             UserError: if it is damaged or another one.
         """
-        content = packed.read(path, self.largest)
+        content = read_packed(path, self.largest)
         if len(content) == self.largest:
             raise UserError(f"it is too large to be a file of {self.title}")
         if hashlib.sha256(content).hexdigest() != self.digests[file]:
@@ -106,3 +100,19 @@ class FileSet:
     def _path(self, folder: Path, file: str) -> Path | None:
         paths = (folder / f"{name}{end}" for name in self.files[file] for end in ("", ".gz"))
         return next((path for path in paths if path.is_file()), None)
+
+
+def read_packed(path: Path, largest: int = -1) -> bytes:
+    """Read a file, through gzip if it begins as such files do, up to `largest` bytes (-1: all).
+
+    Raises:
+        UserError: if it is packed and damaged.
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        try:
+            return gzip.GzipFile(fileobj=file).read(largest) if packed else file.read(largest)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise UserError(f"it is damaged ({error})") from None

@@ -43,10 +43,7 @@ class Mnist(NamedTuple):
 
 
 def read(folder: Path) -> Mnist:
-    """Read and check the four files.
-
-    Args:
-        folder: of `find`.
+    """Read and check the four files in a folder of `find`.
 
     Raises:
         UserError: naming the file that is missing, damaged or not MNIST's, with what to do.

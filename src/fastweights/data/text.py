@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
-from fastweights.data import packed
-from fastweights.data.file_set import FileSet
+from fastweights.data.file_set import FileSet, read_packed
 from fastweights.errors import UserError, unknown
 
 SPLITS = ("train", "valid", "test")
@@ -81,7 +81,7 @@ def read_file(path: str | Path) -> str:
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a text file in it")
     try:
-        text = packed.read(path).decode().removeprefix("\ufeff")
+        text = read_packed(path).decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         place = f"byte {error.start} (0x{byte:02x}) is none; save the file as UTF-8"
@@ -111,23 +111,15 @@ def cut(text: str) -> Texts:
         >>> cut("a\\nb\\nc\\nd\\n")
         Texts(train='a\\nb\\n', valid='c\\n', test='d\\n')
     """
-    lines = text.count("\n")
-    if lines < len(SPLITS):
+    lines = StringIO(text, newline="\n").readlines()
+    if len(lines) < len(SPLITS):
         raise UserError(
-            f"a text of {lines} {'line' if lines == 1 else 'lines'} cannot be cut into train, valid and test;"
+            f"a text of {len(lines)} {'line' if len(lines) == 1 else 'lines'} cannot be cut into train, valid and test;"
             " give three files, or one with more lines"
         )
-    held = max(1, lines // 20)
-    valid = _after(text, lines - 2 * held, 0)
-    test = _after(text, held, valid)
-    return Texts(text[:valid], text[valid:test], text[test:])
-
-
-def _after(text: str, lines: int, start: int) -> int:
-    """Return the place behind so many lines."""
-    for _ in range(lines):
-        start = text.index("\n", start) + 1
-    return start
+    held = max(1, len(lines) // 20)
+    parts = lines[: -2 * held], lines[-2 * held : -held], lines[-held:]
+    return Texts(*map("".join, parts))
 
 
 def _lines(text: str) -> str:

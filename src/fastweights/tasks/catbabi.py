@@ -10,7 +10,7 @@ from pathlib import Path
 from jaxtyping import Int
 from torch import Tensor
 
-from fastweights.data import babi
+from fastweights.data import babi, babi_files
 from fastweights.errors import UserError, unknown
 from fastweights.tasks import selection, story_text, streams
 from fastweights.tasks.renaming import Renaming
@@ -70,7 +70,7 @@ class CatBAbI:
         self.tasks = _numbers(babi.ALL_TASKS if tasks is None else tasks)
         self._size, self._kept, self._repeats = size, stories, _times(repeats or {}, self.tasks)
         self._rename = _chosen(rename, self.tasks)
-        self._stories = load(babi.find(data_dir), size, self.tasks)
+        self._stories = load(babi_files.find(data_dir), size, self.tasks)
         self.vocabulary = self._stories.vocabulary
         if "?" not in self.vocabulary:
             raise UserError("the stories ask nothing, so there is nothing to answer")
