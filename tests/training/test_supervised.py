@@ -12,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Optimiser, Settings, Supervised, evaluate, fit
 from fastweights.training.sources.batches import Batches, Stage, epochs, fresh
-from fastweights.training.sources.evaluate import answers
+from fastweights.training.sources.supervised import answers
 from rounding import assert_equal_but_for_rounding
 
 

@@ -9,11 +9,10 @@ from fastweights.training.engine.settings import Settings
 from fastweights.training.engine.source import Source
 from fastweights.training.sources.batches import Stage
 from fastweights.training.sources.episodes import Episode, play
-from fastweights.training.sources.evaluate import evaluate
 from fastweights.training.sources.language import Corpus, Words
 from fastweights.training.sources.rollout import Rollout
 from fastweights.training.sources.stream import Stream, evaluate_stream
-from fastweights.training.sources.supervised import Supervised
+from fastweights.training.sources.supervised import Supervised, evaluate
 from fastweights.training.sources.text_loss import evaluate_words, perplexity
 
 __all__ = [

@@ -15,7 +15,7 @@ from fastweights.experiments.plan import Record
 from fastweights.models import SequenceModel
 from fastweights.tasks import Glimpses
 from fastweights.training import Outcome
-from fastweights.training.sources.evaluate import answers
+from fastweights.training.sources.supervised import answers
 
 
 def evaluate(model: SequenceModel, plan: GlimpsesPlan, outcome: Outcome) -> Evaluation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 from torch import Tensor, nn
 
@@ -35,7 +36,7 @@ class BestWeights:
             return
         reading = number(row, self.metric)
         if self.best is None or reading < self.best:
-            self.best, self.weights = reading, copy_weights(model)
+            self.best, self.weights = reading, deepcopy(model.state_dict())
 
     def restore(self, best: float | None, weights: Mapping[str, Tensor], model: nn.Module) -> None:
         """Go back to what was kept; `weights` may lie elsewhere than the model's."""
@@ -45,13 +46,3 @@ class BestWeights:
             self.weights = {
                 name: t.to(there[name].device, copy=True) for name, t in weights.items()
             }
-
-
-def copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Copy a model's weights and buffers.
-
-    Example:
-        >>> sorted(copy_weights(nn.Linear(2, 1)))
-        ['bias', 'weight']
-    """
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

@@ -186,8 +186,6 @@ def gather_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def own_rows(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return this process's rows of tensors of the whole batch, which `gather_rows` joined."""
-    if world() == 1:
-        return dict(tensors)
 
     def own(tensor: Tensor) -> Tensor:
         rows = share(len(tensor))

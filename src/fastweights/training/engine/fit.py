@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 
 from fastweights.nn.parts.mode import evaluating
 from fastweights.runs import Run, environment
-from fastweights.runs.checkpoint import MODEL, prefixed
+from fastweights.runs.checkpoint import MODEL, part, prefixed
 from fastweights.training.engine import distributed, seeds, snapshot
 from fastweights.training.engine.averaging import AveragedOptimiser
-from fastweights.training.engine.best_weights import BestWeights, copy_weights
+from fastweights.training.engine.best_weights import BestWeights
 from fastweights.training.engine.clock import Clock
 from fastweights.training.engine.interrupt import Interrupt
 from fastweights.training.engine.meter import Meter, NotFinite
@@ -231,7 +232,7 @@ class _Training:
         if self.best.weights is not None or self.optimiser.since is None:
             return self.best.weights
         with self.optimiser.averaged():
-            return copy_weights(self.model)
+            return deepcopy(self.model.state_dict())
 
     def _save(self) -> None:
         self.meter.flush()
@@ -263,9 +264,9 @@ class _Training:
         meta = found.meta
         self.settings.check_resumes(meta["settings"])
         self.optimiser.restore(meta["averaging"])
-        self.best.restore(meta["best"], found.part(MODEL), self.model)
+        self.best.restore(meta["best"], part(found.tensors, MODEL), self.model)
         snapshot.restore(found.tensors, self.model, self.optimiser.current, self.device)
-        self.source.restore(found.part("source"), meta["source"])
+        self.source.restore(part(found.tensors, "source"), meta["source"])
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
         self.done = self.saved = found.step

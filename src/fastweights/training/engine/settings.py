@@ -136,11 +136,7 @@ def check_device(name: str) -> None:
         raise UserError(f"device {name!r} cannot be trained on; accepted: cpu, cuda, cuda:1 …")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if not count:
-            raise UserError(f"device {name!r} is not here: torch finds no CUDA device")
-        if device.index is not None and device.index >= count:
-            raise UserError(
-                f"device {name!r} is not here: torch finds cuda:0 to cuda:{count - 1}"
-                if count > 1
-                else f"device {name!r} is not here: torch finds cuda:0 alone"
-            )
+        if (device.index or 0) >= count:
+            few = ("no CUDA device", "cuda:0 alone")
+            found = few[count] if count < len(few) else f"cuda:0 to cuda:{count - 1}"
+            raise UserError(f"device {name!r} is not here: torch finds {found}")

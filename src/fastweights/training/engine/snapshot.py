@@ -20,14 +20,8 @@ def capture(
 ) -> dict[str, Tensor]:
     """Return every tensor of the model, the optimiser and torch's global generators.
 
-    Of several processes each has generators of its own; only the first gets those of all.
-
-    Args:
-        model: as training goes on with it.
-        optimiser: its state is taken.
-        device: whose generator is taken, besides the CPU's.
-        best: the weights that a user should get instead, which are the part `model` then; those that training goes on
-            with are the part `trained`.
+    Of several processes each has generators of its own; only the first gets those of all. Where the weights that a
+    user should get are other ones, `best`, these are the part `model`, and those that training goes on with `trained`.
     """
     tensors = prefixed(MODEL, model.state_dict() if best is None else best)
     if best is not None:

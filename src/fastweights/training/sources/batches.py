@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.state import map_tensors
+from fastweights.state import map_tensors, select
 from fastweights.training.engine import distributed
 
 BATCHES_PER_BLOCK = 64
@@ -183,6 +183,6 @@ def epochs(examples: E, size: int) -> Draw[E]:
 
     def draw(_step: int, generator: torch.Generator) -> E:
         order = torch.randperm(count, generator=generator)
-        return map_tensors(lambda field: field[order], examples)
+        return select(examples, order)
 
     return draw

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from fastweights import state as states
 from fastweights.runs.checkpoint import part, prefixed
+from fastweights.training.engine.seeds import fork_rng
 
 _PART = "carried"
 
@@ -66,7 +67,6 @@ def _some_state(model: nn.Module, rows: int) -> object:
     if zeros is not None:
         return zeros(rows)
     device = next(model.parameters()).device
-    cuda = [device] if device.type == "cuda" else []
     # A dropout in it would draw, and what follows would not be as without a break.
-    with torch.no_grad(), torch.random.fork_rng(devices=cuda):
+    with torch.no_grad(), fork_rng(device):
         return model(torch.zeros(rows, 1, dtype=torch.long, device=device), None)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -88,11 +89,7 @@ class Words(Carried):
 
     def steps(self, epochs: int) -> tuple[int, ...]:
         """Return the step after which each epoch ends, exactly, without taking one."""
-        ends, total = [], 0
-        for epoch in range(epochs):
-            total += len(self._segment_lengths(epoch))
-            ends.append(total)
-        return tuple(ends)
+        return tuple(accumulate(len(self._segment_lengths(epoch)) for epoch in range(epochs)))
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Compute the mean cross-entropy of the next segment of every row, and what layers add of their own."""
@@ -119,7 +116,6 @@ class Words(Carried):
         return distributed.gather_rows(self.carried_tensors()), place
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-        """Go back to that place."""
         self._begin(meta["epoch"])
         self._segment = meta["segment"]
         self._place = int(self._lengths[: self._segment].sum())

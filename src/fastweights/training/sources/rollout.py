@@ -138,7 +138,6 @@ class Rollout:
         return {}, {"updates": self.updates}
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-        """Go back to that update."""
         self.updates = meta["updates"]
 
     def _generator(self, purpose: str) -> torch.Generator:

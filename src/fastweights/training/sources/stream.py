@@ -109,9 +109,7 @@ class Stream(Carried):
         In one of several processes both are sums over its own rows, divided by its share of the targets of
         all rows.
         """
-        segment = states.map_tensors(
-            lambda tensor: tensor.to(self.device), self.rows.next(self.length)
-        )
+        segment = states.to(self.rows.next(self.length), self.device)
         chosen = segment.answers if self.mode == "qa" else segment.mask
         logits, state = _logits(model, segment.tokens, self.start_state(model), chosen)
         self.carry(state)
@@ -143,7 +141,6 @@ class Stream(Carried):
         return distributed.gather_rows(rows | self.carried_tensors()), {}
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-        """Go back to that place."""
         own = distributed.own_rows(tensors)
         self.rows.restore(part(own, "rows"))
         self.restore_carried(own)
@@ -175,7 +172,7 @@ def evaluate_stream(
     device = next(model.parameters()).device
     with evaluating(model):
         for done, segment in enumerate(islice(segments, limit), start=1):
-            segment = states.map_tensors(lambda tensor: tensor.to(device), segment)
+            segment = states.to(segment, device)
             asked = segment.answers
             logits, state = _logits(model, segment.tokens, state, asked, segment.mask)
             score.add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Generic
 
 import torch
@@ -10,23 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fastweights import state as states
 from fastweights.errors import check_at_least
-from fastweights.state import map_tensors
+from fastweights.nn.parts.mode import evaluating
 from fastweights.training.engine import probe, seeds
 from fastweights.training.engine.source import Reading
+from fastweights.training.sources import batches
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
-from fastweights.training.sources.batches import (
-    Batches,
-    Divided,
-    E,
-    Sampled,
-    Stage,
-    Task,
-    epochs,
-    first,
-    fresh,
-)
-from fastweights.training.sources.evaluate import evaluate
+from fastweights.training.sources.batches import Divided, E, Sampled, Stage
 
 
 class Supervised(Generic[E]):
@@ -72,25 +64,26 @@ class Supervised(Generic[E]):
             for purpose in ("training set", "training", "validation", "probe")
         }
         if isinstance(task, Divided):
-            self.task: Task[E] = task
-            draw = epochs(first(task.split("train"), train_size), batch)
-            self.validation = first(task.split("valid"), validation_size)
+            self.task: batches.Task[E] = task
+            draw = batches.epochs(batches.first(task.split("train"), train_size), batch)
+            self.validation = batches.first(task.split("valid"), validation_size)
             order = torch.randperm(len(self.validation.answer), generator=generators["probe"])
-            probed = map_tensors(lambda field: field[order[:probe_size]], self.validation)
+            probed = states.select(self.validation, order[:probe_size])
         else:
             stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]
-            draw = fresh(stages, batch)
+            draw = batches.fresh(stages, batch)
             self.task = last = stages[-1].task
             if fixed:
-                draw = epochs(last.sample(train_size or 100_000, generators["training set"]), batch)
+                examples = last.sample(train_size or 100_000, generators["training set"])
+                draw = batches.epochs(examples, batch)
             size = validation_size or (10_000 if fixed else 2_000)
             self.validation = last.sample(size, generators["validation"])
             probed = last.sample(probe_size, generators["probe"])
         self.auxiliary = auxiliary
-        self.batches = Batches(draw, batch, generators["training"], device)
+        self.batches = batches.Batches(draw, batch, generators["training"], device)
         self._probe = None
         if probe_size:
-            probed = map_tensors(lambda field: field.to(device), probed)
+            probed = states.to(probed, device)
             self._probe = self.task.inputs(probed), probed.answer
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
@@ -117,5 +110,43 @@ class Supervised(Generic[E]):
         return self.batches.state()
 
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-        """Go back to that place."""
         self.batches.restore(tensors, meta)
+
+
+def evaluate(
+    model: nn.Module, task: batches.Task[E], examples: E, batch: int = 2000
+) -> dict[str, Reading]:
+    """Score a model on examples, in evaluation mode; every module is left in the mode it was in.
+
+    Args:
+        model: called as `model(inputs, last_only=True, need_state=False)`, on whatever device it
+            is.
+        task: its `inputs` are what the model reads, its `metrics` score the logits.
+        examples: of the task.
+        batch: examples at once.
+
+    Returns:
+        the task's metrics as numbers and lists of numbers.
+    """
+    found = task.metrics(answers(model, task, examples, batch), examples)
+    return {
+        name: value.tolist() if isinstance(value, Tensor) else value
+        for name, value in found.items()
+    }
+
+
+@torch.no_grad()
+def answers(
+    model: nn.Module, task: batches.Task[E], examples: E, batch: int = 2000
+) -> Float[Tensor, "count classes"]:
+    """Compute a model's logits for examples, on the CPU; see `evaluate`."""
+    device = next(model.parameters()).device
+    logits = []
+    with evaluating(model):
+        for start in range(0, len(examples.answer), batch):
+            part = states.map_tensors(itemgetter(slice(start, start + batch)), examples)
+            output, _ = model(
+                task.inputs(states.to(part, device)), last_only=True, need_state=False
+            )
+            logits.append(output.cpu())
+    return torch.cat(logits)
