@@ -48,10 +48,6 @@ class Checkpoint(NamedTuple):
     tensors: dict[str, Tensor]
     meta: dict[str, Any]
 
-    def part(self, name: str) -> dict[str, Tensor]:
-        """Return the tensors of a part by their names in it; empty where there is no such part."""
-        return part(self.tensors, name)
-
 
 class Damaged(Exception):
     """A checkpoint folder that is not whole: a file is missing, cut off or changed."""
@@ -61,6 +57,12 @@ def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[st
     """Write the checkpoint of `step` under `root` and keep the newest two up to it.
 
     A kill at any moment leaves the older ones whole.
+
+    Args:
+        root: the folder of all checkpoints.
+        step: training steps done.
+        tensors: by full name; those named "model.…" get a file of their own.
+        meta: plain JSON values.
 
     Raises:
         UserError: if it cannot be written (full disk, no permission); the older ones are untouched.
@@ -105,7 +107,7 @@ def prefixed(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Return the tensors of a part by their names in it: what `prefixed` was given.
+    """Return the tensors of a part by their names in it: what `prefixed` was given; empty where there is no such part.
 
     Example:
         >>> part({"model.bias": Tensor(2), "random.cpu": Tensor(3)}, "model").keys()

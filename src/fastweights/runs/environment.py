@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -72,9 +73,6 @@ def machine() -> dict[str, str | int]:
 
 def _processor() -> str:
     table = Path("/proc/cpuinfo")
-    if table.is_file():
-        for line in table.read_text(errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
+    content = table.read_text(errors="replace") if table.is_file() else ""
+    named = re.search(r"^model name\s*:(.*)", content, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()

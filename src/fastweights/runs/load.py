@@ -6,7 +6,7 @@ import os
 
 from fastweights.errors import UserError
 from fastweights.models import SequenceModel, from_config
-from fastweights.runs.checkpoint import MODEL
+from fastweights.runs.checkpoint import MODEL, part
 from fastweights.runs.run import Run
 
 
@@ -33,7 +33,7 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
         model = from_config(run.config["model"])
     except TypeError as error:  # a record changed by hand: keys or types that no model has
         raise UserError(f"config.json of run {run.folder} does not describe a model") from error
-    weights = found.part(MODEL)
+    weights = part(found.tensors, MODEL)
     floating = [tensor.dtype for tensor in weights.values() if tensor.is_floating_point()]
     if floating:
         model.to(floating[0])

@@ -165,24 +165,11 @@ class Run:
     def save_checkpoint(
         self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
     ) -> None:
-        """Write a checkpoint, whole or not at all; the last two are kept.
-
-        Args:
-            step: training steps done.
-            tensors: by name; those named "model.…" get a file of their own.
-            meta: plain JSON values.
-
-        Raises:
-            UserError: if it cannot be written; earlier checkpoints are untouched.
-        """
+        """Write the checkpoint of `step`, whole or not at all: see `checkpoint.write`."""
         checkpoint.write(self.folder / "checkpoint", step, tensors, meta)
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """Read the newest whole checkpoint; a warning line if a newer one is damaged; None if none.
-
-        Raises:
-            UserError: if there are checkpoints but every one is damaged.
-        """
+        """Read the newest whole checkpoint; None if there is none: see `checkpoint.read_newest`."""
         return checkpoint.read_newest(self.folder / "checkpoint")
 
     def write_result(self, result: Mapping[str, Any]) -> None:
