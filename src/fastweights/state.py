@@ -41,12 +41,7 @@ def map_tensors(function: Callable[[Tensor], Tensor], state: S) -> S:
 def tensors(state: object) -> list[Tensor]:
     """List the tensors of a state, in the order of its fields."""
     found: list[Tensor] = []
-
-    def note(tensor: Tensor) -> Tensor:
-        found.append(tensor)
-        return tensor
-
-    map_tensors(note, state)
+    map_tensors(lambda tensor: found.append(tensor) or tensor, state)
     return found
 
 
