@@ -24,7 +24,9 @@ def words(model):
 
 
 @pytest.mark.parametrize(
-    ("build", "measure"), [(Model, supervised), (fwm, stream), (fwm, words)], ids=str
+    ("build", "measure"),
+    [(Model, supervised), (fwm, stream), (fwm, words)],
+    ids=("supervised", "stream", "words"),
 )
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_frozen_module_stays_frozen(build, measure, fails):
