@@ -122,6 +122,7 @@ def delta_memory(
         ICLR 2025.
 
     Example:
+        >>> import torch
         >>> k1, k2, v = torch.eye(3).expand(3, 1, 3, 3)
         >>> retrieved, F = delta_memory((k1, k2), v, torch.ones(1, 3), queries=(k1, k2.unsqueeze(2)), read_norm=False)
         >>> torch.equal(retrieved, v), F.shape

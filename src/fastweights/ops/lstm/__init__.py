@@ -97,6 +97,7 @@ def lstm(
     Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000 (the forget gate).
 
     Example:
+        >>> import torch
         >>> outputs, h, c = lstm(torch.ones(2, 5, 12), torch.ones(12, 3))
         >>> outputs.shape, h.shape, c.shape
         (torch.Size([2, 5, 3]), torch.Size([2, 3]), torch.Size([2, 3]))

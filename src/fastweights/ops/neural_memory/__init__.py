@@ -81,6 +81,7 @@ def neural_memory(
     Source: Munkhdalai, Sordoni, Wang & Trischler, "Metalearned Neural Memory", NeurIPS 2019, the plastic variant.
 
     Example:
+        >>> import torch
         >>> weights = [(12, 5), (14, 3), (14,), (1, 2), (1,), (6, 2), (6,)]
         >>> learned = Learned(*(torch.ones(shape) for shape in weights))
         >>> state = State(torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(4, 2), torch.zeros(4, 3, 2, 2))
