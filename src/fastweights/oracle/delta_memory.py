@@ -1,6 +1,5 @@
 """The memories in NumPy, F written out, with back-propagation through time derived by hand.
 
-This is the truth that every backend is held against, so it is written to be compared with the paper, not to be fast.
 It knows one sequence: rows of a batch never see each other. F is a matrix [key, value], so what a key finds is Fᵀ k.
 
     F' = α F + β k (v − α Fᵀ k)ᵀ     rule "delta";   F' = α F + β k vᵀ     rule "hebbian"

@@ -1,12 +1,10 @@
 """The fast-weights RNN in NumPy, A written out, with back-propagation through time derived by hand.
 
-This is the truth that every backend is held against, so it is written to be compared with the paper, not to be fast.
-
-    z(t)     = drive(t) + W h(t-1)                          drive(t) = C x(t) + bias
-    h_0(t)   = f(z(t))            form "inner" (Ba et al. 2016), or f(LN'[z(t)]) with a preliminary LN
-    h_0(t)   = h(t-1)             form "flat": one nonlinearity a step
-    h_s+1(t) = f(LN[z(t) + A(t-1) h_s(t)])                  s = 0 … S-1,   h(t) = h_S(t)
-    A(t)     = λ A(t-1) + η h(t) h(t)ᵀ
+z(t)     = drive(t) + W h(t-1)                          drive(t) = C x(t) + bias
+h_0(t)   = f(z(t))            form "inner" (Ba et al. 2016), or f(LN'[z(t)]) with a preliminary LN
+h_0(t)   = h(t-1)             form "flat": one nonlinearity a step
+h_s+1(t) = f(LN[z(t) + A(t-1) h_s(t)])                  s = 0 … S-1,   h(t) = h_S(t)
+A(t)     = λ A(t-1) + η h(t) h(t)ᵀ
 """
 
 from __future__ import annotations

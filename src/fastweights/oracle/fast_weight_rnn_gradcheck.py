@@ -66,7 +66,7 @@ def run(case: Case, point: Parameters) -> tuple[FastWeightRNN, Outcome]:
     """Run the oracle at a point as `draw` makes them."""
     start = {name: point[name] for name in ("drive", "hidden", "memory")}
     weights = {name: point[name] for name in point if name not in start}
-    network = FastWeightRNN(**weights, **case.options)  # pyright: ignore[reportArgumentType]
+    network = FastWeightRNN(**weights, **case.options)
     return network, network.forward(**start)
 
 
