@@ -1,5 +1,1 @@
 """Data: where data sets lie, how they are checked, read and fetched."""
-
-from fastweights.data import babi
-
-__all__ = ["babi"]

@@ -94,11 +94,10 @@ class _State(CacheLayerMixin):
     def reset(self) -> None:
         self.hold(None, 0)
 
-    def lazy_initialization(self, *args: object, **kwargs: object) -> NoReturn:
-        raise NotImplementedError("a recurrent state has no keys and values")
-
     def update(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a recurrent state has no keys and values")
+
+    lazy_initialization = update
 
     def crop(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a recurrent state cannot take back what it has read")

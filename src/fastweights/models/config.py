@@ -107,11 +107,10 @@ class ModelConfig:
     def _encoder(self, takes_classes: bool) -> nn.Module:
         """Build an embedding, one-hot vectors where the backbone takes no classes, or a ReLU layer for vectors."""
         if self.inputs == "vectors":
-            read = (
-                [] if self.embedding is None else [nn.Linear(self.input, self.embedding), nn.ReLU()]
-            )
-            dropped = [nn.Dropout(self.input_dropout)] if self.input_dropout else []
-            return nn.Sequential(*dropped, *read)
+            layers: list[nn.Module] = [nn.Dropout(self.input_dropout)] if self.input_dropout else []
+            if self.embedding is not None:
+                layers += [nn.Linear(self.input, self.embedding), nn.ReLU()]
+            return nn.Sequential(*layers)
         words, elements = self.word_dropout, self.embedding_dropout
         if self.embedding is None:
             if words or elements:

@@ -128,10 +128,8 @@ def _encode(step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -
     copies = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
     }
-    model = part(copies, MODEL)
-    weights = prefixed(MODEL, model)
-    training = {name: tensor for name, tensor in copies.items() if name not in weights}
-    contents = {_MODEL: save(model), _TRAINING: save(training)}
+    training = {name: copies[name] for name in copies if not name.startswith(f"{MODEL}.")}
+    contents = {_MODEL: save(part(copies, MODEL)), _TRAINING: save(training)}
     contents[_META] = to_json({"format": FORMAT, "step": step, "meta": meta}, indent=1)
     contents[_SUMS] = _sums(contents)
     return contents
