@@ -88,7 +88,7 @@ def test_saved_bytes_are_those_of_the_tensors_kept() -> None:
 
 
 def test_cases_name_what_is_to_be_reached() -> None:
-    goals = {(case.group, case.title): case.note.goals for case in bench.cases()}
+    goals = {(case.about["group"], case.title): case.note.goals for case in bench.cases()}
     main_goals = goals["memory", str(bench.MAIN)]
     assert main_goals == {"steps": 20, "authors": 55}
     assert {"authors": 22} in goals.values() and {"authors": 35} in goals.values()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fastweights.bench import report
-from fastweights.bench.measure import TOLERANCE, Note, measure
+from fastweights.bench.measure import TOLERANCE, Case, Note, measure
 
 
 def results(*values: float):
@@ -16,8 +16,9 @@ def results(*values: float):
 
 
 def measured(checked, others=None, here=None, **options):
-    given = {"truth": "explicit", "flops": 1000, "repeats": 1, **options}
-    return measure("tiny", checked, others or {}, here or {}, **given)
+    given = {"truth": "explicit", "flops": 1000, **options}
+    case = Case("tiny", lambda: checked, others=lambda: others or {}, **given)
+    return measure(case, here or {}, repeats=1)
 
 
 @pytest.mark.parametrize(("peak", "share"), [(None, lambda gflops: None), (50.0, lambda g: g / 50)])

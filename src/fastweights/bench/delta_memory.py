@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from fastweights.bench import agreement, machine, memories, timing, training_step
+from fastweights.bench import agreement, memories, training_step
 from fastweights.bench import official as published
-from fastweights.bench.measure import Note, measure
+from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.memories import Heads, Shape
 from fastweights.bench.report import recurrence_table
 from fastweights.bench.subject import OFFICIAL, Bench, Option, Progress, Row, Rows, silent
@@ -41,28 +40,6 @@ NOTES = {
 }
 
 
-class Case(NamedTuple):
-    """One measurement.
-
-    Attributes:
-        group: the table it belongs to.
-        title: what is measured.
-        build: makes the variants.
-        truth: the variant that the others are held against.
-        flops: of one call of the fused variant; None where they are not counted.
-        note: what is known beforehand, and what there is to reach.
-        saved: measures what the variants keep for the backward, in bytes; None: not measured.
-    """
-
-    group: str
-    title: str
-    build: Callable[[], dict[str, agreement.Variant]]
-    truth: str = "steps"
-    flops: int | None = None
-    note: Note = Note()
-    saved: Callable[[], dict[str, int]] | None = None
-
-
 LSTMS = {"fused": ("auto", "auto"), "torch-lstm": ("auto", "torch")}
 MEMORIES = {
     "fused": ("auto", "torch"),
@@ -76,9 +53,8 @@ def cases(program: ModuleType | None = None) -> Iterator[Case]:
     """List what is measured; with the authors' module, theirs beside ours where it does the same."""
     for shape in SIZES:
         build = partial(memories.variants, shape, program)
-        note = NOTES.get(shape, Note())
         kept = partial(memories.saved, shape, program)
-        yield Case("memory", str(shape), build, flops=shape.flops(), note=note, saved=kept)
+        yield _case("memory", shape, build, NOTES.get(shape, Note()), saved=kept)
     step = training_step
     for shape in (step.Shape(64, 200), step.Shape(16, 200)):
         large = shape.batch == 64
@@ -89,22 +65,35 @@ def cases(program: ModuleType | None = None) -> Iterator[Case]:
             {"authors": 22} if large else {},
         )
         build = partial(step.variants, shape, MEMORIES, program)
-        yield Case("training step, torch.nn.LSTM", str(shape), build, note=note)
+        yield _case("training step, torch.nn.LSTM", shape, build, note)
         note = Note(goals={"authors": 35} if large else {})
         build = partial(step.variants, shape, LSTMS, program)
-        yield Case("training step, fused LSTM", str(shape), build, truth="torch-lstm", note=note)
+        yield _case("training step, fused LSTM", shape, build, note, truth="torch-lstm")
     # catbAbI as it is trained: one word in 28 is an answer.
     shape = step.Shape(32, 200, asked=0.035)
     build, note = partial(step.variants, shape, LSTMS), Note({"fused": 83, "torch-lstm": 150})
-    yield Case("training step, answers only", str(shape), build, truth="torch-lstm", note=note)
+    yield _case("training step, answers only", shape, build, note, truth="torch-lstm")
     for group, shapes in ((TIME, GROWTH), ("growth with size", WIDTHS)):
         for shape in shapes:
-            yield Case(group, str(shape), partial(memories.variants, shape), flops=shape.flops())
-    build, note = partial(memories.heads, DELTANET), NOTES[DELTANET]
-    yield Case("one key factor", str(DELTANET), build, flops=DELTANET.flops(), note=note)
+            yield _case(group, shape, partial(memories.variants, shape))
+    yield _case("one key factor", DELTANET, partial(memories.heads, DELTANET), NOTES[DELTANET])
     build, note = partial(memories.threaded, MAIN, 2), Note(goals={"one thread": 1.7})
-    yield Case("two threads", str(MAIN), build, truth="one thread", note=note)
-    yield Case("decoding", "one step of one row", partial(memories.decoding, program))
+    yield _case("two threads", str(MAIN), build, note, truth="one thread")
+    yield _case("decoding", "one step of one row", partial(memories.decoding, program))
+
+
+def _case(
+    group: str,
+    subject: Shape | Heads | training_step.Shape | str,
+    build: Callable[[], dict[str, agreement.Variant]],
+    note: Note = Note(),  # noqa: B008  (immutable)
+    *,
+    truth: str = "steps",
+    saved: Callable[[], dict[str, int]] | None = None,
+) -> Case:
+    counted = subject.flops() if isinstance(subject, Shape | Heads) else None
+    about, line = {"group": group}, f"{group}: {subject}"
+    return Case(str(subject), build, truth, counted, note, about, line, saved=saved)
 
 
 def run(
@@ -118,15 +107,12 @@ def run(
     """Measure the memory alone, a whole training step, growth with time and size, threads, and decoding.
 
     Args:
-        threads: threads of torch and of the fused op.
-        repeats: rounds of measurement; every variant is measured once in each.
         official: a checkout of the authors' repository, timed beside ours; None leaves it out.
         only: measure only the cases of whose group and title ("group: title") this is a part; * stands for anything.
-        progress: called with a line before each case.
+        threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
-        A row for each case: `benchmark`, `group`, what `measure` says of it, and for the memory alone `saved_bytes` (by
-        variant, what autograd keeps for the backward).
+        A row for each case: `benchmark`, `group`, and what `measure` says of it.
 
     Raises:
         UserError: if the fused op cannot run here, the checkout is none, no case matches, or for threads or repeats
@@ -134,32 +120,12 @@ def run(
     """
     with contextlib.ExitStack() as opened:
         program = None if official is None else opened.enter_context(published.program(official))
-        opened.enter_context(timing.quiet(threads))
-        here = machine.describe(threads)
-        rows = []
-        for case in cases(program):
-            if not fnmatchcase(f"{case.group}: {case.title}", f"*{only or ''}*"):
-                continue
-            progress(f"{case.group}: {case.title}")
-            built = case.build()
-            row = measure(
-                case.title,
-                built,
-                {},
-                here,
-                truth=case.truth,
-                flops=case.flops,
-                note=case.note,
-                repeats=repeats,
-            )
-            rows.append({"benchmark": "delta-memory", "group": case.group, **row})
-            if case.saved:
-                rows[-1]["saved_bytes"] = case.saved()
-            del built
-            gc.collect()  # a module that keeps its last graph is a cycle, and the authors' graph takes gigabytes
-    if not rows:
-        raise UserError(f"no case of the benchmark matches {only!r}")
-    return rows
+        chosen = [c for c in cases(program) if fnmatchcase(c.progress, f"*{only or ''}*")]
+        if not chosen:
+            raise UserError(f"no case of the benchmark matches {only!r}")
+        return measure_all(
+            "delta-memory", chosen, threads=threads, repeats=repeats, progress=progress
+        )
 
 
 def growth(rows: Rows) -> Figure:

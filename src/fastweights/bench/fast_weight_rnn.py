@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.bench import agreement, machine, timing
-from fastweights.bench.measure import Note, measure
+from fastweights.bench import agreement
+from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.report import recurrence_table
 from fastweights.bench.subject import Bench, Option, Progress, Row, silent
 from fastweights.errors import UserError
@@ -29,6 +30,19 @@ class Shape(NamedTuple):
 
     def __str__(self) -> str:
         return f"B{self.batch} T{self.time} H{self.hidden}"
+
+
+def checked(shapes: Sequence[tuple[int, int, int]], op: str, **facts: object) -> list[Shape]:
+    """Return shapes of which the fused form of an op can run.
+
+    Raises:
+        UserError: if it cannot run here, or for sizes below 1.
+    """
+    for shape in shapes:
+        if min(shape) < 1:
+            raise UserError(f"batch, time and hidden size must be at least 1, not {tuple(shape)}")
+        ops.backend.resolve(op, "cpu", torch.empty(shape[-1]), **facts)
+    return [Shape(*shape) for shape in shapes]
 
 
 NOTES = {
@@ -95,13 +109,14 @@ def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Vari
     }
 
 
-def lstm(shape: Shape) -> agreement.Variant:
-    """Build a forward and backward pass of `torch.nn.LSTM` with input and hidden size H, on data of the same shape."""
+def lstm(shape: Shape) -> dict[str, agreement.Variant]:
+    """Build "lstm": both passes of `torch.nn.LSTM` with input and hidden size H, on data of the same shape."""
     generator = torch.Generator().manual_seed(0)
     layer = nn.LSTM(shape.hidden, shape.hidden, batch_first=True)
     x = torch.randn(*shape, generator=generator).requires_grad_()
     given = torch.randn(*shape, generator=generator)
-    return agreement.both_ways(lambda: (layer(x)[0],), (x, *layer.parameters()), given)
+    inputs = (x, *layer.parameters())
+    return {"lstm": agreement.both_ways(lambda: (layer(x)[0],), inputs, given)}
 
 
 def run(
@@ -116,10 +131,8 @@ def run(
 
     Args:
         shapes: (batch, time, hidden) each.
-        threads: threads of torch and of the fused op.
-        repeats: rounds of measurement; every variant is measured once in each.
         compile: measure `torch.compile` of the attention form too.
-        progress: called with a line before each shape.
+        threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
         A row for each shape: `batch`, `time`, `hidden`, and what `measure` says of it.
@@ -127,28 +140,22 @@ def run(
     Raises:
         UserError: if the fused op cannot run here, or for sizes, threads or repeats below 1.
     """
-    chosen = [Shape(*shape) for shape in shapes]
-    for shape in chosen:
-        if min(shape) < 1:
-            raise UserError(f"batch, time and hidden size must be at least 1, not {tuple(shape)}")
-        ops.backend.resolve("fast_weight_rnn", "cpu", torch.empty(shape.hidden), **FACTS)
-    rows = []
-    with timing.quiet(threads):
-        here = machine.describe(threads)
-        for shape in chosen:
-            progress(f"{shape}: forward and backward")
-            row = measure(
-                str(shape),
-                variants(shape, compile=compile),
-                {"lstm": lstm(shape)},
-                here,
-                truth="explicit",
-                flops=flops(*shape),
-                note=NOTES.get(shape, Note()),
-                repeats=repeats,
-            )
-            rows.append({"benchmark": "fast-weight-rnn", **shape._asdict(), **row})
-    return rows
+    cases = [
+        Case(
+            str(shape),
+            partial(variants, shape, compile=compile),
+            "explicit",
+            flops(*shape),
+            NOTES.get(shape, Note()),
+            shape._asdict(),
+            f"{shape}: forward and backward",
+            partial(lstm, shape),
+        )
+        for shape in checked(shapes, "fast_weight_rnn", **FACTS)
+    ]
+    return measure_all(
+        "fast-weight-rnn", cases, threads=threads, repeats=repeats, progress=progress
+    )
 
 
 BENCH = Bench(

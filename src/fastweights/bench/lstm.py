@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fastweights import ops
-from fastweights.bench import agreement, machine, timing
-from fastweights.bench.fast_weight_rnn import Shape
-from fastweights.bench.measure import Note, measure
+from fastweights.bench import agreement
+from fastweights.bench.fast_weight_rnn import Shape, checked
+from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.report import recurrence_table
 from fastweights.bench.subject import Bench, Progress, Row, silent
-from fastweights.errors import UserError
 from fastweights.models import SequenceModel
 from fastweights.nn import LSTM, Embedded
 from fastweights.ops.flops import lstm as flops
@@ -113,30 +112,21 @@ def run(
     Raises:
         UserError: if the fused op cannot run here, or for sizes, threads or repeats below 1.
     """
-    chosen = [Shape(*shape) for shape in shapes]
-    for shape in chosen:
-        if min(shape) < 1:
-            raise UserError(f"batch, time and hidden size must be at least 1, not {tuple(shape)}")
-        ops.backend.resolve("lstm", "cpu", torch.empty(shape.hidden))
-    rows = []
-    with timing.quiet(threads):
-        here = machine.describe(threads)
-        for shape in chosen:
-            steps = shape.batch * shape.time
-            for kind, build in CASES.items():
-                progress(f"{shape}, {kind}: forward and backward")
-                row = measure(
-                    f"{shape} {kind}",
-                    build(shape),
-                    {},
-                    here,
-                    truth="torch",
-                    flops=flops(*shape, steps if kind == "vectors" else min(WORDS, steps)),
-                    note=GOALS.get(kind, Note()),
-                    repeats=repeats,
-                )
-                rows.append({"benchmark": "lstm", "kind": kind, **shape._asdict(), **row})
-    return rows
+    cases = [
+        Case(
+            f"{shape} {kind}",
+            partial(build, shape),
+            "torch",
+            flops(*shape, steps if kind == "vectors" else min(WORDS, steps)),
+            GOALS.get(kind, Note()),
+            {"kind": kind, **shape._asdict()},
+            f"{shape}, {kind}: forward and backward",
+        )
+        for shape in checked(shapes, "lstm")
+        for steps in (shape.batch * shape.time,)
+        for kind, build in CASES.items()
+    ]
+    return measure_all("lstm", cases, threads=threads, repeats=repeats, progress=progress)
 
 
 BENCH = Bench(

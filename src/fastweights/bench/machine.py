@@ -26,17 +26,17 @@ def describe(threads: int = 1) -> Row:
         **environment.versions(),
         "commit": environment.commit(),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "numba": None,
-        "isa": None,
-        "vector_bytes": None,
-        "peak_gflops": None,
+        "threads": threads,
+        **dict.fromkeys(("numba", "isa", "vector_bytes", "peak_gflops")),
     }
-    described["threads"] = threads
     if importlib.util.find_spec("numba") is not None:
         from fastweights.kernels import isa, peak
 
         host = isa.host()
-        described["numba"] = importlib.metadata.version("numba")
-        described["isa"], described["vector_bytes"] = host.name, host.vector_bytes
-        described["peak_gflops"] = threads * peak.measure_peak()
+        described |= {
+            "numba": importlib.metadata.version("numba"),
+            "isa": host.name,
+            "vector_bytes": host.vector_bytes,
+            "peak_gflops": threads * peak.measure_peak(),
+        }
     return described

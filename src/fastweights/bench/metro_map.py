@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 
 from fastweights import models
-from fastweights.bench import machine, official_agents, timing
-from fastweights.bench.measure import Note, measure
+from fastweights.bench import official_agents
+from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.report import recurrence_table
 from fastweights.bench.subject import OFFICIAL, Bench, Progress, Row, silent
 from fastweights.tasks import MetroMap
@@ -79,27 +79,26 @@ def run(
     Raises:
         UserError: if the folder is no such checkout, or for agents, threads or repeats below 1.
     """
-    with timing.quiet(threads), contextlib.ExitStack() as held:
-        others = {}
+    steps = MetroMap().horizon
+    with contextlib.ExitStack() as held:
+        others: Mapping[str, Callable[[], object]] = {}
         if official is not None:
             program = held.enter_context(official_agents.program(official))
-            others["authors"] = official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)
-        progress(f"an update of {agents} agents: acting, forward, backward, Adam")
-        update = ours(agents)
-        row = measure(
-            f"metro maps, {agents} agents × {MetroMap().horizon} steps",
-            {"fused": update},
-            others,
-            machine.describe(threads),
-            truth="fused",
-            flops=None,
+            others = {"authors": official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)}
+        case = Case(
+            f"metro maps, {agents} agents × {steps} steps",
+            lambda: {"fused": ours(agents)},
+            "fused",
             note=GOAL if official else Note(),
-            repeats=repeats,
+            about={"agents": agents, "steps": steps},
+            progress=f"an update of {agents} agents: acting, forward, backward, Adam",
+            others=lambda: others,
         )
-    rates = {name: 1e3 / taken for name, taken in row["milliseconds"].items()}
-    steps = MetroMap().horizon
-    about = {"benchmark": "metro-map", "agents": agents, "steps": steps}
-    return [{**about, **row, "updates_per_second": rates}]
+        (row,) = measure_all(
+            "metro-map", [case], threads=threads, repeats=repeats, progress=progress
+        )
+    row["updates_per_second"] = {n: 1e3 / taken for n, taken in row["milliseconds"].items()}
+    return [row]
 
 
 BENCH = Bench(
