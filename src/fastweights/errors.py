@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class UserError(ValueError):
@@ -55,6 +55,16 @@ def check_seed(seed: int) -> None:
     if not 0 <= seed < MAX_SEED:
         bound = "must not be negative" if seed < 0 else "must be below 2**62"
         raise UserError(f"seed {bound}: {seed} was given")
+
+
+def check_choice(kind: str, given: object, accepted: Collection[str]) -> None:
+    """Raise `UserError`, as `unknown` builds it, unless a name is one of those accepted.
+
+    Example:
+        >>> check_choice("model", "lstm", ["lstm", "irnn"])
+    """
+    if not isinstance(given, str) or given not in accepted:
+        raise unknown(kind, str(given), accepted)
 
 
 def unknown(kind: str, given: str, accepted: Iterable[str]) -> UserError:

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from typing import Any
 
-from fastweights.errors import unknown
+from fastweights.errors import check_choice
 from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
@@ -80,10 +80,8 @@ def build(name: str, **options: Any) -> Any:
         >>> build("retrieval", pairs=8).length
         19
     """
-    if name not in _TASKS:
-        raise unknown("task", name, _TASKS)
+    check_choice("task", name, _TASKS)
     accepted = inspect.signature(_TASKS[name]).parameters
     for option in options:
-        if option not in accepted:
-            raise unknown(f"option of the task {name}", option, accepted)
+        check_choice(f"option of the task {name}", option, accepted)
     return _TASKS[name](**options)

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from fastweights.data import babi, babi_files
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice, unknown
 from fastweights.tasks import selection, story_text, streams
 from fastweights.tasks.renaming import Renaming
 from fastweights.tasks.score import Score
@@ -42,6 +42,7 @@ class CatBAbI:
 
     Attributes:
         vocabulary: words in the order of their tokens: <pad>, <eos>, then sorted.
+        classes: tokens of the vocabulary.
         tasks: the numbers, sorted.
         counts: of each split; of train, an epoch without repeats.
         missing: {task: train stories that are not there}.
@@ -65,29 +66,27 @@ class CatBAbI:
         rename: str | Sequence[int] = "missing",
         repeats: Mapping[int, int] | Mapping[str, int] | None = None,
     ) -> None:
-        if stories not in STORIES:
-            raise unknown("choice of stories", stories, STORIES)
+        check_choice("choice of stories", stories, STORIES)
         self.tasks = _numbers(babi.ALL_TASKS if tasks is None else tasks)
         self._size, self._kept, self._repeats = size, stories, _times(repeats or {}, self.tasks)
         self._rename = _chosen(rename, self.tasks)
         self._stories = load(babi_files.find(data_dir), size, self.tasks)
         self.vocabulary = self._stories.vocabulary
+        self.classes = len(self.vocabulary)
         if "?" not in self.vocabulary:
             raise UserError("the stories ask nothing, so there is nothing to answer")
         last = stories == "all"
         self._order = {s: selection.kept(self._stories, s, last=last) for s in babi.SPLITS}
         self.missing = selection.missing(self._stories, self._order["train"], last=last)
+        self._copies = {} if rename == "none" else self.missing
+        always = {"missing": (), "none": (), "all": self.tasks}
+        self._renamed = always[self._rename] if isinstance(self._rename, str) else self._rename
         self.counts = self._counted()
         self.notes = self._noted()
 
     def __repr__(self) -> str:
         options = {name: value for name, value in self.options.items() if value is not None}
         return f"CatBAbI({', '.join(f'{name}={value!r}' for name, value in options.items())})"
-
-    @property
-    def classes(self) -> int:
-        """Tokens of the vocabulary."""
-        return len(self.vocabulary)
 
     @property
     def options(self) -> dict[str, object]:
@@ -137,8 +136,7 @@ class CatBAbI:
         Raises:
             UserError: for another split, or rows or length below 1.
         """
-        if split not in babi.SPLITS:
-            raise unknown("split", split, babi.SPLITS)
+        check_choice("split", split, babi.SPLITS)
         return streams.segments(self._stories, self._order[split], rows, length)
 
     def score(self) -> Score:
@@ -160,16 +158,6 @@ class CatBAbI:
     @functools.cached_property
     def _renaming(self) -> Renaming:
         return Renaming(self.vocabulary, selection.words_by_task(self._stories))
-
-    @property
-    def _copies(self) -> dict[int, int]:
-        return {} if self._rename == "none" else self.missing
-
-    @property
-    def _renamed(self) -> tuple[int, ...]:
-        if isinstance(self._rename, str):
-            return self.tasks if self._rename == "all" else ()
-        return self._rename
 
     def _counted(self) -> dict[str, Counts]:
         """Count the splits, train with the copies. Where everything is there, the counts must be those published."""

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
-from fastweights.tasks.checks import as_int, check_actions, describe_value
+from fastweights.errors import UserError, check_choice
+from fastweights.tasks.checks import as_int, check_actions, check_int, describe_value
 from fastweights.tasks.environment import SPLITS
 
 LEFT, STAY, RIGHT, NONE = range(4)
@@ -53,7 +53,9 @@ class Catch:
         last_action: whether observations end with the last action, one-hot (all zeros in the first).
 
     Attributes:
+        features: pixels, row by row, and 3 more for the last action.
         actions: 3: left, stay, right.
+        horizon: steps of an episode: the ball falls from the top row to the bottom one.
         best_possible: mean reward of the best policy.
         chance: mean reward of every policy that does not see the ball.
 
@@ -80,34 +82,19 @@ class Catch:
     ) -> None:
         check(size, visible, start)
         self.size, self.visible, self.start, self.last_action = size, visible, start, last_action
+        self.features = size**2 + (self.actions if last_action else 0)
+        self.horizon, self.chance = size - 1, 2 / size - 1
 
     def __repr__(self) -> str:
         options = f"start={self.start!r}, last_action={self.last_action}"
         return f"Catch({self.size}, {self.visible}, {options})"
 
-    @property
-    def features(self) -> int:
-        """Pixels, row by row, and 3 more for the last action."""
-        return self.size**2 + (self.actions if self.last_action else 0)
-
-    @property
-    def horizon(self) -> int:
-        """Steps of an episode: the ball falls from the top row to the bottom one."""
-        return self.size - 1
-
-    @property
-    def chance(self) -> float:
-        """Mean reward of every policy that does not see the ball."""
-        return 2 / self.size - 1
-
     def reset(
         self, agents: int, generator: torch.Generator, split: str = "train"
     ) -> tuple[Float[Tensor, "agents features"], World]:
         """Start an episode on each board; see `Environment`. Train and test boards are the same kind."""
-        if agents < 1:
-            raise UserError(f"the number of agents must be at least 1, not {agents}")
-        if split not in SPLITS:
-            raise unknown("split", split, SPLITS)
+        check_int("the number of agents", agents, 1)
+        check_choice("split", split, SPLITS)
         device = generator.device
         columns = torch.randint(self.size, (2, agents), generator=generator, device=device)
         ball, paddle = columns.unbind()
@@ -171,5 +158,4 @@ def check(size: int, visible: int, start: str) -> None:
         raise UserError(
             f"visible frames must be 1 to {rows} (the screen's size), not {describe_value(visible)}"
         )
-    if not isinstance(start, str) or start not in STARTS:
-        raise unknown("start of the paddle", str(start), STARTS)
+    check_choice("start of the paddle", start, STARTS)

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks import catch
 from fastweights.tasks.checks import as_int, describe_value, reset_options
 
@@ -59,8 +59,8 @@ class CatchEnv(gymnasium.Env[UInt8[ndarray, "size size"], np.int64]):
         render_mode: str | None = None,
     ) -> None:
         catch.check(size, visible, start)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise unknown("render mode", str(render_mode), self.metadata["render_modes"])
+        if render_mode is not None:
+            check_choice("render mode", render_mode, self.metadata["render_modes"])
         self.size, self.visible, self.start, self.render_mode = size, visible, start, render_mode
         self.observation_space = spaces.Box(0, 1, (size, size), np.uint8)
         self.action_space = spaces.Discrete(3)

@@ -1,4 +1,4 @@
-"""Checks of the numbers, options and actions that environments are given."""
+"""Checks of the numbers, options, tokens and actions that tasks are given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numbers import Real
 from jaxtyping import Int
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 
 
 def as_int(given: object) -> int | None:
@@ -73,9 +73,21 @@ def reset_options(options: object, accepted: Sequence[str]) -> dict[str, object]
         names = ", ".join(accepted)
         raise UserError(f"options of a reset are by name ({names}), not {describe_value(options)}")
     for option in options:
-        if option not in accepted:
-            raise unknown("option of a reset", str(option), accepted)
+        check_choice("option of a reset", option, accepted)
     return dict(options)
+
+
+def list_tokens(tokens: Int[Tensor, " time"] | Sequence[int], classes: int) -> list[int]:
+    """Return tokens as a list of numbers.
+
+    Raises:
+        UserError: for a number outside 0 to `classes` - 1.
+    """
+    numbers: list[int] = tokens.tolist() if isinstance(tokens, Tensor) else list(tokens)
+    for number in numbers:
+        if not 0 <= number < classes:
+            raise UserError(f"tokens are 0 to {classes - 1}, not {number}")
+    return numbers
 
 
 def check_actions(actions: Int[Tensor, " agents"], count: int) -> None:

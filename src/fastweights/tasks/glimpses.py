@@ -11,8 +11,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from fastweights.data import mnist
-from fastweights.errors import UserError, unknown
-from fastweights.tasks.score import check_logits, classification_metrics
+from fastweights.errors import UserError, check_choice
+from fastweights.tasks.score import classification_metrics
 
 SIDE, PATCH = 28, 7
 """Pixels of an image's side, and of a glimpse's."""
@@ -54,8 +54,7 @@ def path(reading: str) -> tuple[Glimpse | None, ...]:
         >>> path("hierarchical")[1:3]
         (Glimpse(top=0, left=0, side=7), Glimpse(top=0, left=7, side=7))
     """
-    if reading not in READINGS:
-        raise unknown("reading", reading, READINGS)
+    check_choice("reading", reading, READINGS)
     coarse = _grid(0, 0, 2 * PATCH, 2)
     if reading == "plain":
         fine = _grid(0, 0, PATCH, 4)
@@ -127,8 +126,7 @@ class Glimpses:
         Raises:
             UserError: for another name.
         """
-        if name not in SPLITS:
-            raise unknown("split", name, SPLITS)
+        check_choice("split", name, SPLITS)
         return self._splits[name]
 
     def inputs(self, examples: Examples) -> Float[Tensor, "count 24 features"]:
@@ -158,10 +156,8 @@ class Glimpses:
         Raises:
             UserError: if there are no images, or the logits are not theirs.
         """
-        check_logits(logits, len(examples.answer), self.classes, "images")
-        return classification_metrics(
-            logits, examples.answer, "digit", examples.answer, groups=self.classes
-        )
+        digits, counts = examples.answer, {"classes": self.classes, "groups": self.classes}
+        return classification_metrics(logits, digits, "digit", digits, kind="images", **counts)
 
     def confusion(
         self, logits: Float[Tensor, "count classes"], examples: Examples

@@ -102,12 +102,11 @@ def legend(moves: int) -> list[Line2D]:
         Line2D([], [], color=LINES[move % len(LINES)], linewidth=4, label=f"move {move}")
         for move in range(moves)
     ]
+    ring = {"color": "none", "marker": "o", "markersize": 11, "markeredgewidth": 2}
     spots = [
-        Line2D([], [], color="none", marker="o", markersize=11, markeredgewidth=2)
-        for _ in ("agent", "goal")
+        Line2D([], [], **ring, markerfacecolor=fill, markeredgecolor=INK, label=label)
+        for fill, label in ((INK, "agent"), (GOAL, "goal"))
     ]
-    for spot, fill, label in zip(spots, (INK, GOAL), ("agent", "goal"), strict=True):
-        spot.set(markerfacecolor=fill, markeredgecolor=INK, label=label)
     return [*lines, *spots]
 
 

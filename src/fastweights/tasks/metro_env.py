@@ -11,7 +11,7 @@ from gymnasium import spaces
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks import metro_graphs, metro_map
 from fastweights.tasks.checks import as_int, describe_value, reset_options
 
@@ -59,10 +59,9 @@ class MetroMapEnv(gymnasium.Env[Float32[ndarray, " features"], np.int64]):
         render_mode: str | None = None,
     ) -> None:
         metro_map.check(form, steps, reward, penalty)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise unknown("render mode", str(render_mode), self.metadata["render_modes"])
-        if split not in metro_graphs.Graphs._fields:
-            raise unknown("split", split, metro_graphs.Graphs._fields)
+        if render_mode is not None:
+            check_choice("render mode", render_mode, self.metadata["render_modes"])
+        check_choice("split", split, metro_graphs.Graphs._fields)
         self._graphs = getattr(metro_graphs.draw(graphs, states, moves, graph_seed), split)
         self.form, self.states, self.moves, self.steps = form, states, moves, steps
         self.reward, self.penalty, self.render_mode = reward, penalty, render_mode

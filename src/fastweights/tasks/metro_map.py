@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks import metro_graphs, metro_reference
 from fastweights.tasks.checks import check_actions, check_int, describe_value, is_finite
 
@@ -68,6 +68,9 @@ class MetroMap:
         penalty: of a move that leads nowhere, 0 or more; it is subtracted.
         graph_seed: what the graphs are drawn from; 666 gives, with the defaults of the others, the authors' own.
 
+    Attributes:
+        features, actions, horizon: numbers in an observation, moves, steps of an episode; see `Environment`.
+
     Raises:
         UserError: for an option out of range.
 
@@ -99,26 +102,12 @@ class MetroMap:
         self.form, self.states, self.moves, self.graphs = form, states, moves, graphs
         self.steps, self.reward, self.penalty = steps, reward, penalty
         self.graph_seed = graph_seed
+        self.features, self.actions, self.horizon = 2 * states + moves + 4, moves, steps
 
     def __repr__(self) -> str:
         names = ("states", "moves", "graphs", "steps", "reward", "penalty", "graph_seed")
         options = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"MetroMap({self.form!r}, {options})"
-
-    @property
-    def features(self) -> int:
-        """Numbers in an observation."""
-        return 2 * self.states + self.moves + 4
-
-    @property
-    def actions(self) -> int:
-        """The moves."""
-        return self.moves
-
-    @property
-    def horizon(self) -> int:
-        """Steps of an episode."""
-        return self.steps
 
     def maps(self, split: str) -> Int[Tensor, "graphs states moves"]:
         """Return the graphs of a split: the state to which each move leads from each state, or -1.
@@ -126,8 +115,7 @@ class MetroMap:
         Raises:
             UserError: for an unknown split.
         """
-        if split not in self._graphs:
-            raise unknown("split", split, self._graphs)
+        check_choice("split", split, self._graphs)
         return self._graphs[split]
 
     def best_possible(self, split: str) -> float:
@@ -145,8 +133,7 @@ class MetroMap:
         self, agents: int, generator: torch.Generator, split: str = "train"
     ) -> tuple[Float[Tensor, "agents features"], World]:
         """Place every agent and its goal on the agent's graph; see `Environment`."""
-        if agents < 1:
-            raise UserError(f"the number of agents must be at least 1, not {agents}")
+        check_int("the number of agents", agents, 1)
         device = generator.device
         graph = self.maps(split)[torch.arange(agents) % self.graphs].to(device)
         goal = torch.randint(self.states, (agents,), generator=generator, device=device)
@@ -231,8 +218,7 @@ def check(form: str, steps: int, reward: float, penalty: float) -> None:
     Raises:
         UserError: naming the first.
     """
-    if not isinstance(form, str) or form not in FORMS:
-        raise unknown("form", str(form), FORMS)
+    check_choice("form", form, FORMS)
     check_int("steps", steps, 1)
     if not (is_finite(reward) and reward > 0):
         raise UserError(f"reward must be above 0 and finite, not {describe_value(reward)}")

@@ -33,20 +33,12 @@ _TOWN = _words("bedroom cinema kitchen office park school")
 _THINGS = _words("apple football milk")
 
 CLASSES: dict[int, tuple[tuple[Unit, ...], ...]] = {
-    1: (_PEOPLE, _ROOMS),
-    2: (_PEOPLE, _ROOMS, _THINGS),
-    3: (_PEOPLE, _ROOMS, _THINGS),
-    4: (_ROOMS,),
+    **dict.fromkeys((1, 9, 12, 13), (_PEOPLE, _ROOMS)),
+    **dict.fromkeys((2, 3, 6, 7, 8), (_PEOPLE, _ROOMS, _THINGS)),
+    **dict.fromkeys((4, 19), (_ROOMS,)),
+    **dict.fromkeys((10, 14), (_OTHERS, _TOWN)),
     5: (_words("bill fred jeff mary"), _ROOMS, _THINGS),
-    6: (_PEOPLE, _ROOMS, _THINGS),
-    7: (_PEOPLE, _ROOMS, _THINGS),
-    8: (_PEOPLE, _ROOMS, _THINGS),
-    9: (_PEOPLE, _ROOMS),
-    10: (_OTHERS, _TOWN),
     11: (_words("daniel john"), _words("mary sandra"), _ROOMS),
-    12: (_PEOPLE, _ROOMS),
-    13: (_PEOPLE, _ROOMS),
-    14: (_OTHERS, _TOWN),
     15: (_words("emily gertrude jessica winona"), _words("cat/cats mouse/mice wolf/wolves")),
     16: (
         _words("bernhard brian greg julius lily"),
@@ -55,7 +47,6 @@ CLASSES: dict[int, tuple[tuple[Unit, ...], ...]] = {
     ),
     17: (_words("blue yellow"),),
     18: (_words("chest container suitcase"),),
-    19: (_ROOMS,),
     20: (_words("antoine jason sumit yann"),),
 }
 """The classes of each task; a task's own stories use each of a class's words alike."""

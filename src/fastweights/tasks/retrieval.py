@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks import ceilings, symbols
-from fastweights.tasks.score import check_logits, classification_metrics
+from fastweights.tasks.checks import check_int
+from fastweights.tasks.score import classification_metrics
 from fastweights.tasks.symbols import DIGITS, ENDINGS, LETTERS, QUESTION, SYMBOLS
 
 
@@ -44,6 +45,7 @@ class Retrieval:
 
     Attributes:
         vocabulary: 37 symbols.
+        length: symbols in a sequence.
         classes: 10 digits.
 
     Raises:
@@ -69,17 +71,12 @@ class Retrieval:
             raise UserError(
                 f"pairs must be 1 to {len(LETTERS)} (there are 26 letters), not {pairs}"
             )
-        if form not in ENDINGS:
-            raise unknown("form", form, ENDINGS)
+        check_choice("form", form, ENDINGS)
         self.pairs, self.form, self.repeat_keys = pairs, form, repeat_keys
+        self.length = 2 * pairs + len(ENDINGS[form])
 
     def __repr__(self) -> str:
         return f"Retrieval({self.pairs}, form={self.form!r}, repeat_keys={self.repeat_keys})"
-
-    @property
-    def length(self) -> int:
-        """Symbols in a sequence."""
-        return 2 * self.pairs + len(ENDINGS[self.form])
 
     def sample(self, count: int, generator: torch.Generator) -> Batch:
         """Draw sequences, all at once.
@@ -94,8 +91,7 @@ class Retrieval:
         Raises:
             UserError: for a negative count.
         """
-        if count < 0:
-            raise UserError(f"the number of sequences must be at least 0, not {count}")
+        check_int("the number of sequences", count, 0)
         shape = (count, self.pairs)
         if self.repeat_keys:
             keys = torch.randint(len(LETTERS), shape, generator=generator)
@@ -129,8 +125,10 @@ class Retrieval:
         Raises:
             UserError: if there are no sequences, or the logits are not theirs.
         """
-        check_logits(logits, len(batch.answer), self.classes, "sequences")
-        return classification_metrics(logits, batch.answer, "slot", batch.slot, groups=self.pairs)
+        counts = {"classes": self.classes, "groups": self.pairs}
+        return classification_metrics(
+            logits, batch.answer, "slot", batch.slot, kind="sequences", **counts
+        )
 
     def encode(self, sequence: str) -> Int[Tensor, " length"]:
         """Encode a typed sequence as tokens; the number of its pairs is its own, 1 to 26.

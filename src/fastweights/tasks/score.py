@@ -87,32 +87,32 @@ class Score:
         }
 
 
-def check_logits(
-    logits: Float[Tensor, "count classes"], count: int, classes: int, kind: str
-) -> None:
-    """Raise `UserError` unless there is something to score and the logits are its own."""
-    if not count:
-        raise UserError(f"there are no {kind} to score")
-    if logits.shape != (count, classes):
-        shape = list(logits.shape)
-        raise UserError(f"logits of {count} {kind} have shape [{count}, {classes}], not {shape}")
-
-
 def classification_metrics(
     logits: Float[Tensor, "count classes"],
     answer: Int[Tensor, " count"],
     name: str,
     group: Int[Tensor, " count"],
     *,
+    kind: str,
+    classes: int,
     groups: int,
 ) -> dict[str, float | list[float]]:
     """Compute `accuracy`, 0 to 1, `cross_entropy` in nats, and the accuracy of each group (0 for an empty one).
 
+    Raises:
+        UserError: if there is nothing of its kind to score, or the logits are not its own.
+
     Example:
         >>> answer, logits = torch.tensor([1, 0]), torch.tensor([[0.0, 9.0], [0.0, 9.0]])
-        >>> classification_metrics(logits, answer, "digit", answer, groups=2)["per_digit_accuracy"]
+        >>> found = classification_metrics(logits, answer, "digit", answer, kind="images", classes=2, groups=2)
+        >>> found["per_digit_accuracy"]
         [0.0, 1.0]
     """
+    count, shape = len(answer), list(logits.shape)
+    if not count:
+        raise UserError(f"there are no {kind} to score")
+    if shape != [count, classes]:
+        raise UserError(f"logits of {count} {kind} have shape [{count}, {classes}], not {shape}")
     right = (logits.argmax(1) == answer).double()
     counts = torch.bincount(group, minlength=groups)
     hits = torch.bincount(group, weights=right, minlength=groups)

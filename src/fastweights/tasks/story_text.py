@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.tasks.checks import list_tokens
 from fastweights.tasks.stories import EOS, SPECIAL
 
 _WORD = re.compile(r"[^\s.?,]+(?:\s*,\s*[^\s.?,]+)*|[.?,]")
@@ -53,9 +54,10 @@ def tokens(text: str, vocabulary: Sequence[str]) -> list[int]:
     index = {word: token for token, word in enumerate(vocabulary)}
     for word in words:
         if word not in index or word in SPECIAL:
-            raise UserError(
-                f"{word!r} is not one of the {len(index)} known words{_near(word, index)}"
-            )
+            known = [other for other in index if other not in SPECIAL]
+            near = difflib.get_close_matches(word, known, n=1, cutoff=0)
+            hint = f"; the nearest is {near[0]!r}" if near else ""
+            raise UserError(f"{word!r} is not one of the {len(index)} known words{hint}")
     return [index[word] for word in words]
 
 
@@ -65,13 +67,4 @@ def decode(tokens: Int[Tensor, " time"], vocabulary: Sequence[str]) -> str:
     Raises:
         UserError: for a number that is no token.
     """
-    numbers: list[int] = tokens.tolist()
-    for number in numbers:
-        if not 0 <= number < len(vocabulary):
-            raise UserError(f"tokens are 0 to {len(vocabulary) - 1}, not {number}")
-    return " ".join(vocabulary[number] for number in numbers)
-
-
-def _near(word: str, known: dict[str, int]) -> str:
-    near = difflib.get_close_matches(word, [w for w in known if w not in SPECIAL], n=1, cutoff=0)
-    return f"; the nearest is {near[0]!r}" if near else ""
+    return " ".join(vocabulary[number] for number in list_tokens(tokens, len(vocabulary)))

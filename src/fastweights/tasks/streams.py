@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 from numpy import ndarray
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.tasks.checks import check_int
 from fastweights.tasks.renaming import Renaming
 from fastweights.tasks.shuffle import mix, permute
 from fastweights.tasks.stories import PAD, Stories
@@ -71,8 +72,7 @@ class Streams:
         seed: int = 0,
         first_row: int = 0,
     ) -> None:
-        if rows < 1:
-            raise UserError(f"the number of rows must be at least 1, not {rows}")
+        check_int("the number of rows", rows, 1)
         self._stories, self._draws, self._renaming, self._seed = stories, draws, renaming, seed
         self._lengths = np.diff(stories.starts, append=len(stories.tokens) - 1)
         self._shortest = int(self._lengths[draws.stories].min())
@@ -116,7 +116,8 @@ class Streams:
         self._offset = length - np.take_along_axis(begins, passed[:, None], 1)[:, 0]
         self._epoch = self._epoch + (self._place + passed) // len(self._draws.stories)
         self._place = (self._place + passed) % len(self._draws.stories)
-        return _segment(tokens, targets, tasks.ravel()[which], self._question)
+        everywhere = np.ones(tokens.shape, bool)
+        return _segment(tokens, targets, tasks.ravel()[which], everywhere, self._question)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that exact resume needs: each row's epoch, place in it and offset in the story there."""
@@ -165,24 +166,20 @@ def segments(
     column = place - cuts[:-1][row]
     shape = (rows, int(np.diff(cuts).max()))
 
-    def spread(values: Int[ndarray, " total"], rest: int) -> Int[ndarray, "rows width"]:
-        whole = np.full(shape, rest, values.dtype)
-        whole[row, column] = values
-        return whole
+    def spread(values: Shaped[ndarray, " total"], rest: int) -> Shaped[ndarray, "rows width"]:
+        padded = np.full(shape, rest, values.dtype)
+        padded[row, column] = values
+        return padded
 
-    tokens = spread(stories.tokens[at], PAD)
-    targets = spread(stories.tokens[at + 1], PAD)
-    tasks = spread(stories.tasks[story], 0)
-    mask = spread(np.ones(total, np.int8), 0).astype(bool)
+    whole = (
+        spread(stories.tokens[at], PAD),
+        spread(stories.tokens[at + 1], PAD),
+        spread(stories.tasks[story], 0),
+        spread(np.ones(total, bool), False),
+    )
     question = stories.vocabulary.index("?")
     return [
-        _segment(
-            tokens[:, i : i + length],
-            targets[:, i : i + length],
-            tasks[:, i : i + length],
-            question,
-            mask[:, i : i + length],
-        )
+        _segment(*(values[:, i : i + length] for values in whole), question=question)
         for i in range(0, shape[1], length)
     ]
 
@@ -191,12 +188,11 @@ def _segment(
     tokens: Int[ndarray, "rows length"],
     targets: Int[ndarray, "rows length"],
     tasks: Int[ndarray, "rows length"],
+    mask: Bool[ndarray, "rows length"],
     question: int,
-    mask: Bool[ndarray, "rows length"] | None = None,
 ) -> Segment:
-    mask = np.ones(tokens.shape, bool) if mask is None else mask.copy()
     words, following, numbers = (
         torch.from_numpy(values.astype(np.int64)) for values in (tokens, targets, tasks)
     )
     answers = torch.from_numpy(tokens == question)
-    return Segment(words, following, numbers, answers, torch.from_numpy(mask))
+    return Segment(words, following, numbers, answers, torch.from_numpy(mask.copy()))

@@ -7,6 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.tasks.checks import list_tokens
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
@@ -53,11 +54,7 @@ def decode(tokens: Int[Tensor, " length"]) -> str:
         >>> decode(torch.tensor([1, 33, 36, 36, 1]))
         'b7??b'
     """
-    numbers = tokens.tolist()
-    for number in numbers:
-        if not 0 <= number < len(SYMBOLS):
-            raise UserError(f"tokens are 0 to {len(SYMBOLS) - 1}, not {number}")
-    return "".join(SYMBOLS[number] for number in numbers)
+    return "".join(SYMBOLS[number] for number in list_tokens(tokens, len(SYMBOLS)))
 
 
 def _check_symbols(given: str) -> None:

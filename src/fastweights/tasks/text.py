@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fastweights.data import text as texts
 from fastweights.data.text import SPLITS, Texts
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks import text_tokenizer
 
 
@@ -29,6 +29,7 @@ class Text:
     Attributes:
         tokenizer: what turns text into tokens and back (`text_tokenizer.Tokenizer`), made from the train part alone.
         vocabulary: what each token stands for; words in the order in which they first occur.
+        classes: tokens of the vocabulary.
         end: the token <eos>, which ends every line.
         unknown: the token <unk>, for words outside the vocabulary; None where no word is.
         counts: tokens of each split.
@@ -56,29 +57,14 @@ class Text:
         self.words = {s: text_tokenizer.count_words(t) for s, t in zip(SPLITS, read, strict=True)}
         _check(read, self._data)
         self.tokenizer = text_tokenizer.learn(tokenizer, read.train, vocabulary_size)
+        self.vocabulary, self.classes = self.tokenizer.vocabulary, len(self.tokenizer.vocabulary)
+        self.end, self.unknown = self.tokenizer.end, self.tokenizer.unknown
         self._splits = {s: self.tokenizer.encode(t) for s, t in zip(SPLITS, read, strict=True)}
         self.counts = {split: len(tokens) for split, tokens in self._splits.items()}
 
     def __repr__(self) -> str:
         options = {name: value for name, value in self.options.items() if value is not None}
         return f"Text({', '.join(f'{name}={value!r}' for name, value in options.items())})"
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        return self.tokenizer.vocabulary
-
-    @property
-    def classes(self) -> int:
-        """Tokens of the vocabulary."""
-        return len(self.vocabulary)
-
-    @property
-    def end(self) -> int:
-        return self.tokenizer.end
-
-    @property
-    def unknown(self) -> int | None:
-        return self.tokenizer.unknown
 
     @property
     def options(self) -> dict[str, object]:
@@ -115,8 +101,7 @@ class Text:
         Raises:
             UserError: for another name.
         """
-        if name not in SPLITS:
-            raise unknown("split", name, SPLITS)
+        check_choice("split", name, SPLITS)
         return self._splits[name]
 
 

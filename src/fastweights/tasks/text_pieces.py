@@ -16,7 +16,8 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.tasks.text_words import EOS, Record, blocks, checked
+from fastweights.tasks.checks import list_tokens
+from fastweights.tasks.text_words import EOS, Record, blocks
 
 if TYPE_CHECKING:
     import tokenizers
@@ -37,9 +38,7 @@ class Pieces:
         merges: "left right", the pairs of pieces that are joined; those that were learnt first come first.
 
     Attributes:
-        vocabulary: the same.
-        end: the token of <eos>.
-        unknown: None.
+        vocabulary, end, unknown: as of every `Tokenizer`.
         library: the `tokenizers.Tokenizer` that does the work.
 
     Raises:
@@ -116,7 +115,7 @@ class Pieces:
             UserError: for a number outside the vocabulary.
         """
         lines: list[list[int]] = [[]]
-        for number in checked(tokens, len(self.vocabulary)):
+        for number in list_tokens(tokens, len(self.vocabulary)):
             if number == self.end:
                 lines.append([])
             else:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Int, Int64
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks.text_pieces import Pieces
 from fastweights.tasks.text_words import EOS, UNKNOWN, Record, Words, count_words
 
@@ -62,8 +62,7 @@ def learn(kind: str, text: str, vocabulary_size: int | None = None) -> Tokenizer
     Raises:
         UserError: for another kind, a size that is too small, or if a library is missing.
     """
-    if kind not in KINDS:
-        raise unknown("tokenizer", kind, KINDS)
+    check_choice("tokenizer", kind, KINDS)
     return (Words if kind == Words.kind else Pieces).learn(text, vocabulary_size)
 
 
@@ -79,8 +78,7 @@ def from_record(record: Mapping[str, object]) -> Tokenizer:
         True
     """
     kind = record.get("kind")
-    if kind not in KINDS:
-        raise unknown("tokenizer", str(kind), KINDS)
+    check_choice("tokenizer", kind, KINDS)
     names = ("vocabulary",) if kind == Words.kind else ("vocabulary", "merges")
     parts: dict[str, list[str]] = {}
     for name in names:

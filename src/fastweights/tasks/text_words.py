@@ -12,6 +12,7 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.tasks.checks import list_tokens
 
 EOS, UNKNOWN = "<eos>", "<unk>"
 Record = dict[str, str | list[str]]
@@ -30,9 +31,7 @@ class Words:
             that is there.
 
     Attributes:
-        vocabulary: the same.
-        end: the token of <eos>.
-        unknown: the token of <unk>, or None.
+        vocabulary, end, unknown: as of every `Tokenizer`.
 
     Raises:
         UserError: if a word is there twice, or <eos> is not.
@@ -104,7 +103,7 @@ class Words:
         Raises:
             UserError: for a number outside the vocabulary.
         """
-        numbers = checked(tokens, len(self.vocabulary))
+        numbers = list_tokens(tokens, len(self.vocabulary))
         text = " ".join("\n" if n == self.end else self.vocabulary[n] for n in numbers)
         return re.sub(" ?\n ?", "\n", text)
 
@@ -122,19 +121,6 @@ class _Index(dict[str, int]):
         if self.unknown is None:
             raise UserError(f"{word!r} is not one of the {len(self)} known words")
         return self.unknown
-
-
-def checked(tokens: Int[Tensor, " tokens"] | Sequence[int], classes: int) -> list[int]:
-    """Return tokens as a list of numbers.
-
-    Raises:
-        UserError: for a number outside 0 to `classes` - 1.
-    """
-    numbers: list[int] = tokens.tolist() if isinstance(tokens, Tensor) else list(tokens)
-    for number in numbers:
-        if not 0 <= number < classes:
-            raise UserError(f"tokens are 0 to {classes - 1}, not {number}")
-    return numbers
 
 
 def blocks(text: str, border: re.Pattern[str]) -> Iterator[str]:
