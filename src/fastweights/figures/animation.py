@@ -52,13 +52,12 @@ def animate(
     Example:
         >>> import tempfile, torch
         >>> from fastweights import FastWeightRNN
-        >>> from fastweights.figures import animate
         >>> trace = FastWeightRNN(3, 8).trace(torch.eye(3)[None])
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     animate(trace, "a1?", f"{folder}/memory.gif", answer="1", dpi=40).name
         'memory.gif'
     """
-    stage = _Stage(trace, symbols, row, answer, dpi)
+    stage = _MemoryStage(trace, symbols, row, answer, dpi)
     return write_animation([stage.picture(step) for step in range(len(symbols))], stage.maps, path)
 
 
@@ -81,29 +80,45 @@ def write_animation(
     # One palette for all: colours do not flicker, and unchanged parts cost nothing.
     palette = _palette(maps)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    # Long sequences go faster.
+    each = SECONDS_A_STEP * min(1.0, 20 / len(pictures))
+    milliseconds = [round(1000 * s) for s in [each] * (len(pictures) - 1) + [SECONDS_AT_THE_END]]
     content = io.BytesIO()
     reduced[0].save(
         content,
         format="GIF",
         save_all=True,
         append_images=reduced[1:],
-        duration=_durations(len(pictures)),
+        duration=milliseconds,
         loop=0,
         optimize=True,
     )
     return write(target, content.getvalue())
 
 
-def _durations(steps: int) -> list[int]:
-    """Milliseconds that each frame stays; long sequences go faster."""
-    each = SECONDS_A_STEP * min(1.0, 20 / steps)
-    return [round(1000 * each)] * (steps - 1) + [round(1000 * SECONDS_AT_THE_END)]
+class Stage:
+    """A figure (inches) drawn once, whose contents change from step to step."""
+
+    maps: set[str]  # names of its colour maps
+
+    def __init__(self, width: float, height: float, dpi: int) -> None:
+        self.figure = style.figure(width, height)
+        self.figure.set_dpi(dpi)
+        self.canvas = FigureCanvasAgg(self.figure)
+
+    def rendered(self) -> Image.Image:
+        """Return the figure as it is now."""
+        self.canvas.draw()
+        # Laid out once: later steps must not make the panels jump.
+        self.figure.set_layout_engine("none")
+        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
 
 
-class _Stage:
-    """A figure drawn once, whose contents change from step to step."""
+class _MemoryStage(Stage):
+    """A sequence's symbols over the memory and the hidden state."""
 
     def __init__(self, trace: Trace, symbols: str, row: int, answer: str | None, dpi: int) -> None:
+        super().__init__(6.0, 3.1, dpi)
         inside.check(trace, symbols, row)
         self.memory = inside.memory(trace, row)
         if trace.memory_steps != tuple(range(len(symbols))):
@@ -116,24 +131,15 @@ class _Stage:
             weights = np.abs(inside.read_weights(trace, row, -1))
             self.attention = weights / (weights.max() or 1.0)
         self.symbols, self.answer = symbols, answer
-        self.figure = style.figure(6.0, 3.1)
-        self.figure.set_dpi(dpi)
-        self.canvas = FigureCanvasAgg(self.figure)
-        self._build()
-
-    def _build(self) -> None:
         mosaic = self.figure.subplot_mosaic(
             [["sequence", "sequence"], ["memory", "hidden"]],
             height_ratios=(1, 2.8),
             width_ratios=(1, 1.25),
         )
         self._build_sequence(mosaic["sequence"])
-        self._build_memory(mosaic["memory"])
-        self._build_hidden(mosaic["hidden"])
+        self._build_heat_maps(mosaic["memory"], mosaic["hidden"])
         self.maps = {image.get_cmap().name for image in (self.matrix, self.columns)}
-        self.canvas.draw()
-        # Laid out once: later steps must not make the panels jump.
-        self.figure.set_layout_engine("none")
+        self.rendered()
 
     def _build_sequence(self, axes: Axes) -> None:
         steps = len(self.symbols)
@@ -148,15 +154,17 @@ class _Stage:
         name = "" if self.attention is None else "what this step reads (relative read weight)"
         axes.set_title(name, loc="left", fontsize=8, color=style.BLUE)
 
-    def _build_memory(self, axes: Axes) -> None:
+    def _build_heat_maps(self, memory: Axes, hidden: Axes) -> None:
         scale, last = self.memory, self.memory[-1]
-        self.matrix = style.heat_map(axes, last, scale=scale, percentile=style.MAGNITUDES)
-        axes.set(title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i")
-
-    def _build_hidden(self, axes: Axes) -> None:
-        self.columns = style.heat_map(axes, self.hidden.T)
-        axes.set(title="hidden state h(t)", xlabel="symbol read at step t", ylabel="hidden unit i")
-        style.symbol_ticks(axes, self.symbols)
+        self.matrix = style.heat_map(memory, last, scale=scale, percentile=style.MAGNITUDES)
+        memory.set(
+            title="fast weights A(t)", xlabel="hidden unit read, j", ylabel="unit written, i"
+        )
+        self.columns = style.heat_map(hidden, self.hidden.T)
+        hidden.set(
+            title="hidden state h(t)", xlabel="symbol read at step t", ylabel="hidden unit i"
+        )
+        style.symbol_ticks(hidden, self.symbols)
 
     def picture(self, step: int) -> Image.Image:
         """Draw one step."""
@@ -171,8 +179,7 @@ class _Stage:
         self.reply.set_text(f"→ {self.answer}" if last and self.answer is not None else "")
         self.matrix.set_data(self.memory[step])
         self.columns.set_data(up_to(self.hidden, step).T)
-        self.canvas.draw()
-        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
+        return self.rendered()
 
 
 def up_to(hidden: Float[np.ndarray, "time hidden"], step: int) -> np.ma.MaskedArray:

@@ -33,7 +33,6 @@ def attention(
     Example:
         >>> import torch
         >>> from fastweights import FastWeightRNN
-        >>> from fastweights.figures import attention
         >>> trace = FastWeightRNN(3, 8).trace(torch.eye(3)[None])
         >>> bars = attention(trace, "a1?").axes[1].patches
         >>> round(sum(bar.get_height() for bar in bars))

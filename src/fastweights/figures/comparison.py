@@ -39,7 +39,6 @@ def comparison(
             step.
 
     Example:
-        >>> from fastweights.figures import comparison
         >>> seeds = [[{"step": s, "accuracy": a} for s, a in enumerate(row)] for row in ([0.1, 0.9], [0.2, 1.0])]
         >>> figure = comparison({"fast weights": seeds})
         >>> [round(float(y)) for y in figure.axes[0].lines[0].get_ydata()]
@@ -52,10 +51,7 @@ def comparison(
     figure = style.figure(style.PAGE if len(panels) == 2 else style.COLUMN, 2.5)
     columns = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, key in zip(columns, panels, strict=True):
-        for place, (name, seeds) in enumerate(runs.items()):
-            steps, values = gather(name, seeds, key)
-            values = values * (100 if key == "accuracy" else 1)
-            mean_and_spread(axes, name, steps, values, place, positive=key == "cross_entropy")
+        draw_runs(axes, runs, key)
         axes.set_xlabel("training step")
     if panels[0] == "accuracy":
         accuracy_axis(columns[0], no_binding_ceiling, best_possible)
@@ -64,6 +60,27 @@ def comparison(
         style.positive_scale(columns[-1])
     style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
     return figure
+
+
+def draw_runs(
+    axes: Axes, runs: Mapping[str, Sequence[Rows]], key: str, clock: str = "step", few: int = 0
+) -> None:
+    """Draw a metric of each model over "step" or "minutes"; an accuracy in percent, all else is positive.
+
+    A curve of less than a `few` points has marks.
+    """
+    for place, (name, seeds) in enumerate(runs.items()):
+        at, values = gather(name, seeds, key)
+        if clock == "minutes":
+            # The mean of the seeds' times, where all of them have the metric.
+            timed = [[row for row in rows if key in row and "seconds" in row] for rows in seeds]
+            steps, seconds = gather(name, timed, "seconds")
+            if not np.array_equal(steps, at):
+                raise UserError(f"some rows of {name!r} have {key} but no seconds")
+            at = seconds.mean(0) / 60
+        positive, marker = key != "accuracy", style.MARKERS[place] if len(at) < few else ""
+        values = values * (1 if positive else 100)
+        mean_and_spread(axes, name, at, values, place, positive=positive, marker=marker)
 
 
 def mean_and_spread(
@@ -102,24 +119,8 @@ def gather(
     return np.array(shared), np.array([[one[step] for step in shared] for one in found])
 
 
-def minutes(
-    name: str, seeds: Sequence[Rows], key: str, steps: Float[np.ndarray, " steps"]
-) -> Float[np.ndarray, " steps"]:
-    """Compute the mean time of the seeds at the steps where all of them have the metric.
-
-    Raises:
-        UserError: if a row that has it has no `seconds`.
-    """
-    timed = [[row for row in rows if key in row and "seconds" in row] for rows in seeds]
-    found, seconds = gather(name, timed, "seconds")
-    if not np.array_equal(found, steps):
-        raise UserError(f"some rows of {name!r} have {key} but no seconds")
-    return seconds.mean(0) / 60
-
-
 def all_have(runs: Mapping[str, Sequence[Rows]], key: str) -> bool:
     """Return whether every seed of every model has values of a metric."""
     return all(
-        len(seeds) > 0 and all(len(series(rows, key)[0]) for rows in seeds)
-        for seeds in runs.values()
+        seeds and all(len(series(rows, key)[0]) for rows in seeds) for seeds in runs.values()
     )

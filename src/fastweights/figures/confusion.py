@@ -26,7 +26,6 @@ def confusion_matrix(
         UserError: if the counts are no square, or the labels not theirs.
 
     Example:
-        >>> from fastweights.figures import confusion_matrix
         >>> figure = confusion_matrix([[9, 1], [0, 7]])
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['9', '1', '7']
@@ -36,13 +35,12 @@ def confusion_matrix(
     names = list(labels) or [str(number) for number in range(classes)]
     if table.shape != (classes, classes) or not classes or len(names) != classes:
         raise UserError(f"counts of shape {list(table.shape)} and {len(names)} labels do not fit")
-    wrong = np.where(np.eye(classes, dtype=bool), 0, table)
+    right = np.eye(classes, dtype=bool)
+    wrong = np.where(right, 0, table)
     figure = style.figure(style.COLUMN, 3.2, title)
     axes = figure.subplots()
     cmap, norm, _ = style.colours(wrong.astype(float))
-    image = axes.imshow(
-        np.ma.masked_array(wrong, np.eye(classes, dtype=bool)), cmap=cmap, norm=norm
-    )
+    image = axes.imshow(np.ma.masked_array(wrong, right), cmap=cmap, norm=norm)
     half = float(norm.vmax or 1.0) / 2
     for truth, answer in np.argwhere(table):
         count = int(table[truth, answer])

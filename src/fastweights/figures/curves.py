@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.figures import style
 from fastweights.figures.rows import Rows, series
 
@@ -36,14 +36,13 @@ def training_curves(
         UserError: if no row has anything to draw, or for an unknown scale.
 
     Example:
-        >>> from fastweights.figures import training_curves
         >>> rows = [{"step": s, "train_loss": 2 / (s + 1), "accuracy": 1 - 1 / (s + 1)} for s in range(9)]
         >>> [axes.get_ylabel() for axes in training_curves(rows, no_binding_ceiling=0.38).axes]
         ['cross-entropy (nats)', 'accuracy (%)']
     """
-    if loss_scale not in SCALES:
-        raise unknown("scale of the loss", loss_scale, SCALES)
-    panels = [panel for panel in (LOSS, ACCURACY, GRADIENTS) if _any(rows, panel)]
+    check_choice("scale of the loss", loss_scale, SCALES)
+    keys = {key for row in rows for key in row}
+    panels = [panel for panel in (LOSS, ACCURACY, GRADIENTS) if keys & panel.keys()]
     if not panels:
         raise UserError("the metrics hold no loss, accuracy or gradient norm to draw")
     figure = style.figure(max(style.COLUMN, style.PAGE * len(panels) / 3), 2.3, title)
@@ -71,20 +70,13 @@ GRADIENTS = {
 
 
 def accuracy_axis(
-    axes: Axes, no_binding_ceiling: float | None, best_possible: float | None
+    axes: Axes, no_binding_ceiling: float | None = None, best_possible: float | None = None
 ) -> None:
     """Scale the y axis in percent and draw the lines of reference (given as 0 to 1)."""
     axes.set(ylabel="accuracy (%)", ylim=(0, 105), yticks=range(0, 101, 20))
-    if no_binding_ceiling is not None:
-        height = 100 * no_binding_ceiling
-        style.level(axes, height, f"no binding\n{height:.4g} %")
-    if best_possible is not None:
-        height = 100 * best_possible
-        style.level(axes, height, f"best possible\n{height:.4g} %")
-
-
-def _any(rows: Rows, panel: dict[str, str]) -> bool:
-    return any(len(series(rows, key)[0]) for key in panel)
+    for name, level in (("no binding", no_binding_ceiling), ("best possible", best_possible)):
+        if level is not None:
+            style.level(axes, 100 * level, f"{name}\n{100 * level:.4g} %")
 
 
 def _draw(axes: Axes, rows: Rows, panel: dict[str, str], scale: float) -> None:
@@ -93,4 +85,13 @@ def _draw(axes: Axes, rows: Rows, panel: dict[str, str], scale: float) -> None:
         if len(steps):
             axes.plot(steps, scale * values, label=label, zorder=2, **style.look(place))
     axes.set_xlabel("training step")
-    style.legend_above(axes, columns=2)
+    # Above the axes it hides nothing.
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        ncols=2,
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.0,
+    )

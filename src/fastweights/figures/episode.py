@@ -10,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
 from fastweights.errors import UserError
 from fastweights.figures import inside, style
-from fastweights.figures.animation import up_to, write_animation
+from fastweights.figures.animation import Stage, up_to, write_animation
 from fastweights.nn.backbone import Trace
 
 SHOWN, HIDDEN = ListedColormap(["#F4F4F4", style.BLACK]), ListedColormap(["#D9D9D9", "#8C8C8C"])
@@ -56,8 +55,6 @@ def film_strip(played: Played, *, title: str = "", columns: int = 8) -> Figure:
         columns: frames in a line.
 
     Example:
-        >>> import numpy as np
-        >>> from fastweights.figures import Played, film_strip
         >>> steps = Played(np.eye(4)[None].repeat(3, 0), np.array([True, True, False]), np.full((2, 3), 1 / 3),
         ...     [0, 2], ["left", "stay", "right"], 1.0)
         >>> [axes.get_xlabel() for axes in film_strip(steps).axes]
@@ -101,7 +98,7 @@ def animate_episode(
         raise UserError(
             f"the trace has {trace.hidden.shape[1]} steps, the episode {len(played.taken)}"
         )
-    stage = _Stage(played, trace, dpi)
+    stage = _EpisodeStage(played, trace, dpi)
     pictures = [stage.picture(step) for step in range(len(played.screens))]
     return write_animation(pictures, stage.maps, path)
 
@@ -120,15 +117,13 @@ def _caption(played: Played, frame: int) -> str:
     return f"{played.names[action]} {100 * played.policy[frame, action]:.0f} %"
 
 
-class _Stage:
-    """A figure drawn once, whose contents change from step to step."""
+class _EpisodeStage(Stage):
+    """The screen beside the policy and the memory."""
 
     def __init__(self, played: Played, trace: Trace, dpi: int) -> None:
+        super().__init__(6.0, 2.6, dpi)
         self.played, self.hidden = played, inside.hidden(trace, 0)
         self.memory = None if trace.memory is None else inside.memory(trace, 0)
-        self.figure = style.figure(6.0, 2.6)
-        self.figure.set_dpi(dpi)
-        self.canvas = FigureCanvasAgg(self.figure)
         panels = self.figure.subplots(1, 3, width_ratios=(1, 0.55, 1.15))
         self.screen, self.policy, memory = panels
         places = range(len(played.names))
@@ -136,8 +131,6 @@ class _Stage:
         self.policy.set(ylim=(0, 1), title="policy", xticks=places, xticklabels=played.names)
         self._build_memory(memory)
         self.picture(0)
-        # Laid out once: later steps must not make the panels jump.
-        self.figure.set_layout_engine("none")
 
     def _build_memory(self, axes: Axes) -> None:
         if self.memory is None:
@@ -166,5 +159,4 @@ class _Stage:
             bar.set_color(style.VERMILLION if chosen else style.BLUE)
         shown = up_to(self.hidden, step).T if self.memory is None else self.memory[step]
         self.matrix.set_data(shown)
-        self.canvas.draw()
-        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
+        return self.rendered()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
@@ -33,7 +32,6 @@ def error_curves(
             step.
 
     Example:
-        >>> from fastweights.figures import error_curves
         >>> rows = [{"step": s, "accuracy": a} for s, a in enumerate((0.1, 0.9, 0.98))]
         >>> [round(float(y)) for y in error_curves({"irnn": [rows]}).axes[0].lines[0].get_ydata()]
         [90, 10, 2]
@@ -53,17 +51,11 @@ def error_curves(
             values = tested[name]
             mark = {"color": style.PALETTE[place], "marker": style.MARKERS[place]}
             panels[1].plot([place] * len(values), values, linestyle="none", **mark)
-    curves.set(xlabel="training step", ylabel="validation error (%)")
-    _logarithmic(curves)
+    curves.set(xlabel="training step", ylabel="validation error (%)", yscale="log")
+    curves.yaxis.set_major_formatter(ScalarFormatter())
+    curves.yaxis.set_minor_formatter(NullFormatter())
     if tested:
         panels[1].set(ylabel="test error (%)", xlim=(-0.5, len(runs) - 0.5), ylim=(0, None))
         panels[1].set_xticks([])
     style.shared_legend(figure, curves.get_legend_handles_labels()[0], title)
     return figure
-
-
-def _logarithmic(axes: Axes) -> None:
-    """Set a logarithmic y axis with plain numbers."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -42,8 +42,6 @@ def glimpse_path(
         UserError: if the steps of path, seen, beliefs and attention are not as many.
 
     Example:
-        >>> import numpy as np
-        >>> from fastweights.figures import glimpse_path
         >>> path = [Glimpse(0, 0, 14), Glimpse(0, 0, 7), None]
         >>> seen, beliefs = np.zeros((3, 7, 7)), np.full((3, 10), 0.1)
         >>> figure = glimpse_path(np.zeros((28, 28), np.uint8), path, seen, beliefs)
@@ -87,17 +85,10 @@ def _windows(
         coarse = view.side == widest
         colour = style.VERMILLION if coarse else style.BLUE
         corner = (view.left + 0.15 * coarse, view.top + 0.15 * coarse)
-        axes.add_patch(
-            Rectangle(
-                corner,
-                view.side - 0.3 * coarse,
-                view.side - 0.3 * coarse,
-                fill=False,
-                edgecolor=colour,
-                linewidth=1.4 if coarse else 0.5,
-                zorder=3 if coarse else 2,
-            )
-        )
+        long = view.side - 0.3 * coarse
+        look = {"linewidth": 1.4, "zorder": 3} if coarse else {"linewidth": 0.5, "zorder": 2}
+        frame = Rectangle(corner, long, long, fill=False, edgecolor=colour, **look)
+        axes.add_patch(frame)
         axes.text(
             view.left + view.side / 2,
             view.top + view.side / 2,

@@ -25,7 +25,6 @@ def hidden_trace(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -
     Example:
         >>> import torch
         >>> from fastweights import FastWeightRNN
-        >>> from fastweights.figures import hidden_trace
         >>> trace = FastWeightRNN(3, 8).trace(torch.eye(3)[None])
         >>> len(hidden_trace(trace, "a1?").axes[1].patches)
         3

@@ -30,7 +30,6 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
     Example:
         >>> import torch
         >>> from fastweights import FastWeightRNN
-        >>> from fastweights.figures import memory_evolution
         >>> trace = FastWeightRNN(3, 8).trace(torch.eye(3)[None])
         >>> [axes.get_title(loc="left") for axes in memory_evolution(trace, "a1?").axes[:3]]
         ['a', '1', '?']

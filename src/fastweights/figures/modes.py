@@ -36,7 +36,6 @@ def mode_table(rows: Sequence[Row], *, title: str = "") -> Figure:
         UserError: if there are no rows, rows of several metrics, or two rows of one model in a mode.
 
     Example:
-        >>> from fastweights.figures import mode_table
         >>> row = {"model": "fwm", "metric": "test_accuracy_percent", "sd": None, "seeds": 1, "paper": 96.75}
         >>> figure = mode_table([{**row, "mode": "QA", "value": 97.1}])
         >>> [text.get_text() for text in figure.axes[0].texts[3:]]
@@ -58,7 +57,10 @@ def mode_table(rows: Sequence[Row], *, title: str = "") -> Figure:
         _panel(axes, list(models.values()))
         axes.set_title(mode, loc="left", fontweight="bold")
     panels[-1].set_xlabel("test accuracy (%)")
-    style.shared_legend(figure, _legend(), title)
+    here = {"color": style.BLUE, "markersize": 5, "label": "here, mean ± sd of the seeds"}
+    marks = [here, {"label": "paper", **HOLLOW}]
+    handles = [Line2D([], [], marker="o", linestyle="none", **mark) for mark in marks]
+    style.shared_legend(figure, handles, title)
     return figure
 
 
@@ -105,11 +107,3 @@ def _write(axes: Axes, edge: float, line: float, text: str, **options: Any) -> N
         fontsize=7,
         **options,
     )
-
-
-def _legend() -> list[Line2D]:
-    here = "here, mean ± sd of the seeds"
-    return [
-        Line2D([], [], color=style.BLUE, marker="o", markersize=5, linestyle="none", label=here),
-        Line2D([], [], marker="o", linestyle="none", label="paper", **HOLLOW),
-    ]

@@ -190,8 +190,5 @@ def drawable(word: str) -> str:
         >>> drawable("naïve"), drawable("a\\n"), drawable("\\x07b")
         ('naïve', 'a↵', '▯b')
     """
-    return "".join(letter if _known(letter) else BOX for letter in word.replace("\n", "↵"))
-
-
-def _known(letter: str) -> bool:
-    return letter.isprintable() and family_of(letter) is not None
+    letters = word.replace("\n", "↵")
+    return "".join(x if x.isprintable() and family_of(x) else BOX for x in letters)

@@ -46,8 +46,6 @@ def passage(
             chosen word.
 
     Example:
-        >>> import torch
-        >>> from fastweights.figures import passage
         >>> weights = torch.tensor([[0.9, 0.1], [0.0, 0.8]])
         >>> figure = passage([9.0, 2.0, 1.0], ["mr.", "smith", "said"], read_weights=weights, chosen=2)
         >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]

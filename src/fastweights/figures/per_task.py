@@ -43,7 +43,6 @@ def task_accuracy(
         UserError: if there are no models or tasks, or a model has not one accuracy for each task.
 
     Example:
-        >>> from fastweights.figures import task_accuracy
         >>> figure = task_accuracy({"fwm": [1.0, 0.8]}, [1, 16], labels={16: "basic induction"})
         >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
         ['1', 'basic induction  16']

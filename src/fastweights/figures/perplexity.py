@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.figures import style
-from fastweights.figures.comparison import all_have, gather, mean_and_spread, minutes
+from fastweights.figures.comparison import all_have, draw_runs
 from fastweights.figures.rows import Rows, series
 
 VALIDATION, TRAINING, RATE = "validation_perplexity", "train_cross_entropy", "learning_rate"
-AXES = {"epoch": "epoch", "minutes": "training time (minutes)"}
+AXES = {"step": "epoch", "minutes": "training time (minutes)"}
 WIDE = (1, 1.5, 2, 3, 5, 7)
 NARROW = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
 """Where numbers stand on a logarithmic axis, in each power of ten."""
@@ -50,7 +50,6 @@ def perplexity_curves(
             epochs, seeds without a common epoch, or an unknown name.
 
     Example:
-        >>> from fastweights.figures import perplexity_curves
         >>> rows = [{"epoch": e, "seconds": 9.0 * e, "validation_perplexity": 600 / (e + 1)} for e in range(9)]
         >>> figure = perplexity_curves({"awd-fwm": [rows], "awd-lstm": [rows]}, averaged={"awd-fwm": [6.0]})
         >>> [axes.get_xlabel() for axes in figure.axes]
@@ -58,8 +57,7 @@ def perplexity_curves(
     """
     style.check_names("curves take", len(runs))
     for name in {**(averaged or {}), **(published or {})}:
-        if name not in runs:
-            raise unknown("run", name, runs)
+        check_choice("run", name, runs)
     trained = {name: [_trained(name, rows) for rows in seeds] for name, seeds in runs.items()}
     if not all_have(trained, VALIDATION):
         raise UserError("a run has no validation perplexity after training")
@@ -68,7 +66,7 @@ def perplexity_curves(
     figure = style.figure(style.PAGE, 2.6)
     left, right = figure.subplots(1, 2)
     first = next(iter(trained.values()))
-    _curves(left, {"validation": first} if alone else trained, "epoch")
+    _curves(left, {"validation": first} if alone else trained, "step")
     if alone:
         _training(left, first[0])
     _published(left, published or {}, runs)
@@ -94,33 +92,28 @@ def _trained(name: str, rows: Rows) -> Rows:
 
 
 def _curves(axes: Axes, runs: Mapping[str, Sequence[Rows]], clock: str) -> None:
-    for place, (name, seeds) in enumerate(runs.items()):
-        at, values = gather(name, seeds, VALIDATION)
-        if clock == "minutes":
-            at = minutes(name, seeds, VALIDATION, at)
-        mean_and_spread(axes, name, at, values, place, positive=True, marker=_mark(place, at))
+    draw_runs(axes, runs, VALIDATION, clock, FEW)
     axes.set(xlabel=AXES[clock], ylabel="validation perplexity")
     _logarithmic(axes)
-
-
-def _mark(place: int, points: Sized) -> str:
-    return style.MARKERS[place] if len(points) < FEW else ""
 
 
 def _training(axes: Axes, rows: Rows) -> None:
     """Add the perplexity on the text that is learned from."""
     epochs, loss = series(rows, TRAINING)
     if len(epochs):
-        label, marker = "training, under dropout", _mark(1, epochs)
-        axes.plot(epochs, np.exp(loss), label=label, marker=marker, zorder=2.5, **style.look(1))
+        marker = style.MARKERS[1] if len(epochs) < FEW else ""
+        look = {"label": "training, under dropout", "marker": marker, **style.look(1)}
+        axes.plot(epochs, np.exp(loss), zorder=2.5, **look)
         axes.set_ylabel("perplexity")
 
 
 def _rate(axes: Axes, rows: Rows, switched: bool) -> None:
     """Draw the learning rate; where averaged SGD begins, rates of two optimisers share an axis."""
     epochs, rates = series(rows, RATE)
-    axes.plot(epochs, rates, color=style.BLACK, marker=_mark(0, epochs))
-    axes.set(xlabel=AXES["epoch"], ylabel="learning rate")
+    axes.plot(
+        epochs, rates, color=style.BLACK, marker=style.MARKERS[0] if len(epochs) < FEW else ""
+    )
+    axes.set(xlabel="epoch", ylabel="learning rate")
     axes.set_yscale("log") if switched else axes.set_ylim(bottom=0)
 
 

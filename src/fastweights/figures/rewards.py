@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
@@ -40,7 +41,6 @@ def reward_curves(
             the panels.
 
     Example:
-        >>> from fastweights.figures import reward_curves
         >>> seeds = [[{"step": s, "reward": r} for s, r in enumerate(row)] for row in ([-1, 0], [-1, 1])]
         >>> figure = reward_curves({"lstm": seeds}, frames={"lstm": 1000}, levels={"reward": {"best possible": 1.0}})
         >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
@@ -59,8 +59,7 @@ def reward_curves(
             at = steps if frames is None else steps * frames[name] / 1e6
             mean_and_spread(axes, name, at, values, place, positive=False)
         axes.set(ylabel=label, xlabel="update" if frames is None else "frames (million)")
-        for name, height in (levels or {}).get(key, {}).items():
-            style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
+        _levels(axes, (levels or {}).get(key))
     style.legend_or_title(figure, columns[0], title)
     return figure
 
@@ -83,8 +82,6 @@ def reward_by_step(
         UserError: if there is nothing to draw, or more than seven names.
 
     Example:
-        >>> import numpy as np
-        >>> from fastweights.figures import reward_by_step
         >>> figure = reward_by_step({"fwm": np.array([[0.0, 10.0], [0.0, 0.0]])}, levels={"random moves": 1.5})
         >>> [float(y) for y in figure.axes[0].lines[0].get_ydata()]
         [0.0, 5.0]
@@ -103,7 +100,11 @@ def reward_by_step(
     axes.set(xlabel="step of the episode", ylabel="mean reward of a step")
     if least >= 0:
         axes.set_ylim(0, None)
-    for name, height in (levels or {}).items():
-        style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
+    _levels(axes, levels)
     style.legend_or_title(figure, axes, title)
     return figure
+
+
+def _levels(axes: Axes, levels: Mapping[str, float] | None) -> None:
+    for name, height in (levels or {}).items():
+        style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))

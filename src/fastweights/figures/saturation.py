@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.figures import inside, style
 from fastweights.nn.backbone import Trace
 from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
@@ -42,7 +42,6 @@ def saturation(
     Example:
         >>> import torch
         >>> from fastweights import FastWeightRNN
-        >>> from fastweights.figures import saturation
         >>> x = torch.eye(3)[None]
         >>> models = {name: FastWeightRNN(3, 8, layer_norm=on) for name, on in (("LN", True), ("no LN", False))}
         >>> traces = {name: model.trace(x) for name, model in models.items()}
@@ -50,8 +49,7 @@ def saturation(
         >>> figure.axes[1].get_ylabel()
         'units at h = 0 (%)'
     """
-    if nonlinearity not in NONLINEARITIES:
-        raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
+    check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
     if set(traces) != set(gradients) or not 1 <= len(traces) <= len(style.PALETTE):
         raise UserError(
             f"saturation takes 1 to {len(style.PALETTE)} traces with a gradient each;"

@@ -32,7 +32,6 @@ def slot_accuracy(
         UserError: if there are no slots, more than seven models, or models with different numbers of slots.
 
     Example:
-        >>> from fastweights.figures import slot_accuracy
         >>> [float(bar.get_height()) for bar in slot_accuracy([0.5, 1.0]).axes[0].patches]
         [50.0, 100.0]
     """

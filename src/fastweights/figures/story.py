@@ -41,8 +41,6 @@ def read_grid(
         UserError: if there are no words, weights and words differ in number, or weights are not finite.
 
     Example:
-        >>> import torch
-        >>> from fastweights.figures import read_grid
         >>> weights = torch.tensor([[0.9, 0.1, 0.0, 0.0], [0.0, 0.8, 0.1, 0.0]])
         >>> figure = read_grid(weights, ["john", "left", ".", "?"], answer="no", probability=0.5)
         >>> figure.axes[0].get_title(loc="left")

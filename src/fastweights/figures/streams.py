@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.figures import style
-from fastweights.figures.comparison import all_have, gather, mean_and_spread, minutes
+from fastweights.figures.comparison import all_have, draw_runs
 from fastweights.figures.curves import accuracy_axis
 from fastweights.figures.rows import Rows
 
@@ -49,7 +48,6 @@ def stream_curves(
             rows without seconds, or a name or an x axis that is unknown.
 
     Example:
-        >>> from fastweights.figures import stream_curves
         >>> rows = [{"step": s, "seconds": 30 * s, "accuracy": s / 9, "perplexity": 9 / (s + 1)} for s in range(9)]
         >>> figure = stream_curves({"fwm": [rows]}, published={"fwm": {"accuracy": 0.9675}})
         >>> [axes.get_xlabel() for axes in figure.axes[::2]]
@@ -57,11 +55,9 @@ def stream_curves(
     """
     style.check_names("curves take", len(runs))
     for name in over:
-        if name not in AXES:
-            raise unknown("x axis", name, AXES)
+        check_choice("x axis", name, AXES)
     for name in published or {}:
-        if name not in runs:
-            raise unknown("run with published numbers", name, runs)
+        check_choice("run with published numbers", name, runs)
     shown = [key for key in PANELS if all_have(runs, key)]
     if not shown or not over:
         raise UserError("the runs share no training loss, accuracy or perplexity to draw")
@@ -69,30 +65,18 @@ def stream_curves(
     grid = figure.subplots(len(over), len(shown), squeeze=False)
     for line, clock in zip(grid, over, strict=True):
         for axes, key in zip(line, shown, strict=True):
-            _draw(axes, runs, key, clock)
+            draw_runs(axes, runs, key, clock)
             for place, name in enumerate(runs):
                 value = (published or {}).get(name, {}).get(key)
                 if value is not None:
                     look = {"color": style.PALETTE[place], "linestyle": PUBLISHED}
-                    axes.axhline(_scale(key) * value, linewidth=0.8, zorder=1.5, **look)
-            accuracy_axis(axes, None, None) if key == "accuracy" else style.positive_scale(axes)
+                    height = value * (100 if key == "accuracy" else 1)
+                    axes.axhline(height, linewidth=0.8, zorder=1.5, **look)
+            accuracy_axis(axes) if key == "accuracy" else style.positive_scale(axes)
             axes.set(xlabel=AXES[clock], ylabel=PANELS[key])
     handles = list(grid[0, 0].get_legend_handles_labels()[0])
     if published:
-        handles.append(
-            Line2D([], [], color=style.GREY, linewidth=0.8, linestyle=PUBLISHED, label="paper, test data")
-        )  # fmt: skip
+        look = {"color": style.GREY, "linestyle": PUBLISHED}
+        handles.append(Line2D([], [], linewidth=0.8, label="paper, test data", **look))
     style.shared_legend(figure, handles, title)
     return figure
-
-
-def _draw(axes: Axes, runs: Mapping[str, Sequence[Rows]], key: str, clock: str) -> None:
-    for place, (name, seeds) in enumerate(runs.items()):
-        at, values = gather(name, seeds, key)
-        if clock == "minutes":
-            at = minutes(name, seeds, key, at)
-        mean_and_spread(axes, name, at, _scale(key) * values, place, positive=key != "accuracy")
-
-
-def _scale(key: str) -> int:
-    return 100 if key == "accuracy" else 1

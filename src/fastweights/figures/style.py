@@ -225,19 +225,6 @@ def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: 
     figure.legend(handles=handles, title=title or None, loc="outside upper center", ncols=columns)
 
 
-def legend_above(axes: Axes, columns: int) -> None:
-    """Place the legend above the axes, where it hides nothing."""
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        borderaxespad=0.2,
-        ncols=columns,
-        handlelength=1.6,
-        handletextpad=0.5,
-        columnspacing=1.0,
-    )
-
-
 def symbol_ticks(axes: Axes, symbols: str) -> None:
     """Write a sequence's symbols under the x axis, one a step."""
     axes.set_xticks(range(len(symbols)), list(symbols))

@@ -48,7 +48,6 @@ def surprise(
             a surprise is infinite.
 
     Example:
-        >>> from fastweights.figures import surprise
         >>> figure = surprise({"lstm": [3.0, 12.8], "fwm": [3.5, 4.3]}, ["said", "phillips"])
         >>> [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
         ['phillips']

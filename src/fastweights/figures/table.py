@@ -39,7 +39,6 @@ def error_table(
         UserError: if there are no rows, more than seven models, or two rows of one model and size in a condition.
 
     Example:
-        >>> from fastweights.figures import error_table
         >>> row = {"model": "lstm", "hidden": 50, "value": 2.0, "paper": 1.85, "mode": "R=50, fresh data"}
         >>> error_table([row], no_binding_error=61.65).axes[0].get_title()
         'fresh data'

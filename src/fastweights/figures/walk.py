@@ -48,8 +48,6 @@ def walk_strip(walk: Walk, *, title: str = "") -> Figure:
         title: above the maps.
 
     Example:
-        >>> import numpy as np
-        >>> from fastweights.figures import Walk, walk_strip
         >>> graph, steps = np.array([[1, -1], [2, 0], [0, -1]]), np.arange(2)
         >>> walk = Walk(graph, steps, steps * 0 + 2, steps * 0, np.array([0.0, 10.0]), steps > 2)
         >>> [axes.texts[-1].get_text() for axes in walk_strip(walk).axes]
