@@ -51,36 +51,25 @@ def quiet(threads: int = 1) -> Iterator[None]:
     """
     if threads < 1:
         raise UserError(f"threads must be at least 1, not {threads}")
-    before, collecting = torch.get_num_threads(), gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(torch.set_num_threads, torch.get_num_threads())
+        gc.collect()
+        if gc.isenabled():
+            held.callback(gc.enable)
+        gc.disable()
         # Numba first: when it starts its threads it also sets OpenMP's number, which is torch's.
-        with _numba_threads(threads):
-            torch.set_num_threads(threads)
-            yield
-    finally:
-        torch.set_num_threads(before)
-        if collecting:
-            gc.enable()
+        if importlib.util.find_spec("numba") is not None:
+            import numba
 
-
-@contextlib.contextmanager
-def _numba_threads(threads: int) -> Iterator[None]:
-    if importlib.util.find_spec("numba") is None:
+            held.callback(numba.set_num_threads, numba.get_num_threads())
+            try:
+                numba.set_num_threads(threads)
+            except ValueError as error:
+                raise UserError(
+                    f"{threads} threads are more than Numba has here: {error}"
+                ) from None
+        torch.set_num_threads(threads)
         yield
-        return
-    import numba
-
-    before = numba.get_num_threads()
-    try:
-        numba.set_num_threads(threads)
-    except ValueError as error:
-        raise UserError(f"{threads} threads are more than Numba has here: {error}") from None
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def side_by_side(

@@ -18,7 +18,6 @@ SIDE, PATCH = 28, 7
 """Pixels of an image's side, and of a glimpse's."""
 STEPS = 24
 READINGS = ("plain", "hierarchical")
-SPLITS = ("train", "valid", "test")
 
 
 class Examples(NamedTuple):
@@ -126,7 +125,7 @@ class Glimpses:
         Raises:
             UserError: for another name.
         """
-        check_choice("split", name, SPLITS)
+        check_choice("split", name, self._splits)
         return self._splits[name]
 
     def inputs(self, examples: Examples) -> Float[Tensor, "count 24 features"]:
