@@ -74,7 +74,8 @@ class Fused(Generic[F, B]):
     ) -> None:
         hints = get_type_hints(arguments)
         self.arguments, self._backward_arguments = arguments, backward_arguments
-        self._count = sum(hint in _TENSORS for hint in hints.values())
+        self._count = _count_tensors(arguments)
+        self._backward_count = _count_tensors(backward_arguments)
         self._optional = [list(hints).index(each) for each in optional]
         self.forward, self._backward, self.keep = forward, backward, keep
         self._name, self._alternative = name, alternative
@@ -82,7 +83,7 @@ class Fused(Generic[F, B]):
         operator = torch.library.custom_op
         self.forward_operator = operator(
             f"fastweights::{name}_forward",
-            lambda *given: on_operator(arguments(*_contiguous(given))),
+            lambda *given: on_operator(arguments(*_contiguous(given, self._count))),
             mutates_args=(),
             schema=_schema(arguments, results + 1),
         )
@@ -111,11 +112,11 @@ class Fused(Generic[F, B]):
         tensors = call[: self._count]
         if wants_gradient(tensors):
             return _Direct.apply(self, call[self._count :], *tensors)
-        return self.forward(self.arguments(*_contiguous(tensors), *call[self._count :]))[:-1]
+        return self.forward(self.arguments(*_contiguous(call, self._count)))[:-1]
 
     def run_backward(self, *given: Any) -> Gradients:
         """Run the backward without the dispatcher."""
-        return self._backward(self._backward_arguments(*_contiguous(given)))
+        return self._backward(self._backward_arguments(*_contiguous(given, self._backward_count)))
 
     def gradients(
         self, ctx: Any, wants: Sequence[bool], received: Sequence[Tensor | None], run: Callable[..., Gradients]
@@ -146,7 +147,7 @@ class _Direct(torch.autograd.Function):
     def forward(
         ctx: Any, fused: Fused[Any, Any], options: tuple[Any, ...], *tensors: Any
     ) -> Results:
-        call = fused.arguments(*_contiguous(tensors), *options)
+        call = fused.arguments(*_contiguous(tensors, len(tensors)), *options)
         *results, saved = fused.forward(call)
         keep(ctx, fused.keep(call, results, saved))
         ctx.fused = fused
@@ -180,14 +181,19 @@ def wants_gradient(tensors: Iterable[object]) -> bool:
     return False
 
 
-def _contiguous(arguments: Iterable[object]) -> list[Any]:
-    return [x.contiguous() if isinstance(x, Tensor) else x for x in arguments]
+def _contiguous(arguments: Sequence[Any], count: int) -> list[Any]:
+    """Return arguments with the tensors among them, the first `count` or None, contiguous."""
+    return [*[x if x is None else x.contiguous() for x in arguments[:count]], *arguments[count:]]
 
 
 def _without_none(given: Iterable[object], results: Gradients) -> Results:
     """An operator returns tensors only: an empty one stands for None."""
     like = next(x for x in given if isinstance(x, Tensor) and x.is_floating_point())
     return tuple(like.new_empty(0) if x is None else x for x in results)
+
+
+def _count_tensors(arguments: Callable[..., object]) -> int:
+    return sum(hint in _TENSORS for hint in get_type_hints(arguments).values())
 
 
 def _schema(arguments: Callable[..., object], results: int) -> str:

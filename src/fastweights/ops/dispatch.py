@@ -233,6 +233,16 @@ def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
     return _ops[op].resolve(requested, tensor, **facts)
 
 
+def is_fused(op: str, name: str) -> bool:
+    """Return whether a backend has kernels of its own, rather than being plain PyTorch.
+
+    Example:
+        >>> is_fused("lstm", "cpu"), is_fused("lstm", "reference")
+        (True, False)
+    """
+    return _ops[op].backends[name].device is not None
+
+
 def backend_or_auto(op: str, requested: str) -> str:
     """Return what a layer with several ops asks one of them for: the backend it was asked for itself, or "auto".
 

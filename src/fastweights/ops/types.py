@@ -53,11 +53,15 @@ def first_tensor(part: object) -> Tensor:
     return cast(Tensor, part)
 
 
-def floating_tensors(part: object) -> list[Tensor]:
+def floating_tensors(parts: tuple[object, ...]) -> list[Tensor]:
     """Return the floating-point tensors of nested tuples."""
-    if isinstance(part, tuple):
-        return [tensor for each in part for tensor in floating_tensors(each)]
-    return [part] if isinstance(part, Tensor) and part.is_floating_point() else []
+    found: list[Tensor] = []
+    for part in parts:
+        if isinstance(part, tuple):
+            found += floating_tensors(part)
+        elif isinstance(part, Tensor) and part.is_floating_point():
+            found.append(part)
+    return found
 
 
 def fold(part: T, dtype: torch.dtype, leading: tuple[int, ...]) -> T:

@@ -88,7 +88,8 @@ class LSTM(TorchRNN[LSTMState]):
         if self.backend == "torch":
             return "torch"
         found = ops.backend.resolve("lstm", self.backend, self.reference_parameter)
-        return "torch" if self.backend == "auto" and found == "reference" else found
+        plain = self.backend == "auto" and not ops.backend.is_fused("lstm", found)
+        return "torch" if plain else found
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.output_size,), (self.output_size,)
