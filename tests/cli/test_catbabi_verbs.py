@@ -168,8 +168,10 @@ def test_minutes_end_a_run_that_more_minutes_go_on_with(release, tmp_path, capsy
     for given in ((), ("--minutes", "1e-6")):
         resumed = spoken(capsys, "train", "catbabi", "--resume", *given, "--out", out)
         assert resumed["steps"] == 1 and resumed["limit_seconds"] == pytest.approx(6e-5)
-    more = spoken(capsys, "train", "catbabi", "--resume", "--minutes", "0.002", "--out", out)
-    assert more["steps"] > 1 and more["train_seconds"] >= 0.12
+    seconds = resumed["train_seconds"] + 0.1
+    longer = ("--resume", "--minutes", seconds / 60, "--out", out)
+    more = spoken(capsys, "train", "catbabi", *longer)
+    assert more["steps"] > 1 and more["train_seconds"] >= seconds
     assert [row["step"] for row in Run.open(out).metrics()][:2] == [0, 1]
 
 

@@ -45,14 +45,6 @@ class BackendWarning(UserWarning):
     """A slower backend runs than a user may expect: a fused one is broken here, or there is none for the device."""
 
 
-def _always() -> None:
-    return None
-
-
-def _everything(tensor: Tensor, **facts: object) -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class Backend(Generic[Inputs, Options, Raw]):
     """One way to run an op.
@@ -69,8 +61,8 @@ class Backend(Generic[Inputs, Options, Raw]):
     summary: str
     run: Callable[[Inputs, Options], Raw]
     device: str | None = None
-    available: Callable[[], str | None] = _always
-    supports: Callable[..., str | None] = _everything
+    available: Callable[[], str | None] = lambda: None
+    supports: Callable[..., str | None] = lambda tensor, **facts: None
 
 
 class Op(Generic[Inputs, Options, Raw, Results]):
