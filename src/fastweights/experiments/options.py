@@ -31,8 +31,8 @@ class RunOptions:
     """Seed of the weights and of all that is drawn."""
     device: str = "cpu"
     """Where to train: cpu, cuda, cuda:1 …"""
-    backend: Literal["auto", "reference", "chunked", "cpu"] = "auto"
-    """Which implementation of the recurrence runs."""
+    backend: str = "auto"
+    """Which implementation of the recurrence runs: auto, or one that `fastweights list` shows for it."""
 
     changeable_on_resume: ClassVar[tuple[str, ...]] = ("device", "backend")
     limits: ClassVar[tuple[str, ...]] = ()
