@@ -77,7 +77,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"],
             "curriculum",
         ),
-        (["train", "retrieval", "--backend", "gpu"], "--backend"),
+        (["train", "retrieval", "--backend", "gpu"], "unknown backend 'gpu'"),
         (["train", "retrieval", "--hiden", "3"], "--hidden"),
         (["train", "retrieval", "--optimiser", "adan"], "rmsprop"),
         (["train", "retrieval", "--device", "tpu9"], "device"),
