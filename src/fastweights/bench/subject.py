@@ -19,7 +19,7 @@ Progress = Callable[[str], None]
 
 
 def silent(line: str) -> None:
-    """Take a line of progress that nobody wants to see."""
+    """Ignore a line of progress."""
 
 
 class Option(NamedTuple):
