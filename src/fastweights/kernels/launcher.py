@@ -72,7 +72,7 @@ def _compile(entries: Callable[[], tuple[Entry, ...]], dtype: torch.dtype, sever
 def launch(
     entry: Entry,
     plans: tuple[Packed[tuple[int, ...]], ...],
-    addresses: tuple[int, ...],
+    addresses: array[int],
     workers: int,
     dtype: torch.dtype,
     *numbers: float,
@@ -82,7 +82,7 @@ def launch(
     Args:
         entry: its kernels.
         plans: records of sizes and offsets, in the kernels' order.
-        addresses: the record of where the tensors lie.
+        addresses: where the tensors lie, from `layout.addresses_of`.
         workers: threads, from `threads.count`.
         dtype: of the data.
         numbers: what the kernels take as scalars of that type.
@@ -90,8 +90,7 @@ def launch(
     Raises:
         CompileError: at the first call with a type, if a kernel does not compile on this machine.
     """
-    where = array("q", addresses)  # kept until the kernel returns, which reads it
-    starts = (*[plan.address for plan in plans], where.buffer_info()[0])
+    starts = (*[plan.address for plan in plans], addresses.buffer_info()[0])
     reals = map(REALS[dtype], numbers)
     if workers == 1:
         entry.serial(*starts, 1, *reals)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic, TypeVar
 
 from torch import Tensor
@@ -64,6 +65,21 @@ def pack(record: R) -> Packed[R]:
     return Packed(record, memory, memory.buffer_info()[0])
 
 
-def addresses_of(**tensors: Tensor | None) -> dict[str, int]:
-    """Return where tensors lie, by name; those that are None are left out."""
-    return {name: x.data_ptr() for name, x in tensors.items() if x is not None}
+@cache
+def _places(record: type) -> tuple[dict[str, int], array[int]]:
+    fields: tuple[str, ...] = vars(record)["_fields"]
+    return {name: place for place, name in enumerate(fields)}, array("q", [0] * len(fields))
+
+
+def addresses_of(record: type, **tensors: Tensor | None) -> array[int]:
+    """Return where tensors lie, in the order of a record's fields; 0 for those that are None or left out.
+
+    Raises:
+        KeyError: for a tensor that is no field of the record.
+    """
+    places, empty = _places(record)
+    memory = empty[:]
+    for name, tensor in tensors.items():
+        if tensor is not None:
+            memory[places[name]] = tensor.data_ptr()
+    return memory

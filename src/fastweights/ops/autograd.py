@@ -18,6 +18,7 @@ from torch import Tensor
 
 from fastweights.kernels.types import Size
 from fastweights.ops.tracing import recorded
+from fastweights.ops.types import with_fields
 
 F = TypeVar("F", bound=tuple[object, ...])
 B = TypeVar("B", bound=tuple[object, ...])
@@ -75,7 +76,6 @@ class Fused(Generic[F, B]):
         hints = get_type_hints(arguments)
         self.arguments, self._backward_arguments = arguments, backward_arguments
         self._count = _count_tensors(arguments)
-        self._backward_count = _count_tensors(backward_arguments)
         self._optional = [list(hints).index(each) for each in optional]
         self.forward, self._backward, self.keep = forward, backward, keep
         self._name, self._alternative = name, alternative
@@ -83,7 +83,7 @@ class Fused(Generic[F, B]):
         operator = torch.library.custom_op
         self.forward_operator = operator(
             f"fastweights::{name}_forward",
-            lambda *given: on_operator(arguments(*_contiguous(given, self._count))),
+            lambda *given: on_operator(_contiguous(arguments(*given))),
             mutates_args=(),
             schema=_schema(arguments, results + 1),
         )
@@ -111,23 +111,23 @@ class Fused(Generic[F, B]):
             return self.forward_operator(*call)[:-1]
         tensors = call[: self._count]
         if wants_gradient(tensors):
-            return _Direct.apply(self, call[self._count :], *tensors)
-        return self.forward(self.arguments(*_contiguous(call, self._count)))[:-1]
+            return _Direct.apply(self, call, *tensors)
+        return self.forward(_contiguous(call))[:-1]
 
     def run_backward(self, *given: Any) -> Gradients:
         """Run the backward without the dispatcher."""
-        return self._backward(self._backward_arguments(*_contiguous(given, self._backward_count)))
+        return self._backward(_contiguous(self._backward_arguments(*given)))
 
     def gradients(
         self, ctx: Any, wants: Sequence[bool], received: Sequence[Tensor | None], run: Callable[..., Gradients]
     ) -> Gradients:  # fmt: skip
         """Return the gradients of as many of a forward's arguments as there are `wants`; `run` is a backward."""
-        if all(each is None for each in received):
+        if not [each for each in received if each is not None]:
             return (None,) * len(wants)
         wishes = [wants[index] for index in self._optional]
         results = run(*received, *ctx.saved_tensors, *ctx.options, *wishes)
-        made = [x if wanted else None for x, wanted in zip(results, wants, strict=False)]
-        return (*made, *[None] * (len(wants) - len(made)))
+        made = tuple([x if wanted else None for x, wanted in zip(results, wants, strict=False)])
+        return made + (None,) * (len(wants) - len(made))
 
     def _keep(self, ctx: Any, inputs: tuple[Any, ...], output: Results) -> None:
         ctx.mark_non_differentiable(output[-1])
@@ -145,9 +145,9 @@ class _Direct(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, fused: Fused[Any, Any], options: tuple[Any, ...], *tensors: Any
+        ctx: Any, fused: Fused[Any, Any], call: tuple[Any, ...], *tensors: Tensor | None
     ) -> Results:
-        call = fused.arguments(*_contiguous(tensors, len(tensors)), *options)
+        call = _contiguous(call)
         *results, saved = fused.forward(call)
         keep(ctx, fused.keep(call, results, saved))
         ctx.fused = fused
@@ -181,9 +181,12 @@ def wants_gradient(tensors: Iterable[object]) -> bool:
     return False
 
 
-def _contiguous(arguments: Sequence[Any], count: int) -> list[Any]:
-    """Return arguments with the tensors among them, the first `count` or None, contiguous."""
-    return [*[x if x is None else x.contiguous() for x in arguments[:count]], *arguments[count:]]
+def _contiguous(call: F) -> F:
+    """Return a call with all its tensors contiguous: the same one, if they are."""
+    for x in call:
+        if isinstance(x, Tensor) and not x.is_contiguous():
+            return with_fields(call, [x.contiguous() if isinstance(x, Tensor) else x for x in call])
+    return call
 
 
 def _without_none(given: Iterable[object], results: Gradients) -> Results:

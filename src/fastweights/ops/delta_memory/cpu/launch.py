@@ -174,7 +174,7 @@ def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor
         saved.zero_()
     scratch = buffers.take(workers * plan.stride, like)
     made = {"saved": saved, "scratch": scratch, "retrieved": retrieved, "final": final}
-    addresses = Addresses(**addresses_of(**call.tensors, **made))
+    addresses = addresses_of(Addresses, **call.tensors, **made)
     launch(_forward(), (packed,), addresses, workers, like.dtype, call.eps)
     return retrieved, final, saved
 
@@ -193,7 +193,8 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     all_read = received is not None and given.read_mask is None
     results = empty_gradients(call, all_read=all_read, empty=buffers.empty)
     outer_key, inner_key, values, strength, chain, query, memory, gate = results
-    made = addresses_of(
+    addresses = addresses_of(
+        Addresses,
         **given.tensors,
         saved=call.saved,
         scratch=scratch,
@@ -208,7 +209,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         memory_gradient=memory,
         gate_gradient=gate,
     )
-    launch(_backward(), (packed, layout), Addresses(**made), workers, like.dtype, call.eps)
+    launch(_backward(), (packed, layout), addresses, workers, like.dtype, call.eps)
     return results
 
 

@@ -138,20 +138,19 @@ def run_forward(call: Arguments) -> tuple[Tensor, Tensor]:
     outputs = buffers.empty(drive.shape, drive)
     saved = buffers.take(plan.blocks * plan.saved_stride, drive)
     scratch = buffers.take(workers * plan.forward_stride, drive)
-    addresses = Addresses(
-        **addresses_of(
-            drive=drive,
-            recurrent_weight=call.recurrent_weight,
-            norm_weight=call.norm_weight,
-            norm_bias=call.norm_bias,
-            preliminary_norm_weight=call.preliminary_norm_weight,
-            preliminary_norm_bias=call.preliminary_norm_bias,
-            hidden=call.hidden,
-            memory=call.memory,
-            saved=saved,
-            scratch=scratch,
-            outputs=outputs,
-        )
+    addresses = addresses_of(
+        Addresses,
+        drive=drive,
+        recurrent_weight=call.recurrent_weight,
+        norm_weight=call.norm_weight,
+        norm_bias=call.norm_bias,
+        preliminary_norm_weight=call.preliminary_norm_weight,
+        preliminary_norm_bias=call.preliminary_norm_bias,
+        hidden=call.hidden,
+        memory=call.memory,
+        saved=saved,
+        scratch=scratch,
+        outputs=outputs,
     )
     decay, rate = _number(call.decay, call.decay_value), _number(call.rate, call.rate_value)
     numbers = (decay, rate, call.norm_eps, 1 / plan.hidden)
@@ -169,25 +168,24 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     scratch = buffers.take(layout.record.size, gradient)
     results = empty_gradients(call, buffers.empty)
     drive, weight, gain, bias, first_gain, first_bias, hidden, memory, decay, rate = results
-    addresses = Addresses(
-        **addresses_of(
-            recurrent_weight=call.recurrent_weight,
-            norm_weight=call.norm_weight,
-            preliminary_norm_weight=call.preliminary_norm_weight,
-            saved=call.saved,
-            scratch=scratch,
-            outputs_gradient=gradient,
-            drive_gradient=drive,
-            weight_gradient=weight,
-            gain_gradient=gain,
-            bias_gradient=bias,
-            preliminary_gain_gradient=first_gain,
-            preliminary_bias_gradient=first_bias,
-            hidden_gradient=hidden,
-            memory_gradient=memory,
-            decay_gradient=decay,
-            rate_gradient=rate,
-        )
+    addresses = addresses_of(
+        Addresses,
+        recurrent_weight=call.recurrent_weight,
+        norm_weight=call.norm_weight,
+        preliminary_norm_weight=call.preliminary_norm_weight,
+        saved=call.saved,
+        scratch=scratch,
+        outputs_gradient=gradient,
+        drive_gradient=drive,
+        weight_gradient=weight,
+        gain_gradient=gain,
+        bias_gradient=bias,
+        preliminary_gain_gradient=first_gain,
+        preliminary_bias_gradient=first_bias,
+        hidden_gradient=hidden,
+        memory_gradient=memory,
+        decay_gradient=decay,
+        rate_gradient=rate,
     )
     numbers = (
         _number(call.decay, call.decay_value), _number(call.rate, call.rate_value), 1 / plan.hidden

@@ -122,20 +122,19 @@ def run_forward(call: Arguments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     hidden, cell = (gates.new_empty(plan.batch, plan.hidden) for _ in range(2))
     saved = buffers.take(plan.saved, gates)
     scratch = buffers.take(layout.record.size, gates)
-    addresses = Addresses(
-        **addresses_of(
-            gates=gates,
-            classes=classes,
-            recurrent_weight=call.recurrent_weight,
-            hidden=call.hidden,
-            cell=call.cell,
-            lengths=lengths,
-            outputs=outputs,
-            saved=saved,
-            scratch=scratch,
-            last_hidden=hidden,
-            last_cell=cell,
-        )
+    addresses = addresses_of(
+        Addresses,
+        gates=gates,
+        classes=classes,
+        recurrent_weight=call.recurrent_weight,
+        hidden=call.hidden,
+        cell=call.cell,
+        lengths=lengths,
+        outputs=outputs,
+        saved=saved,
+        scratch=scratch,
+        last_hidden=hidden,
+        last_cell=cell,
     )
     launch(_forward(), (packed, layout), addresses, workers, gates.dtype, 0.0)
     return outputs, hidden, cell, saved
@@ -149,23 +148,22 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     scratch = buffers.take(layout.record.size, outputs)
     results = empty_gradients(call)
     gates, _, weight, hidden, cell, _ = results
-    addresses = Addresses(
-        **addresses_of(
-            classes=classes,
-            recurrent_weight=call.recurrent_weight,
-            hidden=call.hidden,
-            lengths=lengths,
-            outputs=outputs,
-            saved=call.saved,
-            scratch=scratch,
-            outputs_gradient=call.outputs_gradient,
-            last_hidden_gradient=call.hidden_gradient,
-            last_cell_gradient=call.cell_gradient,
-            gates_gradient=gates,
-            weight_gradient=weight,
-            hidden_gradient=hidden,
-            cell_gradient=cell,
-        )
+    addresses = addresses_of(
+        Addresses,
+        classes=classes,
+        recurrent_weight=call.recurrent_weight,
+        hidden=call.hidden,
+        lengths=lengths,
+        outputs=outputs,
+        saved=call.saved,
+        scratch=scratch,
+        outputs_gradient=call.outputs_gradient,
+        last_hidden_gradient=call.hidden_gradient,
+        last_cell_gradient=call.cell_gradient,
+        gates_gradient=gates,
+        weight_gradient=weight,
+        hidden_gradient=hidden,
+        cell_gradient=cell,
     )
     workers = _workers(packed.record.batch)
     launch(_backward(), (packed, layout), addresses, workers, outputs.dtype, 0.0)
