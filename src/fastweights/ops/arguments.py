@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError
 from fastweights.ops.tracing import may_look
 
 
@@ -66,12 +66,6 @@ def check_mask(name: str, mask: Tensor | None, *shapes: tuple[int, ...], like: T
             f"{name} is {mask.dtype} {list(mask.shape)} on {mask.device}; "
             f"accepted: torch.bool {accepted} on {like.device}"
         )
-
-
-def check_choice(kind: str, given: str, accepted: Collection[str]) -> None:
-    """Raise `UserError` unless a name is one of those accepted."""
-    if given not in accepted:
-        raise unknown(kind, str(given), accepted)
 
 
 def check_count(name: str, given: int) -> None:

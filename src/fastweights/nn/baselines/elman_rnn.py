@@ -6,9 +6,10 @@ from typing import Literal
 
 from torch import nn
 
+from fastweights.errors import check_choice
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.torch_rnn import TorchRNN
-from fastweights.nn.parts.checks import check_choice, check_sizes
+from fastweights.nn.parts.checks import check_sizes
 
 
 class ElmanRNN(TorchRNN[HiddenState]):

@@ -7,9 +7,10 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fastweights.errors import check_choice
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
-from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES
 
 

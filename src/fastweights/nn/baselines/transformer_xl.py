@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from fastweights.errors import check_choice
 from fastweights.nn.backbone import Backbone, Input, Mask, Trace
-from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.relative_attention import distance_encodings
 from fastweights.nn.parts.transformer_layer import Context, TransformerLayer
 from fastweights.ops import padding

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fastweights.errors import check_choice
 from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
-from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.projection import project_at
 
 

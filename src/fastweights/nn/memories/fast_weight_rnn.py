@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights import ops
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_choice
 from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.backend import check_backend, describe_backend
-from fastweights.nn.parts.checks import check_choice, check_range, check_sizes
+from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.projection import project
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, Inputs, Options, step, trace
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastweights import ops
-from fastweights.errors import UserError
-from fastweights.nn.parts.checks import check_choice
+from fastweights.errors import UserError, check_choice
 
 
 def check_backend(op: str, name: str, *further: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError
 from fastweights.ops.lstm import CLASS_TYPES
 from fastweights.ops.tracing import may_look
 
@@ -27,12 +27,6 @@ def check_range(name: str, value: float, low: float = -math.inf, high: float = m
         bounded = math.isfinite(low) or math.isfinite(high)
         bounds = f" from {low:g} to {high:g}" if bounded else ""
         raise UserError(f"{name} is {value!r}; accepted: a finite number{bounds}")
-
-
-def check_choice(kind: str, given: str, accepted: Iterable[str]) -> None:
-    """Raise `UserError` unless the name given is one of those accepted."""
-    if given not in accepted:
-        raise unknown(kind, str(given), accepted)
 
 
 def check_input(

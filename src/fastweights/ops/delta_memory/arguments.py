@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_choice
 from fastweights.ops import arguments, padding
-from fastweights.ops.arguments import check_choice, check_fits, check_floating, check_mask
+from fastweights.ops.arguments import check_fits, check_floating, check_mask
 from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import check_decay, decay_kind
 from fastweights.ops.delta_memory.options import Inputs, Options

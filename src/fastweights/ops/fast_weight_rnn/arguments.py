@@ -7,9 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_choice
 from fastweights.ops.arguments import (
-    check_choice,
     check_chunk,
     check_count,
     check_fits,
