@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastweights.errors import UserError
 from fastweights.experiments import report
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -92,6 +93,16 @@ def test_the_summary_has_a_row_a_study_and_names_what_lies_beside(tmp_path: Path
     assert second.endswith("|  |  |  |  | 2 |  |")
     assert "`bench/`" in text and "`official/`" not in text
     assert "[tried](tried.md)" in (tmp_path / "aimed" / "README.md").read_text()
+
+
+def test_no_page_is_written_through_a_link(tmp_path: Path) -> None:
+    record(tmp_path / "mine", row())
+    before = sorted((tmp_path / "mine").rglob("*"))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "linked").symlink_to(before[0].parent)
+    with pytest.raises(UserError, match="linked: it is a link"):
+        report.write(tmp_path / "results")
+    assert sorted((tmp_path / "mine").rglob("*")) == before
 
 
 def test_the_pages_of_this_repository_name_every_recorded_cell() -> None:

@@ -46,7 +46,11 @@ class Ledger:
 
         Several processes may work on a study: each reads what the others have written before it adds its own.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        from fastweights.io.atomic import oserror_as_user_error
+        from fastweights.io.plain import check_own_folder
+
+        with oserror_as_user_error("write", self.path.parent):
+            check_own_folder(self.path.parent).mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_name(".lock")):
             self.rows = self._read()
             by_seed = {**self.done(cell), seed: entry}

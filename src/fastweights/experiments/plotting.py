@@ -38,6 +38,8 @@ def draw(
         UserError: if a folder is no run or given twice, the runs are of several tasks, the sequence cannot be read or
             has no use, or there is no animation of what is to be drawn.
     """
+    from fastweights.runs import Run
+
     if not folders:
         raise UserError("plot needs at least one run folder")
     places = [folder.resolve() for folder in folders]
@@ -57,7 +59,7 @@ def draw(
             for figure in _compared(experiment, runs, sequence)
         ]
     (run,) = runs
-    target = out or run.folder / "figures"
+    target = out or Run.open(run.folder).figures
     animation = _animation(experiment, run, sequence) if gif is not False else None
     if gif and animation and animation.draw is None:
         raise UserError(f"--gif: there is no animation of {run.folder}: {animation.reason}")

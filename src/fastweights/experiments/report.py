@@ -61,12 +61,15 @@ def write(results: Path) -> Path:
         UserError: if a recorded line is damaged, or a folder cannot be written.
     """
     from fastweights.io.atomic import oserror_as_user_error, write_atomically
+    from fastweights.io.plain import check_own_folder
 
     with oserror_as_user_error("make", results):
         results.mkdir(parents=True, exist_ok=True)
     sections = []
     for path in sorted(results.glob("*/cells.jsonl")):
         if rows := recorded(path):
+            with oserror_as_user_error("write", path.parent):
+                check_own_folder(path.parent)
             section = _section(path.parent, rows)
             sections.append(section)
             write_atomically(path.with_name(PAGE), _page(section, path.parent).encode())

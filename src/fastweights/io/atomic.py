@@ -105,8 +105,8 @@ def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder if it is there, as far as that is possible."""
-    if path.is_dir():
+    """Remove a file, a link or a folder if it is there, as far as that is possible; what a link leads to stays."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):

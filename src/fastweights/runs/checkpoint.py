@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from torch import Tensor
 from fastweights.errors import UserError
 from fastweights.io.atomic import oserror_as_user_error, remove, write_folder_atomically
 from fastweights.io.encode import to_json
+from fastweights.io.plain import check_own_folder, read_plain
 
 FORMAT = 2
 """The version of a checkpoint's files and names, whatever the run folder around it has."""
@@ -30,6 +32,8 @@ MODEL = "model"
 KEPT = 2
 _SUMS = "SHA256SUMS"
 _META = "meta.json"
+_NAME = re.compile(r"\w[\w.-]*")
+_MOST_SUMS = 1 << 16
 _MODEL = "model.safetensors"
 _TRAINING = "training.safetensors"
 _log = logging.getLogger("fastweights.runs")
@@ -69,7 +73,7 @@ def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[st
     """
     contents = _encode(step, tensors, meta)
     with oserror_as_user_error("make", root):
-        root.mkdir(exist_ok=True)
+        check_own_folder(root).mkdir(exist_ok=True)
     write_folder_atomically(root / f"{step:09d}", contents)
     _prune(root, step)
 
@@ -148,12 +152,14 @@ def _read(folder: Path, step: int) -> Checkpoint:
     from safetensors.torch import load
 
     try:
-        sums = (folder / _SUMS).read_bytes()
+        sums = read_plain(folder / _SUMS, _MOST_SUMS)
         # Only the files named there: a file manager may have left one of its own.
         names = [line.partition("  ")[2] for line in sums.decode().split("\n")[:-1]]
-        contents = {name: (folder / name).read_bytes() for name in names}
-    except OSError as error:
-        raise Damaged(error.strerror or str(error)) from error
+        if foreign := [name for name in names if not _NAME.fullmatch(name)]:
+            raise Damaged(f"its list of checksums names {foreign[0]!r}, which is no file of it")
+        contents = {name: read_plain(folder / name, None) for name in names}
+    except (OSError, MemoryError) as error:
+        raise Damaged(getattr(error, "strerror", "") or str(error) or "too large") from error
     except ValueError as error:
         raise Damaged("its list of checksums cannot be read") from error
     if sums != _sums(contents):
@@ -180,5 +186,5 @@ def _prune(root: Path, newest: int) -> None:
     kept = [step for step in steps if step <= newest][-KEPT:]
     for step in set(steps) - set(kept):
         remove(root / f"{step:09d}")
-    for path in root.glob(".*"):
+    for path in root.glob(".[0-9]*.tmp"):  # what a killed process began
         remove(path)

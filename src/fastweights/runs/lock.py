@@ -9,6 +9,7 @@ from typing import IO
 
 from fastweights.errors import UserError
 from fastweights.io.atomic import oserror_as_user_error
+from fastweights.io.plain import open_plain
 
 
 class Lock:
@@ -39,7 +40,7 @@ class Lock:
 
     def _take(self) -> IO[str]:
         with oserror_as_user_error("write", self.path):
-            file = self.path.open("a+")
+            file = open_plain(self.path, "a+")
         try:
             _lock_file(file)
         except OSError as error:

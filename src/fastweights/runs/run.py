@@ -13,6 +13,7 @@ from torch import Tensor
 from fastweights.errors import UserError
 from fastweights.io.atomic import oserror_as_user_error, remove, write_atomically
 from fastweights.io.encode import to_json
+from fastweights.io.plain import check_own_folder, open_plain
 from fastweights.runs import checkpoint, environment
 from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.lock import Lock
@@ -112,8 +113,13 @@ class Run:
 
     @property
     def figures(self) -> Path:
-        """The folder for pictures."""
-        return self.folder / "figures"
+        """The folder for pictures.
+
+        Raises:
+            UserError: if a link stands in its place.
+        """
+        with oserror_as_user_error("write", self.folder / "figures"):
+            return check_own_folder(self.folder / "figures")
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one row to `metrics.jsonl`; it has reached the system when this returns.
@@ -125,7 +131,7 @@ class Run:
             UserError: if it cannot be written; the rows before it are untouched.
         """
         path = self.folder / _METRICS
-        with oserror_as_user_error("write", path), path.open("ab") as file:
+        with oserror_as_user_error("write", path), open_plain(path, "ab") as file:
             end = file.tell()
             try:
                 file.write(to_json(row))
