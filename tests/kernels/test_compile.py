@@ -97,13 +97,15 @@ def test_processes_that_compile_at_once_write_other_files_for_other_types(source
     assert names["3"] != names["3.0"]
 
 
-def test_code_of_edited_sources_is_removed_and_a_file_cut_short_is_made_anew(sources):
+def test_code_of_edited_sources_is_removed_and_a_damaged_file_is_made_anew(sources):
     place = {"NUMBA_CACHE_DIR": str(sources / "cache")}
     for factor, answer in ((2, 7), (5, 16)):
         (sources / "another.py").write_text(PART.format(factor=factor))
         assert _run(sources, **place) == (answer, 0)
         (file,) = (sources / "cache").rglob("*.nbc")
-    file.write_bytes(file.read_bytes()[:100])
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
     assert [_run(sources, **place) for _ in range(2)] == [(16, 0), (16, 1)]
     file.write_bytes(b"")
     assert _run(sources, **place) == (16, 0)

@@ -1,9 +1,10 @@
 """Where the machine code of kernels is kept from one process to the next.
 
 Numba's own cache looks at the file of the function alone and would serve stale machine code after an edit of a helper
-in another file; it refuses to import where no folder is writable; and it can mix up what two processes compile at once.
-Here the cache carries a hash of all kernel sources, a file's name says what is in it, and where nothing can be written
-kernels are compiled once per process.
+in another file; it refuses to import where no folder is writable; it can mix up what two processes compile at once; and
+it runs whatever it finds. Here the cache carries a hash of all kernel sources, a file's name says what is in it, a
+checksum that it is whole, and its owner that it is this user's. Where nothing can be written, kernels are compiled once
+per process.
 """
 
 from __future__ import annotations
@@ -11,20 +12,29 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import logging
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fastweights.errors import UserError
 from fastweights.io.cache import user_cache
+from fastweights.io.plain import open_plain
 from fastweights.kernels.numba_internals import (
     CacheFiles,
     CacheImpl,
     CacheLocator,
     FunctionCache,
+    unpickled,
 )
+
+logger = logging.getLogger("fastweights.kernels")
+
+_DIGEST = hashlib.sha256().digest_size
 
 
 @cache
@@ -41,23 +51,53 @@ def source_stamp(source: Path) -> str:
 
 
 def cache_folder(source: Path) -> Path | None:
-    """Return the first writable folder for machine code, or None.
+    """Return the first folder for machine code that can be written, and by this user alone, or None.
 
     In order: NUMBA_CACHE_DIR, `__pycache__` beside the source, the user's cache folder.
     """
     if not source.is_file():
         return None
-    candidates = [source.parent / "__pycache__"]
+    return next((folder for folder in _candidates(source) if _usable(folder)), None)
+
+
+def _candidates(source: Path) -> Iterator[Path]:
     if os.environ.get("NUMBA_CACHE_DIR"):
-        candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]) / "fastweights")
-    candidates.append(user_cache() / "kernels")
-    for folder in candidates:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
+        yield Path(os.environ["NUMBA_CACHE_DIR"]) / "fastweights"
+    yield source.parent / "__pycache__"
+    with contextlib.suppress(UserError):  # a user without a home
+        yield user_cache() / "kernels"
+
+
+@cache
+def _usable(folder: Path) -> bool:
+    """Return whether machine code may be kept in a folder, which is made; if others can write there, that is said."""
+    try:
+        _make(folder)
+        if reason := _foreign(folder.lstat()) or _foreign(folder.stat()):
+            if folder.name != "__pycache__":
+                logger.warning(
+                    "kernels are not kept in %s: %s; another folder is used", folder, reason
+                )
+            return False
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that others cannot write to, whatever the umask says."""
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+
+def _foreign(status: os.stat_result) -> str | None:
+    """Return why code that lies there may be somebody else's, or None, also where files have no owners."""
+    if not hasattr(os, "geteuid"):
+        return None
+    if status.st_uid != os.geteuid():
+        return f"it belongs to another user ({status.st_uid})"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not stat.S_ISLNK(status.st_mode):
+        return "others than its owner can write to it"
     return None
 
 
@@ -71,6 +111,9 @@ class _Locator(CacheLocator):
 
     def get_cache_path(self) -> str:
         return str(self._folder)
+
+    def ensure_cache_path(self) -> None:
+        _make(self._folder)
 
     def get_source_stamp(self) -> str:
         return source_stamp(self._source)
@@ -110,13 +153,23 @@ class _CodeFiles(CacheFiles):
         return f"{self._fresh}{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
 
     def save(self, key: Any, data: Any) -> None:
-        self._save_data(self._data_name(key), data)
+        name, content = self._data_name(key), self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), 0o600)  # whatever the umask says
+            file.write(_digest(name, content) + content)
         self._remove(but=self._fresh)
 
     def load(self, key: Any) -> Any:
+        """Load what was saved; None, such that it is compiled anew and replaced, unless it is whole and this user's."""
+        name = self._data_name(key)
         try:
-            return self._load_data(self._data_name(key))
-        except Exception:  # not there, or cut short: whatever is wrong, it is compiled anew
+            with open_plain(Path(self._data_path(name)), "rb") as file:
+                if _foreign(os.fstat(file.fileno())):
+                    return None
+                digest, content = file.read(_DIGEST), file.read()
+            return unpickled(content) if digest == _digest(name, content) else None
+        except Exception:  # not there, or of another Numba: whatever is wrong, it is compiled anew
             return None
 
     def flush(self) -> None:
@@ -130,6 +183,11 @@ class _CodeFiles(CacheFiles):
                     path.unlink()
 
 
+def _digest(name: str, content: bytes) -> bytes:
+    """Compute the checksum of a file: a bit that flipped in machine code ends the process, and so does other code."""
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
+
+
 class CodeCache(FunctionCache):
     """A kernel's cache, which never is a reason to fail."""
 
@@ -140,6 +198,12 @@ class CodeCache(FunctionCache):
         self._cache_file = _CodeFiles(
             self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
         )
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super()._load_overload(sig, target_context)
+        except Exception:  # code that cannot be linked is no reason to fail either: it is compiled anew and replaced
+            return None
 
     @contextlib.contextmanager
     def _guard_against_spurious_io_errors(self) -> Iterator[None]:

@@ -26,6 +26,8 @@ try:
     CacheImpl: Any = caching.CompileResultCacheImpl
     CacheFiles: Any = caching.IndexDataCacheFile
     FunctionCache: Any = caching.FunctionCache
+    _caching: Any = caching
+    unpickled: Any = _caching.pickle.loads  # the form in which Numba keeps machine code
     _Library: Any = codegen.CPUCodeLibrary
     _Identity: Any = bytecode.FunctionIdentity
     _replaced = (_Library._optimize_final_module, _Identity._unique_ids)
