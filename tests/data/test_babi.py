@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -63,6 +64,24 @@ def test_the_folders_follow_the_environment(tmp_path, monkeypatch):
     assert made_root() == tmp_path / "fastweights" / "made"
     monkeypatch.setenv("FASTWEIGHTS_DATA", "~/sets")
     assert data_root() == Path("~/sets").expanduser()
+
+
+def test_without_a_home_there_is_one_clear_line(monkeypatch):
+    for name in ("FASTWEIGHTS_DATA", "XDG_CACHE_HOME", "HOME", "USERPROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    if os.name != "nt":
+
+        def unknown(user):
+            raise KeyError(user)
+
+        monkeypatch.setattr("pwd.getpwuid", unknown)
+    for ask in (data_root, made_root, babi_files.find):
+        with pytest.raises(UserError, match=r"no home folder .* set HOME, XDG.* FASTWEIGHTS_DATA"):
+            ask()
+    monkeypatch.setenv("FASTWEIGHTS_DATA", "~no such user/x")
+    for ask in (data_root, lambda: babi_files.find("~no such user/x")):
+        with pytest.raises(UserError, match=r"no home folder is known for '~no such user/x'"):
+            ask()
 
 
 def test_a_file_as_stories():

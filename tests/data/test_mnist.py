@@ -125,7 +125,7 @@ DAMAGE = {
     "another set": (lambda packed: gzip.compress(b"other"), "its checksum is another"),
     "broken inside": (lambda packed: packed[:30] + b"\0" * 60 + packed[90:], "is damaged"),
     "empty": (lambda packed: b"", "its checksum is another"),
-    "without end": (lambda packed: gzip.compress(bytes(1 << 26), 1), "too large"),
+    "without end": (lambda packed: gzip.compress(bytes((1 << 26) + 1), 1), "too large"),
 }
 
 

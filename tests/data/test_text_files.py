@@ -174,6 +174,8 @@ def test_files_that_are_no_texts(content, tmp_path):
 
 
 def test_files_that_are_none(tmp_path):
+    with pytest.raises(UserError, match="no home folder is known for '~no such user/a'"):
+        text.read_file("~no such user/a")
     with pytest.raises(UserError, match=r"no such text: .*none \(a file, or one of ptb, wiki"):
         text.read_file(tmp_path / "none")
     with pytest.raises(UserError, match="is a folder"):

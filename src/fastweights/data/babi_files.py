@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import hashlib
-import lzma
-import tarfile
-import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from fastweights.data.archive import read_members
+from fastweights.data.file_set import read_packed
 from fastweights.errors import UserError
-from fastweights.io.cache import VARIABLE, data_root
+from fastweights.io.atomic import oserror_as_user_error
+from fastweights.io.cache import VARIABLE, data_root, expanded
+from fastweights.io.plain import open_plain
 
 RELEASE = "tasks_1-20_v1-2"
 FOLDERS = {"10k": "en-valid-10k", "1k": "en-valid"}
@@ -27,7 +27,8 @@ _PART_BESIDE = "en-valid-10k_qa3_train_first185of1800.txt.gz"
 
 _LARGEST = 16 << 20
 """Bytes of the largest file that can be one of the release's (its largest has 5 MB)."""
-_BROKEN = (tarfile.TarError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError)
+_TOGETHER = 1 << 27
+"""Bytes of all of them together, at most (those of one size have 30 MB)."""
 ADVICE = "fetch the release with `fastweights data get babi`, or name its folder or archive with --data-dir"
 
 
@@ -50,14 +51,15 @@ class Source:
         Raises:
             UserError: if the archive is damaged, or a file is far too large to be the release's.
         """
-        if self.path.is_dir():
-            found = {n: self._open(self.path / n) for n in names if (self.path / n).is_file()}
-        else:
-            found = self._read_archive(names)
-        if PART in names and PART not in found:
-            part = self._part()
-            found |= {} if part is None else {PART: part}
-        return found
+        with oserror_as_user_error("read", self.path):
+            if self.path.is_dir():
+                found = {n: self._open(self.path / n) for n in names if (self.path / n).is_file()}
+            else:
+                found = self._read_archive(names)
+            if PART in names and PART not in found:
+                part = self._part()
+                found |= {} if part is None else {PART: part}
+            return found
 
     def digest(self, names: Collection[str]) -> str:
         """Compute a SHA-256 that changes with whatever `read` would return."""
@@ -66,37 +68,31 @@ class Source:
             for name, content in sorted(self.read(names).items()):
                 digest.update(f"{name} {len(content)} ".encode() + content)
         else:
-            with self.path.open("rb") as archive:
-                digest.update(hashlib.file_digest(archive, "sha256").digest())
+            with (
+                oserror_as_user_error("read", self.path),
+                open_plain(self.path, "rb", links=True) as archive,
+            ):
+                whole = hashlib.sha256()
+                for chunk in iter(functools.partial(archive.read, 1 << 18), b""):
+                    whole.update(chunk)
+            digest.update(whole.digest())
             digest.update((self._part() or b"") if PART in names else b"")
         return digest.hexdigest()
 
     def _read_archive(self, names: Collection[str]) -> dict[str, bytes]:
-        found = {}
         try:
-            with tarfile.open(self.path, "r|*") as archive:
-                for member in archive:
-                    name = "/".join(Path(member.name).parts[-2:])
-                    if name in names and member.isfile():
-                        if member.size > _LARGEST:
-                            raise UserError(f"{self.path}: {name} is too large; {ADVICE}")
-                        content = archive.extractfile(member)
-                        found[name] = b"" if content is None else content.read()
-        except _BROKEN as error:
-            raise UserError(f"{self.path} is damaged ({error}); {ADVICE}") from None
-        return found
+            return read_members(self.path, names, largest=_LARGEST, together=_TOGETHER)
+        except UserError as error:
+            raise UserError(f"{self.path}: {error}; {ADVICE}") from None
 
     def _part(self) -> bytes | None:
         for folder in (self.path, self.path.parent):
             packed = folder / _PART_BESIDE
             if packed.is_file():
                 try:
-                    with gzip.open(packed) as content:
-                        return content.read(_LARGEST)
-                except _BROKEN as error:
-                    raise UserError(
-                        f"{packed} is damaged ({error}); leave task 3 out with --tasks"
-                    ) from None
+                    return read_packed(packed, _LARGEST, packed=True)
+                except UserError as error:
+                    raise UserError(f"{packed}: {error}; leave task 3 out with --tasks") from None
         return None
 
     @staticmethod
@@ -116,7 +112,7 @@ def find(data_dir: str | Path | None = None) -> Source:
     Raises:
         UserError: if it is not there, with what to do.
     """
-    given = Path(data_dir).expanduser() if data_dir is not None else data_root()
+    given = expanded(data_dir) if data_dir is not None else data_root()
     if given.is_file():
         if ".tar" not in given.name and given.suffix != ".tgz":
             raise UserError(f"{given} is no .tar.gz or .tar.xz archive; {ADVICE}")

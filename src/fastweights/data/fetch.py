@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
 from fastweights.io.atomic import open_atomically, oserror_as_user_error
-from fastweights.io.cache import data_root
+from fastweights.io.cache import data_root, expanded
 
 _CHUNK = 1 << 18
 _MOST = 1 << 28
@@ -83,7 +83,7 @@ def get(
     Raises:
         UserError: if no address gives a file, with what was wrong with each.
     """
-    folder = Path(data_dir).expanduser() if data_dir is not None else data_root()
+    folder = expanded(data_dir) if data_dir is not None else data_root()
     if folder.is_file():
         raise UserError(
             f"{folder} is a file; --data-dir names the folder that {published.folder} is put into"
@@ -95,7 +95,7 @@ def get(
     places = published.addresses if addresses is None else tuple(addresses)
     taken = []
     for name in published.files:
-        with suppress(UserError, FileNotFoundError):
+        with suppress(UserError, OSError):
             published.check_file(target / name, name)
             continue
         alone = len(published.files) == 1

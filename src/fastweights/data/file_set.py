@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import zlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastweights.data.archive import BROKEN
 from fastweights.errors import UserError
-from fastweights.io.cache import VARIABLE, data_root
+from fastweights.io.atomic import oserror_as_user_error
+from fastweights.io.cache import VARIABLE, data_root, expanded
+from fastweights.io.plain import open_plain
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class FileSet:
         places: where the files may lie below a folder; "" is the folder itself.
         files: the names that each file goes by, the first that is there being taken; packed, a name ends in .gz.
         digests: SHA-256 of what is in each file, unpacked.
-        largest: bytes that no file has, unpacked; -1: no bound.
+        largest: bytes of a file at most, unpacked.
     """
 
     name: str
@@ -31,7 +34,7 @@ class FileSet:
     places: tuple[str, ...]
     files: Mapping[str, tuple[str, ...]]
     digests: dict[str, str]
-    largest: int = -1
+    largest: int = 1 << 24
 
     @property
     def advice(self) -> str:
@@ -49,7 +52,7 @@ class FileSet:
         Raises:
             UserError: if there is none, with what to do.
         """
-        given = Path(data_dir).expanduser() if data_dir is not None else data_root()
+        given = expanded(data_dir) if data_dir is not None else data_root()
         if given.is_file():
             raise UserError(
                 f"{given} is a file; --data-dir names the folder that {self.title}'s files lie in"
@@ -78,10 +81,11 @@ class FileSet:
             path = self._path(folder, file)
             if path is None:
                 raise UserError(f"{folder} lacks {name} (or {name}.gz); {self.advice}")
-            try:
-                contents[file] = self.check_file(path, file)
-            except UserError as error:
-                raise UserError(f"{path}: {error}; {self.advice}") from None
+            with oserror_as_user_error("read", path):
+                try:
+                    contents[file] = self.check_file(path, file)
+                except UserError as error:
+                    raise UserError(f"{path}: {error}; {self.advice}") from None
         return contents
 
     def check_file(self, path: Path, file: str) -> bytes:
@@ -91,8 +95,6 @@ class FileSet:
             UserError: if it is damaged or another one.
         """
         content = read_packed(path, self.largest)
-        if len(content) == self.largest:
-            raise UserError(f"it is too large to be a file of {self.title}")
         if hashlib.sha256(content).hexdigest() != self.digests[file]:
             raise UserError(f"it is damaged or not {self.title}'s {file}: its checksum is another")
         return content
@@ -102,17 +104,31 @@ class FileSet:
         return next((path for path in paths if path.is_file()), None)
 
 
-def read_packed(path: Path, largest: int = -1) -> bytes:
-    """Read a file, through gzip if it begins as such files do, up to `largest` bytes (-1: all).
+_RATIO, _SMALL = 32, 1 << 24
+"""A text packs to a tenth or so: what unpacks to more than so many times its size, and to more than this, is none."""
+
+
+def read_packed(path: Path, largest: int | None = None, *, packed: bool = False) -> bytes:
+    """Read a plain file, through gzip if it begins as such files do.
+
+    Args:
+        path: of the file, or a link to it.
+        largest: bytes at most, unpacked; None: what a file of its size can sensibly have.
+        packed: whether it must be packed.
 
     Raises:
-        UserError: if it is packed and damaged.
+        UserError: if it is packed and damaged, or too large.
         OSError: if it cannot be read.
     """
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+    with open_plain(path, "rb", links=True) as file:
+        packed |= file.read(2) == b"\x1f\x8b"
+        size = file.seek(0, io.SEEK_END)
         file.seek(0)
+        most = largest if largest is not None else max(_SMALL, _RATIO * size) if packed else size
         try:
-            return gzip.GzipFile(fileobj=file).read(largest) if packed else file.read(largest)
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            content = (gzip.GzipFile(fileobj=file) if packed else file).read(most + 1)
+        except BROKEN as error:
             raise UserError(f"it is damaged ({error})") from None
+    if len(content) > most:
+        raise UserError(f"it is too large, more than {most:,} bytes{' unpacked' * packed}")
+    return content

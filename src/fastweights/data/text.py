@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fastweights.data.file_set import FileSet, read_packed
 from fastweights.errors import UserError, unknown
+from fastweights.io.cache import expanded
 
 SPLITS = ("train", "valid", "test")
 
@@ -77,7 +78,7 @@ def read_file(path: str | Path) -> str:
     Raises:
         UserError: if it is not there, not a file, empty, or not UTF-8, with the place of the first byte that is not.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a text file in it")
     try:

@@ -14,6 +14,7 @@ from jaxtyping import Int, Int16
 from numpy import ndarray
 
 from fastweights.data import babi
+from fastweights.errors import UserError
 from fastweights.io.atomic import open_atomically
 from fastweights.io.cache import made_root
 from fastweights.tasks import renaming
@@ -57,11 +58,15 @@ def load(source: babi.Source, size: str, tasks: Sequence[int]) -> Stories:
     """
     asked = json.dumps([_FORM, source.digest(babi.file_names(size, tasks)), size, list(tasks)])
     name = hashlib.sha256(asked.encode()).hexdigest()[:16]
-    path = made_root() / f"babi-{size}-{name}.safetensors"
-    stories = _cached(path)
+    path = None
+    with contextlib.suppress(UserError):  # a user without a home
+        path = made_root() / f"babi-{size}-{name}.safetensors"
+    stories = _cached(path) if path else None
     if stories is None:
         stories = from_release(babi.read(source, size, tasks))
         with contextlib.suppress(OSError):
+            if path is None:
+                return stories
             path.parent.mkdir(parents=True, exist_ok=True)
             with open_atomically(path) as file:
                 file.write(_packed(stories))

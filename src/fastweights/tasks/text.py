@@ -13,6 +13,7 @@ from torch import Tensor
 from fastweights.data import text as texts
 from fastweights.data.text import SPLITS, Texts
 from fastweights.errors import UserError, check_choice
+from fastweights.io.cache import expanded
 from fastweights.tasks import text_tokenizer
 
 
@@ -114,7 +115,7 @@ def _named(data: tuple[str, ...]) -> tuple[str, ...]:
         )
     if data[0] in texts.corpora() and len(data) == 1:
         return data
-    return tuple(str(Path(path).expanduser().absolute()) for path in data)
+    return tuple(str(expanded(path).absolute()) for path in data)
 
 
 def _read(data: tuple[str, ...], data_dir: str | Path | None) -> Texts:

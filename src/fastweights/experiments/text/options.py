@@ -16,6 +16,7 @@ from fastweights.experiments.options import (
     RunOptions,
     TimeOptions,
 )
+from fastweights.io.cache import expanded
 
 if TYPE_CHECKING:
     from fastweights.tasks import Text
@@ -91,9 +92,7 @@ class TextOptions(
     def __post_init__(self) -> None:
         # A run finds its files again from any folder.
         known = corpora()
-        data = (
-            each if each in known else str(Path(each).expanduser().absolute()) for each in self.data
-        )
+        data = (each if each in known else str(expanded(each).absolute()) for each in self.data)
         object.__setattr__(self, "data", tuple(data))
 
     def task(self) -> Text:
