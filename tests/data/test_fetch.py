@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
 
+import fastweights
 from babi_made import make_release
 from fastweights.cli import main
 from fastweights.data import babi_files, fetch
-from fastweights.data.catalogue import BABI
+from fastweights.data.catalogue import BABI, CATALOGUE
 from fastweights.errors import UserError
 
 
@@ -31,6 +34,14 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 digests[name] = babi_files.git_digest(file.read_bytes())
     monkeypatch.setattr(babi_files, "published_digests", lambda: digests)
     return path
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch):
+    """Seconds that would have been waited."""
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
 
 
 class Reply(io.BytesIO):
@@ -78,6 +89,92 @@ def test_the_next_address_is_tried(archive, tmp_path):
     ):
         assert said in str(refused.value)
     assert not list((tmp_path / "none" / "babi").iterdir())
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Fails as often as it is told, then serves; keeps who asked."""
+
+    failures: list[int]
+    agents: list[str | None]
+    content: bytes
+
+    def do_GET(self) -> None:
+        self.agents.append(self.headers["User-Agent"])
+        code = self.failures.pop(0) if self.failures else 200
+        self.send_response(code)
+        self.end_headers()
+        if code == 200:
+            self.wfile.write(self.content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(archive, monkeypatch):
+    """A server's class, and the address of what it serves."""
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    class Own(Server):
+        failures, agents, content = [], [], archive.read_bytes()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Own) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield Own, f"http://127.0.0.1:{server.server_port}/a.tar.gz"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_server_that_is_busy_is_asked_again_and_told_who_asks(served, tmp_path, pauses):
+    server, address = served
+    server.failures += [503, 429]
+    assert fetch.get(BABI, tmp_path, addresses=[address]).addresses == (address,)
+    assert server.agents == [f"fastweights/{fastweights.__version__}"] * 3
+    assert pauses == list(fetch.PAUSES)
+
+
+@pytest.mark.parametrize(("code", "times"), [(404, 1), (403, 1), (500, 3)])
+def test_how_often_a_server_is_asked(served, tmp_path, code, times):
+    server, address = served
+    server.failures += [code] * 9
+    with pytest.raises(UserError, match=f"HTTP Error {code}"):
+        fetch.get(BABI, tmp_path, addresses=[address])
+    assert len(server.agents) == times
+    assert not list((tmp_path / "babi").iterdir())
+
+
+def test_a_connection_that_breaks_is_taken_up_again(archive, tmp_path, pauses):
+    content = archive.read_bytes()
+    replies = iter([OSError("reset"), Reply(content[:99], len(content)), Reply(content)])
+
+    def opener(address: str) -> Reply:
+        reply = next(replies)
+        if isinstance(reply, OSError):
+            raise reply
+        return reply
+
+    assert fetch.get(BABI, tmp_path, addresses=["a"], opener=opener).path.read_bytes() == content
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_plain_http_is_asked_last(name, tmp_path):
+    asked = []
+
+    def opener(address: str) -> Reply:
+        asked.append(address.split(":")[0])
+        raise ValueError("not this one")
+
+    with pytest.raises(UserError, match="not this one"):
+        fetch.get(CATALOGUE[name], tmp_path, opener=opener)
+    assert asked == sorted(asked, reverse=True) and asked[0] == "https"
+    with pytest.raises(UserError):  # as they are given
+        fetch.get(CATALOGUE[name], tmp_path, addresses=["http://a", "https://b"], opener=opener)
+    assert asked[-2:] == ["http", "https"]
 
 
 def test_another_release_is_refused_and_leaves_nothing(archive, tmp_path, monkeypatch):

@@ -27,11 +27,11 @@ BABI = Published(
     title="bAbI v1.2",
     folder="babi",
     files=(f"{babi_files.RELEASE}.tar.gz",),
-    # The authors' address, and the copy of it that Facebook's data set page on Hugging Face keeps.
+    # The copy that Facebook's data set page on Hugging Face keeps of it, and the authors' address.
     addresses=(
-        "http://www.thespermwhale.com/jaseweston/babi/tasks_1-20_v1-2.tar.gz",
         "https://huggingface.co/datasets/facebook/babi_qa/resolve/"
         "dc80d34a44d86281fe820e05eb8c4c62057c3075/data/tasks_1-20_v1-2.tar.gz",
+        "http://www.thespermwhale.com/jaseweston/babi/tasks_1-20_v1-2.tar.gz",
     ),
     find=lambda folder: babi_files.find(folder).path,
     check=_check_babi,

@@ -1,9 +1,13 @@
-"""Data sets fetched from where they are published, and taken only if every file is the publisher's own."""
+"""Data sets fetched from where they are published, and taken only if every file is the publisher's own.
+
+Which it is, its checksum says: so plain http will do where nothing else answers, and no copy needs to be trusted.
+"""
 
 from __future__ import annotations
 
-import functools
 import http.client
+import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +19,7 @@ from typing import Any, NamedTuple
 from fastweights.errors import UserError
 from fastweights.io.atomic import open_atomically, oserror_as_user_error
 from fastweights.io.cache import data_root, expanded
+from fastweights.version import VERSION
 
 _CHUNK = 1 << 18
 _MOST = 1 << 28
@@ -27,7 +32,20 @@ Progress = Callable[[int, int | None], None]
 """Called with how many bytes of a file have come, and how many there are where that is known."""
 
 
-_open: Opener = functools.partial(urllib.request.urlopen, timeout=30)
+PAUSES = (1.0, 3.0)
+"""Seconds before a file is asked for again at an address that failed for the moment."""
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""What a server answers that may answer otherwise soon."""
+
+
+def _open(address: str) -> object:
+    """Open an address, and say who asks: some servers refuse those who do not."""
+    request = urllib.request.Request(address, headers={"User-Agent": f"fastweights/{VERSION}"})
+    return urllib.request.urlopen(request, timeout=30)
+
+
+class _Passing(UserError):
+    """What went wrong may go well soon."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,8 @@ class Published:
         title: what people call it.
         folder: its name below the folder of data sets.
         files: to be fetched into that folder.
-        addresses: of the file, tried in this order; where there are several files, of the place that has them all.
+        addresses: of the file, tried in this order, https before plain http; where there are several files, of the
+            place that has them all.
         find: where the data set lies at or below a folder; a `UserError` if nowhere.
         check: a `UserError` unless what lies there is whole and the publisher's; else how many files were checked.
         check_file: a `UserError` unless what lies at a path is the file of that name.
@@ -92,7 +111,7 @@ def get(
         found = published.find(folder)
         return Fetched(found, (), published.check(found))
     target = folder / published.folder
-    places = published.addresses if addresses is None else tuple(addresses)
+    places = _secure_first(published.addresses) if addresses is None else tuple(addresses)
     taken = []
     for name in published.files:
         with suppress(UserError, OSError):
@@ -108,6 +127,10 @@ def get(
     return Fetched(found, tuple(taken), published.check(found))
 
 
+def _secure_first(addresses: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(addresses, key=lambda address: not address.startswith("https:")))
+
+
 def _fetch(
     published: Published,
     target: Path,
@@ -121,17 +144,30 @@ def _fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         for address in addresses:
             try:
-                with open_atomically(target) as file:
-                    file.writelines(_chunks(address, opener, progress))
-                    file.flush()
-                    published.check_file(Path(file.name), target.name)
+                _take(published, target, address, progress, opener)
+                return address
             except UserError as error:
                 complaints.append(f"{address}: {error}")
-                continue
-            return address
     raise UserError(
         f"no address gave {published.title} ({'; '.join(complaints)}); fetch it by hand, then name it with --data-dir"
     )
+
+
+def _take(
+    published: Published, target: Path, address: str, progress: Progress, opener: Opener
+) -> None:
+    """Fetch one file from one address, which is asked again while it fails for the moment."""
+    for pause in (*PAUSES, None):
+        try:
+            with open_atomically(target) as file:
+                file.writelines(_chunks(address, opener, progress))
+                file.flush()
+                published.check_file(Path(file.name), target.name)
+            return
+        except _Passing:
+            if pause is None:
+                raise
+            time.sleep(pause)
 
 
 def _chunks(address: str, opener: Opener, progress: Progress) -> Iterator[bytes]:
@@ -149,7 +185,18 @@ def _chunks(address: str, opener: Opener, progress: Progress) -> Iterator[bytes]
     except UserError:
         raise
     except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         reason = error.reason if type(error) is urllib.error.URLError else error
-        raise UserError(str(reason) or type(error).__name__) from None
+        raise _kind(reason)(str(reason) or type(reason).__name__) from None
     if total is not None and done < total:
-        raise UserError(f"the connection ended after {done} of {total} bytes")
+        raise _Passing(f"the connection ended after {done} of {total} bytes")
+
+
+def _kind(reason: object) -> type[UserError]:
+    """Return the kind of error: whether it is worth asking again."""
+    if isinstance(reason, urllib.error.HTTPError):
+        return _Passing if reason.code in _PASSING else UserError
+    lasting = (FileNotFoundError, PermissionError, IsADirectoryError, ssl.SSLCertVerificationError)
+    passing = isinstance(reason, OSError | http.client.HTTPException)
+    return _Passing if passing and not isinstance(reason, lasting) else UserError
