@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -27,20 +28,23 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+def launched(command, count):
+    """Start a command as so many processes that work together."""
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    where |= {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    started = []
+    for rank in range(count):
+        environment = {**os.environ, **where, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
+    return started
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where both the two processes and the one have trained; of two runs each has left a part to the other."""
     folder = tmp_path_factory.mktemp("parallel")
     assert trained(folder / "resumed", stop=after(4, {0}))["steps"] == 4
-    port = free_port()
-    started = []
-    for rank in RANKS:
-        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
-        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        environment = {**os.environ, **{name: str(value) for name, value in place.items()}, **where}
-        command = [sys.executable, PROGRAM, folder]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
-    for process in started:
+    for process in launched([sys.executable, PROGRAM, folder], 2):
         assert process.communicate(timeout=120)[1].decode() == ""
         assert process.returncode == 0
     trained(folder / "qa-alone")
@@ -130,6 +134,34 @@ def test_a_weight_that_one_process_used_has_a_gradient_in_all(told):
     for seen in told:
         assert seen["averaged"]["gradients"] == [[1.5, 3.0], [3.0, 4.0], None]
         assert seen["averaged"]["loss"] == 5.0
+
+
+def test_no_thread_of_the_group_outlives_it(told):
+    """One that still frees a message while the interpreter ends aborts the process."""
+    assert [seen["threads left"] for seen in told] == [[], []]
+
+
+def test_a_killed_process_ends_the_others_in_one_line():
+    """Three processes, the last of them killed while the others wait for it."""
+    program = (
+        "import os, signal, sys\n"
+        "from fastweights.errors import UserError\n"
+        "from fastweights.training.engine import distributed\n"
+        "try:\n"
+        "    with distributed.joined():\n"
+        "        distributed.total(1)\n"
+        "        if distributed.rank() == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        distributed.total(1)\n"
+        "except UserError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    started = launched([sys.executable, "-c", program], 3)
+    said = [process.communicate(timeout=120)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [1, 1, -signal.SIGKILL]
+    for words in said[:2]:
+        assert (
+            words.startswith("another process of this launch has ended") and words.count("\n") == 1
+        )
 
 
 def test_a_process_alone_shares_with_nobody():

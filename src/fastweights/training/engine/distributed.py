@@ -12,7 +12,10 @@ A process by itself is the first of one: then every function returns what it was
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -26,6 +29,9 @@ from fastweights.errors import UserError
 
 _PATIENCE = timedelta(days=2)
 """How long a process waits for another: longer than the longest test. One that has died is noticed at once."""
+
+_LEFT = re.compile(r"connection (closed|reset) by peer|broken pipe", re.IGNORECASE)
+"""What gloo says where the other end of a message is gone."""
 
 T = TypeVar("T")
 
@@ -41,7 +47,8 @@ def joined(device: str = "cpu") -> Iterator[None]:
             (`LOCAL_RANK`).
 
     Raises:
-        UserError: if there are fewer GPUs than processes, or one GPU is named for all.
+        UserError: if there are fewer GPUs than processes, or one GPU is named for all; if another process ends
+            while this one waits for it.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1 or dist.is_initialized():
         yield
@@ -55,10 +62,21 @@ def joined(device: str = "cpu") -> Iterator[None]:
         raise UserError(
             f"{here} processes take a GPU each: torch finds {torch.cuda.device_count()}"
         )
+    # Its functions have the group of the time of their import as a default. Imported within the group, as torch's
+    # optimisers do, they would keep it and its threads; one of these still frees a message when the interpreter
+    # ends, which is an abort.
+    importlib.import_module("torch.distributed.nn.functional")
     with torch.cuda.device(place) if cuda else nullcontext():
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
         try:
             yield
+        except RuntimeError as error:
+            if not _LEFT.search(str(error)):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold the group too
+            raise UserError(
+                "another process of this launch has ended, so this one cannot go on: start all again"
+            ) from None
         finally:
             dist.destroy_process_group()
 
