@@ -12,9 +12,11 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from fastweights import models
 from fastweights.errors import UserError
+from fastweights.hf import inputs
 from fastweights.hf.cache import RecurrentCache
 from fastweights.hf.config import FastWeightConfig
 from fastweights.hf.loading import check_weights, restore_constants
+from fastweights.hf.packing import Packed
 from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
 # transformers 5 has had both names for the cache: forward takes either, what comes out is called by the version's own.
@@ -81,6 +83,10 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         use_cache: bool | None = None,
         return_dict: bool | None = None,
         logits_to_keep: int | Integer[Tensor, " kept"] = 0,
+        position_ids: Integer[Tensor, "rows time"] | None = None,
+        seq_idx: Integer[Tensor, "rows time"] | None = None,
+        cu_seq_lens_q: Integer[Tensor, " cuts"] | None = None,
+        cu_seq_lens_k: Integer[Tensor, " cuts"] | None = None,
         num_items_in_batch: float | Shaped[Tensor, ""] | None = None,
         **kwargs: object,
     ) -> CausalLMOutputWithPast | tuple[object, ...]:
@@ -97,29 +103,39 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             use_cache: whether to return the state; None: `config.use_cache`, and not in training.
             return_dict: False: a tuple of what there is.
             logits_to_keep: how many last steps to give logits of, or which; 0: all.
+            position_ids, seq_idx, cu_seq_lens_q, cu_seq_lens_k: where texts packed into one row begin (`packing.find`).
+                Each gets what it would get alone: its first token is no label, and a cache goes to a row's first text
+                and comes from its last.
             num_items_in_batch: labels of the whole batch, of which these are a part: the loss is its share of the
                 batch's mean. None: the mean over these labels.
-            kwargs: what other models of `transformers` know; not used.
+            kwargs: what other models know and changes nothing here (`inputs.WITHOUT_MEANING`), None or False.
 
         Returns:
             loss (if there are labels), logits [batch, time, vocab_size] and the cache (if it is used).
 
         Raises:
             UserError: without `input_ids` (vectors in their place, `inputs_embeds`, are not read), for tokens outside
-                the vocabulary, padding between real tokens, a cache of another model, or a mask of another shape.
+                the vocabulary, padding between real tokens, a cache of another model, a mask of another shape, or an
+                argument that would be passed over.
         """
-        if input_ids is None or input_ids.ndim != 2 or kwargs.get("inputs_embeds") is not None:
-            found = "missing" if input_ids is None else f"of shape {list(input_ids.shape)}"
-            raise UserError(f"input_ids are {found}; accepted: [batch, time], and no inputs_embeds")
+        inputs.check_tokens(input_ids, self.config.vocab_size)
+        inputs.check_others(kwargs)
+        assert input_ids is not None
         cache = past_key_values if cache is None else cache
+        inputs.check_cache(cache)
         if use_cache is None:
             use_cache = self.config.use_cache and not self.training
         if use_cache and cache is None:
             cache = RecurrentCache()
-        self._check(input_ids, cache)
         state = None if cache is None else cache.state
-        mask = _real(input_ids, attention_mask)
-        logits, state = self._logits(input_ids, state, mask, logits_to_keep)
+        mask = inputs.real_steps(input_ids, attention_mask)
+        marks = (position_ids, seq_idx, cu_seq_lens_q, cu_seq_lens_k)
+        packed = inputs.packed_texts(input_ids, mask, *marks)
+        if packed is None:
+            logits, state = self._logits(input_ids, state, mask, logits_to_keep)
+        else:
+            logits, state = self._packed_logits(input_ids, state, packed, logits_to_keep)
+            labels = None if labels is None else labels.masked_fill(packed.starts, -100)
         if cache is not None:
             cache.advance(state, input_ids.shape[1])
         carried: dict[str, Any] = {CACHE: cache if use_cache else None}
@@ -146,6 +162,20 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         logits, state = self.model(tokens, state, mask=mask, at=last)
         return logits.unflatten(0, (len(tokens), -1)), state
 
+    def _packed_logits(
+        self,
+        tokens: Integer[Tensor, "batch time"],
+        state: object,
+        packed: Packed,
+        kept: int | Tensor,
+    ) -> tuple[Float[Tensor, "batch kept classes"], object]:
+        before, mask = packed.before(state), packed.mask
+        made, after = self.model(packed.tokens(tokens), before, mask=mask, at=mask)
+        logits = packed.put_back(made)
+        return logits[:, kept if isinstance(kept, Tensor) else slice(-kept, None)], packed.after(
+            after
+        )
+
     def _loss(
         self, logits: Tensor, labels: Tensor, whole: float | Tensor | None
     ) -> Float[Tensor, ""]:
@@ -164,18 +194,6 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             return loss
         share = 1.0 if whole is None else (labels[:, 1:] != -100).sum() / whole
         return loss + self.config.auxiliary_weight * share * extra
-
-    def _check(self, tokens: Tensor, cache: RecurrentCache | None) -> None:
-        if cache is not None and not isinstance(cache, RecurrentCache):
-            raise UserError(f"the cache is a {type(cache).__name__}; accepted: a RecurrentCache")
-        # Elsewhere than on the CPU to look at the tokens is to wait for them.
-        if tokens.device.type == "cpu" and tokens.numel():
-            low, high = (int(bound) for bound in torch.aminmax(tokens))
-            if low < 0 or high >= self.config.vocab_size:
-                raise UserError(
-                    f"token {low if low < 0 else high} is outside the model's vocabulary of "
-                    f"{self.config.vocab_size}; is the tokenizer another model's?"
-                )
 
     def _prepare_cache_for_generation(
         self, generation_config: Any, model_kwargs: dict[str, Any], *args: Any, **kwargs: Any
@@ -221,22 +239,6 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         embedding = super().resize_token_embeddings(*args, **kwargs)
         self.model.config = self.config.describe()
         return embedding
-
-
-def _real(
-    tokens: Integer[Tensor, "batch time"], attention_mask: Tensor | None
-) -> Bool[Tensor, "batch time"] | None:
-    """Return which of these tokens are real, or None where all are."""
-    if attention_mask is None:
-        return None
-    batch, time = tokens.shape
-    shape = attention_mask.shape
-    if len(shape) != 2 or shape[0] != batch or shape[1] < time:
-        raise UserError(
-            f"attention_mask has shape {list(shape)}; accepted: [{batch}, {time}] of 0 and 1"
-        )
-    mask = attention_mask[:, -time:].bool()
-    return None if mask.all() else mask
 
 
 AutoConfig.register(FastWeightConfig.model_type, FastWeightConfig, exist_ok=True)
