@@ -1,6 +1,6 @@
 """What every recurrent state has in common: named tuples of tensors, batch as dimension 0, nested for stacks.
 
-The four functions work on the state of any backbone, so carrying, cutting, resetting and moving a state is
+The functions work on the state of any backbone, so carrying, cutting, resetting and moving a state is
 written once, here.
 """
 
@@ -9,10 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 S = TypeVar("S")
+
+
+def register(kind: type) -> None:
+    """Register a named tuple of states with torch: `torch.load` and `torch.export.save` then know it by itself.
+
+    `nn.Backbone` does so for the `state_type` of every layer. A program that loads a state imports its layer first.
+
+    Example:
+        >>> import io, torch
+        >>> from fastweights.nn import LSTM
+        >>> file = io.BytesIO()
+        >>> torch.save(LSTM(2, 3).initial_state(1), file)
+        >>> _ = file.seek(0)
+        >>> torch.load(file).hidden.shape
+        torch.Size([1, 3])
+    """
+    torch.serialization.add_safe_globals([kind])
+    if kind not in pytree.SUPPORTED_NODES:
+        # The name is private, but torch has no other way to save a program that returns a named tuple.
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        pytree._register_namedtuple(kind, serialized_type_name=name)
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], state: S) -> S:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NoReturn
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.utils import _pytree as pytree
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 from fastweights import state as states
@@ -39,13 +42,22 @@ class RecurrentCache(Cache):
         """The state, a (named) tuple of tensors, batch first; None before the first step."""
         return self._held.state
 
+    @property
+    def steps(self) -> int:
+        """How many steps it has read, padding included."""
+        return self._held.steps
+
+    def __reduce__(self) -> tuple[type[RecurrentCache], tuple[object, int]]:
+        """Save the state and the count alone, which `torch.load` takes."""
+        return type(self), (self.state, self.steps)
+
     def advance(self, state: object, steps: int) -> None:
         """Hold the state that the model was in after so many more steps."""
-        self._held.hold(state, self._held.steps + steps)
+        self._held.hold(state, self.steps + steps)
 
     def detach(self) -> None:
         """Cut the state off its history, as truncated back-propagation through time does."""
-        self._held.hold(states.detach(self.state), self._held.steps)
+        self._held.hold(states.detach(self.state), self.steps)
 
     @property
     def _held(self) -> _State:
@@ -101,3 +113,18 @@ class _State(CacheLayerMixin):
 
     def crop(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotImplementedError("a recurrent state cannot take back what it has read")
+
+
+def _rebuild(children: Iterable[object], steps: int) -> RecurrentCache:
+    (state,) = children
+    return RecurrentCache(state, steps)
+
+
+torch.serialization.add_safe_globals([RecurrentCache])
+pytree.register_pytree_node(  # for `torch.export`, whose programs may take and return one
+    RecurrentCache,
+    lambda cache: ([cache.state], cache.steps),
+    _rebuild,
+    serialized_type_name="fastweights.hf.RecurrentCache",
+    flatten_with_keys_fn=lambda cache: ([(pytree.GetAttrKey("state"), cache.state)], cache.steps),
+)

@@ -15,6 +15,7 @@ from fastweights.errors import UserError
 from fastweights.nn.parts import checks
 from fastweights.nn.parts.auxiliary_loss import AuxiliaryLoss
 from fastweights.nn.parts.embedded import Embedded
+from fastweights.nn.parts.reference import reference_tensor
 from fastweights.nn.parts.stepper import StepInput, Stepper
 from fastweights.nn.parts.trace import Trace
 from fastweights.ops import padding
@@ -64,6 +65,10 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
     takes_classes: bool = False
     takes_embedded: bool = False
     reads_outside: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        states.register(cls.state_type)
 
     @abstractmethod
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -193,8 +198,9 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
 
     def initial_state(self, batch: int) -> S:
         """Return the zero state of `batch` rows, on the parameters' device."""
-        layout, new_zeros = self._state_layout(batch), self.reference_parameter.new_zeros
-        return self.state_type(*(new_zeros(shape, dtype=kind) for shape, kind in layout.values()))
+        layout, device = self._state_layout(batch).values(), self.reference_parameter.device
+        zeros = (torch.zeros(shape, dtype=kind, device=device) for shape, kind in layout)
+        return self.state_type(*zeros)
 
     def _state_layout(self, batch: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """Return the shape and dtype of each field of a state."""
@@ -242,8 +248,8 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
 
     @property
     def reference_parameter(self) -> Tensor:
-        """A parameter, whose device and dtype the states share."""
-        return next(self.parameters())
+        """A parameter, or what a tool put in its place: the states share its device and dtype."""
+        return reference_tensor(self)
 
     @property
     def state_dtype(self) -> torch.dtype:

@@ -94,9 +94,13 @@ def check_state(
 ) -> None:
     """Raise `UserError` unless `state` is a `kind` whose fields have these shapes and dtypes."""
     if type(state) is not kind:
+        made = "layer.state_type(*state)"
+        hint = (
+            f", which {made} makes of its {len(layout)} tensors" if isinstance(state, tuple) else ""
+        )
         raise UserError(
             f"{layer}: the state is a {type(state).__name__}; "
-            f"accepted: the layer's own {kind.__name__}"
+            f"accepted: the layer's own {kind.__name__}{hint}"
         )
     for field, (shape, dtype) in layout.items():
         tensor: Tensor = getattr(state, field)
