@@ -60,6 +60,36 @@ def test_it_stays_one_in_copies_moves_and_runs(tmp_path):
     torch.testing.assert_close(loaded(tokens())[0], model(tokens())[0], rtol=0, atol=0)
 
 
+def forward(model):
+    return model.eval()(tokens())[0]
+
+
+@pytest.mark.parametrize("name", ["awd-fwm", "fwm", "lstm"])
+def test_it_stays_one_if_made_without_memory(name):
+    made = models.from_config(config(name, hidden=SIZE))
+    for load in ({"assign": True}, {}):
+        with torch.device("meta"):
+            bare = models.from_config(made.config)
+        around = torch.nn.Sequential(bare)  # a part of another module too
+        if not load:
+            around.to_empty(device="cpu")
+            assert is_tied(bare)
+        around.load_state_dict(torch.nn.Sequential(made).state_dict(), **load)
+        assert is_tied(bare)
+        torch.testing.assert_close(forward(bare), forward(made), rtol=0, atol=0)
+        assert is_tied(copy.deepcopy(bare))
+
+
+def test_a_shared_weight_saved_once_is_put_in_both_places():
+    made = models.from_config(config())
+    with torch.device("meta"):
+        bare = models.from_config(made.config)
+    once = {name: tensor for name, tensor in made.state_dict().items() if name != "head.weight"}
+    assert bare.load_state_dict(once, assign=True, strict=False).missing_keys == ["head.weight"]
+    assert is_tied(bare)
+    torch.testing.assert_close(forward(bare), forward(made), rtol=0, atol=0)
+
+
 def test_an_embedding_starts_in_its_range():
     weight = models.from_config(config(input=2000, classes=2000, embedding_range=0.25)).head.weight
     assert 0.24 < weight.detach().max() <= 0.25 and -0.25 <= weight.detach().min() < -0.24

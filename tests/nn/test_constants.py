@@ -41,6 +41,40 @@ def test_models_made_without_memory(name, spoiled):
     torch.testing.assert_close(bare(tokens)[0], made(tokens)[0], rtol=0, atol=0)
 
 
+def mixed(module):
+    """Return a module's parameters and buffers that are on meta."""
+    return [
+        name
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+        if tensor.is_meta
+    ]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_layers_made_without_memory_and_given_weights(name):
+    made = BACKBONES[name](INPUT, HIDDEN).eval()
+    with torch.device("meta"):
+        bare = BACKBONES[name](INPUT, HIDDEN).eval()
+        assert repr(bare)
+    bare.load_state_dict(made.state_dict(), assign=True)
+    assert not mixed(bare)
+    x = torch.randn(3, 9, INPUT)
+    torch.testing.assert_close(bare(x), made(x), rtol=0, atol=0)
+    torch.testing.assert_close(bare.step(x[:, 0]), made.step(x[:, 0]), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_models_made_without_memory_and_given_weights(name):
+    config = models.model_config(name, input=7, hidden=6, classes=4, options=EXAMPLES.get(name, {}))
+    made = models.from_config(config).eval()
+    with torch.device("meta"):
+        bare = models.from_config(config).eval()
+    bare.load_state_dict(made.state_dict(), assign=True)
+    tokens = torch.arange(14).view(2, 7) % 7
+    torch.testing.assert_close(bare(tokens)[0], made(tokens)[0], rtol=0, atol=0)
+    assert not mixed(bare)
+
+
 def test_constants_go_where_the_module_goes():
     encoder = models.OneHot(3)
     assert copy.deepcopy(encoder).half()(torch.tensor([2])).dtype == torch.float16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeGuard
 
 import torch
@@ -11,10 +10,11 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from fastweights.nn.parts.checks import check_range, check_tokens
+from fastweights.nn.parts.constants import Constants
 from fastweights.nn.parts.dropout import VariationalDropout, drop_rows
 
 
-class OneHot(nn.Module):
+class OneHot(Constants):
     """Integer classes as one-hot vectors, in the dtype and on the device the module was moved to.
 
     Args:
@@ -32,15 +32,13 @@ class OneHot(nn.Module):
         self.classes = classes
         self.register_buffer("identity", torch.eye(classes), persistent=False)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> OneHot:
-        """Rebuild the buffer that is never saved wherever the module goes: `to_empty` leaves it unset."""
-        super()._apply(fn, recurse)
-        self.identity = torch.eye(
-            self.classes, dtype=self.identity.dtype, device=self.identity.device
-        )
-        return self
+    def fill(self, device: torch.device | None = None) -> None:
+        like = self.identity
+        self.identity = torch.eye(self.classes, dtype=like.dtype, device=device or like.device)
 
     def forward(self, tokens: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape classes"]:
+        if self.identity.is_meta and not tokens.is_meta:  # no parameter says where it belongs
+            self.fill(tokens.device)
         return F.embedding(tokens, self.identity)
 
     def extra_repr(self) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.models.encoders import OneHot, encode, is_lookup
+from fastweights.models.ties import Tie, find_ties, keep_ties
 from fastweights.nn.backbone import Backbone, Trace
 from fastweights.nn.parts.embedded import Embedded
 
@@ -42,6 +43,8 @@ class SequenceModel(nn.Module):
         _check_fit("head", _features_in(head), "output", backbone.output_size)
         self.encoder, self.backbone, self.head = encoder, backbone, head
         self.config: dict[str, Any] | None = None
+        self._ties: list[Tie] = []
+        self.register_load_state_dict_post_hook(_after_loading)
 
     def forward(
         self,
@@ -116,6 +119,23 @@ class SequenceModel(nn.Module):
     def initial_state(self, batch: int) -> tuple[Any, ...]:
         """Return the backbone's zero state for `batch` rows."""
         return self.backbone.initial_state(batch)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SequenceModel:
+        """Keep tied weights one: `to_empty` makes new ones place by place."""
+        ties = find_ties(self)
+        super()._apply(fn, recurse)
+        keep_ties(ties)
+        return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Note which weights are tied, before modules below put others in their place (`assign=True`)."""
+        self._ties = find_ties(self)
+        super()._load_from_state_dict(*args, **kwargs)
+
+
+def _after_loading(model: SequenceModel, keys: object) -> None:
+    keep_ties(model._ties)
+    model._ties = []
 
 
 def _last_steps(

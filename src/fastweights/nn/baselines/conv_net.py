@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.nn.backbone import Backbone, Input, Mask
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.constants import Constants
 from fastweights.ops import padding
 
 
@@ -23,7 +24,7 @@ class ConvNetState(NamedTuple):
     steps: Int[Tensor, " batch"]
 
 
-class ConvNet(Backbone[ConvNetState]):
+class ConvNet(Constants, Backbone[ConvNetState]):
     """Two convolutions, each with ReLU and a maximum over 2 × 2 pixels, then a ReLU layer of the features.
 
     The picture is put together from the steps that show a patch of it; a step's features are those of the picture as
@@ -102,11 +103,8 @@ class ConvNet(Backbone[ConvNetState]):
             nn.ReLU(),
         )
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ConvNet:
-        """Rebuild the buffer that is never saved wherever the module goes: `to_empty` leaves it unset."""
-        super()._apply(fn, recurse)
-        self.arrival = torch.tensor(self.arrives, device=self.arrival.device)
-        return self
+    def fill(self, device: torch.device | None = None) -> None:
+        self.arrival = torch.tensor(self.arrives, device=device or self.arrival.device)
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.grid**2, self.patch**2), ()

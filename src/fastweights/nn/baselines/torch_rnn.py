@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -13,13 +12,14 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
+from fastweights.nn.parts.constants import Constants
 from fastweights.ops import padding
 from fastweights.state import to
 
 PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-class TorchRNN(Backbone[S]):
+class TorchRNN(Constants, Backbone[S]):
     """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol.
 
     Attributes:
@@ -54,18 +54,13 @@ class TorchRNN(Backbone[S]):
         delattr(self.rnn, name)
         self.rnn.register_buffer(name, shape, persistent=False)
         self.fixed[name] = number
-        self._fill()
+        self.fill()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TorchRNN[S]:
-        """Fill constants in wherever the module goes: `to_empty` leaves them unset, and nothing loads them."""
-        super()._apply(fn, recurse)
-        self._fill()
-        return self
-
-    def _fill(self) -> None:
+    def fill(self, device: torch.device | None = None) -> None:
         for name, number in self.fixed.items():
             # torch.nn also keeps its weights in a list, which a new one is put into and a changed one is not.
-            setattr(self.rnn, name, torch.full_like(self.parameter(name), number))
+            like = self.parameter(name)
+            setattr(self.rnn, name, torch.full_like(like, number, device=device or like.device))
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((self.hidden_size,),)

@@ -221,9 +221,16 @@ class FastWeightRNN(Backbone[FastWeightState]):
         )
 
     def extra_repr(self) -> str:
-        decay, rate = (torch.as_tensor(value).item() for value in (self.decay, self.rate))
+        decay, rate = (_shown(value) for value in (self.decay, self.rate))
         return (
             f"{self.input_size}, {self.hidden_size}, inner_steps={self.inner_steps}, "
-            f"decay={decay:g}, rate={rate:g}, nonlinearity={self.nonlinearity}, form={self.form}, "
+            f"decay={decay}, rate={rate}, nonlinearity={self.nonlinearity}, form={self.form}, "
             f"{describe_backend(self.backend, lambda: self.backend_in_use)}"
         )
+
+
+def _shown(value: float | Tensor) -> str:
+    """Return a number as it is printed; one on meta has none."""
+    if isinstance(value, Tensor) and value.is_meta:
+        return "meta"
+    return f"{float(value):g}"
