@@ -57,3 +57,10 @@ def test_no_more_is_kept_than_a_few():
     del held
     gc.collect()
     assert len(memory._free) <= memory.KEPT
+
+
+def test_a_default_device_is_none_of_a_buffers(monkeypatch):
+    monkeypatch.setattr(memory, "_free", {})
+    with torch.device("meta"):
+        made = memory.take(memory.LARGE, torch.zeros(1, device="cpu"))
+    assert made.device == torch.device("cpu")

@@ -30,7 +30,7 @@ def take(size: int, like: Tensor) -> Tensor:
         return like.new_empty(size)
     buffer = _find(size, like.dtype)
     if buffer is None:
-        buffer = torch.empty(size, dtype=like.dtype)
+        buffer = torch.empty(size, dtype=like.dtype, device=like.device)
     owner = buffer.numpy()[:size]
     lent = weakref.ref(owner, _take_back)
     _lent[id(lent)] = lent, buffer

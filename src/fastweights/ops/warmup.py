@@ -50,9 +50,9 @@ def _fast_weight_rnn(dtype: torch.dtype) -> set[str]:
 
 
 def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) -> str:
-    drive = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
-    weight = torch.zeros(HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
-    gain = torch.ones(HIDDEN, dtype=dtype, requires_grad=True) if norm else None
+    drive = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
+    weight = torch.zeros(HIDDEN, HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
+    gain = torch.ones(HIDDEN, dtype=dtype, requires_grad=True, device="cpu") if norm else None
     found = ops.backend.resolve(
         "fast_weight_rnn", "auto", drive, inner_steps=1, nonlinearity=nonlinearity, form=form
     )
@@ -73,7 +73,7 @@ def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) ->
 
 def _delta_memory(dtype: torch.dtype) -> set[str]:
     """Run the delta memory, all of whose forms one kernel serves."""
-    keys = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True)
+    keys = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
     found = ops.backend.resolve("delta_memory", "auto", keys)
     retrieved, memory = ops.delta_memory((keys,), keys, keys[..., 0], queries=(keys,))
     assert retrieved is not None
@@ -82,8 +82,8 @@ def _delta_memory(dtype: torch.dtype) -> set[str]:
 
 
 def _lstm(dtype: torch.dtype) -> set[str]:
-    gates = torch.zeros(2, 3, 4 * HIDDEN, dtype=dtype, requires_grad=True)
-    weight = torch.zeros(4 * HIDDEN, HIDDEN, dtype=dtype, requires_grad=True)
+    gates = torch.zeros(2, 3, 4 * HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
+    weight = torch.zeros(4 * HIDDEN, HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
     found = ops.backend.resolve("lstm", "auto", gates)
     outputs, hidden, cell = ops.lstm(gates, weight)
     (outputs.sum() + hidden.sum() + cell.sum()).backward()

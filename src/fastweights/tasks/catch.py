@@ -115,14 +115,14 @@ class Catch:
         check_actions(actions, self.actions)
         paddle = (world.paddle + actions - STAY).clamp(0, self.size - 1)
         world = World(world.frame + 1, world.ball, paddle, actions)
-        caught = 2.0 * (paddle == world.ball) - 1.0
+        caught = 2.0 * (paddle == world.ball).float() - 1.0
         reward = caught * (world.frame == self.horizon)
         return self._observe(world), reward, world
 
     def screen(self, world: World) -> Float[Tensor, "agents size size"]:
         """Return what is there, whether the agent sees it or not: 1 at ball and paddle, 0 elsewhere."""
         pixels = self._pixels(world)
-        screen = torch.zeros(len(pixels), self.size**2, device=pixels.device)
+        screen = torch.zeros(len(pixels), self.size**2, device=pixels.device, dtype=torch.float32)
         return screen.scatter_(1, pixels, 1.0).view(-1, self.size, self.size)
 
     def _pixels(self, world: World) -> Int[Tensor, "agents 2"]:
@@ -139,7 +139,7 @@ class Catch:
             last = self.size**2 + world.last.clamp(max=RIGHT)
             places = torch.cat([places, last[:, None]], 1)
             lit = torch.cat([lit, acted[:, None]], 1)
-        seen = torch.zeros(len(places), self.features, device=places.device)
+        seen = torch.zeros(len(places), self.features, device=places.device, dtype=torch.float32)
         return seen.scatter_(1, places, lit.to(seen.dtype))
 
 

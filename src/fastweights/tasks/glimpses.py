@@ -104,16 +104,17 @@ class Glimpses:
         self.features = features(reading)
         # Fine glimpses come first below, then the coarse ones, then a blank.
         known = [*_grid(0, 0, PATCH, 4), *_grid(0, 0, 2 * PATCH, 2), None]
-        self._order = torch.tensor([known.index(glimpse) for glimpse in self.path])
+        self._order = torch.tensor([known.index(glimpse) for glimpse in self.path], device="cpu")
         found = mnist.read(mnist.find(data_dir))
         train = len(found.train_labels) - len(found.train_labels) // 12
-        images, labels = torch.tensor(found.train_images), torch.tensor(found.train_labels).long()
+        with torch.device("cpu"):
+            images, labels = torch.tensor(found.train_images), torch.tensor(found.train_labels)
+            tested = torch.tensor(found.test_images), torch.tensor(found.test_labels)
+        labels = labels.long()
         self._splits = {
             "train": Examples(images[:train], labels[:train]),
             "valid": Examples(images[train:], labels[train:]),
-            "test": Examples(
-                torch.tensor(found.test_images), torch.tensor(found.test_labels).long()
-            ),
+            "test": Examples(tested[0], tested[1].long()),
         }
 
     def __repr__(self) -> str:
@@ -137,7 +138,7 @@ class Glimpses:
         glimpses = seen.index_select(1, self._order.to(seen.device))
         if self.reading == "hierarchical":
             return glimpses
-        position = torch.eye(STEPS, device=seen.device).expand(len(seen), -1, -1)
+        position = torch.eye(STEPS, device=seen.device, dtype=seen.dtype).expand(len(seen), -1, -1)
         return torch.cat((glimpses, position), 2)
 
     def metrics(

@@ -98,7 +98,9 @@ class MetroMap:
     ) -> None:
         check(form, steps, reward, penalty)
         drawn = metro_graphs.draw(graphs, states, moves, graph_seed)
-        self._graphs = {split: torch.tensor(getattr(drawn, split)) for split in drawn._fields}
+        self._graphs = {
+            split: torch.tensor(getattr(drawn, split), device="cpu") for split in drawn._fields
+        }
         self.form, self.states, self.moves, self.graphs = form, states, moves, graphs
         self.steps, self.reward, self.penalty = steps, reward, penalty
         self.graph_seed = graph_seed
@@ -135,7 +137,7 @@ class MetroMap:
         """Place every agent and its goal on the agent's graph; see `Environment`."""
         check_int("the number of agents", agents, 1)
         device = generator.device
-        graph = self.maps(split)[torch.arange(agents) % self.graphs].to(device)
+        graph = self.maps(split)[torch.arange(agents, device="cpu") % self.graphs].to(device)
         goal = torch.randint(self.states, (agents,), generator=generator, device=device)
         shape = (agents, self.steps, 2)
         lots = torch.randint(self.states - 1, shape, generator=generator, device=device)
@@ -148,7 +150,7 @@ class MetroMap:
             last=torch.full_like(goal, self.moves),
             timer=zeros,
             step=zeros,
-            total=torch.zeros(agents, device=device),
+            total=torch.zeros(agents, device=device, dtype=torch.float32),
             lots=lots,
         )
         return self._observe(world), world
@@ -167,7 +169,7 @@ class MetroMap:
         place = (world.state * self.moves + actions)[:, None]
         onward = world.graph.flatten(1).gather(1, place)[:, 0]
         nowhere, arrived = onward == metro_graphs.NOWHERE, onward == world.goal
-        reward = self.reward * arrived - self.penalty * nowhere
+        reward = self.reward * arrived.float() - self.penalty * nowhere.float()
         timer = world.timer + ~arrived
         late = timer > self.states
         restart = late if self.form == "faithful" else late | arrived
@@ -205,8 +207,8 @@ class MetroMap:
         last = 2 * self.states + world.last + faithful
         always = torch.full_like(last, 2 * self.states + self.moves + 1)
         ones = torch.stack([world.goal, self.states + world.state, last, always], 1)
-        seen = torch.zeros(len(ones), self.features, device=ones.device).scatter_(1, ones, 1.0)
-        seen[:, -2] = world.step / self.steps
+        seen = torch.zeros(len(ones), self.features, device=ones.device, dtype=torch.float32)
+        seen.scatter_(1, ones, 1.0)[:, -2] = world.step.float() / self.steps
         if not faithful:
             seen[:, -1] = world.total / self.reward
         return seen

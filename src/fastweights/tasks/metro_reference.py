@@ -38,14 +38,16 @@ def expected_reward(
     Returns:
         one float64 a graph.
     """
-    states = graphs.shape[1]
-    rows = torch.arange(len(graphs))[:, None, None]
+    states, device = graphs.shape[1], graphs.device
+    rows = torch.arange(len(graphs), device=device)[:, None, None]
+    stations = torch.arange(states, device=device)
     nowhere = graphs == NOWHERE
-    onward = torch.where(nowhere, torch.arange(states)[:, None], graphs)
+    onward = torch.where(nowhere, stations[:, None], graphs)
     # Dimensions in the loop: graph, state, move, goal, timer.
-    arrived = (graphs[..., None] == torch.arange(states))[..., None]
+    arrived = (graphs[..., None] == stations)[..., None]
     gained = reward * arrived.double() - penalty * nowhere[..., None, None].double()
-    value = torch.zeros(len(graphs), states, states, states + 1, dtype=torch.float64)
+    shape = len(graphs), states, states, states + 1
+    value = torch.zeros(shape, dtype=torch.float64, device=device)
     for _ in range(steps):
         put = _put(value)[:, None, None]
         there = value[rows, onward]
@@ -70,5 +72,5 @@ def _mean_over_states(
 ) -> Float[Tensor, "graphs goals timers"]:
     """Average over the states but the goal."""
     states = value.shape[1]
-    apart = 1 - torch.eye(states, dtype=value.dtype)[..., None]
+    apart = 1 - torch.eye(states, dtype=value.dtype, device=value.device)[..., None]
     return (value * apart).sum(1) / (states - 1)

@@ -92,14 +92,14 @@ class Retrieval:
             UserError: for a negative count.
         """
         check_int("the number of sequences", count, 0)
-        shape = (count, self.pairs)
+        shape, device = (count, self.pairs), generator.device
         if self.repeat_keys:
-            keys = torch.randint(len(LETTERS), shape, generator=generator)
+            keys = torch.randint(len(LETTERS), shape, generator=generator, device=device)
         else:
             keys = _distinct(count, self.pairs, len(LETTERS), generator)
-        values = torch.randint(len(DIGITS), shape, generator=generator)
-        slot = torch.randint(self.pairs, (count,), generator=generator)
-        tokens = torch.full((count, self.length), QUESTION)
+        values = torch.randint(len(DIGITS), shape, generator=generator, device=device)
+        slot = torch.randint(self.pairs, (count,), generator=generator, device=device)
+        tokens = torch.full((count, self.length), QUESTION, device=device)
         tokens[:, 0 : 2 * self.pairs : 2] = keys
         tokens[:, 1 : 2 * self.pairs : 2] = values + len(LETTERS)
         tokens[:, 2 * self.pairs + 2] = keys.gather(1, slot[:, None])[:, 0]
@@ -162,7 +162,9 @@ def _distinct(
     for each earlier choice. Far cheaper than sorting random numbers; bytes, since this is bound by memory.
     """
     columns = [
-        torch.randint(kinds - i, (count,), generator=generator, dtype=torch.uint8)
+        torch.randint(
+            kinds - i, (count,), generator=generator, dtype=torch.uint8, device=generator.device
+        )
         for i in range(chosen)
     ]
     for i in reversed(range(chosen)):

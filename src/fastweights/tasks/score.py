@@ -34,7 +34,7 @@ class Score:
 
     def __init__(self, tasks: Sequence[int]) -> None:
         self._tasks = tuple(tasks)
-        self._sums = torch.zeros(3, max(self._tasks) + 1, dtype=torch.float64)
+        self._sums = torch.zeros(3, max(self._tasks) + 1, dtype=torch.float64, device="cpu")
 
     def add(
         self,

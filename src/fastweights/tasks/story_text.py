@@ -36,7 +36,7 @@ def encode(text: str, vocabulary: Sequence[str]) -> Int[Tensor, " time"]:
     found = tokens(text, vocabulary)
     if "?" not in text:
         raise UserError("the story asks nothing: add a question, such as 'Where is Mary?'")
-    return torch.tensor([EOS, *found])
+    return torch.tensor([EOS, *found], device="cpu")
 
 
 def tokens(text: str, vocabulary: Sequence[str]) -> list[int]:

@@ -41,7 +41,7 @@ def encode(sequence: str, form: str) -> Int[Tensor, " length"]:
         raise UserError(
             f"{given!r} asks for {asked!r}, which never occurred: its keys are {', '.join(keys)}"
         )
-    return torch.tensor([SYMBOLS.index(symbol) for symbol in given])
+    return torch.tensor([SYMBOLS.index(symbol) for symbol in given], device="cpu")
 
 
 def decode(tokens: Int[Tensor, " length"]) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import nn
+from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.nn.backbone import Backbone, Input, Mask

@@ -182,7 +182,7 @@ def epochs(examples: E, size: int) -> Draw[E]:
         raise UserError(f"{count} training examples do not fill a batch of {size}")
 
     def draw(_step: int, generator: torch.Generator) -> E:
-        order = torch.randperm(count, generator=generator)
+        order = torch.randperm(count, generator=generator, device=generator.device)
         return select(examples, order)
 
     return draw

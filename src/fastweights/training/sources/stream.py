@@ -129,7 +129,8 @@ class Stream(Carried):
         """Score the model on the validation text."""
         start = None
         if self.start == "row" and self.carried is not None:
-            start = states.select(self.carried, torch.zeros(self.validation_rows, dtype=torch.long))
+            first = torch.zeros(self.validation_rows, dtype=torch.long, device="cpu")
+            start = states.select(self.carried, first)
         segments = self.task.segments("valid", self.validation_rows, self.length)
         return evaluate_stream(
             model, self.task.score(), segments, state=start, limit=self.validation_segments

@@ -67,7 +67,8 @@ class Supervised(Generic[E]):
             self.task: batches.Task[E] = task
             draw = batches.epochs(batches.first(task.split("train"), train_size), batch)
             self.validation = batches.first(task.split("valid"), validation_size)
-            order = torch.randperm(len(self.validation.answer), generator=generators["probe"])
+            count, generator = len(self.validation.answer), generators["probe"]
+            order = torch.randperm(count, generator=generator, device="cpu")
             probed = states.select(self.validation, order[:probe_size])
         else:
             stages = [Stage(*s) for s in task] if isinstance(task, Sequence) else [Stage(0, task)]

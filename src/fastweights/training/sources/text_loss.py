@@ -103,7 +103,8 @@ def evaluate_words(
     steps = text.shape[1] - 1
     length = length or max(1, _PREDICTED_AT_ONCE // rows)
     device = next(model.parameters()).device
-    sums, state = torch.zeros(len(temperatures), dtype=torch.float64), None
+    sums = torch.zeros(len(temperatures), dtype=torch.float64, device="cpu")
+    state = None
     with evaluating(model):
         for start in range(0, steps, length):
             segment = text[:, start : start + length + 1].to(device)
