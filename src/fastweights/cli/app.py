@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from fastweights.cli.encoding import never_failing
 from fastweights.errors import MAX_SEED, Note, UserError, unknown
 
 OTHERS_WAIT = 3.0
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a check failed. 2: something given cannot be used. 130: interrupted, resumable.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with warnings.catch_warnings():
+    with never_failing(), warnings.catch_warnings():
         warnings.showwarning = _show(warnings.showwarning)
         return _exit_code(words)
 

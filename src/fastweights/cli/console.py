@@ -6,20 +6,21 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 
+from fastweights.cli.encoding import is_unicode, printable
 from fastweights.errors import UserError
 from fastweights.experiments.terminal import Notice, Shown, TextTable
 
 
-def json_text(value: object) -> str:
+def json_text(value: object, *, ascii_only: bool = False) -> str:
     """Return a value as one line of JSON; NaN and infinity, which it has no word for, are null."""
     from fastweights.io.encode import plain
 
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(value), ensure_ascii=ascii_only, allow_nan=False)
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value on stdout, and nothing else there."""
-    print(json_text(value))
+    """Print one JSON value on stdout, and nothing else there; in its own escapes where stdout is not Unicode."""
+    print(json_text(value, ascii_only=not is_unicode()))
 
 
 def read_stdin() -> str:
@@ -73,11 +74,11 @@ def print_table(
     console = Console() if terminal else Console(width=PIPE_WIDTH, height=100, force_terminal=False)
     # As Text: brackets in what a user gave are no markup.
     box = ROUNDED if terminal else SIMPLE
-    table = Table(title=Text(title), title_justify="left", box=box)
+    table = Table(title=Text(printable(title)), title_justify="left", box=box)
     for name in columns:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(Text(printable(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     console.print(table)
     if note:
         console.print(note, markup=False, highlight=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from fastweights.cli.console import print_json, read_stdin, show
+from fastweights.cli.encoding import as_typed
 from fastweights.errors import UserError
 
 
@@ -43,7 +44,7 @@ class Generate:
 
         if task_name(self.folder) != "text":
             raise UserError(f"{self.folder} is no run of `train text`: it goes on with no text")
-        prompt = (_piped() if self.prompt is None else self.prompt).strip()
+        prompt = (_piped() if self.prompt is None else as_typed(self.prompt)).strip()
         drawing = {
             "temperature": self.temperature,
             "top_k": self.top_k,

@@ -12,6 +12,7 @@ import tyro
 
 from fastweights.cli.by_task import DATA_HELP, by_task
 from fastweights.cli.console import print_json, read_stdin, show
+from fastweights.cli.encoding import as_typed
 from fastweights.errors import UserError
 from fastweights.experiments import registry
 from fastweights.experiments.experiment import AnyExperiment, Questions
@@ -51,7 +52,7 @@ class Test(Generic[T]):
         elif tests and self.questions:
             raise UserError(f"give either {asked.kind} or --{' --'.join(tests)}, not both")
         elif not tests and (self.questions or asked.stdin):
-            questions = self.questions or _from_stdin(asked)
+            questions = tuple(map(as_typed, self.questions)) or _from_stdin(asked)
             answers = predict(self.folder, questions, given.get("data_dir"))
             if self.json:
                 print_json(answers)
