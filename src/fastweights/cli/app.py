@@ -7,20 +7,18 @@ the registry of experiments.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import importlib
-import io
 import itertools
 import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastweights.cli.encoding import never_failing
-from fastweights.errors import MAX_SEED, Note, UserError, unknown
+from fastweights.cli.parsing import parse
+from fastweights.errors import Note, UserError, unknown
 
 OTHERS_WAIT = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
@@ -164,7 +162,7 @@ def _run(words: list[str]) -> int:
     if words[0] not in groups:
         raise unknown("command", words[0], groups)
     if words[0] in COMMANDS:
-        return _parse(words[0], _load(words[0]), words[1:]).run()
+        return parse(words[0], _load(words[0]), words[1:]).run()
     inside = [name.split()[1] for name in names if name.startswith(f"{words[0]} ")]
     if len(words) < 2 or words[1] in ("-h", "--help"):
         return _overview(words[0])
@@ -174,7 +172,7 @@ def _run(words: list[str]) -> int:
     return (
         _train(words[1], options)
         if words[0] == "train"
-        else _parse(name, _load(name), options).run()
+        else parse(name, _load(name), options).run()
     )
 
 
@@ -183,7 +181,12 @@ def _train(task: str, options: list[str]) -> int:
     from fastweights.experiments import registry
 
     experiment = registry.get(task)
-    command = _parse(f"train {task}", Train[experiment.options], options)
+    command = parse(
+        f"train {task}",
+        Train[experiment.options],
+        options,
+        lambda given: experiment.defaults_of(given.experiment),
+    )
     words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
     return command.run(experiment, explicit=[word.replace("-", "_") for word in words])
 
@@ -213,49 +216,3 @@ def _overview(group: str) -> int:
     )
     console.print(table)
     return 0
-
-
-C = TypeVar("C")
-
-
-def _parse(name: str, command: Callable[..., C], options: list[str]) -> C:
-    """Build the command from its options; help goes to stdout, a slip becomes a `UserError` of one line."""
-    import tyro
-
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            parsed = tyro.cli(
-                command,
-                prog=f"fastweights {name}",
-                args=options,
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
-            )
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise UserError(
-            f"{_sentence(complaint.getvalue())}; see fastweights {name} --help"
-        ) from None
-    _check_numbers(parsed)
-    return parsed
-
-
-def _check_numbers(command: object) -> None:
-    """Refuse whole numbers that do not fit 64 bits, whatever they are for."""
-    for name, given in vars(command).items():
-        if dataclasses.is_dataclass(given):
-            _check_numbers(given)
-        for value in given if isinstance(given, tuple) else (given,):
-            if isinstance(value, int) and abs(value) >= MAX_SEED:
-                bound = "below 2**62" if value > 0 else "above -2**62"
-                raise UserError(f"{name.replace('_', '-')} must be {bound}: {value} was given")
-
-
-def _sentence(boxed: str) -> str:
-    """Return the first paragraph, and the nearest option if one is named, out of tyro's box of several."""
-    lines = [line.strip("│| ") for line in boxed.splitlines() if line[:1] in "│|"]
-    near = next((line.split()[0] for line in lines if line.startswith("--")), None)
-    paragraph = itertools.takewhile(lambda line: line.strip("─-"), lines)
-    message = (" ".join(paragraph) or boxed).rstrip(".")
-    return f"{message} (perhaps {near}?)" if near and "nrecognized" in message else message

@@ -189,12 +189,24 @@ class Experiment(Generic[O, P, T]):
         Raises:
             UserError: on a value out of range, an unknown model, or an option that the model does not have.
         """
-        from fastweights import models
-
-        named = dataclasses.replace(options, model=models.describe(options.model).name)
-        plan = self.plan_type(**with_defaults(named, self.defaults(named)))
+        plan = self.plan_type(**with_defaults(_named(options), self.defaults_of(options)))
         plan.check()
         return plan
+
+    def defaults_of(self, options: O) -> Mapping[str, object]:
+        """Return what is taken for fields that are None, by name.
+
+        Raises:
+            UserError: on an unknown model, or an option that the model does not have.
+        """
+        return self.defaults(_named(options))
+
+
+def _named(options: O) -> O:
+    """Return options whose model is a registered name."""
+    from fastweights import models
+
+    return dataclasses.replace(options, model=models.describe(options.model).name)
 
 
 AnyExperiment = Experiment[Any, Any, Any]

@@ -28,7 +28,7 @@ class CatBAbIOptions(
 ):
     """Train a model on catbAbI: all bAbI stories as one endless text (Schlag et al. 2021, section 4.1).
 
-    Settings left at None are those recorded for the chosen model and mode. On several cores or GPUs:
+    Settings that are not given are those recorded for the chosen model and mode. On several cores or GPUs:
     torchrun --nproc-per-node N -m fastweights train catbabi …
     """
 

@@ -14,7 +14,7 @@ from fastweights.experiments.options import FastWeightOptions, backbone_fields
 class CatchOptions(FastWeightOptions, AgentOptions):
     """Train agents on Catch: the ball falls on when the screen has gone blank (Ba et al. 2016, section 4.4).
 
-    Settings left at None are the same for all models but for the learning rate.
+    Settings that are not given are the same for all models but for the learning rate.
     """
 
     size: int = 16
@@ -24,7 +24,7 @@ class CatchOptions(FastWeightOptions, AgentOptions):
     start: Literal["random", "middle"] = "random"
     """Where the paddle begins."""
     last_action: bool = True
-    """Let the agents see their last action."""
+    """Do not show the agents their last action; by default they see it."""
 
 
 FAST_WEIGHT_OPTIONS = ("decay", "rate")

@@ -14,7 +14,7 @@ from fastweights.experiments.options import MemoryOptions, backbone_fields, has_
 class MetroMapOptions(MemoryOptions, AgentOptions):
     """Train agents to find their way on metro maps that only riding reveals (Schlag et al. 2021, section 4.2).
 
-    Settings left at None are the paper's, the same for all models.
+    Settings that are not given are the paper's, the same for all models.
     """
 
     model: str = "fwm"

@@ -19,7 +19,7 @@ from fastweights.experiments.options import (
 class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOptions):
     """Train a model on associative retrieval: `c9k8j3f1??c → 9` (Ba et al. 2016, section 4.1).
 
-    Settings left at None are those that reach the recorded accuracy for the chosen pairs, form and model.
+    Settings that are not given are those that reach the recorded accuracy for the chosen pairs, form and model.
     """
 
     pairs: int = 4
@@ -62,7 +62,7 @@ class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOpti
 class RetrievalTest:
     """What a test of a run takes."""
 
-    samples: Annotated[int | None, "test on so many fresh sequences [default: 20,000]"] = None
+    samples: Annotated[int | None, "test on so many fresh sequences [default: 20000]"] = None
     pairs: Annotated[int | None, "pairs of those sequences [default: the run's own]"] = None
     seed: Annotated[int | None, "seed of those sequences [default: 0]"] = None
 

@@ -28,7 +28,7 @@ class TextOptions(
 ):
     """Train a word language model (Schlag et al. 2021, section 4.3) on Penn Treebank, WikiText-2 or any text.
 
-    Settings left at None are the preset's, the same for awd-lstm and awd-fwm. On several cores or GPUs:
+    Settings that are not given are the preset's, the same for awd-lstm and awd-fwm. On several cores or GPUs:
     torchrun --nproc-per-node N -m fastweights train text …
     """
 
