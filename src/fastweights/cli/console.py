@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from fastweights.cli.encoding import is_unicode, printable
 from fastweights.errors import UserError
-from fastweights.experiments.terminal import Notice, Shown, TextTable
+from fastweights.experiments.terminal import Notice, Shown, Steps, TextTable
+
+if TYPE_CHECKING:
+    from rich.box import Box
+    from rich.table import Table
 
 
 def json_text(value: object, *, ascii_only: bool = False) -> str:
@@ -51,6 +57,10 @@ def show(blocks: Iterable[Shown]) -> None:
     for block in blocks:
         if isinstance(block, TextTable):
             print_table(block.title, block.columns, block.rows, note=block.note)
+        elif isinstance(block, Steps):
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+            for line in block.lines(width):
+                print(line)
         elif isinstance(block, Notice):
             say(block.text)
         else:
@@ -60,25 +70,71 @@ def show(blocks: Iterable[Shown]) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, note: str | None = None
 ) -> None:
-    """Print a table on stdout: boxed on a terminal, whose width it folds into; in a pipe plain text, as wide as it is.
+    """Print a table on stdout: boxed on a terminal, into whose width it folds; in a pipe plain text, as wide as it is.
 
-    Nothing is ever cut off.
+    Where a terminal is too narrow for all columns side by side, each row is shown as a list of its cells. Nothing is
+    ever cut off.
     """
     from rich.box import ROUNDED, SIMPLE
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     terminal = sys.stdout.isatty()
     # A height too, for else a dumb terminal's width stands above the one given.
     console = Console() if terminal else Console(width=PIPE_WIDTH, height=100, force_terminal=False)
-    # As Text: brackets in what a user gave are no markup.
-    box = ROUNDED if terminal else SIMPLE
-    table = Table(title=Text(printable(title)), title_justify="left", box=box)
-    for name in columns:
-        table.add_column(Text(printable(name)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(str(cell))) for cell in row))
-    console.print(table)
+    names = [printable(name) for name in columns]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    box, heading = (ROUNDED if terminal else SIMPLE), printable(title)
+    if len(names) > 2 and _width(names, cells) > console.width:
+        console.print(_listed(heading, names, cells, box))
+    else:
+        console.print(_table(heading, names, cells, box))
     if note:
-        console.print(note, markup=False, highlight=False)
+        console.print(printable(note), markup=False, highlight=False)
+
+
+NARROWEST = 14
+"""Columns that a cell of several words has at least, where it has as many characters."""
+
+
+def _width(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return the width from which a table can be read: its numbers and single words are whole."""
+    widths = [
+        max(
+            max((len(word) for word in cell.split()), default=0)
+            if any(character.isspace() for character in cell) and len(cell) > NARROWEST
+            else len(cell)
+            for cell in column
+        )
+        for column in zip(names, *rows, strict=True)
+    ]
+    return sum(max(width, 1) + 3 for width in widths) + 1
+
+
+def _table(
+    title: str, names: Sequence[str], rows: Iterable[Sequence[str]], box: Box | None
+) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    # As Text: brackets in what a user gave are no markup.
+    table = Table(title=Text(title), title_justify="left", box=box)
+    for name in names:
+        table.add_column(Text(name), overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _listed(
+    title: str, names: Sequence[str], rows: Sequence[Sequence[str]], box: Box | None
+) -> Table:
+    """Build a table of two columns: the names of all columns beside a row's cells, row by row, without empty ones."""
+    from rich.text import Text
+
+    table = _table(title, ("", ""), (), box)
+    table.show_header = False
+    for row in rows:
+        filled = [(name, cell) for name, cell in zip(names, row, strict=True) if cell]
+        for name, cell in filled:
+            table.add_row(Text(name), Text(cell), end_section=name == filled[-1][0])
+    return table

@@ -61,9 +61,17 @@ class DataGet:
 
 @contextmanager
 def _bar(title: str) -> Iterator[Progress]:
-    """Show a bar on stderr while bytes come, on a terminal only."""
+    """Show a bar on stderr while bytes come; without a terminal a line a tenth."""
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        from fastweights.training.engine.progress import Tenths
+
+        tenths = Tenths()
+
+        def tell(done: int, total: int | None) -> None:
+            if total and tenths.passed(done / total):
+                tenths.tell(done / total, f"{title}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+        yield tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn

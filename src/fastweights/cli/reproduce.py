@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +100,7 @@ class Reproduce:
             modes=self.modes,
             minutes=self.minutes,
             jobs=self.jobs,
-            show_progress=sys.stderr.isatty(),
+            show_progress=True,
             on_progress=tell,
         )
         return ledger.current()

@@ -23,6 +23,7 @@ from fastweights.experiments.plan import (
     check_not_negative,
     check_positive,
 )
+from fastweights.experiments.terminal import progress_bar
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -237,7 +238,9 @@ def measure(
     check_count("samples", episodes, MAX_EPISODES)
     generator = torch.Generator(next(model.parameters()).device).manual_seed(TEST_SEED + seed)
     model.eval()
-    total = play(model, task, episodes, generator, split=split).rewards.double().sum(1)
+    with progress_bar(f"{split} episodes", "steps", task.horizon) as on_progress:
+        played = play(model, task, episodes, generator, split=split, on_progress=on_progress)
+    total = played.rewards.double().sum(1)
     error = total.std(correction=0) / math.sqrt(episodes)
     return {
         f"{split}_reward": total.mean().item(),

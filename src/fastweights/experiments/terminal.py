@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,13 +18,38 @@ class TextTable(NamedTuple):
     note: str | None = None
 
 
+class Steps(NamedTuple):
+    """Named rows of short cells, one a step, that stand below each other; a terminal folds all of them together."""
+
+    rows: Mapping[str, Sequence[str]]
+    cell: int
+    """Columns that a cell takes."""
+
+    def lines(self, width: int) -> Iterator[str]:
+        """Return the lines of a terminal of that width.
+
+        Example:
+            >>> list(Steps({"step": "ab", "share": ["90", "10"]}, 4).lines(80))
+            ['  step    a   b', '  share  90  10']
+            >>> list(Steps({"step": "ab", "share": ["90", "10"]}, 4).lines(12))
+            ['  step    a', '  share  90', '  step    b', '  share  10']
+        """
+        names = max(map(len, self.rows), default=0)
+        count = max(map(len, self.rows.values()), default=0)
+        most = max(1, (width - names - 2) // self.cell)
+        for start in range(0, count, most):
+            for name, cells in self.rows.items():
+                shown = "".join(f"{each:>{self.cell}}" for each in cells[start : start + most])
+                yield f"  {name:<{names}}{shown}"
+
+
 class Notice(NamedTuple):
     """A line that goes to stderr."""
 
     text: str
 
 
-Shown = TextTable | Notice | str
+Shown = TextTable | Steps | Notice | str
 """One thing on a terminal; a string is a line."""
 
 
@@ -65,19 +89,16 @@ def rows_read(count: int) -> str:
 
 @contextmanager
 def progress_bar(title: str, unit: str, count: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal while a test goes on.
+    """Show how far a phase is: a bar on a terminal; else a line a tenth, if it takes longer than two seconds.
 
     Args:
-        title: what is tested.
+        title: what is done.
         unit: of what is counted.
         count: how many there are.
 
     Returns:
         what is called with how many are done.
     """
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
     from fastweights.training import TerminalProgress
 
     bar = TerminalProgress(title, unit=unit)

@@ -12,6 +12,7 @@ from fastweights.experiments.glimpses.options import GlimpsesTest
 from fastweights.experiments.glimpses.plan import GlimpsesPlan
 from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
+from fastweights.experiments.terminal import progress_bar
 from fastweights.models import SequenceModel
 from fastweights.tasks import Glimpses
 from fastweights.training import Outcome
@@ -70,7 +71,8 @@ def test(folder: Path, options: GlimpsesTest) -> Record:
 def measure(model: SequenceModel, task: Glimpses, split: str) -> Record:
     """Measure a model on a split."""
     examples = task.split(split)
-    logits = answers(model, task, examples).float()
+    with progress_bar(f"{split} split", "images", len(examples.answer)) as on_progress:
+        logits = answers(model, task, examples, on_progress=on_progress).float()
     figures = task.metrics(logits, examples)
     accuracy = figures["accuracy"]
     assert isinstance(accuracy, float)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Shown,
+    Steps,
     TextTable,
     figure_table,
     sample_table,
@@ -33,14 +34,12 @@ def report_answer(answer: Record) -> Iterator[Shown]:
     yield f"image {answer['image']} → {answer['answer']}   ({chance}; {right})"
     beliefs = answer["beliefs"]
     rows = {
-        "glimpse": range(1, len(beliefs) + 1),
-        "belief": [belief["answer"] for belief in beliefs],
+        "glimpse": [str(number) for number in range(1, len(beliefs) + 1)],
+        "belief": [str(belief["answer"]) for belief in beliefs],
         "probability %": [f"{100 * belief['probability']:.0f}" for belief in beliefs],
         "attention %": [f"{100 * share:.0f}" for share in answer["attention"]],
     }
-    for name, cells in rows.items():
-        if cells:
-            yield f"  {name:<14}" + "".join(f"{cell:>4}" for cell in cells)
+    yield Steps({name: cells for name, cells in rows.items() if cells}, 4)
 
 
 def report_test(tested: Record) -> Iterator[Shown]:

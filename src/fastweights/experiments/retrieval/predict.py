@@ -13,6 +13,7 @@ from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
 from fastweights.experiments.retrieval.options import RetrievalTest
 from fastweights.experiments.retrieval.plan import MAX_SAMPLES, RetrievalPlan
+from fastweights.experiments.terminal import progress_bar
 from fastweights.models import SequenceModel
 from fastweights.tasks import Retrieval
 from fastweights.training import Outcome
@@ -35,12 +36,13 @@ def measure(model: SequenceModel, task: Retrieval, samples: int, seed: int) -> E
     model.eval()
     device = next(model.parameters()).device
     batch = task.sample(samples, torch.Generator().manual_seed(seed))
-    logits = torch.cat(
-        [
-            model(tokens.to(device), last_only=True, need_state=False)[0].float().cpu()
-            for tokens in batch.tokens.split(2000)
-        ]
-    )
+    parts = []
+    with progress_bar("test", "sequences", samples) as on_progress:
+        for tokens in batch.tokens.split(2000):
+            logits, _ = model(tokens.to(device), last_only=True, need_state=False)
+            parts.append(logits.float().cpu())
+            on_progress(min(2000 * len(parts), samples))
+    logits = torch.cat(parts)
     figures = task.metrics(logits, batch)
     accuracy = figures["accuracy"]
     assert isinstance(accuracy, float)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Shown,
+    Steps,
     figure_table,
     sample_table,
     training_rows,
@@ -25,8 +26,8 @@ def report_answer(answer: Record) -> Iterator[Shown]:
     """Show an answer and what was attended to."""
     yield f"{answer['sequence']} → {answer['answer']}   (probability {answer['probability']:.4f})"
     if answer["attention"]:
-        yield "  step       " + "".join(f"{symbol:>6}" for symbol in answer["sequence"])
-        yield "  attention %" + "".join(f"{100 * share:6.1f}" for share in answer["attention"])
+        shares = [f"{100 * share:.1f}" for share in answer["attention"]]
+        yield Steps({"step": answer["sequence"], "attention %": shares}, 6)
 
 
 def report_test(tested: Record) -> Iterator[Shown]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,13 +39,13 @@ class EpochProgress(TerminalProgress):
         if row["step"] < self.ends[-1]:
             line += f", {_time(self._left(row))} to go"
         if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
+            self._tell(row["step"], line)
         else:
             self._bar.console.print(line, highlight=False)
 
     def _left(self, row: Mapping[str, Any]) -> float:
         left = row["seconds"] * (self.ends[-1] / row["step"] - 1)
-        return left if self.limit is None else min(left, self.limit - row["seconds"])
+        return left if self.limit is None else max(0.0, min(left, self.limit - row["seconds"]))
 
     def _place(self, step: int) -> str:
         epoch = bisect.bisect_left(self.ends, step)

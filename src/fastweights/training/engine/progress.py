@@ -32,8 +32,28 @@ class NoProgress(Progress):
     """Listens in silence."""
 
 
+UNSAID = 2.0
+"""Seconds that a phase may take in silence where there is no terminal."""
+
+
+class Tenths:
+    """Says where there is no terminal how far something is: after two seconds, once a tenth."""
+
+    def __init__(self) -> None:
+        self._began, self._said = perf_counter(), 0
+
+    def passed(self, share: float) -> bool:
+        """Return whether a tenth has passed of which nothing is said yet, at that share of the whole."""
+        return int(10 * share) > self._said and perf_counter() - self._began >= UNSAID
+
+    def tell(self, share: float, line: str) -> None:
+        """Print a line that says how far it is, at that share of the whole."""
+        self._said = int(10 * share)
+        print(line, file=sys.stderr, flush=True)
+
+
 class TerminalProgress:
-    """A bar on stderr: loss, accuracy, pace, time left; a line an evaluation if no terminal.
+    """A bar on stderr: loss, accuracy, pace, time left; if no terminal a line an evaluation, and a tenth at least.
 
     Args:
         title: what is being trained.
@@ -60,11 +80,13 @@ class TerminalProgress:
         self._steps = 0
         self._bar: Any = None
         self._task: Any = None
+        self._tenths: Tenths | None = None
 
     def start(self, step: int, steps: int) -> None:
         self._steps = steps
         self._began, self._first = perf_counter(), step
         if not sys.stderr.isatty():
+            self._tenths = Tenths()
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -94,6 +116,9 @@ class TerminalProgress:
         self._bar.start()
 
     def update(self, step: int, readings: Mapping[str, float]) -> None:
+        if self._tenths is not None and self._tenths.passed(self._share(step)):
+            line = f"{self.title}: {self._place(step)}  {self._describe(readings)}".rstrip()
+            self._tenths.tell(self._share(step), line)
         if self._bar is None:
             return
         passed = perf_counter() - self._began
@@ -109,12 +134,20 @@ class TerminalProgress:
     def evaluated(self, row: Mapping[str, Any]) -> None:
         if self._bar is None and row["step"]:
             line = f"step {self._place(row['step'])}  {self._describe(row)}  {row['seconds']:.1f} s"
-            print(line, file=sys.stderr, flush=True)
+            self._tell(row["step"], line)
 
     def stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def _tell(self, step: int, line: str) -> None:
+        (self._tenths or Tenths()).tell(self._share(step), line)
+
+    def _share(self, step: int) -> float:
+        if self.limit:
+            return (perf_counter() - self._began) / self.limit
+        return step / max(self._steps, 1)
 
     def _place(self, step: int) -> str:
         return f"{step}" if self.limit else f"{step}/{self._steps}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +33,7 @@ def play(
     split: str = "train",
     rows: range | None = None,
     keep_worlds: bool = False,
+    on_progress: Callable[[int], object] = lambda done: None,
 ) -> Episode:
     """Run agents for an episode, their actions sampled from the model's policy.
 
@@ -48,6 +50,7 @@ def play(
             else acts, as long as nothing in the task is random after the beginning; what is,
             is drawn for these rows alone.
         keep_worlds: whether to keep them, to look at.
+        on_progress: called with the number of steps done.
 
     Example:
         >>> from fastweights import models, tasks
@@ -84,4 +87,5 @@ def play(
             actions[:, t], rewards[:, t] = choice, reward
             if keep_worlds:
                 worlds.append(world)
+            on_progress(t + 1)
     return Episode(observations, actions, rewards, tuple(worlds) if keep_worlds else None)

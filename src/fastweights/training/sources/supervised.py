@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Generic
 
@@ -138,9 +138,13 @@ def evaluate(
 
 @torch.no_grad()
 def answers(
-    model: nn.Module, task: batches.Task[E], examples: E, batch: int = 2000
+    model: nn.Module,
+    task: batches.Task[E],
+    examples: E,
+    batch: int = 2000,
+    on_progress: Callable[[int], object] = lambda done: None,
 ) -> Float[Tensor, "count classes"]:
-    """Compute a model's logits for examples, on the CPU; see `evaluate`."""
+    """Compute a model's logits for examples, on the CPU, and say after each batch how many are done."""
     device = next(model.parameters()).device
     logits = []
     with evaluating(model):
@@ -150,4 +154,5 @@ def answers(
                 task.inputs(states.to(part, device)), last_only=True, need_state=False
             )
             logits.append(output.cpu())
+            on_progress(min(start + batch, len(examples.answer)))
     return torch.cat(logits)
