@@ -101,6 +101,21 @@ def test_no_picture_is_drawn_through_a_link(run, mine):
         _ = run.figures
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "result.json", "config.json"])
+def test_records_without_end_are_not_read(name, run):
+    for trap in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo):
+        (run.folder / name).unlink(missing_ok=True)
+        trap(run.folder / name)
+        if name == "metrics.jsonl":
+            with pytest.raises(UserError, match="no plain file"):
+                run.metrics()
+        elif name == "config.json":
+            with pytest.raises(UserError, match="not a run folder"):
+                Run.open(run.folder)
+        else:
+            assert run.result() is None
+
+
 NAMES = ("/dev/zero", "../config.json", "../../mine/file", "pipe", "link", "folder", "", ".", "a/b")
 
 

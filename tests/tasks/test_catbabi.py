@@ -109,14 +109,26 @@ def test_the_second_time_stories_come_from_the_cache(release, monkeypatch):
             CatBAbI(release, tasks=(7,))
 
 
+def no_home(path: Path) -> Path:
+    if str(path).startswith("~"):
+        raise RuntimeError("Could not determine home directory.")
+    return path
+
+
 def test_a_cache_that_is_damaged_or_cannot_be_written_is_done_without(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     expected = CatBAbI(tiny, tasks=(1,)).fingerprint
     (kept,) = (tmp_path / "own" / "fastweights" / "made").iterdir()
-    for content in (b"", kept.read_bytes()[:-9], b"\xff" * 100):
+    whole = kept.read_bytes()
+    flipped = (whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in (40, 400, -9))
+    for content in (b"", whole[:-9], b"\xff" * 100, *flipped):
         kept.write_bytes(content)
         assert CatBAbI(tiny, tasks=(1,)).fingerprint == expected
     monkeypatch.setenv("XDG_CACHE_HOME", str(tiny / "en-valid-10k" / "qa1_test.txt"))
+    assert CatBAbI(tiny, tasks=(1,)).fingerprint == expected
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(Path, "expanduser", no_home)
     assert CatBAbI(tiny, tasks=(1,)).fingerprint == expected
 
 

@@ -168,7 +168,7 @@ def _read(folder: Path, step: int) -> Checkpoint:
         described = json.loads(contents[_META])
         written, recorded, meta = (described.get(key) for key in ("format", "step", "meta"))
         tensors = prefixed(MODEL, load(contents[_MODEL])) | load(contents[_TRAINING])
-    except (AttributeError, KeyError, ValueError, SafetensorError) as error:
+    except (AttributeError, KeyError, ValueError, RecursionError, SafetensorError) as error:
         raise Damaged("its files cannot be read") from error
     if written != FORMAT:
         raise UserError(

@@ -13,7 +13,7 @@ from torch import Tensor
 from fastweights.errors import UserError
 from fastweights.io.atomic import oserror_as_user_error, remove, write_atomically
 from fastweights.io.encode import to_json
-from fastweights.io.plain import check_own_folder, open_plain
+from fastweights.io.plain import check_own_folder, open_plain, read_plain
 from fastweights.runs import checkpoint, environment
 from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.lock import Lock
@@ -150,7 +150,7 @@ class Run:
         if not path.exists():
             return []
         with oserror_as_user_error("read", path):
-            lines = path.read_bytes().split(b"\n")
+            lines = read_plain(path, None, links=True).split(b"\n")
         rows = []
         for number, line in enumerate(lines[:-1], start=1):
             row = _parse(line)

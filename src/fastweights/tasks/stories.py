@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,9 +108,17 @@ _ARRAYS = ("tokens", "starts", "tasks", "splits")
 def _packed(stories: Stories) -> bytes:
     from safetensors.numpy import save
 
-    facts = [stories.vocabulary, stories.published, stories.partial]
+    facts = json.dumps([stories.vocabulary, stories.published, stories.partial])
     arrays = {name: getattr(stories, name) for name in _ARRAYS}
-    return save(arrays, metadata={"facts": json.dumps(facts)})
+    return save(arrays, metadata={"facts": facts, "sha256": _digest(facts, arrays)})
+
+
+def _digest(facts: str, arrays: Mapping[str, ndarray]) -> str:
+    """Compute the checksum of what is kept: a bit that flipped would be another story."""
+    digest = hashlib.sha256(facts.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def _cached(path: Path) -> Stories | None:
@@ -118,8 +126,11 @@ def _cached(path: Path) -> Stories | None:
 
     try:
         with safe_open(path, framework="np") as file:
-            vocabulary, published, partial = json.loads(file.metadata()["facts"])
+            metadata = file.metadata()
             arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-    except (OSError, SafetensorError, KeyError, ValueError):
+        if metadata["sha256"] != _digest(metadata["facts"], arrays):
+            return None
+        vocabulary, published, partial = json.loads(metadata["facts"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
     return Stories(tuple(vocabulary), **arrays, published=published, partial=partial)
