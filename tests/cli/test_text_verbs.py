@@ -75,7 +75,10 @@ def test_report_for_people(text_files, tmp_path, capsys):
     out, err = capsys.readouterr()
     for said in ("test perplexity", "chosen by validation", "bits per word", "2 epochs", "run: "):
         assert said in out
-    first, *epochs = err.splitlines()
+    first, *others = err.splitlines()
+    epochs = [
+        line for line in others if line.startswith("epoch")
+    ]  # on slow machines tenths besides
     assert "awd-lstm" in first and "30 different" in first
     assert [line.split("  ")[0] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
     assert "to go" in epochs[0] and "validation" in epochs[1]
@@ -155,7 +158,7 @@ def test_a_test_on_a_split_and_on_a_file(run, text_files, capsys):
     recorded = json.loads((run / "result.json").read_text())
     tested = spoken(capsys, "test", run, "--split", "test")
     assert tested["perplexity"] == pytest.approx(recorded["test_perplexity"], rel=1e-5)
-    assert tested["rows"] == 10 and tested["words"] == recorded["test_words"]
+    assert tested["rows"] == 2 and tested["words"] == recorded["test_words"]
     valid = spoken(capsys, "test", run, "--split", "valid")
     assert valid["perplexity"] == pytest.approx(recorded["validation_perplexity"], rel=1e-5)
     file = spoken(capsys, "test", run, "--file", text_files[2])
@@ -244,12 +247,12 @@ def test_short_texts_are_read_in_fewer_rows(tmp_path, capsys):
     files = [tmp_path / f"{name}.txt" for name in ("train", "valid", "test")]
     given = ("--data", *files, *TINY, "--out", tmp_path / "run")
     result = spoken(capsys, "train", "text", *given)
-    assert result["test_words"] == 4 and result["test_rows"] == 2
+    assert result["test_words"] == 4 and result["test_rows"] == 1
     for split in ("test", "valid"):
         tested = spoken(capsys, "test", tmp_path / "run", "--split", split)
         named = {"test": "test_perplexity", "valid": "validation_perplexity"}[split]
         assert tested["perplexity"] == pytest.approx(result[named], rel=1e-5)
-        assert tested["rows"] == {"test": 2, "valid": 4}[split]
+        assert tested["rows"] == 1
 
 
 def test_a_file_is_found_at_home(text_files, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from texts import network
 
 from fastweights.errors import UserError
 from fastweights.training import evaluate_words, perplexity
+from fastweights.training.sources.text_loss import fitting
 
 TEXT = Babble().split("test")
 
@@ -75,3 +76,8 @@ def test_what_cannot_be_is_refused(wrong):
     with pytest.raises(UserError) as caught:
         evaluate_words(lstm(), TEXT, **wrong)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("tokens", "rows"), [(17, 1), (19, 1), (199, 1), (350, 3), (5000, 10)])
+def test_no_row_is_so_short_that_its_first_token_tells(tokens, rows):
+    assert fitting(tokens, 10) == rows

@@ -123,7 +123,7 @@ def test_evaluation_is_that_of_the_validation_text_and_leaves_training_alone():
     source.next_loss(model)
     carried = source.carried
     found = source.evaluate(model)
-    expected = evaluate_words(model, Babble().split("valid"), rows=3)[1.0]
+    expected = evaluate_words(model, Babble().split("valid"), rows=source.validation_rows)[1.0]
     assert found == {
         "validation_cross_entropy": expected,
         "validation_perplexity": perplexity(expected),

@@ -50,14 +50,18 @@ def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]
     return ids[: rows * steps].view(rows, steps)
 
 
+_ROW = 100
+"""Tokens of a row at least: the first of each is read and not predicted, so many short rows measure another text."""
+
+
 def fitting(tokens: int, rows: int) -> int:
-    """Return the number of rows that a text is read in: fewer than wanted where it is too short for so many.
+    """Return the number of rows that a text is read in: fewer than wanted where they would have few tokens.
 
     Example:
-        >>> fitting(1000, 10), fitting(13, 10), fitting(1, 10)
-        (10, 6, 1)
+        >>> fitting(1000, 10), fitting(350, 10), fitting(13, 10)
+        (10, 3, 1)
     """
-    return max(1, min(rows, tokens // 2))
+    return max(1, min(rows, tokens // _ROW))
 
 
 @torch.no_grad()
