@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from terminals import runner
 
+from fastweights import tasks
 from fastweights.cli.app import COMMANDS
 from fastweights.cli.parsing import parse
 from fastweights.experiments import registry
@@ -88,3 +90,9 @@ def test_lines_of_help_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None
         for name in NAMES:
             lines = runner(columns, monkeypatch)(*name.split(), "--help").text.splitlines()
             assert max(map(len, lines)) <= columns
+
+
+def test_the_page_lists_the_tasks_of_the_registry() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    listed = re.findall(r"^fastweights train ([\w-]+)", page, re.MULTILINE)
+    assert listed == list(registry.EXPERIMENTS) == list(tasks.names())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from fastweights.cli.console import print_json, print_table, say
+from fastweights.cli.console import print_json, say, show
 from fastweights.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,8 +42,14 @@ class Reproduce:
     """Studies at equal time: minutes of training for each run; runs of less time go on [default: the study's]."""
     jobs: int = 1
     """Processes side by side, one thread each."""
-    results: Path = Path("results")
-    """Folder of the recorded rows."""
+    list: bool = False
+    """Name the cells, with what is recorded of them and the paper's numbers; nothing runs."""
+    check: str | None = None
+    """Run this cell again, apart from all else, and compare it with what is recorded: exit code 0 where it agrees."""
+    results: Path = Path("my-results")
+    """Folder of your own rows."""
+    recorded: Path = Path("results")
+    """Folder of the rows to compare with, such as those of a clone; it is only read."""
     runs: Path = Path("runs")
     """Folder of the runs."""
     json: bool = False
@@ -49,10 +57,16 @@ class Reproduce:
 
     def run(self) -> int:
         from fastweights.experiments import registry, report
+        from fastweights.experiments.comparison import comparison, recorded_rows
         from fastweights.experiments.demonstration import Demonstration
         from fastweights.experiments.study import Study
 
         study = registry.study(self.study)
+        theirs = recorded_rows(self.recorded, study.name)
+        if self.list or self.check is not None:
+            if not isinstance(study, Study):
+                raise UserError(f"{self.study} has no cells that are run one by one")
+            return self._list(study, theirs) if self.list else self._check(study, theirs)
         report.check(self.results)
         if isinstance(study, Demonstration):
             self._check_untrained()
@@ -60,20 +74,41 @@ class Reproduce:
         else:
             assert isinstance(study, Study)
             rows = self._train(study)
-        written = report.write(self.results)
+        written = report.write(self.results, study.name)
         if self.json:
             print_json({"study": study.name, "rows": rows, "report": str(written)})
         elif not rows:
             say(f"no row of {study.name} is finished yet: the same command goes on")
         else:
             folder = self.results / study.name
-            print_table(
-                study.title,
-                report.columns(rows),
-                report.cells(rows),
-                note=f"recorded in {folder} and {written}",
-            )
+            if self.recorded.resolve() == self.results.resolve():
+                theirs = {}
+            show([comparison(study.title, rows, theirs, f"yours are in {folder} and {written}")])
         return 0
+
+    def _list(self, study: Study, theirs: Mapping[str, Mapping[str, Any]]) -> int:
+        from fastweights.experiments.comparison import cell_list
+        from fastweights.experiments.reproduce import chosen_cells
+
+        cells = chosen_cells(study, self.only, self.models, self.modes)
+        if self.json:
+            print_json({"study": study.name, "cells": [cell.name for cell in cells]})
+        else:
+            show([cell_list(study, cells, theirs)])
+        return 0
+
+    def _check(self, study: Study, theirs: Mapping[str, Mapping[str, Any]]) -> int:
+        from fastweights.experiments.comparison import check
+
+        assert self.check is not None
+        checked = check(study, self.check, theirs)
+        if self.json:
+            print_json(checked._asdict())
+        else:
+            verdict = "agrees" if checked.agrees else "DIFFERS"
+            numbers = f"{checked.value} now, {checked.recorded} recorded"
+            print(f"{checked.cell}, seed {checked.seed}: {numbers}: {verdict}, {checked.reason}")
+        return 0 if checked.agrees else 1
 
     def _check_untrained(self) -> None:
         """Refuse options of training where nothing is trained."""
@@ -82,8 +117,8 @@ class Reproduce:
             if field.name in names and getattr(self, field.name) != field.default:
                 raise UserError(f"{self.study} trains nothing: it has no --{field.name}")
 
-    def _train(self, study: Study) -> list[dict[str, Any]]:
-        from fastweights.experiments.reproduce import Progress, reproduce
+    def _train(self, study: Study) -> builtins.list[dict[str, Any]]:
+        from fastweights.experiments.reproduce import Progress, chosen_cells, reproduce
 
         def tell(progress: Progress) -> None:
             place = f"[{progress.done}/{progress.total}] {progress.cell}, seed {progress.seed}"
@@ -103,7 +138,9 @@ class Reproduce:
             show_progress=True,
             on_progress=tell,
         )
-        return ledger.current()
+        cells = chosen_cells(study, self.only, self.models, self.modes)
+        names = {cell.name for cell in cells}
+        return [row for row in ledger.current() if row["cell"] in names]
 
 
 def _outcome(entry: dict[str, Any] | None) -> str:

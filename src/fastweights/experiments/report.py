@@ -54,8 +54,12 @@ class Section(NamedTuple):
     void: list[str]
 
 
-def write(results: Path) -> Path:
+def write(results: Path, only: str | None = None) -> Path:
     """Write `README.md` into the results folder and into each study's in it, and return the path of the first.
+
+    Args:
+        results: the folder of the recorded rows.
+        only: the study whose page and picture are made anew; None: all.
 
     Raises:
         UserError: if a recorded line is damaged, or a folder cannot be written.
@@ -70,9 +74,11 @@ def write(results: Path) -> Path:
         if rows := recorded(path):
             with oserror_as_user_error("write", path.parent):
                 check_own_folder(path.parent)
-            section = _section(path.parent, rows)
+            chosen = only is None or path.parent.name == only
+            section = _section(path.parent, rows, draw=chosen)
             sections.append(section)
-            write_atomically(path.with_name(PAGE), _page(section, path.parent).encode())
+            if chosen:
+                write_atomically(path.with_name(PAGE), _page(section, path.parent).encode())
     lines = [HEAD, *_table(SUMMARY, (_summary(section) for section in sections)), ""]
     lines += [f"- `{name}/`: {text}" for name, text in FOLDERS.items() if (results / name).is_dir()]
     target = results / PAGE
@@ -126,14 +132,14 @@ def machines(row: Row) -> dict[str, list[float]]:
     return seconds
 
 
-def _section(folder: Path, rows: list[dict[str, Any]]) -> Section:
+def _section(folder: Path, rows: list[dict[str, Any]], *, draw: bool) -> Section:
     name = folder.name
     study = registry.studies().get(name)
     if study is None:
         return Section(name, name, (), list(rows), [])
     void = [row["cell"] for row in rows if not study.holds(row)]
     held: list[Row] = [row for row in rows if row["cell"] not in void]
-    if held and importlib.util.find_spec("matplotlib") is not None:
+    if draw and held and importlib.util.find_spec("matplotlib") is not None:
         study.draw(held, folder / PICTURE)
     return Section(name, study.title, study.notes, held, void)
 
@@ -168,7 +174,7 @@ def _summary(section: Section) -> tuple[str, ...]:
     first = ("", "", "", "")
     if headline is not None:
         text = f"{headline.get('label', headline['model'])}, {headline['mode']}"
-        first = (text, _metric(headline), _value(headline), _paper(headline))
+        first = (text, _metric(headline), value_text(headline), paper_text(headline))
     reached = f"{sum(bool(row['met']) for row in targets)} of {len(targets)}" if targets else ""
     link = f"[{section.name}]({section.name}/{PAGE})"
     return link, section.title, *first, str(len(section.rows)), reached
@@ -208,12 +214,12 @@ def _fixed(row: Row, letters: Mapping[str, str]) -> tuple[str, ...]:
         row.get("label", row["model"]),
         row["mode"],
         _metric(row),
-        _value(row),
+        value_text(row),
         f"[{span[0]:.3f}, {span[1]:.3f}]" if span else "",
         str(row["seeds"]),
         row["reach"] or "",
         {True: "yes", False: "**no**", None: ""}[row["met"]],
-        _paper(row),
+        paper_text(row),
         f"{row['steps']:,}",
         ", ".join(named),
         row["backend"],
@@ -224,7 +230,8 @@ def _metric(row: Row) -> str:
     return row["metric"].replace("_", " ")
 
 
-def _value(row: Row) -> str:
+def value_text(row: Row) -> str:
+    """Return a row's mean with its spread over the seeds."""
     if row["value"] is None:
         return "diverged"
     text = f"{row['value']:.3f}"
@@ -239,7 +246,8 @@ def _value(row: Row) -> str:
     return text
 
 
-def _paper(row: Row) -> str:
+def paper_text(row: Row) -> str:
+    """Return the published figure of a row; empty where there is none."""
     return "" if row["paper"] is None else f"{row['paper']:g}"
 
 

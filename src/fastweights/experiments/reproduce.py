@@ -86,11 +86,7 @@ def reproduce(
         raise UserError("jobs and seeds must be at least 1")
     if minutes is not None:
         study = _timed(study, minutes)
-    cells = [cell for cell in study.cells if _chosen(study, cell, only, models, modes)]
-    if not cells:
-        # Quoted: commas stand within names too.
-        names = ", ".join(f'"{cell.name}"' for cell in study.cells)
-        raise UserError(f"no cell of {study.name} is chosen; there are: {names}")
+    cells = chosen_cells(study, only, models, modes)
     ledger = Ledger(results, study)
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
     show_progress = show_progress and jobs == 1
@@ -102,6 +98,29 @@ def reproduce(
             ledger.add(job.cell, job.seed, {**entry, **context()}, backend)
         on_progress(Progress(job.cell.name, job.seed, entry, place, len(todo)))
     return ledger
+
+
+def run_again(study: Study, cell: Cell, seed: int, folder: Path) -> float | None:
+    """Run a seed of a cell in a folder of its own and return its value; None if it diverges."""
+    entry = _run(Job(study.experiment, cell, seed, folder / "run", math.inf, show_progress=True))
+    assert entry is not None, "there is no budget"
+    return entry["value"]
+
+
+def chosen_cells(
+    study: Study, only: str = "*", models: Sequence[str] = (), modes: Sequence[str] = ()
+) -> list[Cell]:
+    """Return the cells of a study that a user chooses.
+
+    Raises:
+        UserError: if there is none.
+    """
+    cells = [cell for cell in study.cells if _chosen(study, cell, only, models, modes)]
+    if not cells:
+        # Quoted: commas stand within names too.
+        names = ", ".join(f'"{cell.name}"' for cell in study.cells)
+        raise UserError(f"no cell of {study.name} is chosen; there are: {names}")
+    return cells
 
 
 def _timed(study: Study, minutes: float) -> Study:

@@ -1,0 +1,81 @@
+"""`reproduce` beside recorded rows: they are shown, never written, and a cell can be checked against them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastweights.cli import main
+from fastweights.experiments import registry
+from fastweights.experiments.comparison import agreement
+from fastweights.experiments.retrieval import RETRIEVAL
+from fastweights.experiments.retrieval.options import RetrievalOptions
+from fastweights.experiments.study import Cell, Study
+
+TINY = RetrievalOptions(steps=2, hidden=4, batch=4, test_samples=40)
+STUDY = Study(
+    RETRIEVAL,
+    "tiny",
+    "a tiny study",
+    (Cell("one", TINY, seeds=1, paper=1.5), Cell("two", TINY, seeds=1, also=("parameters",))),
+)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> Path:
+    """A folder with recorded rows of both cells, as a clone has them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "studies", lambda: {"tiny": STUDY})
+    assert main(["reproduce", "tiny", "--results", "results"]) == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_own_rows_stand_beside_the_recorded_ones(clone: Path, capsys) -> None:
+    before = contents(clone / "results")
+    assert main(["reproduce", "tiny", "--only", "one", "--runs", "mine"]) == 0
+    out = capsys.readouterr().out
+    heading = next(line for line in out.splitlines() if "yours" in line)
+    assert heading.split() == ["cell", "metric", "yours", "recorded", "paper"]
+    (row,) = [line for line in out.splitlines() if line.strip().startswith("one")]
+    assert row.count("(one seed)") == 2 and row.split()[-1] == "1.5" and "two" not in out
+    assert contents(clone / "results") == before
+    assert [path.name for path in (clone / "mine").iterdir()] == ["tiny"], "it ran, though recorded"
+    rows = (clone / "my-results" / "tiny" / "cells.jsonl").read_text().splitlines()
+    assert [json.loads(row)["cell"] for row in rows] == ["one"]
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_cells_are_listed_and_checked(clone: Path, capsys) -> None:
+    before = contents(clone)
+    assert main(["reproduce", "tiny", "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[4:6]] == ["one", "two"]
+    assert main(["reproduce", "tiny", "--check", "two"]) == 0
+    assert "agrees, equal" in capsys.readouterr().out
+    assert contents(clone) == before, "a check leaves nothing"
+    ledger = clone / "results" / "tiny" / "cells.jsonl"
+    rows = [json.loads(line) for line in ledger.read_text().splitlines()]
+    rows[1]["by_seed"]["0"]["value"] = rows[1]["value"] = 3.0
+    ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["reproduce", "tiny", "--check", "two"]) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+    assert main(["reproduce", "tiny", "--check", "thre"]) == 2
+    assert "one, two" in capsys.readouterr().err
+    assert main(["reproduce", "tiny", "--check", "two", "--recorded", "nowhere"]) == 2
+    assert "nothing is recorded" in capsys.readouterr().err
+
+
+def test_what_agrees() -> None:
+    assert agreement(2.9, 2.0, {"value": 2.0, "sd": 0.5})[0]
+    assert not agreement(3.6, 2.0, {"value": 2.0, "sd": 0.5})[0]
+    assert agreement(2.05, 2.0, {"value": 2.0, "sd": None})[0]
+    assert not agreement(2.2, 2.0, {"value": 2.0, "sd": None})[0]
+    assert not agreement(None, 2.0, {"value": 2.0, "sd": None})[0]
+    assert agreement(None, None, {"value": None, "sd": None})[0]
