@@ -158,9 +158,9 @@ def test_a_killed_process_ends_the_others_in_one_line():
     started = launched([sys.executable, "-c", program], 3)
     said = [process.communicate(timeout=120)[1].decode() for process in started]
     assert [process.returncode for process in started] == [1, 1, -signal.SIGKILL]
-    for words in said[:2]:
+    for text in said[:2]:
         assert (
-            words.startswith("another process of this launch has ended") and words.count("\n") == 1
+            text.startswith("another process of this launch has ended") and text.count("\n") == 1
         )
 
 
