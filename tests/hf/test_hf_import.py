@@ -1,7 +1,12 @@
 """Who does not use `transformers` never imports it; who lacks it is told what to install."""
 
+import os
 import subprocess
 import sys
+
+import torch
+
+from fastweights.hf import FastWeightConfig, FastWeightForCausalLM
 
 LACKING = """
 import importlib.metadata as metadata
@@ -50,3 +55,31 @@ def test_an_older_transformers_is_too_old():
 def test_nothing_else_imports_it():
     run = python(OTHERS)
     assert run.stdout.strip() == "False", run.stderr
+
+
+ALONE = """
+import sys, torch
+from transformers import AutoConfig, AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True)
+model.save_pretrained(sys.argv[2])
+print(type(model).__module__, AutoConfig.from_pretrained(sys.argv[2]).backbone)
+torch.save(model(torch.arange(4)[None]).logits, sys.argv[3])
+"""
+
+
+def test_a_saved_folder_is_loaded_by_who_imports_transformers_alone(tmp_path):
+    config = FastWeightConfig(10, "deltanet", hidden_size=8, embedding_size=8)
+    model = FastWeightForCausalLM(config).eval()
+    places = [tmp_path / name for name in ("saved", "again", "logits")]
+    model.save_pretrained(places[0])
+    run = subprocess.run(
+        [sys.executable, "-c", ALONE, *map(str, places)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HF_MODULES_CACHE": str(tmp_path / "modules")},
+    )
+    assert run.stdout.split() == ["fastweights.hf.model", "deltanet"], run.stderr
+    assert torch.equal(torch.load(places[2]), model(torch.arange(4)[None]).logits)
+    names = {path.name for path in places[1].iterdir() if path.suffix == ".py"}
+    assert names == {"modeling_fastweights.py"}

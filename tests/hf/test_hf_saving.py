@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -149,3 +150,39 @@ def test_what_reads_vectors_is_no_language_model():
     for config in (vectors, fewer):
         with pytest.raises(UserError, match="reads and predicts tokens"):
             FastWeightConfig.of(config)
+
+
+PARTS = ("encoder", "backbone", "head")
+
+
+def placed(folder, **places):
+    """Load a model whose other parts are on the CPU."""
+    where = {f"model.{part}": places.get(part, "cpu") for part in PARTS}
+    off = {"device_map": where, "offload_folder": str(folder / "off")}
+    return AutoModelForCausalLM.from_pretrained(folder, **off)
+
+
+@pytest.mark.parametrize(("backbone", "part"), [("lstm", "backbone"), ("lstm", "encoder")])
+def test_weights_that_nothing_would_fetch_are_refused(tmp_path, backbone, part):
+    build(backbone).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=rf"model\.{part}\..* is offloaded; .* on one device"):
+        placed(tmp_path, **{part: "disk"})
+
+
+def test_a_tied_head_on_disk_is_refused(tmp_path):
+    build("lstm", tie_word_embeddings=True).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"model\.head\..* is offloaded"):
+        placed(tmp_path, head="disk")
+
+
+def test_a_model_that_accelerate_empties_is_refused():
+    model = cpu_offload(build("lstm"), execution_device=torch.device("cpu"))
+    with pytest.raises(UserError, match="is offloaded; accepted: the whole model on one device"):
+        model(TOKENS)
+
+
+@pytest.mark.parametrize("part", ["encoder", "head"])
+def test_what_is_called_may_lie_on_disk(tmp_path, part):
+    model = build("deltanet")
+    model.save_pretrained(tmp_path)
+    assert torch.equal(placed(tmp_path, **{part: "disk"})(TOKENS).logits, model(TOKENS).logits)

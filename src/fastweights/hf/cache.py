@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from jaxtyping import Int
@@ -115,6 +115,14 @@ class _State(CacheLayerMixin):
         raise NotImplementedError("a recurrent state cannot take back what it has read")
 
 
+def _parts(cache: RecurrentCache) -> tuple[list[object], int]:
+    return [cache.state], cache.steps
+
+
+def _named_parts(cache: RecurrentCache) -> tuple[list[Any], int]:
+    return [(pytree.GetAttrKey("state"), cache.state)], cache.steps
+
+
 def _rebuild(children: Iterable[object], steps: int) -> RecurrentCache:
     (state,) = children
     return RecurrentCache(state, steps)
@@ -123,8 +131,8 @@ def _rebuild(children: Iterable[object], steps: int) -> RecurrentCache:
 torch.serialization.add_safe_globals([RecurrentCache])
 pytree.register_pytree_node(  # for `torch.export`, whose programs may take and return one
     RecurrentCache,
-    lambda cache: ([cache.state], cache.steps),
+    _parts,
     _rebuild,
     serialized_type_name="fastweights.hf.RecurrentCache",
-    flatten_with_keys_fn=lambda cache: ([(pytree.GetAttrKey("state"), cache.state)], cache.steps),
+    flatten_with_keys_fn=_named_parts,
 )

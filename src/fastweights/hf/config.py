@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedConfig
@@ -26,6 +28,12 @@ FIELDS = {
     "options": "options",
 }
 """What stands for each argument of `models.model_config`."""
+DOOR = "modeling_fastweights"
+"""The module of a saved folder that names the classes, for programs that do not import `fastweights.hf` themselves."""
+CODE = '''"""The model is of the installed `fastweights`; there is no other code in this folder."""
+
+from fastweights.hf import FastWeightConfig, FastWeightForCausalLM
+'''
 
 
 class FastWeightConfig(PreTrainedConfig):
@@ -102,6 +110,21 @@ class FastWeightConfig(PreTrainedConfig):
     def describe(self) -> dict[str, Any]:
         """Return what `models.from_config` builds the model from."""
         return models.model_config(**{name: getattr(self, own) for name, own in FIELDS.items()})
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any
+    ) -> None:
+        """Save as `transformers.PreTrainedConfig` does, with the module that `trust_remote_code=True` loads."""
+        self.auto_map = {
+            "AutoConfig": f"{DOOR}.FastWeightConfig",
+            "AutoModelForCausalLM": f"{DOOR}.FastWeightForCausalLM",
+        }
+        super().save_pretrained(save_directory, push_to_hub, **kwargs)
+        Path(save_directory, f"{DOOR}.py").write_text(CODE, encoding="utf-8")
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoConfig") -> None:
+        """Do nothing: the code of the classes is the library's, and none of it is copied into a folder."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any], **kwargs: Any) -> FastWeightConfig:

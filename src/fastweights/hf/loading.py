@@ -48,3 +48,30 @@ def restore_constants(model: SequenceModel) -> None:
     with torch.no_grad():
         for name, tensor in constants.items():
             tensor.copy_(fresh[name])
+
+
+def check_placed(model: nn.Module, inner: SequenceModel, tied: bool) -> None:
+    """Raise `UserError` if accelerate keeps weights on a disk or elsewhere that are read without their module's call.
+
+    It fetches what it has offloaded when the module that owns it is called. The kernels of a backbone read weights of
+    its parts, of an embedding they look up themselves, and a tied head reads the embedding's: nothing fetches those.
+
+    Args:
+        model: the model that accelerate was given.
+        inner: its encoder, backbone and head.
+        tied: whether its head's weights are its embedding's.
+    """
+    if not hasattr(model, "_hf_hook"):
+        return
+    read: dict[str, nn.Module] = {"backbone": inner.backbone}
+    if inner.backbone.takes_embedded or tied:
+        read["encoder"] = inner.encoder
+    if tied:
+        read["head"] = inner.head
+    for part, module in read.items():
+        for name, weight in module.named_parameters(f"model.{part}"):
+            if weight.is_meta:
+                raise UserError(
+                    f"{name} is offloaded; accepted: the whole model on one device, as "
+                    'from_pretrained(…, device_map={"": "cpu"}) or .to(device) puts it'
+                )

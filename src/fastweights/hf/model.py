@@ -15,7 +15,7 @@ from fastweights.errors import UserError
 from fastweights.hf import inputs
 from fastweights.hf.cache import RecurrentCache
 from fastweights.hf.config import FastWeightConfig
-from fastweights.hf.loading import check_weights, restore_constants
+from fastweights.hf.loading import check_placed, check_weights, restore_constants
 from fastweights.hf.packing import Packed
 from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
 
@@ -60,7 +60,8 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         """Load a saved model; the arguments are those of `transformers.PreTrainedModel.from_pretrained`.
 
         Raises:
-            UserError: if the weights are not those of the model that its configuration describes.
+            UserError: if the weights are not those of the model that its configuration describes, or `device_map`
+                leaves some on a disk that nothing would fetch (`loading.check_placed`).
         """
         wanted = kwargs.pop("output_loading_info", False)
         lenient = kwargs.pop("ignore_mismatched_sizes", False)
@@ -70,8 +71,13 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         model, found = loaded
         if not lenient:
             check_weights(model, found)
+        check_placed(model, model.model, model.config.tie_word_embeddings)
         restore_constants(model.model)
         return (model, found) if wanted else model
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: Any = "AutoModel") -> None:
+        """Do nothing, as `FastWeightConfig.register_for_auto_class`."""
 
     def forward(
         self,
@@ -120,6 +126,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         """
         inputs.check_tokens(input_ids, self.config.vocab_size)
         inputs.check_others(kwargs)
+        check_placed(self, self.model, self.config.tie_word_embeddings)
         assert input_ids is not None
         cache = past_key_values if cache is None else cache
         inputs.check_cache(cache)
