@@ -158,10 +158,9 @@ def test_a_killed_process_ends_the_others_in_one_line():
     started = launched([sys.executable, "-c", program], 3)
     said = [process.communicate(timeout=120)[1].decode() for process in started]
     assert [process.returncode for process in started] == [1, 1, -signal.SIGKILL]
-    for text in said[:2]:
-        assert (
-            text.startswith("another process of this launch has ended") and text.count("\n") == 1
-        )
+    for line in said[:2]:
+        assert line.startswith("another process of this launch has ended")
+        assert line.count("\n") == 1
 
 
 def test_a_process_alone_shares_with_nobody():
