@@ -87,6 +87,21 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_a_folder_is_on_the_disk_before_the_rename_and_the_rename_when_it_returns(
+    tmp_path, monkeypatch
+):
+    folder, synced = tmp_path / "folder", []
+
+    def fsync(descriptor):
+        here = os.fstat(descriptor)
+        place = "around" if os.path.samestat(here, tmp_path.stat()) else "inside"
+        synced.append((place if stat.S_ISDIR(here.st_mode) else "file", folder.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_folder_atomically(folder, {"a": b"1"})
+    assert synced == [("file", False), ("inside", False), ("around", True)]
+
+
 def test_nothing_else_in_the_library_writes_files_by_itself():
     root = Path(fastweights.__file__).parent
     own = {

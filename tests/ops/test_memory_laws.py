@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle_points import SOMETIMES, call, leaves_of, relative, truth
 
+from fastweights.ops.delta_memory import chunked
 from fastweights.oracle.delta_memory_gradcheck import Case
 
 CASES = [
@@ -141,3 +142,17 @@ def test_strided_arguments(case, memory_ways):
     strided["memory"] = arguments["memory"][:1].expand(2, *[-1] * (arguments["memory"].dim() - 1))
     expected = arguments | {"memory": strided["memory"].contiguous()}
     assert_same(call(case, strided, **memory_ways), call(case, expected, **memory_ways))
+
+
+def test_the_clamp_goes_by_the_norm_as_it_is_in_every_chunk(monkeypatch):
+    """What a chunk reckons ‖F‖² to be gathers rounding, which must not go into the next; here it is a whole unit."""
+    case = Case(reads=2, gate="norm")
+    arguments, genuine = point_of(case).arguments, chunked.find_writes
+
+    def drifting(*args, **options):
+        writes, decay, norm = genuine(*args, **options)
+        return writes, decay, norm + 1.0
+
+    right = call(case, arguments, backend="chunked", chunk=4)
+    monkeypatch.setattr(chunked, "find_writes", drifting)
+    assert_same(call(case, arguments, backend="chunked", chunk=4), right)

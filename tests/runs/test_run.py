@@ -156,6 +156,7 @@ def test_a_full_disk_leaves_nothing_half_written(run, monkeypatch, room):
     run.save_checkpoint(1, tensors, {"note": "kept"})
     run.write_result({"accuracy": 0.5})
     before = sorted(path for path in run.folder.rglob("*"))
+    rows = (run.folder / "metrics.jsonl").read_bytes()
     with monkeypatch.context() as patch:
         fill_the_disk(patch, room)
         for write in (
@@ -167,6 +168,9 @@ def test_a_full_disk_leaves_nothing_half_written(run, monkeypatch, room):
             with pytest.raises(UserError, match="the disk is full"):
                 write()
     assert sorted(path for path in run.folder.rglob("*")) == before
+    assert (
+        run.folder / "metrics.jsonl"
+    ).read_bytes() == rows  # a reader would pass over half a row
     assert run.metrics() == [{"step": 1, "loss": 0.25}]
     assert run.result() == {"accuracy": 0.5}
     found = run.load_checkpoint()

@@ -9,6 +9,7 @@ from torch import nn
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Schedule, Settings, Words, fit
+from fastweights.training.engine.best_weights import BestWeights
 
 
 class Rising(Regression):
@@ -31,6 +32,17 @@ def test_the_best_weights_are_given_and_the_last_go_on(run, tmp_path):
         assert torch.equal(tensors[f"model.{name}"], tensor)
         assert torch.equal(tensors[f"trained.{name}"], last.state_dict()[name])
     assert not torch.equal(best[0].weight, last[0].weight)
+
+
+def test_of_equal_readings_the_first_is_kept():
+    kept, model = BestWeights("error"), network()
+    kept.observe({"error": 0.5}, model)
+    first = kept.weights
+    for reading in (0.5, 0.75):
+        kept.observe({"error": reading}, model)
+        assert kept.weights is first
+    kept.observe({"error": 0.25}, model)
+    assert kept.weights is not first and kept.best == 0.25
 
 
 def test_without_them_a_checkpoint_holds_the_weights_once(run):

@@ -14,6 +14,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.runs import Run
 from fastweights.training import Optimiser, Rollout, Settings, fit
+from fastweights.training.engine import seeds
 from fastweights.training.sources.episodes import play
 from fastweights.training.sources.rollout import Entropy, actor_critic
 
@@ -188,6 +189,15 @@ def test_evaluations_are_alike_and_disturb_nothing():
     ours = source.next_loss(model)[0].item()
     assert ours == other.next_loss(model)[0].item()
     assert source.evaluate(model) == first and set(first) == {"reward", "reward_error"}
+
+
+def test_the_error_is_the_sd_of_the_episodes_over_the_root_of_their_number():
+    model, source = agent(), rollout(test_agents=5)
+    seed = torch.Generator().manual_seed(seeds.derive(1, "test"))
+    totals = play(model, Recall(), 5, seed, split=source.test_split).rewards.double().sum(1).numpy()
+    found = source.evaluate(model)
+    assert found["reward"] == pytest.approx(totals.mean(), rel=1e-12)
+    assert found["reward_error"] == pytest.approx(totals.std() / math.sqrt(5), rel=1e-12) != 0
 
 
 def test_evaluation_is_on_the_split_that_was_asked_for():
