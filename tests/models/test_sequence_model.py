@@ -301,3 +301,19 @@ def test_tokens_that_are_none(name, embedding):
                 call()
     with pytest.raises(UserError, match=r"int16.*int64"):
         model(x.short())
+
+
+@pytest.mark.parametrize("given", [[[0, 1]], torch.zeros(1, 2).long().numpy(), None], ids=type)
+@pytest.mark.parametrize("embedding", [None, 3])
+@pytest.mark.parametrize("name", ["lstm", "deltanet"])
+def test_what_is_no_tensor_is_refused(name, embedding, given, unchecked):
+    config = models.model_config(name, input=5, hidden=4, classes=5, embedding=embedding)
+    model, tokens = models.from_config(config), torch.zeros(1, 2, dtype=torch.long)
+    for call in (model, model.step, model.trace, model.stepper(1, 2)):
+        with pytest.raises(
+            UserError, match=f"input is a {type(given).__name__}; accepted: a tensor"
+        ):
+            call(given)
+    for name in ("mask", "read_mask", "at"):
+        with pytest.raises(UserError, match=f"{name} is a list; accepted: a tensor"):
+            model(tokens, last_only=True, **{name: [[True, True]]})

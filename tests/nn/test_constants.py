@@ -41,6 +41,15 @@ def test_models_made_without_memory(name, spoiled):
     torch.testing.assert_close(bare(tokens)[0], made(tokens)[0], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "convnet"])
+def test_layers_run_on_meta(name):
+    """What runs there has shapes alone (but a picture's: which steps are read decides how many there are)."""
+    layer, x = BACKBONES[name](INPUT, HIDDEN).to("meta"), torch.empty(3, 4, INPUT, device="meta")
+    y, state = layer(x, layer(x)[1])
+    assert y.is_meta and y.shape == (3, 4, layer.output_size)
+    assert layer.step(x[:, 0], state)[0].shape == (3, layer.output_size)
+
+
 def mixed(module):
     """Return a module's parameters and buffers that are on meta."""
     return [

@@ -31,6 +31,21 @@ def test_input(backbone, x):
         refused(lambda: backbone(x.long()), "int64", "float64")
 
 
+def test_what_else_torch_nn_takes(backbone, x):
+    """A packed sequence above all, and what a newcomer tries: no tensor, so no `AttributeError` either."""
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, [9, 9, 9], batch_first=True)
+    refused(lambda: backbone(packed), "PackedSequence", "pad_packed_sequence", "mask=")
+    for given in (packed, x.tolist(), x.numpy(), None):
+        kind = type(given).__name__
+        for call in (backbone, backbone.trace, backbone.step, backbone.stepper(3, 9)):
+            refused(lambda call=call, given=given: call(given), f"input is a {kind}", "tensor")
+    for mask in ([[True] * 9] * 3, x.numpy() > 0):
+        refused(
+            lambda mask=mask: backbone(x, mask=mask), f"mask is a {type(mask).__name__}", "tensor"
+        )
+        refused(lambda mask=mask: backbone(x[0], mask=mask), f"mask is a {type(mask).__name__}")
+
+
 def test_embedded(backbone, x):
     tokens = torch.tensor([[0, 1], [2, 0]])
     refused(lambda: backbone(nn.Embedded(tokens, torch.zeros(3, 4).double())), "4", "5")

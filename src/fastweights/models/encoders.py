@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from fastweights.nn.parts.checks import check_range, check_tokens
+from fastweights.nn.parts.checks import check_range, check_tensor, check_tokens
 from fastweights.nn.parts.constants import Constants
 from fastweights.nn.parts.dropout import VariationalDropout, drop_rows
 
@@ -96,6 +96,7 @@ def encode(encoder: nn.Module, x: Shaped[Tensor, ...]) -> Float[Tensor, ...]:
         >>> encode(OneHot(3), torch.tensor([2, 0])).shape
         torch.Size([2, 3])
     """
+    check_tensor(type(encoder).__name__, "input", x)
     if isinstance(encoder, OneHot):
         check_tokens("OneHot", x, encoder.classes)
     elif isinstance(encoder, nn.Embedding):

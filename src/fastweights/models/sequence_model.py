@@ -13,6 +13,7 @@ from fastweights.errors import UserError
 from fastweights.models.encoders import OneHot, encode, is_lookup
 from fastweights.models.ties import Tie, find_ties, keep_ties
 from fastweights.nn.backbone import Backbone, Trace
+from fastweights.nn.parts.checks import check_tensors
 from fastweights.nn.parts.embedded import Embedded
 
 
@@ -78,6 +79,8 @@ class SequenceModel(nn.Module):
             logits [batch, time, classes] ([batch, classes] if `last_only`; [chosen, classes] if
             `at`, row by row) and the state.
         """
+        masks = {"mask": mask, "read_mask": read_mask, "at": at}
+        check_tensors(type(self).__name__, {"input": x}, masks)
         encoded = self._encoded(x)
         if read_mask is None and self.backbone.reads_outside:
             read_mask = _last_steps(encoded, mask) if last_only and at is None else at

@@ -19,6 +19,7 @@ from fastweights.nn.parts.reference import reference_tensor
 from fastweights.nn.parts.stepper import StepInput, Stepper
 from fastweights.nn.parts.trace import Trace
 from fastweights.ops import padding
+from fastweights.ops.types import autocasts
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 Mask = Bool[Tensor, "batch time"] | None
@@ -136,6 +137,8 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         """
         embedded = isinstance(x, Embedded)
         steps = x.classes if embedded else x
+        masks = {"mask": mask, "read_mask": read_mask}
+        checks.check_tensors(type(self).__name__, {"input": steps}, masks)
         if steps.dim() == (2 if steps.is_floating_point() else 1):
             row = x._replace(classes=x.classes[None]) if embedded else x[None]
             one, one_read = (None if rows is None else rows[None] for rows in (mask, read_mask))
@@ -217,7 +220,7 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         self._check_input(like, "batch, time")
         for name, given in (("mask", mask), ("read_mask", read_mask)):
             if given is not None:
-                checks.check_mask(name, given, like)
+                checks.check_mask(type(self).__name__, name, given, like)
         if state is not None:
             self.check_state(state, like.shape[0])
         if read_mask is not None and not self.reads_outside:
@@ -259,10 +262,9 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
     def cast_outputs(self, y: Tensor, state: T) -> tuple[Tensor, T]:
         """Cast outputs to autocast's dtype where it is on, and the state to the layer's own."""
         like = self.reference_parameter
-        device = like.device.type
-        if not torch.is_autocast_enabled(device) or like.dtype == torch.float64:
+        if not autocasts(like.device) or like.dtype == torch.float64:
             return y, state
-        return y.to(torch.get_autocast_dtype(device)), self.cast_state(state)
+        return y.to(torch.get_autocast_dtype(like.device.type)), self.cast_state(state)
 
     def cast_state(self, state: T) -> T:
         """Return a state in the dtype that the layer carries it in."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fastweights.errors import UserError
 from fastweights.ops.tracing import may_look
+from fastweights.ops.types import autocasts
 
 
 def check_fits(
@@ -44,9 +45,7 @@ def check_fits(
         raise UserError(
             f"{name} is on {tensor.device}, {like_name} on {like.device}; accepted: one device"
         )
-    if tensor.dtype != like.dtype and not (
-        tensor.is_floating_point() and torch.is_autocast_enabled(like.device.type)
-    ):
+    if tensor.dtype != like.dtype and not (tensor.is_floating_point() and autocasts(like.device)):
         raise UserError(f"{name} is {tensor.dtype}, {like_name} {like.dtype}; accepted: one type")
 
 

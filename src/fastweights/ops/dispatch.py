@@ -25,12 +25,14 @@ from torch import Tensor
 from fastweights.errors import Unavailable, UserError, unknown
 from fastweights.ops.tracing import transformed
 from fastweights.ops.types import (
+    autocasts,
     first_tensor,
     floating_tensors,
     fold,
     result_types,
     unfold,
     with_fields,
+    without_autocast,
 )
 
 P = ParamSpec("P")
@@ -123,12 +125,12 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         """
         like = first_tensor(inputs)
         name = self.resolve(backend, like, **facts)
-        tensors, mixed = floating_tensors(inputs), torch.is_autocast_enabled(like.device.type)
+        tensors, mixed = floating_tensors(inputs), autocasts(like.device)
         types = result_types(tensors, like.device.type, mixed)
         folded = len(leading) > 1
         if folded or any(x.dtype != types.compute for x in tensors):
             inputs = fold(inputs, types.compute, leading)
-        with torch.autocast(like.device.type, enabled=False) if mixed else nullcontext():
+        with without_autocast(like.device) if mixed else nullcontext():
             inputs = self.prepare(inputs, options)
             while True:
                 entry = self.backends["reference" if self.empty(inputs) else name]

@@ -28,7 +28,7 @@ def lengths_and_shift(
         lengths [batch] and shift [batch], the steps by which `to_front` moves each row (0 for suffix padding).
 
     Raises:
-        UserError: if a row's real steps are not one run at its front or its end (not checked while compiling).
+        UserError: if a row's real steps are not one run at its front or its end (not checked in a compiler or on meta).
 
     Example:
         >>> lengths, shift = lengths_and_shift(torch.tensor([[True, True, False], [False, True, True]]))
@@ -40,7 +40,7 @@ def lengths_and_shift(
     if time == 0:
         return lengths, lengths
     shift = torch.where(mask[:, 0], 0, time - lengths)
-    if not torch.compiler.is_compiling():
+    if not (mask.is_meta or torch.compiler.is_compiling()):
         steps = torch.arange(time, device=mask.device)
         expected = (steps >= shift[:, None]) & (steps < (shift + lengths)[:, None])
         wrong = (mask != expected).any(1)

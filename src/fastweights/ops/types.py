@@ -8,6 +8,7 @@ the computation's, where that is wider than float32) and state in the computatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, TypeVar, cast
 
 import torch
@@ -44,6 +45,27 @@ def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
         return Types(compute, tensors[0].dtype, tensors[0].dtype)
     output = torch.get_autocast_dtype(device) if compute == torch.float32 else compute
     return Types(compute, output, compute)
+
+
+def autocasts(device: torch.device) -> bool:
+    """Return whether autocast is on for a device; "meta" has none, and torch raises when asked.
+
+    Example:
+        >>> autocasts(torch.device("meta"))
+        False
+    """
+    return device.type != "meta" and torch.is_autocast_enabled(device.type)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which autocast is off for a device.
+
+    Example:
+        >>> with torch.autocast("cpu"), without_autocast(torch.device("cpu")):
+        ...     autocasts(torch.device("cpu"))
+        False
+    """
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def first_tensor(part: object) -> Tensor:

@@ -13,6 +13,7 @@ from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.relative_attention import distance_encodings
 from fastweights.nn.parts.transformer_layer import Context, TransformerLayer
+from fastweights.nn.parts.wrapped import inside
 from fastweights.ops import padding
 
 HEAD_SIZE = 64
@@ -145,8 +146,10 @@ class TransformerXL(Backbone[TransformerXLState]):
     ) -> Trace:
         context = self._context(state, x)
         y, entered = self._through(x, context, None)
-        layers = zip(self._layers(), entered, context.pasts, strict=True)
-        weights = [layer.weights(h, past, context) for layer, h, past in layers]
+        layers = zip(self.layers, entered, context.pasts, strict=True)
+        weights = [
+            inside(layer, TransformerLayer).weights(h, past, context) for layer, h, past in layers
+        ]
         return Trace(y, y, torch.cat(weights, 2), None, (), self._carried(entered, state, None))
 
     def _context(self, state: TransformerXLState | None, x: Input) -> Context:
@@ -161,7 +164,7 @@ class TransformerXL(Backbone[TransformerXLState]):
         places = torch.arange(before, device=x.device)
         empty = places < before - state.length[:, None]
         # A memory that is full, as it soon is, spares a pass over the logits.
-        full = not torch.compiler.is_compiling() and not bool(empty.any())
+        full = not (x.is_meta or torch.compiler.is_compiling()) and not bool(empty.any())
         return Context(state.past.unbind(1), None if full else empty, encodings)
 
     def _through(
@@ -169,7 +172,7 @@ class TransformerXL(Backbone[TransformerXLState]):
     ) -> tuple[Float[Tensor, "batch time hidden"], list[Float[Tensor, "batch time hidden"]]]:
         """Return y, 0 where it is not read, and what entered each layer."""
         h, entered = self.dropout(self.input(x)), []
-        *below, (last, past) = zip(self._layers(), context.pasts, strict=True)
+        *below, (last, past) = zip(self.layers, context.pasts, strict=True)
         for layer, before in below:
             entered.append(h)
             h = layer(h, before, context)
@@ -199,9 +202,6 @@ class TransformerXL(Backbone[TransformerXLState]):
             last = lengths[:, None] + torch.arange(size, device=lengths.device)
             past, taken = seen.gather(2, last[:, None, :, None].expand_as(past)), lengths
         return TransformerXLState(past, (length + taken).clamp(max=size))
-
-    def _layers(self) -> list[TransformerLayer]:
-        return [layer for layer in self.layers if isinstance(layer, TransformerLayer)]
 
     def extra_repr(self) -> str:
         return (

@@ -16,6 +16,7 @@ from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.projection import project
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, Inputs, Options, step, trace
+from fastweights.ops.types import without_autocast
 
 NORM_EPS = 1e-5
 
@@ -164,7 +165,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         self, x: StepInput, state: FastWeightState | None
     ) -> tuple[Float[Tensor, "batch hidden"], FastWeightState]:
         before = self.initial_state(x.shape[0]) if state is None else state
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             inputs = self._inputs(self._drive(x)[:, None], before)
             after = FastWeightState(*step(inputs, self._options()))
         return after.hidden, after
@@ -176,14 +177,14 @@ class FastWeightRNN(Backbone[FastWeightState]):
         history = History(self._inputs(steps, None), self._options())
 
         def run(x: StepInput) -> Tensor:
-            with torch.autocast(x.device.type, enabled=False):
+            with without_autocast(x.device):
                 return history.step(self._drive(x))
 
         return run
 
     def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
         before = self.initial_state(x.shape[0]) if state is None else state
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             seen = trace(self._inputs(self._drive(x), before), self._options(), steps)
         h, end = seen.outputs, FastWeightState(seen.outputs[:, -1], seen.memory)
         return Trace(h, h, seen.read_weights, seen.steps, steps, end)

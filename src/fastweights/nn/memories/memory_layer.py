@@ -17,6 +17,7 @@ from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
 from fastweights.ops.delta_memory import History, Options, key_shape, trace
+from fastweights.ops.types import without_autocast
 
 
 class Access(NamedTuple):
@@ -103,9 +104,8 @@ class MemoryLayer(Backbone[S]):
     ) -> tuple[Float[Tensor, "*lead time value"], S]:
         """Run checked input through the memory alone."""
         access, rest = self.access_at(x, state, mask, read_mask)
-        no_autocast = torch.autocast(x.device.type, enabled=False)
         # Autocast would narrow what is retrieved.
-        with no_autocast if self.at_least_float32 else nullcontext():
+        with without_autocast(x.device) if self.at_least_float32 else nullcontext():
             retrieved, memory = ops.delta_memory(
                 **self._kept(access)._asdict(),
                 memory=None if state is None else state[0],
@@ -143,7 +143,7 @@ class MemoryLayer(Backbone[S]):
 
     def run_trace(self, x: Input, state: S | None, steps: tuple[int, ...]) -> Trace:
         before = self.initial_state(x.shape[0]) if state is None else state
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             x = x.to(self.reference_parameter.dtype)
             access, rest = self.access(x, before, None)
             seen = trace(
@@ -192,7 +192,7 @@ def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
     def rows(part: Tensor) -> Tensor:
         return part.to(compute).flatten(0, len(lead))
 
-    with torch.autocast(like.device.type, enabled=False):
+    with without_autocast(like.device):
         retrieved = history.step(
             tuple(rows(factor) for factor in access.keys),
             rows(access.values),

@@ -15,6 +15,7 @@ from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
 from fastweights.ops.neural_memory import Learned, Outputs, State
+from fastweights.ops.types import without_autocast
 
 
 class MetalearnedNeuralMemoryState(NamedTuple):
@@ -156,7 +157,7 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
             self.targets.weight,
             self.targets.bias,
         )
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             x = x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
             drive = project(self.input, x)
         return ops.neural_memory(

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from fastweights.errors import UserError
 from fastweights.ops.lstm import CLASS_TYPES
 from fastweights.ops.tracing import may_look
+from fastweights.ops.types import autocasts
 
 
 def check_sizes(**sizes: int) -> None:
@@ -29,6 +31,26 @@ def check_range(name: str, value: float, low: float = -math.inf, high: float = m
         raise UserError(f"{name} is {value!r}; accepted: a finite number{bounds}")
 
 
+def check_tensor(layer: str, name: str, given: object) -> None:
+    """Raise `UserError` unless something is a tensor; say how what `torch.nn` also takes becomes one."""
+    if isinstance(given, Tensor):
+        return
+    if isinstance(given, PackedSequence):
+        how = "pad_packed_sequence(…, batch_first=True), with mask= for the real steps"
+    else:
+        how = "as torch.as_tensor makes one of numbers"
+    raise UserError(f"{layer}: {name} is a {type(given).__name__}; accepted: a tensor, {how}")
+
+
+def check_tensors(
+    layer: str, needed: Mapping[str, object], optional: Mapping[str, object | None]
+) -> None:
+    """Raise `UserError` unless all are tensors, the optional ones where they are given."""
+    for name, given in (*needed.items(), *optional.items()):
+        if given is not None or name in needed:
+            check_tensor(layer, name, given)
+
+
 def check_input(
     layer: str, x: Tensor, axes: str, input_size: int, takes_classes: bool, like: Tensor
 ) -> None:
@@ -42,6 +64,7 @@ def check_input(
         takes_classes: whether the layer takes classes.
         like: a tensor of the layer's dtype and device.
     """
+    check_tensor(layer, "input", x)
     classes = takes_classes and not x.is_floating_point()
     rank = axes.count(",") + 1
     if 0 in x.shape or x.dim() != (rank if classes else rank + 1):
@@ -57,7 +80,7 @@ def check_input(
         raise UserError(
             f"{layer}: input has {x.shape[-1]} features; accepted: input_size={input_size}"
         )
-    mixed = torch.is_autocast_enabled(x.device.type) and x.is_floating_point()
+    mixed = autocasts(x.device) and x.is_floating_point()
     if x.dtype != like.dtype and not (mixed and torch.float64 not in (x.dtype, like.dtype)):
         raise UserError(f"{layer}: input is {x.dtype}, its parameters are {like.dtype}")
 
@@ -76,8 +99,9 @@ def check_tokens(name: str, tokens: Tensor, count: int) -> None:
             )
 
 
-def check_mask(name: str, mask: Tensor, x: Tensor) -> None:
+def check_mask(layer: str, name: str, mask: Tensor, x: Tensor) -> None:
     """Raise `UserError` unless the mask is a bool for each step of x; its form is for `padding`."""
+    check_tensor(layer, name, mask)
     if mask.dtype != torch.bool or mask.shape != x.shape[:2] or mask.device != x.device:
         raise UserError(
             f"{name} is {mask.dtype} {list(mask.shape)} on {mask.device}; "

@@ -8,7 +8,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.checks import check_sizes, check_tensor
 
 StepInput = Float[Tensor, "batch input"] | Integer[Tensor, " batch"]
 
@@ -49,6 +49,7 @@ class Stepper:
             UserError: for an input of another size, dtype or device than the layer takes, of other
                 rows than the stepper is for, or more steps.
         """
+        check_tensor("the stepper", "input", x)
         if x.shape[:1] != (self.batch,):
             raise UserError(
                 f"input has shape {list(x.shape)}; the stepper is for {self.batch} rows"

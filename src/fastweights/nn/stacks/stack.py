@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, T, Trace
 from fastweights.nn.parts.checks import check_range
 from fastweights.nn.parts.dropout import VariationalDropout
 from fastweights.nn.parts.embedded import Embedded
+from fastweights.nn.parts.wrapped import has_hooks, inside
 
 
 class Stack(Backbone[tuple[Any, ...]]):
@@ -23,16 +24,18 @@ class Stack(Backbone[tuple[Any, ...]]):
         y_l = y_l-1 + layer_l(drop(y_l-1))         if residual
 
     `trace` shows the inside of the last layer; `layers[i].trace` that of any other. A `read_mask`
-    too is the last layer's: what those below output goes into states.
+    too is the last layer's: what those below output goes into states. A layer may be wrapped in another
+    module, or have hooks: it is then called, whole and by steps, as any module is.
 
     Args:
-        layers: at least one backbone, each taking what the one before it outputs.
+        layers: at least one backbone, or module around one, each taking what the one before it outputs.
         residual: whether every layer but the first adds what it takes to what it outputs.
         dropout: the probability, in training, that a feature between two layers is dropped, the
             same ones at all steps of a row (`VariationalDropout`). What is added is not dropped.
 
     Raises:
-        UserError: if there is no layer, two sizes do not fit, or an option is outside its range.
+        UserError: if there is no layer, one is no backbone nor around one, two sizes do not fit, or an
+            option is outside its range.
 
     Example:
         >>> import torch
@@ -43,16 +46,13 @@ class Stack(Backbone[tuple[Any, ...]]):
     """
 
     def __init__(
-        self, layers: Iterable[Backbone], *, residual: bool = False, dropout: float = 0.0
+        self, layers: Iterable[nn.Module], *, residual: bool = False, dropout: float = 0.0
     ) -> None:
         super().__init__()
         check_range("dropout", dropout, 0, 1)
         self.layers = nn.ModuleList(layers)
         if not self.layers:
             raise UserError("a stack has no layers; accepted: one or more")
-        for layer in self.layers:
-            if not isinstance(layer, Backbone):
-                raise UserError(f"a {type(layer).__name__} carries no state as a Backbone does")
         for below, above in zip(self._backbones(), self._backbones()[1:], strict=False):
             if below.output_size != above.input_size:
                 raise UserError(
@@ -74,7 +74,7 @@ class Stack(Backbone[tuple[Any, ...]]):
     @property
     def backend_in_use(self) -> str:
         """Return the name of the backend that runs the last layer, which must be one with backends."""
-        return cast("str", self.layers[-1].backend_in_use)
+        return cast("str", cast("Any", self._backbones()[-1]).backend_in_use)
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(shape for layer in self._backbones() for shape in layer.state_shapes())
@@ -105,24 +105,32 @@ class Stack(Backbone[tuple[Any, ...]]):
         read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time output"], tuple[Any, ...]]:
-        def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
-            return layer.run(x, before, mask, read_mask if last else None, need_state)
+        def run(layer: nn.Module, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
+            read = read_mask if last else None
+            if _is_bare(layer):
+                return layer.run(x, before, mask, read, need_state)
+            return layer(x, before, mask=mask, read_mask=read, need_state=need_state)
 
         return self._compose(run, self.dropout, x, state)
 
     def run_step(
         self, x: StepInput, state: tuple[Any, ...] | None
     ) -> tuple[Float[Tensor, "batch output"], tuple[Any, ...]]:
-        def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
-            return layer.run_step(x, before)
+        def run(layer: nn.Module, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
+            if _is_bare(layer):
+                return layer.run_step(x, before)
+            y, after = layer(x[:, None], before)
+            return y[:, 0], after
 
         return self._compose(run, lambda y: self.dropout(y[:, None])[:, 0], x, state)
 
     def run_trace(self, x: Input, state: tuple[Any, ...] | None, steps: tuple[int, ...]) -> Trace:
-        def run(layer: Backbone, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
+        def run(layer: nn.Module, x: Any, before: Any, last: bool) -> tuple[Tensor, object]:
             if not last:
-                return layer.run(x, before, None, None, True)
-            trace = layer.run_trace(x, before, steps)
+                return (
+                    layer.run(x, before, None, None, True) if _is_bare(layer) else layer(x, before)
+                )
+            trace = inside(layer, Backbone).run_trace(x, before, steps)
             return trace.output, trace
 
         y, (*after, trace) = self._compose(run, self.dropout, x, state)
@@ -130,7 +138,7 @@ class Stack(Backbone[tuple[Any, ...]]):
 
     def _compose(
         self,
-        run: Callable[[Backbone, Any, Any, bool], tuple[Tensor, object]],
+        run: Callable[[nn.Module, Any, Any, bool], tuple[Tensor, object]],
         dropout: Callable[[Tensor], Tensor],
         x: Any,
         state: tuple[Any, ...] | None,
@@ -141,11 +149,17 @@ class Stack(Backbone[tuple[Any, ...]]):
         """
         y, after, last = x, [], len(self.layers) - 1
         befores = (None,) * len(self.layers) if state is None else state
-        for place, (layer, before) in enumerate(zip(self._backbones(), befores, strict=True)):
+        for place, (layer, before) in enumerate(zip(self.layers, befores, strict=True)):
             h, part = run(layer, dropout(y) if place else x, before, place == last)
             y = y + h if self.residual and place else h
             after.append(part)
         return y, tuple(after)
 
     def _backbones(self) -> list[Backbone]:
-        return [layer for layer in self.layers if isinstance(layer, Backbone)]
+        """Return the layers, without what may be around them."""
+        return [inside(layer, Backbone) for layer in self.layers]
+
+
+def _is_bare(layer: nn.Module) -> TypeGuard[Backbone]:
+    """Return whether calling a layer is running it: nothing is around it, and it has no hooks."""
+    return isinstance(layer, Backbone) and not has_hooks(layer)

@@ -20,6 +20,8 @@ def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
     """Return h(1) … h(T); `options.chunk` is ignored."""
     if not inputs.drive.shape[1]:
         return inputs.drive
+    if not inputs.drive.numel():  # no row to settle
+        options = options._replace(inner_steps=1)
     return torch.stack([iterates[-1] for iterates in steps(inputs, options)], 1)
 
 

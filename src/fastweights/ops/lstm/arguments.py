@@ -36,6 +36,16 @@ def check(inputs: Inputs, mask: Tensor | None) -> None:
     check_mask("mask", mask, tuple(steps), like=gates)
 
 
+def check_classes(classes: Tensor, count: int) -> None:
+    """Raise `UserError` for a class that has no row of gates; looks at the numbers, which must lie on the CPU."""
+    if not classes.numel():
+        return
+    least, most = (int(bound) for bound in classes.aminmax())
+    if least < 0 or most >= count:
+        wrong = least if least < 0 else most
+        raise UserError(f"class {wrong} has no row of gates; accepted: 0 to {count - 1}")
+
+
 def _steps(gates: Tensor, classes: Tensor | None) -> torch.Size:
     """Return [batch, time]."""
     if classes is None:

@@ -7,7 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.ops import padding
+from fastweights.ops.lstm.arguments import check_classes
 from fastweights.ops.lstm.options import Inputs, Options
+from fastweights.ops.tracing import may_look
 
 
 def run(
@@ -19,6 +21,8 @@ def run(
 ]:
     """Return h(1) … h(T), 0 after a row's length, and h and c at it."""
     gates, recurrent_weight, classes, hidden, cell, padded_steps = inputs
+    if classes is not None and may_look(classes):
+        check_classes(classes, len(gates))
     given = gates if classes is None else torch.nn.functional.embedding(classes, gates)
     batch, time, _ = given.shape
     h = given.new_zeros(batch, recurrent_weight.shape[1]) if hidden is None else hidden

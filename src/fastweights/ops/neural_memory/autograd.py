@@ -10,6 +10,7 @@ from torch import Tensor
 from fastweights.ops.neural_memory import backward, reference
 from fastweights.ops.neural_memory.options import Inputs, Learned, Options, Outputs, State
 from fastweights.ops.neural_memory.reference import Saved
+from fastweights.ops.types import without_autocast
 
 
 def run(inputs: Inputs, options: Options) -> Outputs:
@@ -53,7 +54,7 @@ class Recurrence(torch.autograd.Function):
         state, learned = State(*rest[:4]), Learned(*rest[4:11])
         hidden, read, end, *saved = rest[11:]
         dhidden, dread, derror, _, *dend = gradients
-        with torch.autocast(start.device.type, enabled=False):
+        with without_autocast(start.device):
             drive, before, slow = backward.run(
                 learned,
                 state,

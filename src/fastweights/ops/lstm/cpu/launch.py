@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError
 from fastweights.kernels import launcher, threads
 from fastweights.kernels import memory as buffers
 from fastweights.kernels.isa import host
 from fastweights.kernels.launcher import Entry, lanes, launch
 from fastweights.kernels.layout import addresses_of
 from fastweights.kernels.types import Size
+from fastweights.ops.lstm.arguments import check_classes
 from fastweights.ops.lstm.cpu.plan import (
     Addresses,
     Sizes,
@@ -113,7 +113,7 @@ def run_forward(call: Arguments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     gates, classes, lengths = call.gates, _integers(call.classes), _integers(call.lengths)
     if classes is not None:
-        _check_range(classes, len(gates))
+        check_classes(classes, len(gates))
     packed = packed_plan(sizes_of(call, gates if classes is None else classes), call.keep)
     plan = packed.record
     workers = _workers(plan.batch)
@@ -183,10 +183,3 @@ def empty_gradients(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         new(batch, size) if call.has_cell else None,
         None,
     )
-
-
-def _check_range(classes: Tensor, count: int) -> None:
-    least, most = (int(bound) for bound in classes.aminmax())
-    if least < 0 or most >= count:
-        wrong = least if least < 0 else most
-        raise UserError(f"class {wrong} has no row of gates; accepted: 0 to {count - 1}")
