@@ -125,6 +125,16 @@ def test_a_vector_of_them():
     envs.close()
 
 
+@pytest.mark.parametrize("name", ["Catch-v0", "MetroMap-v0"])
+def test_a_process_that_has_imported_nothing_makes_them_by_module_and_id(name):
+    """As a spawned worker of a vector environment does; the pages show this id."""
+    script = (
+        "import sys, gymnasium; assert 'fastweights' not in sys.modules;"
+        f"gymnasium.make('fastweights.tasks:fastweights/{name}').reset()"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
 def test_importing_the_tasks_registers_them_and_loads_no_pictures():
     script = (
         "import sys, gymnasium, fastweights.tasks; gymnasium.make('fastweights/Catch-v0').reset();"

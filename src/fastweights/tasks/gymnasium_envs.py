@@ -12,6 +12,8 @@ ENVIRONMENTS = {
 def register_environments() -> None:
     """Register the environments with gymnasium, which is imported for that; those registered already stay.
 
+    A spawned process, in which nothing is imported, makes them by "fastweights.tasks:fastweights/Catch-v0".
+
     Raises:
         ImportError: if gymnasium is not installed.
 
