@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
+from fastweights.kernels import dense
 from fastweights.kernels.types import Size
 
 R = TypeVar("R", bound=tuple[int, ...])
@@ -76,10 +77,13 @@ def addresses_of(record: type, **tensors: Tensor | None) -> array[int]:
 
     Raises:
         KeyError: for a tensor that is no field of the record.
+        TypeError: for a tensor whose numbers lie elsewhere.
     """
     places, empty = _places(record)
     memory = empty[:]
     for name, tensor in tensors.items():
         if tensor is not None:
+            if type(tensor) not in dense.PLAIN:  # a crash would follow
+                raise TypeError(f"{name}: {dense.obstacle(tensor)}")
             memory[places[name]] = tensor.data_ptr()
     return memory

@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 import torch
 from torch import Tensor
 
+from fastweights.kernels import dense
 from fastweights.kernels.types import Size
 from fastweights.ops.tracing import recorded
 from fastweights.ops.types import with_fields
@@ -156,7 +157,10 @@ class _Direct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *received: Tensor | None) -> Gradients:
         fused = ctx.fused
-        run = fused.backward_operator if torch.is_grad_enabled() else fused.run_backward
+        # A gradient may be of any class: the operator asks that class what to do.
+        plain = all(x is None or dense.obstacle(x) is None for x in received)
+        direct = plain and not torch.is_grad_enabled()
+        run = fused.run_backward if direct else fused.backward_operator
         return (None, None, *fused.gradients(ctx, ctx.needs_input_grad[2:], received, run))
 
 
@@ -182,10 +186,12 @@ def wants_gradient(tensors: Iterable[object]) -> bool:
 
 
 def _contiguous(call: F) -> F:
-    """Return a call with all its tensors contiguous: the same one, if they are."""
+    """Return a call with all its tensors contiguous, with the signs they show: the same one, if they are."""
     for x in call:
-        if isinstance(x, Tensor) and not x.is_contiguous():
-            return with_fields(call, [x.contiguous() if isinstance(x, Tensor) else x for x in call])
+        if isinstance(x, Tensor) and (not x.is_contiguous() or x.is_neg()):
+            return with_fields(
+                call, [x.contiguous().resolve_neg() if isinstance(x, Tensor) else x for x in call]
+            )
     return call
 
 

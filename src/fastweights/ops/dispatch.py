@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import Unavailable, UserError, unknown
-from fastweights.ops.tracing import transformed
+from fastweights.kernels import dense
+from fastweights.ops.tracing import recorded, transformed
 from fastweights.ops.types import (
+    all_tensors,
     autocasts,
     first_tensor,
     floating_tensors,
@@ -124,7 +126,8 @@ class Op(Generic[Inputs, Options, Raw, Results]):
             UserError: for an unknown backend, or one that cannot run; the message says why.
         """
         like = first_tensor(inputs)
-        name = self.resolve(backend, like, **facts)
+        decisive = self._decisive(inputs)
+        name = self.resolve(backend, decisive, **facts)
         tensors, mixed = floating_tensors(inputs), autocasts(like.device)
         types = result_types(tensors, like.device.type, mixed)
         folded = len(leading) > 1
@@ -139,7 +142,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                     break
                 except Unavailable as error:
                     self.mark_unavailable(name, str(error))
-                name = self.resolve(backend, like, **facts)
+                name = self.resolve(backend, decisive, **facts)
             results = self.finish(raw, inputs, options)
         if entry.device is None and backend == "auto" and like.is_cuda:
             self._warn(
@@ -176,6 +179,16 @@ class Op(Generic[Inputs, Options, Raw, Results]):
     def mark_unavailable(self, name: str, reason: str) -> None:
         """Note that a backend turned out not to run here: "auto" passes it over from now on."""
         self.backends[name] = replace(self.backends[name], available=lambda: reason)
+
+    def _decisive(self, inputs: Inputs) -> Tensor:
+        """Return the tensor that decides which backend can run: one that kernels cannot read, if there is any."""
+        written_down = recorded()
+        for tensor in all_tensors(inputs):
+            if dense.obstacle(tensor, written_down) is not None:
+                if tensor.layout is not torch.strided:
+                    raise UserError(f"{self.name}: {dense.obstacle(tensor)}")
+                return tensor
+        return first_tensor(inputs)
 
     def _obstacle(self, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
         reason = unavailable(self.name, name)
@@ -292,6 +305,10 @@ def unavailable(op: str, name: str) -> str | None:
 def _refusal(
     backend: Backend[Inputs, Options, Raw], tensor: Tensor, facts: dict[str, object]
 ) -> str | None:
-    if backend.device is not None and transformed():
-        return "torch.func transforms the call, which kernels have no rules for"
+    if backend.device is not None:
+        if transformed():
+            return "torch.func transforms the call, which kernels have no rules for"
+        unreadable = dense.obstacle(tensor, recorded())
+        if unreadable is not None:
+            return unreadable
     return backend.supports(tensor, **facts)

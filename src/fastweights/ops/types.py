@@ -75,15 +75,20 @@ def first_tensor(part: object) -> Tensor:
     return cast(Tensor, part)
 
 
-def floating_tensors(parts: tuple[object, ...]) -> list[Tensor]:
-    """Return the floating-point tensors of nested tuples."""
+def all_tensors(parts: tuple[object, ...]) -> list[Tensor]:
+    """Return the tensors of nested tuples."""
     found: list[Tensor] = []
     for part in parts:
         if isinstance(part, tuple):
-            found += floating_tensors(part)
-        elif isinstance(part, Tensor) and part.is_floating_point():
+            found += all_tensors(part)
+        elif isinstance(part, Tensor):
             found.append(part)
     return found
+
+
+def floating_tensors(parts: tuple[object, ...]) -> list[Tensor]:
+    """Return the floating-point tensors of nested tuples."""
+    return [tensor for tensor in all_tensors(parts) if tensor.is_floating_point()]
 
 
 def fold(part: T, dtype: torch.dtype, leading: tuple[int, ...]) -> T:
