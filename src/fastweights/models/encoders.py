@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fastweights.nn.parts.checks import check_range, check_tensor, check_tokens
 from fastweights.nn.parts.constants import Constants
 from fastweights.nn.parts.dropout import VariationalDropout, drop_rows
+from fastweights.nn.parts.plain import is_plain
 
 
 class OneHot(Constants):
@@ -114,10 +115,14 @@ def is_lookup(encoder: nn.Module) -> TypeGuard[nn.Embedding]:
         >>> is_lookup(dropped.train()), is_lookup(dropped.eval())
         (False, True)
     """
+    if not is_plain(encoder, (nn.Embedding, DroppedEmbedding)):
+        return False
     if isinstance(encoder, DroppedEmbedding):
+        if not is_plain(encoder.elements, (VariationalDropout,)):
+            return False
         return not (encoder.training and (encoder.words or encoder.elements.rate))
     return (
-        type(encoder) is nn.Embedding
+        isinstance(encoder, nn.Embedding)
         and encoder.padding_idx is None
         and encoder.max_norm is None
         and not (encoder.scale_grad_by_freq or encoder.sparse)

@@ -13,6 +13,7 @@ from fastweights.errors import UserError
 from fastweights.nn.backbone import Input, Trace
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.plain import is_plain
 
 
 class AssociativeLSTMState(NamedTuple):
@@ -93,7 +94,11 @@ class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
         return AssociativeLSTMState(state.hidden, as_real(state.cell).to(state.hidden.dtype))
 
     def cell(self, drive: Float[Tensor, "batch drive"], state: CellState) -> CellState:
-        sums = torch.addmm(drive, state.hidden, self.recurrent.weight.t()).to(state.hidden.dtype)
+        if is_plain(self.recurrent):
+            sums = torch.addmm(drive, state.hidden, self.recurrent.weight.t())
+        else:
+            sums = drive + self.recurrent(state.hidden)
+        sums = sums.to(state.hidden.dtype)
         gates, vectors = sums.split([3 * self.units, 6 * self.units], -1)
         f, i, o = torch.sigmoid(gates).chunk(3, -1)
         vectors = bound(torch.complex(*at_least_float32(vectors).chunk(2, -1)))

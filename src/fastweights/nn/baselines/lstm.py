@@ -15,6 +15,7 @@ from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.embedded import Embedded
+from fastweights.nn.parts.plain import is_plain, read
 
 
 class LSTMState(NamedTuple):
@@ -102,7 +103,8 @@ class LSTM(TorchRNN[LSTMState]):
         read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
-        if self.backend_in_use == "torch":
+        called = self.backend == "auto" and not is_plain(self.rnn)
+        if called or self.backend_in_use == "torch":
             return super().run(self._vectors(x), state, mask, None, need_state)
         return self._recur(*self._gates(x), state, mask, self.backend)
 
@@ -136,6 +138,7 @@ class LSTM(TorchRNN[LSTMState]):
 
     def _gates(self, x: Input | Embedded) -> tuple[Tensor, Tensor | None]:
         """Return W_ih x + b of every step and None, or of every class and the classes, whatever is less."""
+        read(self, "rnn")
         weight = self.parameter("weight_ih_l0")
         bias = self.parameter("bias_ih_l0") + self.parameter("bias_hh_l0")
         if isinstance(x, Embedded):

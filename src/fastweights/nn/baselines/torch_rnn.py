@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
 from fastweights.nn.parts.constants import Constants
+from fastweights.nn.parts.plain import read
 from fastweights.ops import padding
 from fastweights.state import to
 
@@ -39,7 +40,8 @@ class TorchRNN(Constants, Backbone[S]):
     def parameter(self, name: str) -> Tensor:
         """Return a parameter of the module, or what stands in its place, by `torch.nn`'s name for it.
 
-        `torch.func.functional_call`, pruning and weight norm put plain tensors there.
+        `torch.func.functional_call`, pruning and weight norm put plain tensors there; `parts.plain.read` of the
+        module comes first, for hooks to make them anew.
         """
         return cast("Tensor", getattr(self.rnn, name))
 
@@ -74,6 +76,7 @@ class TorchRNN(Constants, Backbone[S]):
 
     def run_step(self, x: StepInput, state: S | None) -> tuple[Float[Tensor, "batch hidden"], S]:
         before = self.initial_state(x.shape[0]) if state is None else state
+        read(self, "rnn")
         weight_ih, _, *biases = (self.parameter(name) for name in PARAMETERS)
         weights = (weight_ih, self.recurrent_weight(), *biases)
         if isinstance(self.rnn, nn.LSTM):

@@ -14,6 +14,7 @@ from fastweights.errors import UserError, check_choice
 from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.plain import read
 from fastweights.nn.parts.projection import project
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, Inputs, Options, step, trace
 from fastweights.ops.types import without_autocast
@@ -151,7 +152,6 @@ class FastWeightRNN(Backbone[FastWeightState]):
     ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
         y, hidden, memory = ops.fast_weight_rnn(
             project(self.input, x),
-            self.recurrent.weight,
             mask=mask,
             backend=self.backend,
             **self._arguments(state),
@@ -196,12 +196,14 @@ class FastWeightRNN(Backbone[FastWeightState]):
         )
 
     def _inputs(self, drive: Tensor, state: FastWeightState | None) -> Inputs:
-        return Inputs(drive, self.recurrent.weight, **self._arguments(state))
+        return Inputs(drive, **self._arguments(state))
 
     def _arguments(self, state: FastWeightState | None) -> dict[str, Any]:
-        """Return the parameters but W, and the state, as `ops.fast_weight_rnn` names them."""
-        norm, preliminary = self.norm, self.preliminary_norm
+        """Return the parameters of the recurrence, and the state, as `ops.fast_weight_rnn` names them."""
+        norm = None if self.norm is None else read(self, "norm")
+        preliminary = None if self.preliminary_norm is None else read(self, "preliminary_norm")
         return {
+            "recurrent_weight": read(self, "recurrent").weight,
             "decay": self.decay,
             "rate": self.rate,
             "norm_weight": None if norm is None else norm.weight,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -12,10 +12,14 @@ from torch import Tensor, nn
 from fastweights import ops
 from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.plain import read
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
 from fastweights.ops.neural_memory import Learned, Outputs, State
 from fastweights.ops.types import without_autocast
+
+READ = ("recurrent", "interface", "strength", "targets")
+"""The modules whose weights the recurrence reads."""
 
 
 class MetalearnedNeuralMemoryState(NamedTuple):
@@ -148,14 +152,9 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
     ) -> Outputs:
         """Run the recurrence, in the parameters' type under autocast too: what is written adds up."""
         start = self.initial_state(x.shape[0]) if state is None else state
+        recurrent, *modules = (cast("nn.Linear", read(self, name)) for name in READ)
         learned = Learned(
-            self.recurrent.weight,
-            self.interface.weight,
-            self.interface.bias,
-            self.strength.weight,
-            self.strength.bias,
-            self.targets.weight,
-            self.targets.bias,
+            recurrent.weight, *(part for each in modules for part in (each.weight, each.bias))
         )
         with without_autocast(x.device):
             x = x.to(self.reference_parameter.dtype) if x.is_floating_point() else x

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
+from fastweights.nn.parts.plain import is_plain
 from fastweights.ops.tracing import may_look
 
 
@@ -21,6 +25,10 @@ def project(
     """
     if x.is_floating_point():
         return linear(x)
+    if not is_plain(linear):
+        size = next(part.in_features for part in linear.modules() if hasattr(part, "in_features"))
+        dtype = next(linear.parameters()).dtype
+        return linear(F.one_hot(x.long(), cast("int", size)).to(dtype))
     table, classes = linear.weight.t(), x.flatten()
     few = classes.numel() < linear.in_features
     table = table.index_select(0, classes) if few else table.contiguous()

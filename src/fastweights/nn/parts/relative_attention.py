@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from fastweights.nn.parts.heads import head_size
+from fastweights.nn.parts.plain import is_plain
 
 # Queries of a block: more of them reach more keys out of band, fewer make small products.
 BLOCK = 256
@@ -89,7 +90,7 @@ class RelativeAttention(nn.Module):
         """
         blocks = self._blocks(x, past, empty, encodings, steps)
         count = x.shape[1] if steps is None else steps.shape[1]
-        few = count * (self.heads - 1) < x.shape[2]
+        few = count * (self.heads - 1) < x.shape[2] and is_plain(self.key_value)
         read = self._read_unprojected(blocks, x, past) if few else self._read(blocks, x, past)
         return self.out(read.movedim(0, 2).flatten(2))
 
