@@ -65,7 +65,7 @@ def test_train_records_its_result(mode, release, catbabi, tmp_path, capsys):
     given = ("--data-dir", release, *TINY, "--mode", mode, "--out", out)
     result = spoken(capsys, "train", "catbabi", *given)
     assert set(result) == FIGURES
-    assert result == json.loads((out / "result.json").read_text())
+    assert result == Run.open(out).result()
     assert result["steps"] == 3 and result["mode"] == mode and result["test_rows"] == 1
     assert result["tasks"] == list(range(1, 21)) and len(result["per_task_accuracy"]) == 20
     assert result["test_answers"] == catbabi.counts["test"].questions
@@ -152,7 +152,7 @@ def test_a_finished_run_gives_its_record_without_data(release, tmp_path, capsys)
     shutil.rmtree(data)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
     result = spoken(capsys, "train", "catbabi", "--resume", "--out", out)
-    assert result == json.loads((out / "result.json").read_text())
+    assert result == Run.open(out).result()
     assert before == {path: path.stat().st_mtime_ns for path in before}
     capsys.readouterr()
     trained(out, "--resume")

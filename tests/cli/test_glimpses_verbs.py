@@ -18,6 +18,7 @@ from fastweights.experiments.glimpses.options import GlimpsesOptions
 from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.runner import train
 from fastweights.runs import Run
+from fastweights.runs.records import sealed
 from fastweights.tasks import Glimpses
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -55,7 +56,7 @@ def test_every_model_trains_in_both_readings(model, reading, mnist_files, tmp_pa
     words = ("--data-dir", mnist_files, *TINY, "--model", model, "--reading", reading)
     result = spoken(capsys, "train", "glimpses", *words, *MODELS[model], "--out", tmp_path / "run")
     assert set(result) == FIGURES
-    assert result == json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result == Run.open(tmp_path / "run").result()
     assert (result["model"], result["reading"], result["features"]) == (model, reading, 6)
     table = result["test_confusion"]
     assert [sum(row) for row in table] == [4] * 10 and result["test_images"] == 40
@@ -238,10 +239,10 @@ def test_records_that_were_changed(run, mnist_files, tmp_path, capsys):
     copy = shutil.copytree(run, tmp_path / "copy")
     config = json.loads((copy / "config.json").read_text())
     config["task"]["options"]["reading"] = "hierarchical"
-    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "config.json").write_text(json.dumps(sealed(config)))
     assert main(["test", str(copy), "7"]) == 2
     assert "49 numbers a step, its model reads 73" in capsys.readouterr().err
     other = shutil.copytree(run, tmp_path / "other")
-    (other / "result.json").write_text("{}")
+    (other / "result.json").write_text(json.dumps(sealed({})))
     assert main(["plot", str(run), str(other), "--out", str(tmp_path / "pictures")]) == 2
     assert "has no test_error_percent" in capsys.readouterr().err

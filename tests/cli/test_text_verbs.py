@@ -18,6 +18,7 @@ from fastweights.experiments.text import TEXT
 from fastweights.experiments.text import writing as written
 from fastweights.experiments.text.options import TextOptions
 from fastweights.runs import Run
+from fastweights.runs.records import sealed
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -62,7 +63,7 @@ def test_train_records_its_result(model, text_files, tmp_path, capsys):
     given = ("--data", *text_files, "--model", model, *sizes, *memory, "--out", tmp_path / "run")
     result = spoken(capsys, "train", "text", *given)
     assert set(result) == FIGURES
-    assert result == json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result == Run.open(tmp_path / "run").result()
     assert result["model"] == model and result["data"] == Path(text_files[0]).parent.name
     assert result["epochs"] == 2 and result["test_perplexity_tuned"] > 1
     assert result["test_perplexity_tuned"] < 1.02 * result["test_perplexity"]
@@ -290,7 +291,7 @@ def test_a_record_that_was_changed(keys, value, run, tmp_path, capsys):
     for key in keys[:-1]:
         entry = entry[key]
     entry[keys[-1]] = value
-    (other / "config.json").write_text(json.dumps(config))
+    (other / "config.json").write_text(json.dumps(sealed(config)))
     if keys[-1] in ("tokenizer", "vocabulary", "model"):
         refused(capsys, "generate", other, "the cat")
         refused(capsys, "test", other, "the cat")
@@ -319,7 +320,7 @@ def test_a_run_of_another_vocabulary_or_text(run, text_files, tmp_path, capsys):
     other = shutil.copytree(run, tmp_path / "run")
     config = json.loads((other / "config.json").read_text())
     config["task"]["tokenizer"]["vocabulary"].append("zebra")
-    (other / "config.json").write_text(json.dumps(config))
+    (other / "config.json").write_text(json.dumps(sealed(config)))
     said = "a model of 30 words and a vocabulary of 31"
     assert said in refused(capsys, "generate", other, "the zebra")
     assert said in refused(capsys, "test", other, "the zebra")
@@ -327,7 +328,7 @@ def test_a_run_of_another_vocabulary_or_text(run, text_files, tmp_path, capsys):
     (changed / "train.txt").write_text("other words\n" * 99)
     moved = json.loads((run / "config.json").read_text())
     moved["task"]["options"]["data"] = [str(changed / Path(file).name) for file in text_files]
-    (other / "config.json").write_text(json.dumps(moved))
+    (other / "config.json").write_text(json.dumps(sealed(moved)))
     assert "was trained on other words" in refused(capsys, "test", other, "--split", "test")
 
 

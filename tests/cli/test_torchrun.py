@@ -9,6 +9,7 @@ import pytest
 
 from babi_made import make_release
 from fastweights.cli import app, main
+from fastweights.runs import Run
 
 TINY = "--hidden 4 --embedding 4 --memory-size 2 --batch 4 --length 10 --steps 2 --test-rows 4"
 
@@ -31,7 +32,7 @@ def test_torchrun_trains_one_run_and_tells_once(tmp_path: Path, own_cache: None)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("weights, backend reference") == 1
     result = json.loads(done.stdout)
-    assert result == json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result == Run.open(tmp_path / "run").result()
     assert result["processes"] == 2 and result["steps"] == 2
 
 

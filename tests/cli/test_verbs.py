@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fastweights.cli import main
+from fastweights.runs import Run
 from pictures import assert_drawn
 
 TINY = ["--steps", "4", "--hidden", "8", "--batch", "4", "--test-samples", "60"]
@@ -47,7 +48,7 @@ def test_train_records_its_result(tmp_path: Path, capsys: pytest.CaptureFixture[
         "seed",
         "out",
     }
-    assert result == json.loads((out / "result.json").read_text())
+    assert result == Run.open(out).result()
     assert result["steps"] == 4 and len(result["per_slot_accuracy"]) == 3
     assert result["test_error_percent"] == pytest.approx(100 * (1 - result["test_accuracy"]))
     # 37 C rows, bias, W, LN gain and bias, head

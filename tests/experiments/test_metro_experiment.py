@@ -19,6 +19,7 @@ from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.runner import train
 from fastweights.experiments.study import Cell, Study
 from fastweights.runs import Run
+from fastweights.runs.records import sealed
 
 TINY = MetroMapOptions(
     hidden=6,
@@ -209,7 +210,7 @@ def test_a_schedule_is_not_stretched(tmp_path):
 
 def test_a_result_without_steps_is_refused(tmp_path):
     train(METRO_MAP, TINY, tmp_path)
-    (tmp_path / "result.json").write_text("{}")
+    (tmp_path / "result.json").write_text(json.dumps(sealed({})))
     with pytest.raises(UserError, match=r"result\.json says no steps"):
         train(METRO_MAP, TINY, tmp_path, resume=True)
 

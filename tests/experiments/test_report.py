@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fastweights.errors import UserError
-from fastweights.experiments import report
+from fastweights.experiments import ledger, report
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -62,7 +62,8 @@ def test_no_interval_of_too_few_seeds_or_of_those_that_survived(changes: dict) -
 
 
 def test_a_row_of_one_seed_says_so(tmp_path: Path) -> None:
-    one = row(value=0.5, sd=None, seeds=1, by_seed={"0": {"value": 0.5, "seconds": 1.0}})
+    one = row(value=0.5, sd=None, median=0.5, seeds=1, seconds=1.0)
+    one["by_seed"] = {"0": {"value": 0.5, "seconds": 1.0}}
     record(tmp_path / "tiny", one, row(cell="two"))
     report.write(tmp_path)
     page = (tmp_path / "tiny" / "README.md").read_text()
@@ -82,7 +83,9 @@ def test_training_times_of_two_machines_are_not_averaged(tmp_path: Path) -> None
 
 
 def test_the_summary_has_a_row_a_study_and_names_what_lies_beside(tmp_path: Path) -> None:
-    aimed = row(cell="two", reach="worst ≤ 1", met=False, value=2.5, model="fwm")
+    aimed = row(cell="two", reach="worst ≤ 1", met=False, value=2.5, median=2.5, model="fwm")
+    for entry in aimed["by_seed"].values():
+        entry["value"] += 1.5
     record(tmp_path / "aimed", row(), aimed)
     record(tmp_path / "grid", row(paper=None), row(cell="two", paper=None))
     (tmp_path / "aimed" / "tried.md").write_text("# Tried\n")
@@ -114,3 +117,26 @@ def test_the_pages_of_this_repository_name_every_recorded_cell() -> None:
         ):
             cells = [cell.strip() for cell in shown.split("|")[1:-1]]
             assert cells[1] == each["mode"] and cells[3].startswith(f"{each['value']:.3f}")
+
+
+@pytest.mark.parametrize("name", ["value", "sd", "median", "seeds", "seconds"])
+def test_an_edited_figure_of_an_unchecked_row_is_told_from_its_seeds(name, tmp_path: Path) -> None:
+    record(tmp_path / "tiny", row(), row(cell="two", **{name: 1.25}))
+    with pytest.raises(UserError, match=f"line 2, was changed: its {name} is not that of its seed"):
+        report.check(tmp_path)
+
+
+@pytest.mark.parametrize("seeds", [{"0": {}}, {}, [], {"0": 3}, {"x": {"value": 1, "seconds": 1}}])
+def test_seeds_that_are_none_are_told(seeds, tmp_path: Path) -> None:
+    record(tmp_path / "tiny", row(by_seed=seeds))
+    with pytest.raises(UserError, match="line 1, was changed: its by_seed"):
+        report.check(tmp_path)
+
+
+def test_an_edited_digit_of_a_checked_row_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "tiny" / "cells.jsonl"
+    ledger.write_rows(path, [row()])
+    assert ledger.recorded(path) == [row()]
+    path.write_text(path.read_text().replace('"steps": 10', '"steps": 11'))
+    with pytest.raises(UserError, match="line 1, was changed: it does not match its check"):
+        report.check(tmp_path)

@@ -24,6 +24,7 @@ from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.study import Cell, Reach, Study
 from fastweights.experiments.text import TEXT
 from fastweights.experiments.text import plan as text
+from fastweights.runs.records import sealed
 
 
 def page(results: Path, study: str) -> str:
@@ -98,7 +99,7 @@ def test_a_row_names_every_machine_that_its_seeds_come_from(tmp_path, monkeypatc
     for entry in row["by_seed"].values():  # rows of before said it once, for all
         del entry["machine"], entry["commit"]
     path = tmp_path / "results" / "tiny" / "cells.jsonl"
-    path.write_text(json.dumps({**row, "machine": "older"}) + "\n")
+    path.write_text(json.dumps(sealed({**row, "machine": "older"})) + "\n")
     (row,) = run(tmp_path, seeds=3, only="one")[1]
     assert [row["by_seed"][seed]["machine"] for seed in "012"] == ["older", "older", "new"]
 

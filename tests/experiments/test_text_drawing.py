@@ -23,6 +23,7 @@ from fastweights.experiments.text import TEXT, passage
 from fastweights.experiments.text import figures as drawing
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.passage import Passage
+from fastweights.runs.records import sealed
 from fastweights.tasks.text_pieces import Pieces
 from fastweights.tasks.text_words import Words
 from fastweights.training import evaluate_words
@@ -207,6 +208,6 @@ def test_slips(trained, text_files, tmp_path, capsys):
     assert not (tmp_path / "no").exists()
     config = json.loads((same / "config.json").read_text())
     config["task"]["options"]["data"] = ["ptb"]
-    (same / "config.json").write_text(json.dumps(config))
+    (same / "config.json").write_text(json.dumps(sealed(config)))
     with pytest.raises(UserError, match="nowhere"):
         drawing.open_to_draw(same, tmp_path / "nowhere")

@@ -26,6 +26,7 @@ from fastweights.experiments.text.progress import EpochProgress, epochs_of
 from fastweights.experiments.text.testing import TEMPERATURES, lowest
 from fastweights.experiments.text.writing import spelled, write
 from fastweights.runs import Run
+from fastweights.runs.records import sealed
 from fastweights.tasks.text_tokenizer import learn
 from fastweights.training import Averaging
 
@@ -261,7 +262,7 @@ def test_a_record_of_other_words_is_refused(run, tmp_path):
     other = shutil.copytree(run, tmp_path / "run")
     config = json.loads((other / "config.json").read_text())
     config["task"]["tokenizer"]["vocabulary"].append("zebra")
-    (other / "config.json").write_text(json.dumps(config))
+    (other / "config.json").write_text(json.dumps(sealed(config)))
     with pytest.raises(UserError, match=r"a model of 30 words and a vocabulary of 31"):
         write(other, "the cat")
 

@@ -14,6 +14,7 @@ from fastweights.errors import UserError
 from fastweights.experiments.text.writing import write
 from fastweights.hf import from_run, pretrained_tokenizer
 from fastweights.runs import Run
+from fastweights.runs.records import sealed
 from fastweights.tasks import Text, text_tokenizer
 from fastweights.training import evaluate_words
 
@@ -152,7 +153,7 @@ def test_other_runs_are_refused(folder, tmp_path):
     for task, said in (({"name": "retrieval"}, "not a run of the task text"), (None, "task text")):
         other = tmp_path / str(task)
         other.mkdir()
-        (other / "config.json").write_text(json.dumps({**config, "task": task}))
+        (other / "config.json").write_text(json.dumps(sealed({**config, "task": task})))
         with pytest.raises(UserError, match=said):
             from_run(other)
 
@@ -162,7 +163,7 @@ def test_a_tokenizer_of_another_vocabulary_is_refused(folder, tmp_path):
     record = text_tokenizer.Words(["<unk>", "<eos>", "the"]).record()
     config["task"] = {"name": "text", "tokenizer": record}
     (folder / "config.json").rename(tmp_path / "kept")
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(sealed(config)))
     try:
         with pytest.raises(UserError, match="a tokenizer of 3 tokens and a model of"):
             from_run(folder)

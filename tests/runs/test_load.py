@@ -6,6 +6,7 @@ import torch
 from fastweights import models, runs
 from fastweights.errors import UserError
 from fastweights.runs import Run
+from fastweights.runs.records import sealed
 
 CONFIG = models.model_config("rnn", input=7, hidden=5, classes=3, readout=4)
 
@@ -21,7 +22,7 @@ def trained(tmp_path):
 
 def change(run, name, value):
     path = run.folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    path.write_text(json.dumps(sealed({**json.loads(path.read_text()), name: value})))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -57,7 +57,11 @@ def test_a_row_cut_off_by_a_kill_is_left_out_and_overwritten(run):
 
 
 def test_a_damaged_row_is_named(run):
-    (run.folder / "metrics.jsonl").write_text('{"step": 1}\n{"st\n{"step": 3}\n')
+    path = run.folder / "metrics.jsonl"
+    for step in range(3):
+        run.log({"step": step})
+    first, second, third = path.read_text().splitlines()
+    path.write_text("\n".join((first, second[:4], third)) + "\n")
     with pytest.raises(UserError, match="line 2"):
         run.metrics()
 

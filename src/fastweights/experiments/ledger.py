@@ -12,6 +12,7 @@ from pathlib import Path
 from fastweights.errors import UserError
 from fastweights.experiments.plan import Record, wants_more
 from fastweights.experiments.study import Cell, Study
+from fastweights.io.atomic import oserror_as_user_error, write_atomically
 
 
 class Ledger:
@@ -80,27 +81,52 @@ DECIDED = {"fingerprint", "by_seed"}
 def recorded(path: Path, keys: Set[str] = KEYS) -> list[Record]:
     """Read recorded rows, each with these keys at least.
 
+    A row is held against its check; one that was recorded without, against its seeds' values.
+
     Raises:
-        UserError: naming the first line that is none.
+        UserError: naming the first line that is none, or was changed.
     """
+    from fastweights.runs.records import Changed, parse, unsealed
+
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or not row.keys() >= keys:
+    with oserror_as_user_error("read", path):
+        lines = path.read_bytes().splitlines()
+    for number, line in enumerate(lines, start=1):
+        row = parse(line)
+        if row is None or not row.keys() >= keys:
             raise UserError(f"{path}, line {number}, is not a row of results")
-        rows.append(row)
+        try:
+            rows.append(unsealed(row))
+        except Changed as change:
+            raise UserError(f"{path}, line {number}, was changed: {change}") from None
+        for name in _wrong(row):
+            raise UserError(
+                f"{path}, line {number}, was changed: its {name} is not that of its seeds"
+            )
     return rows
 
 
-def write_rows(path: Path, rows: Sequence[Record]) -> None:
-    """Write recorded rows into a file, atomically; its folder is made."""
-    from fastweights.io.atomic import write_atomically
+def _wrong(row: Record) -> list[str]:
+    """List the figures of a row that do not follow from its seeds' own, for a row that has these."""
+    entries = row.get("by_seed")
+    if entries is None:
+        return []
+    try:
+        values = [entries[seed]["value"] for seed in sorted(entries, key=int)]
+        seconds = statistics.fmean(entries[seed]["seconds"] for seed in entries)
+        made = {**statistics_of(values), "seconds": seconds}
+    except (AttributeError, KeyError, TypeError, ValueError, statistics.StatisticsError):
+        return ["by_seed"]
+    return [name for name, value in made.items() if row[name] != value]
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+def write_rows(path: Path, rows: Sequence[Record]) -> None:
+    """Write recorded rows into a file, atomically, each with its check; its folder is made."""
+    from fastweights.runs.records import sealed
+
+    with oserror_as_user_error("make", path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(sealed(row), ensure_ascii=False) + "\n" for row in rows)
     write_atomically(path, text.encode())
 
 

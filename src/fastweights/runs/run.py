@@ -17,6 +17,7 @@ from fastweights.io.plain import check_own_folder, open_plain, read_plain
 from fastweights.runs import checkpoint, environment
 from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.lock import Lock
+from fastweights.runs.records import CHECK, Changed, parse, sealed, unsealed
 
 FORMAT = 2
 """The version of `config.json` and the files beside it; a checkpoint has its own."""
@@ -35,15 +36,20 @@ class Run:
         with run.lock:
             run.log({"step": 1, "loss": 2.3})
 
+    Each record is written with a check of itself, `"check"`, which reading takes away again: one that was changed
+    since is refused. Runs of versions that wrote none are read as they are.
+
     Attributes:
         folder: the folder.
         config: what `config.json` says.
+        checked: whether `config.json` has a check, and so every other record must.
         lock: taken while writing, so that two processes never write the same run.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], *, checked: bool = True) -> None:
         self.folder = folder
         self.config = config
+        self.checked = checked
         self.lock = Lock(folder / _LOCK)
 
     @classmethod
@@ -68,11 +74,10 @@ class Run:
             "commit": environment.commit(),
             "machine": environment.machine(),
         }
-        content = to_json(full, indent=1)
-        run = cls(path, json.loads(content))
+        run = cls(path, json.loads(to_json(full)))
         with run.lock:
             _check_empty(path)  # again: another process may have been first
-            write_atomically(path / _CONFIG, content)
+            run._write(_CONFIG, full)
             with oserror_as_user_error("make", run.figures):
                 run.figures.mkdir()
         return run
@@ -82,19 +87,25 @@ class Run:
         """Open a run folder that exists.
 
         Raises:
-            UserError: if it is not a run folder, is damaged, or was written by a version of the library
-                with another format.
+            UserError: if it is not a run folder, is damaged or was changed, or was written by a version of the
+                library with another format.
         """
         path = Path(folder)
-        config = _read_json(path / _CONFIG)
-        if config is None:
+        found = _read_json(path / _CONFIG)
+        if found is None:
             raise UserError(f"{path} is not a run folder: it has no {_CONFIG}")
-        written = config.get("format")
+        written = found.get("format")
         if written != FORMAT:
             raise UserError(
                 f"run {path} has format {written!r}, this version of fastweights reads {FORMAT}: train it anew"
             )
-        return cls(path, config)
+        try:
+            config = unsealed(found)
+        except Changed as change:
+            raise UserError(
+                f"{path / _CONFIG} was changed: {change}; put it back as it was, or train the run anew"
+            ) from None
+        return cls(path, config, checked=CHECK in found)
 
     def update_config(self, config: Mapping[str, Any]) -> None:
         """Replace `config.json` of a run that is to go on, and remove the result it had.
@@ -105,11 +116,10 @@ class Run:
         Raises:
             UserError: if it cannot be written; the old one is untouched.
         """
-        content = to_json(dict(config), indent=1)
         with self.lock:
-            write_atomically(self.folder / _CONFIG, content)
+            self._write(_CONFIG, config)
             remove(self.folder / _RESULT)
-        self.config = json.loads(content)
+        self.config = json.loads(to_json(dict(config)))
 
     @property
     def figures(self) -> Path:
@@ -134,7 +144,7 @@ class Run:
         with oserror_as_user_error("write", path), open_plain(path, "ab") as file:
             end = file.tell()
             try:
-                file.write(to_json(row))
+                file.write(to_json(sealed(row)))
                 file.flush()
             except OSError:
                 os.ftruncate(file.fileno(), end)
@@ -144,7 +154,7 @@ class Run:
         """Read the rows of `metrics.jsonl`; a last line cut off by a kill is left out.
 
         Raises:
-            UserError: if another line is damaged.
+            UserError: if another line is damaged or was changed.
         """
         path = self.folder / _METRICS
         if not path.exists():
@@ -153,10 +163,13 @@ class Run:
             lines = read_plain(path, None, links=True).split(b"\n")
         rows = []
         for number, line in enumerate(lines[:-1], start=1):
-            row = _parse(line)
+            row = parse(line)
             if row is None:
                 raise UserError(f"{path} is damaged in line {number}")
-            rows.append(row)
+            try:
+                rows.append(unsealed(row, required=self.checked))
+            except Changed as change:
+                raise UserError(f"{path} was changed in line {number}: {change}") from None
         return rows
 
     def truncate_metrics(self, step: int) -> None:
@@ -166,7 +179,8 @@ class Run:
             for row in self.metrics()
             if isinstance(row.get("step"), int) and row["step"] <= step
         ]
-        write_atomically(self.folder / _METRICS, b"".join(map(to_json, kept)))
+        lines = [to_json(sealed(row)) for row in kept]
+        write_atomically(self.folder / _METRICS, b"".join(lines))
 
     def save_checkpoint(
         self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
@@ -180,11 +194,29 @@ class Run:
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write `result.json` in one step."""
-        write_atomically(self.folder / _RESULT, to_json(result, indent=1))
+        self._write(_RESULT, result)
 
     def result(self) -> dict[str, Any] | None:
-        """Read `result.json`; None while the run has no result."""
-        return _read_json(self.folder / _RESULT)
+        """Read `result.json`; None while the run has no result.
+
+        Raises:
+            UserError: if it is damaged or was changed.
+        """
+        path = self.folder / _RESULT
+        found = _read_json(path)
+        if found is None:
+            return None
+        try:
+            return unsealed(found, required=self.checked)
+        except Changed as change:
+            raise UserError(
+                f"{path} was changed: {change}; remove it, and --resume tests the run anew"
+            ) from None
+
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        """Write a record with its check; a run that was begun without checks keeps a config without one."""
+        whole = sealed(record) if self.checked or name != _CONFIG else dict(record)
+        write_atomically(self.folder / name, to_json(whole, indent=1))
 
 
 def _check_empty(folder: Path) -> None:
@@ -200,15 +232,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         if not path.is_file():
             return None
         content = path.read_bytes()
-    value = _parse(content)
+    value = parse(content)
     if value is None:
         raise UserError(f"{path} is damaged: it is not a JSON object")
     return value
-
-
-def _parse(content: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
