@@ -187,3 +187,22 @@ def damage(before):
     added = st.builds(lambda more: before + more, st.binary(min_size=1, max_size=80))
     other = st.binary(max_size=200).filter(lambda content: content != before)
     return st.one_of(flipped, flipped, cut, added, other)
+
+
+def test_a_missing_newest_is_told_as_a_damaged_one_is(run, caplog):
+    shutil.rmtree(run.folder / "checkpoint" / "000000020")
+    with caplog.at_level(logging.WARNING):
+        assert_whole(run.load_checkpoint(), 10)
+    assert "000000020 is missing" in caplog.text
+    shutil.rmtree(run.folder / "checkpoint")
+    with pytest.raises(UserError, match="that of step 20 is missing"):
+        run.load_checkpoint()
+
+
+@pytest.mark.parametrize("said", [None, b"", b"\xff", b"9" * 10_000])
+def test_runs_that_do_not_say_which_was_the_newest_are_read(said, run):
+    shutil.rmtree(run.folder / "checkpoint" / "000000020")
+    (run.folder / ".newest").unlink() if said is None else (run.folder / ".newest").write_bytes(
+        said
+    )
+    assert_whole(run.load_checkpoint(), 10)

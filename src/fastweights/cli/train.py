@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
+
+import tyro
 
 from fastweights.cli.console import print_json, say, show
 from fastweights.errors import UserError
@@ -16,6 +18,25 @@ from fastweights.experiments.options import RunOptions
 O = TypeVar("O", bound=RunOptions)  # noqa: E741
 
 
+def _resume(words: list[str]) -> Literal["yes", "auto"]:
+    if words not in ([], ["auto"]):
+        raise ValueError(f"--resume stands alone or before auto, not {' '.join(words)}")
+    return "auto" if words else "yes"
+
+
+Resume = Annotated[
+    Literal["", "yes", "auto"],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="[auto]",
+        instance_from_str=_resume,
+        is_instance=lambda value: value in ("", "yes", "auto"),
+        str_from_instance=lambda value: [value or "no"],
+    ),
+]
+"""Not given, given alone, or with the word auto."""
+
+
 @dataclass(frozen=True)
 class Train(Generic[O]):
     """Train a model on a task, test it and record the run."""
@@ -23,8 +44,8 @@ class Train(Generic[O]):
     experiment: O
     out: Path | None = None
     """Run folder [default: runs/ and a name made of what sets the run apart]."""
-    resume: bool = False
-    """Continue the run in that folder, exactly as if it had never stopped."""
+    resume: Resume = ""
+    """Continue the run in that folder, as if it had never stopped; `--resume auto` begins one where there is none."""
     overwrite: bool = False
     """Replace a run that stands in that folder."""
     plot: bool = False
@@ -47,17 +68,17 @@ class Train(Generic[O]):
         folder = self.out or Path("runs") / experiment.plan(options).folder_name()
         with distributed.joined(options.device):
             first = distributed.rank() == 0
-            if self.resume and not distributed.from_first(
+            if self.resume == "yes" and not distributed.from_first(
                 lambda: (folder / "config.json").exists()
             ):
                 raise UserError(
-                    f"there is no run in {folder} to resume: name its folder with --out, or leave out --resume"
+                    f"there is no run in {folder} to resume: name its folder with --out, or begin it by --resume auto"
                 )
             trained = train(
                 experiment,
                 options,
                 folder,
-                resume=self.resume,
+                resume=bool(self.resume),
                 overwrite=self.overwrite,
                 explicit=explicit,
                 progress=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastweights.errors import UserError
 from fastweights.experiments.plan import Record, wants_more
 from fastweights.experiments.study import Cell, Study
-from fastweights.io.atomic import oserror_as_user_error, write_atomically
+from fastweights.io.atomic import clear_temporaries, oserror_as_user_error, write_atomically
 
 
 class Ledger:
@@ -53,6 +53,7 @@ class Ledger:
         with oserror_as_user_error("write", self.path.parent):
             check_own_folder(self.path.parent).mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_name(".lock")):
+            clear_temporaries(self.path.parent)
             self.rows = self._read()
             by_seed = {**self.done(cell), seed: entry}
             self.rows[cell.name] = _row(self.study, cell, by_seed, backend)

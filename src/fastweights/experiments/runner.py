@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import logging
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +18,11 @@ from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.loaded_run import check_data
 from fastweights.experiments.options import RunOptions, backend_option
 from fastweights.experiments.plan import Plan, Record, backend_of, wants_more
-from fastweights.runs import Run
-from fastweights.training import Outcome, fit
+from fastweights.runs import Run, begun, load
+from fastweights.training import Diverged, Outcome, fit
 from fastweights.training.engine import distributed
+
+_log = logging.getLogger("fastweights.experiments")
 
 
 class Trained(NamedTuple):
@@ -51,7 +53,8 @@ def train(
         experiment: which.
         options: of the experiment; those left at None are filled in.
         folder: the run folder to make.
-        resume: go on with the run in the folder, to the bit; where there is none yet, begin it.
+        resume: go on with the run in the folder, to the bit; where there is none yet, begin it. A finished one is
+            looked through, and made whole where that takes training only.
         overwrite: replace the run in the folder.
         explicit: fields that were given in so many words. A resumed run must have them as they are here, even those
             that are as by default; of the others, a default says nothing.
@@ -68,7 +71,12 @@ def train(
     )
     plan = _resumed(experiment, options, run, explicit) if run else experiment.plan(options)
     recorded = distributed.from_first(lambda: _result(run) if run else None)
-    if recorded is not None and not wants_more(recorded, plan):
+    if (
+        run is not None
+        and recorded is not None
+        and not wants_more(recorded, plan)
+        and distributed.from_first(lambda: _is_whole(run, recorded))
+    ):
         return Trained(recorded, [], recorded["steps"], False)
     with _threads(plan):
         return _train(experiment, plan, folder, run, overwrite, progress, stop)
@@ -90,14 +98,21 @@ def _train(
     model = models.from_config(_model_config(plan, run))
     settings = plan.engine_settings()
     source = plan.source()
-    writing = distributed.from_first(
-        lambda: _extended(run, plan) if run else _begin(plan, folder, overwrite)
-    )
     progress = progress and distributed.rank() == 0
-    if progress:
-        print(plan.opening(model), file=sys.stderr, flush=True)
-    bar = plan.progress() if progress else None
-    outcome = fit(model, source, settings, writing, progress=bar, stop=stop)
+    with ExitStack() as stack:  # only the first process's is not empty
+        writing = distributed.from_first(
+            lambda: (
+                _extended(run, plan)
+                if run
+                else stack.enter_context(
+                    begun(folder, _config(plan), overwrite=overwrite, keep=(Diverged,))
+                )
+            )
+        )
+        if progress:
+            print(plan.opening(model), file=sys.stderr, flush=True)
+        bar = plan.progress() if progress else None
+        outcome = fit(model, source, settings, writing, progress=bar, stop=stop)
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)
     return distributed.from_first(lambda: _finish(experiment, plan, model, outcome, writing))
@@ -146,16 +161,12 @@ def _threads(plan: Plan) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _begin(plan: Plan, folder: Path, overwrite: bool) -> Run:
-    config = {
+def _config(plan: Plan) -> Record:
+    return {
         "plan": {name: _plain(value) for name, value in dataclasses.asdict(plan).items()},
         "model": plan.model_config(),
         "task": plan.task_config(),
     }
-    if overwrite and folder.exists():
-        Run.open(folder)  # nothing but a run is ever replaced
-        shutil.rmtree(folder)
-    return Run.create(folder, config)
 
 
 def _extended(run: Run, plan: Plan) -> Run:
@@ -174,6 +185,29 @@ def _result(run: Run) -> Record | None:
             f"{run.folder / 'result.json'} says no steps: remove it, and --resume tests the run anew"
         )
     return result
+
+
+def _is_whole(run: Run, recorded: Record) -> bool:
+    """Return whether a finished run still has its newest checkpoint; training from an older one makes it again.
+
+    Raises:
+        UserError: if anything else of it is missing, was changed or does not fit.
+    """
+    found = run.load_checkpoint()
+    if found is None:
+        raise UserError(
+            f"run {run.folder} says that it is finished, but has no checkpoint: put it back, or train the run anew"
+        )
+    if not run.metrics():
+        raise UserError(f"{run.folder / 'metrics.jsonl'} lacks its rows: put it back as it was")
+    load(run.folder)
+    if found.step != recorded["steps"]:
+        _log.warning(
+            "the checkpoint of step %s is not whole: training goes on from step %s",
+            recorded["steps"],
+            found.step,
+        )
+    return found.step == recorded["steps"]
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -45,7 +46,7 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: if it cannot be written; what was there before is untouched.
     """
-    temporary = _temporary(path)
+    temporary = temporary_name(path)
     try:
         with temporary.open("xb") as file:
             yield file
@@ -84,7 +85,7 @@ def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None
     Raises:
         UserError: if it cannot be written; what was there before is untouched.
     """
-    temporary = _temporary(folder)
+    temporary = temporary_name(folder)
     with oserror_as_user_error("write", folder):
         try:
             temporary.mkdir()
@@ -94,7 +95,7 @@ def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None
                     file.flush()
                     os.fsync(file.fileno())
             _sync_folder(temporary)
-            replaced = folder.rename(_temporary(folder)) if folder.exists() else None
+            replaced = folder.rename(temporary_name(folder)) if folder.exists() else None
             temporary.rename(folder)
             _sync_folder(folder.parent)
         except OSError:
@@ -113,7 +114,33 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _temporary(path: Path) -> Path:
+def clear_temporaries(folder: Path, name: str | None = None) -> None:
+    """Remove from a folder what processes that are dead by now had begun to write, of all names or of one.
+
+    Those of a process that lives stay, and so do those of any where the system cannot tell.
+    """
+    for path in folder.glob(".*.tmp"):
+        began = _TEMPORARY.fullmatch(path.name)
+        if began and name in (None, began["name"]) and not _alive(int(began["process"])):
+            remove(path)
+
+
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d{1,9})\.[0-9a-f]{8}\.tmp", re.DOTALL)
+
+
+def _alive(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # asking would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def temporary_name(path: Path) -> Path:
     """Return a name beside `path` that is nobody else's, neither of another process nor of another thread."""
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 

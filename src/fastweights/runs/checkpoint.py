@@ -1,5 +1,7 @@
 """Checkpoints: a folder each, whole or not there at all, and checked to the last byte when read.
 
+.newest                                    the step of the one written last, so that one that went is missed
+
 checkpoint/000000500/model.safetensors     the part `model`: the weights alone, by the model's own names
                      training.safetensors  all other parts, a tensor's name being "part.name"
                      meta.json             format, step and whatever else exact resume needs
@@ -19,7 +21,12 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.io.atomic import oserror_as_user_error, remove, write_folder_atomically
+from fastweights.io.atomic import (
+    oserror_as_user_error,
+    remove,
+    write_atomically,
+    write_folder_atomically,
+)
 from fastweights.io.encode import to_json
 from fastweights.io.plain import check_own_folder, read_plain
 
@@ -34,6 +41,7 @@ _SUMS = "SHA256SUMS"
 _META = "meta.json"
 _NAME = re.compile(r"\w[\w.-]*")
 _MOST_SUMS = 1 << 16
+_NEWEST = ".newest"
 _MODEL = "model.safetensors"
 _TRAINING = "training.safetensors"
 _log = logging.getLogger("fastweights.runs")
@@ -75,18 +83,25 @@ def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[st
     with oserror_as_user_error("make", root):
         check_own_folder(root).mkdir(exist_ok=True)
     write_folder_atomically(root / f"{step:09d}", contents)
+    write_atomically(root.with_name(_NEWEST), f"{step}\n".encode())
     _prune(root, step)
 
 
 def read_newest(root: Path) -> Checkpoint | None:
     """Read the newest whole checkpoint under `root`, or None where there is none at all.
 
-    A damaged one is passed over with a warning line.
+    A damaged or missing one is passed over with a warning line.
 
     Raises:
-        UserError: if checkpoints are there but none of them is whole.
+        UserError: if checkpoints are there, or were, but none of them is whole.
     """
-    steps = saved_steps(root)
+    steps, written = saved_steps(root), _newest_written(root)
+    if written is not None and written not in steps:
+        if not steps:
+            raise UserError(
+                f"no whole checkpoint in {root}: that of step {written} is missing; put it back, or train the run anew"
+            )
+        _log.warning("checkpoint %s is missing; trying the one before", root / f"{written:09d}")
     for step in reversed(steps):
         folder = root / f"{step:09d}"
         try:
@@ -103,6 +118,15 @@ def saved_steps(root: Path) -> list[int]:
     if not root.is_dir():
         return []
     return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal())
+
+
+def _newest_written(root: Path) -> int | None:
+    """Return the step of the checkpoint that was written last; None where it is not known, as of older versions."""
+    try:
+        said = read_plain(root.with_name(_NEWEST), 64).strip()
+    except OSError:
+        return None
+    return int(said) if said.isdigit() and len(said) < 19 else None
 
 
 def prefixed(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

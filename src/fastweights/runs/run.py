@@ -11,7 +11,12 @@ from typing import Any
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.io.atomic import oserror_as_user_error, remove, write_atomically
+from fastweights.io.atomic import (
+    clear_temporaries,
+    oserror_as_user_error,
+    remove,
+    write_atomically,
+)
 from fastweights.io.encode import to_json
 from fastweights.io.plain import check_own_folder, open_plain, read_plain
 from fastweights.runs import checkpoint, environment
@@ -77,9 +82,10 @@ class Run:
         run = cls(path, json.loads(to_json(full)))
         with run.lock:
             _check_empty(path)  # again: another process may have been first
+            run.clear_temporaries()
             run._write(_CONFIG, full)
             with oserror_as_user_error("make", run.figures):
-                run.figures.mkdir()
+                run.figures.mkdir(exist_ok=True)
         return run
 
     @classmethod
@@ -182,6 +188,14 @@ class Run:
         lines = [to_json(sealed(row)) for row in kept]
         write_atomically(self.folder / _METRICS, b"".join(lines))
 
+    def clear_temporaries(self) -> None:
+        """Remove what processes that were killed had begun to write into the folder, or in its place."""
+        clear_temporaries(self.folder)
+        for inside in (self.folder / "checkpoint", self.folder / "figures"):
+            if not inside.is_symlink():
+                clear_temporaries(inside)
+        clear_temporaries(self.folder.absolute().parent, self.folder.name)
+
     def save_checkpoint(
         self, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
     ) -> None:
@@ -191,6 +205,10 @@ class Run:
     def load_checkpoint(self) -> Checkpoint | None:
         """Read the newest whole checkpoint; None if there is none: see `checkpoint.read_newest`."""
         return checkpoint.read_newest(self.folder / "checkpoint")
+
+    def saved_steps(self) -> list[int]:
+        """List the steps that have a checkpoint, oldest first."""
+        return checkpoint.saved_steps(self.folder / "checkpoint")
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write `result.json` in one step."""

@@ -277,5 +277,5 @@ class _Training:
 def _only_writer(run: Run) -> Iterator[None]:
     """Hold the lock of a run in the process that writes it."""
     with ExitStack() as held:
-        distributed.from_first(lambda: held.enter_context(run.lock) and None)
+        distributed.from_first(lambda: held.enter_context(run.lock) and run.clear_temporaries())
         yield

@@ -1,0 +1,62 @@
+"""Begin a run such that a command that is refused leaves everything as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fastweights.io.atomic import oserror_as_user_error, remove, temporary_name
+from fastweights.runs.run import Run
+
+
+@contextmanager
+def begun(
+    folder: Path,
+    config: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    keep: tuple[type[Exception], ...] = (),
+) -> Iterator[Run]:
+    """Create a run that the block trains; if that fails before there is a checkpoint, nothing is left of it.
+
+    Args:
+        folder: of the run.
+        config: see `Run.create`.
+        overwrite: put the run in its place aside meanwhile: it goes when the block has done its work, and comes back
+            otherwise.
+        keep: failures that are an outcome too, of which the folder is the record.
+
+    Raises:
+        UserError: if the folder cannot be made, or what is to be replaced is no run, or is being written.
+    """
+    made = [place for place in folder.parents if not place.exists()]
+    aside = _put_aside(folder) if overwrite and folder.exists() else None
+    run = None
+    try:
+        run = Run.create(folder, config)
+        yield run
+    except BaseException as failure:
+        if run is None or not (isinstance(failure, keep) or run.saved_steps()):
+            if run is not None or aside is not None:
+                remove(folder)
+            if aside is not None:
+                aside.rename(folder)
+            for place in made:
+                with suppress(OSError):
+                    place.rmdir()  # only if nobody has put anything there
+        elif aside is not None:
+            remove(aside)
+        raise
+    if aside is not None:
+        remove(aside)
+
+
+def _put_aside(folder: Path) -> Path:
+    """Rename a run, and nothing but a run, that nobody writes; return where it is."""
+    with Run.open(folder).lock:
+        pass
+    aside = temporary_name(folder)
+    with oserror_as_user_error("replace", folder):
+        return folder.rename(aside)

@@ -1,0 +1,110 @@
+"""`--resume` as people and schedulers use it: one command line from the first start to the finished run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fastweights.cli.app import main
+from fastweights.experiments import runner
+from fastweights.runs import Run
+
+TINY = ("--steps", "4", "--hidden", "4", "--batch", "4", "--test-samples", "50")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "retrieval", *TINY, "--out", str(folder)]) == 0
+    return folder
+
+
+def said(capsys, *words: str) -> tuple[int, str]:
+    capsys.readouterr()
+    code = main(["train", "retrieval", *words])
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", [None, (), (".lock", ".config.json.1.0123abcd.tmp")])
+def test_auto_begins_goes_on_and_is_content(there, tmp_path, capsys):
+    folder = tmp_path / "run"
+    if there is not None:
+        folder.mkdir()
+        for name in there:
+            (folder / name).write_text("")
+    line = (*TINY, "--out", str(folder), "--resume", "auto")
+    assert said(capsys, *line)[0] == 0
+    result = Run.open(folder).result()
+    assert result is not None and result["steps"] == 4
+    assert said(capsys, *line) == (0, "")
+    assert Run.open(folder).result() == result
+
+
+def test_resume_alone_begins_nothing(tmp_path, capsys):
+    code, line = said(capsys, *TINY, "--out", str(tmp_path / "run"), "--resume")
+    assert code == 2 and "--resume auto" in line and not list(tmp_path.iterdir())
+    code, line = said(capsys, *TINY, "--out", str(tmp_path / "run"), "--resume", "now")
+    assert code == 2 and "before auto, not now" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("checkpoint", "is missing"),
+        ("checkpoint/000000004/model.safetensors", "damaged"),
+        ("metrics.jsonl", "lacks its rows"),
+    ],
+)
+@pytest.mark.parametrize("resume", [("--resume",), ("--resume", "auto")])
+def test_a_finished_run_is_looked_through(name, told, resume, finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).unlink()
+    code, line = said(capsys, "--out", str(folder), *resume)
+    assert code == 2 and told in line and line.splitlines()[-1].startswith("fastweights: ")
+
+
+def test_a_finished_run_without_its_newest_checkpoint_is_made_whole(finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    run = Run.open(folder)
+    whole = run.load_checkpoint()
+    (folder / "checkpoint" / "000000004").rename(tmp_path / "kept")
+    stopped = tmp_path / "stopped"
+    stop = iter((False, True))
+    plan = dict(zip(TINY[::2], TINY[1::2], strict=True))
+    options = {key[2:].replace("-", "_"): int(value) for key, value in plan.items()}
+    from fastweights.experiments.retrieval import RETRIEVAL
+
+    runner.train(RETRIEVAL, RETRIEVAL.options(**options), stopped, stop=lambda: next(stop))
+    (older,) = (stopped / "checkpoint").iterdir()
+    older.rename(folder / "checkpoint" / older.name)
+    assert said(capsys, "--out", str(folder), "--resume")[0] == 0
+    again = run.load_checkpoint()
+    assert whole is not None and again is not None and again.step == 4
+    assert all((again.tensors[name] == tensor).all() for name, tensor in whole.tensors.items())
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("out of memory"), KeyboardInterrupt()])
+def test_what_fails_before_there_is_a_checkpoint_leaves_nothing(
+    failure, tmp_path, monkeypatch, capsys
+):
+    def fail(*_args, **_options):
+        raise failure
+
+    monkeypatch.setattr(runner, "fit", fail)
+    monkeypatch.chdir(tmp_path)
+    assert said(capsys, *TINY)[0] in (2, 130)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_overwrite_keeps_the_run(finished, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(finished, tmp_path / "run")
+
+    def fail(*_args, **_options):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(runner, "fit", fail)
+    assert said(capsys, *TINY, "--out", str(folder), "--overwrite")[0] == 2
+    assert Run.open(folder).result() == Run.open(finished).result()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
