@@ -130,3 +130,30 @@ def test_what_cannot_be_is_one_clear_line(wrong):
     with pytest.raises(UserError) as caught:
         Settings(5, **wrong)
     assert "\n" not in str(caught.value)
+
+
+class Falling(Regression):
+    """A source whose readings are best at the start."""
+
+    def evaluate(self, model):
+        return {"error": float(self.step)}
+
+
+def test_where_only_the_start_was_evaluated_the_newest_weights_are_used(run, tmp_path):
+    source = Falling()
+    model, settings = network(), recipe(30, keep="error", evaluation_interval=10)
+    fit(model, source, settings, run, stop=Stop(source, 7))
+    found = run.load_checkpoint()
+    newest, start = model.state_dict(), network().state_dict()
+    assert found.step == 7 and found.meta["weights"] == 7
+    for name, tensor in newest.items():
+        assert torch.equal(found.tensors[f"model.{name}"], tensor)
+        assert torch.equal(found.tensors[f"best.{name}"], start[name])
+    whole = Run.create(tmp_path / "whole", {})
+    for each, folder in ((network(), run), (network(), whole)):
+        fit(each, Falling(), settings, folder)
+        for name, tensor in start.items():  # chosen by now among several
+            assert torch.equal(each.state_dict()[name], tensor)
+    ours, theirs = run.load_checkpoint(), whole.load_checkpoint()
+    assert ours.tensors.keys() == theirs.tensors.keys() and ours.meta["weights"] == 0
+    assert all(torch.equal(ours.tensors[name], theirs.tensors[name]) for name in theirs.tensors)

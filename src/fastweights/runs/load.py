@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 
-from fastweights.errors import UserError
+from fastweights.errors import Note, UserError
 from fastweights.models import SequenceModel, from_config
-from fastweights.runs.checkpoint import MODEL, part
+from fastweights.runs.checkpoint import MODEL, Checkpoint, part
 from fastweights.runs.run import Run
 
 
@@ -18,6 +19,9 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
 
     Returns:
         the model in evaluation mode, on the CPU, in the dtype it was trained in.
+
+    Warns:
+        Note: on a run that was stopped, of which step the weights are, where that is not simply the newest.
 
     Raises:
         UserError: if it is not a run folder, or has no whole checkpoint, or the weights are another
@@ -43,4 +47,20 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
         raise UserError(
             f"the weights in {run.folder} do not fit the model in its config.json"
         ) from error
+    _say_which(run, found)
     return model.eval()
+
+
+def _say_which(run: Run, found: Checkpoint) -> None:
+    """Note of a run that was stopped, and keeps its best weights, which these are."""
+    meta = found.meta
+    if meta.get("finished", True) or meta.get("best") is None:
+        return
+    why = "its best evaluation so far"
+    if meta["evaluated"][1] == 0:
+        why = "the newest, since nothing but the start was evaluated"
+    warnings.warn(
+        f"run {run.folder} was stopped at step {found.step}: the weights are those of step {meta['weights']}, {why}",
+        Note,
+        stacklevel=3,
+    )

@@ -28,6 +28,7 @@ from fastweights.training.engine.outcome import Diverged, Outcome
 from fastweights.training.engine.progress import NoProgress, Progress
 from fastweights.training.engine.settings import Settings
 from fastweights.training.engine.source import Source
+from fastweights.training.engine.wrapped import bare, check_loads
 
 _PROGRESS_SECONDS = 0.1
 _HELD_ON_DEVICE = 64
@@ -57,7 +58,8 @@ def fit(
     Args:
         model: trained in place, moved to `settings.device`; put in training mode unless it is in it, modules that are
             in evaluation mode then staying there. It is left with the weights that are kept: the best evaluation's
-            (`settings.keep`), or the averaged ones where there are any.
+            (`settings.keep`; not the start's, where nothing else was evaluated), or the averaged ones where there are
+            any. Its weights are recorded without the names that `torch.compile` and the like put before them.
         source: batches, evaluation and their state.
         settings: how long and how to train.
         run: the folder for metrics and checkpoints; locked meanwhile.
@@ -70,7 +72,7 @@ def fit(
     Raises:
         Diverged: if a loss or gradient is NaN or infinite; the last good checkpoint stays.
         UserError: if another process works on the run, the checkpoints are all damaged or of other settings,
-            or the disk is full.
+            the model is another than the run's config describes, or the disk is full.
     """
     if progress is None or distributed.rank() > 0:
         progress = NoProgress()
@@ -94,6 +96,8 @@ class _Training:
 
     def __post_init__(self) -> None:
         settings, self.device = self.settings, torch.device(self.settings.device)
+        self.bare = bare(self.model)
+        check_loads(self.bare, self.run.config)
         self.model.to(self.device)
         if not self.model.training:
             self.model.train()  # else its modules are in the modes that the user chose
@@ -122,7 +126,7 @@ class _Training:
             self.progress.stop()
         weights = self._final_weights()
         if weights is not None:
-            self.model.load_state_dict(weights)
+            self.bare.load_state_dict(weights)
         rows = distributed.from_first(self.run.metrics)
         return Outcome(
             steps=self.done,
@@ -190,7 +194,7 @@ class _Training:
         self.meter.flush()
         with self.clock.paused(), self.optimiser.averaged():
             row = distributed.from_first(self._log_evaluation)
-            self.best.observe(row, self.model)
+            self.best.observe(self.done, row, self.bare)
         self.optimiser.observe(self.done, row, self.settings.evaluates_at(self.done))
         if self.finished:
             # The last step's outcome, which no further step would show.
@@ -229,18 +233,22 @@ class _Training:
 
     def _final_weights(self) -> dict[str, Tensor] | None:
         """Return the weights that a user should get, where they are not those that training goes on with."""
-        if self.best.weights is not None or self.optimiser.since is None:
-            return self.best.weights
+        chosen = self.best.chosen()
+        if chosen is not None or self.optimiser.since is None:
+            return chosen
         with self.optimiser.averaged():
-            return deepcopy(self.model.state_dict())
+            return deepcopy(self.bare.state_dict())
 
     def _save(self) -> None:
         self.meter.flush()
         with self.clock.paused():
             source_tensors, source_meta = self.source.state()
             optimiser, weights = self.optimiser.current, self._final_weights()
-            tensors = snapshot.capture(self.model, optimiser, self.device, weights)
+            tensors = snapshot.capture(self.bare, optimiser, self.device, weights)
             tensors |= prefixed("source", source_tensors)
+            chosen = self.best.chosen() is not None
+            if not chosen and self.best.weights is not None:
+                tensors |= prefixed("best", self.best.weights)
             meta = {
                 "source": source_meta,
                 "meter": self.meter.state(),
@@ -249,6 +257,9 @@ class _Training:
                 "settings": self.settings.record(),
                 "averaging": self.optimiser.state(),
                 "best": self.best.best,
+                "evaluated": (self.best.step, self.best.latest),
+                "finished": self.finished,
+                "weights": self.best.step if chosen else self.done,
             }
             distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
             self.saved = self.done
@@ -256,7 +267,7 @@ class _Training:
     def _resume(self) -> None:
         found = distributed.from_first(self.run.load_checkpoint)
         if found is None:
-            distributed.share_weights(self.model)
+            distributed.share_weights(self.bare)
             distributed.from_first(lambda: self.run.truncate_metrics(-1))
             return
         for change in environment.changes(self.run.config.get("versions")):
@@ -264,8 +275,10 @@ class _Training:
         meta = found.meta
         self.settings.check_resumes(meta["settings"])
         self.optimiser.restore(meta["averaging"])
-        self.best.restore(meta["best"], part(found.tensors, MODEL), self.model)
-        snapshot.restore(found.tensors, self.model, self.optimiser.current, self.device)
+        best = part(found.tensors, "best") or part(found.tensors, MODEL)
+        step, latest = meta.get("evaluated", (found.step, found.step))
+        self.best.restore(meta["best"], (step, latest), best, self.bare)
+        snapshot.restore(found.tensors, self.bare, self.optimiser.current, self.device)
         self.source.restore(part(found.tensors, "source"), meta["source"])
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
