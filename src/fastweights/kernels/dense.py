@@ -7,6 +7,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 
+from fastweights.errors import UserError
+
 PLAIN = (Tensor, torch.nn.Parameter)
 TRACED = (FakeTensor, FunctionalTensor)
 """Stand in for plain tensors while a call is recorded, when no address is taken."""
@@ -26,8 +28,25 @@ def obstacle(tensor: Tensor, recorded: bool = False) -> str | None:
         (None, 'a tensor is torch.sparse_coo; accepted: dense tensors')
     """
     kind = type(tensor)
+    if kind in PLAIN and tensor.layout is torch.strided:
+        return None
     if kind not in PLAIN and not (recorded and kind in TRACED):
         return f"a tensor is a {kind.__name__}; accepted: torch.Tensor and torch.nn.Parameter"
     if tensor.layout is not torch.strided:
         return f"a tensor is {tensor.layout}; accepted: dense tensors"
     return None
+
+
+def decisive(tensors: list[Tensor], recorded: bool) -> Tensor:
+    """Return the tensor that decides which backend can run: the first that kernels cannot read, or the first of all.
+
+    Raises:
+        UserError: for a sparse tensor, on which no backend runs.
+    """
+    for tensor in tensors:
+        reason = obstacle(tensor, recorded)
+        if reason is not None:
+            if tensor.layout is not torch.strided:
+                raise UserError(reason)
+            return tensor
+    return tensors[0]

@@ -29,7 +29,6 @@ from fastweights.ops.types import (
     all_tensors,
     autocasts,
     first_tensor,
-    floating_tensors,
     fold,
     result_types,
     unfold,
@@ -125,13 +124,13 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         Raises:
             UserError: for an unknown backend, or one that cannot run; the message says why.
         """
-        like = first_tensor(inputs)
-        decisive = self._decisive(inputs)
+        like, tensors = first_tensor(inputs), all_tensors(inputs)
+        decisive = dense.decisive(tensors, recorded())
         name = self.resolve(backend, decisive, **facts)
-        tensors, mixed = floating_tensors(inputs), autocasts(like.device)
-        types = result_types(tensors, like.device.type, mixed)
+        floating, mixed = [x for x in tensors if x.is_floating_point()], autocasts(like.device)
+        types = result_types(floating, like.device.type, mixed)
         folded = len(leading) > 1
-        if folded or any(x.dtype != types.compute for x in tensors):
+        if folded or any(x.dtype != types.compute for x in floating):
             inputs = fold(inputs, types.compute, leading)
         with without_autocast(like.device) if mixed else nullcontext():
             inputs = self.prepare(inputs, options)
@@ -179,16 +178,6 @@ class Op(Generic[Inputs, Options, Raw, Results]):
     def mark_unavailable(self, name: str, reason: str) -> None:
         """Note that a backend turned out not to run here: "auto" passes it over from now on."""
         self.backends[name] = replace(self.backends[name], available=lambda: reason)
-
-    def _decisive(self, inputs: Inputs) -> Tensor:
-        """Return the tensor that decides which backend can run: one that kernels cannot read, if there is any."""
-        written_down = recorded()
-        for tensor in all_tensors(inputs):
-            if dense.obstacle(tensor, written_down) is not None:
-                if tensor.layout is not torch.strided:
-                    raise UserError(f"{self.name}: {dense.obstacle(tensor)}")
-                return tensor
-        return first_tensor(inputs)
 
     def _obstacle(self, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
         reason = unavailable(self.name, name)
@@ -305,10 +294,7 @@ def unavailable(op: str, name: str) -> str | None:
 def _refusal(
     backend: Backend[Inputs, Options, Raw], tensor: Tensor, facts: dict[str, object]
 ) -> str | None:
-    if backend.device is not None:
-        if transformed():
-            return "torch.func transforms the call, which kernels have no rules for"
-        unreadable = dense.obstacle(tensor, recorded())
-        if unreadable is not None:
-            return unreadable
-    return backend.supports(tensor, **facts)
+    fused = backend.device is not None
+    if fused and transformed():
+        return "torch.func transforms the call, which kernels have no rules for"
+    return (fused and dense.obstacle(tensor, recorded())) or backend.supports(tensor, **facts)

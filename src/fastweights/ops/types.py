@@ -86,11 +86,6 @@ def all_tensors(parts: tuple[object, ...]) -> list[Tensor]:
     return found
 
 
-def floating_tensors(parts: tuple[object, ...]) -> list[Tensor]:
-    """Return the floating-point tensors of nested tuples."""
-    return [tensor for tensor in all_tensors(parts) if tensor.is_floating_point()]
-
-
 def fold(part: T, dtype: torch.dtype, leading: tuple[int, ...]) -> T:
     """Return nested tuples with floating-point tensors in a type, and the leading dimensions of all tensors as one."""
 

@@ -60,12 +60,11 @@ def read(owner: nn.Module, name: str) -> nn.Module:
         Linear(in_features=2, out_features=3, bias=True)
     """
     module: nn.Module = getattr(owner, name)
-    hooks = [] if is_plain(module) else list(_hooks(module))
     if not _is_known(module, KNOWN):
         raise _refusal(owner, name, f"a {type(module).__name__} with a forward of its own")
-    if any(not isinstance(hook, WEIGHT_HOOKS) for hook in hooks):
-        raise _refusal(owner, name, f"a {type(module).__name__} with hooks")
-    for hook in hooks:
+    for hook in _hooks(module):
+        if not isinstance(hook, WEIGHT_HOOKS):
+            raise _refusal(owner, name, f"a {type(module).__name__} with hooks")
         hook(module, ())
     return module
 
