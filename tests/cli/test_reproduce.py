@@ -13,6 +13,7 @@ from fastweights.experiments.comparison import agreement
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.study import Cell, Study
+from fastweights.runs.records import sealed
 
 TINY = RetrievalOptions(steps=2, hidden=4, batch=4, test_samples=40)
 STUDY = Study(
@@ -62,8 +63,8 @@ def test_cells_are_listed_and_checked(clone: Path, capsys) -> None:
     assert contents(clone) == before, "a check leaves nothing"
     ledger = clone / "results" / "tiny" / "cells.jsonl"
     rows = [json.loads(line) for line in ledger.read_text().splitlines()]
-    rows[1]["by_seed"]["0"]["value"] = rows[1]["value"] = 3.0
-    ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows[1]["by_seed"]["0"]["value"] = rows[1]["value"] = rows[1]["median"] = 3.0
+    ledger.write_text("".join(json.dumps(sealed(row)) + "\n" for row in rows))
     assert main(["reproduce", "tiny", "--check", "two"]) == 1
     assert "DIFFERS" in capsys.readouterr().out
     assert main(["reproduce", "tiny", "--check", "thre"]) == 2

@@ -90,7 +90,7 @@ def test_a_layer_may_lie_in_a_stack_twice():
 @pytest.mark.usefixtures("unchecked")
 def test_what_carries_no_state_is_no_layer_of_a_stack():
     for layers in ([nn.Linear(8, 8)], [LSTM(8, 8), nn.Linear(8, 8)]):
-        with pytest.raises(UserError, match="Linear carries no state"):
+        with pytest.raises(UserError, match="a Linear has no Backbone in it"):
             Stack(layers)
 
 

@@ -36,12 +36,12 @@ def test_the_best_weights_are_given_and_the_last_go_on(run, tmp_path):
 
 def test_of_equal_readings_the_first_is_kept():
     kept, model = BestWeights("error"), network()
-    kept.observe({"error": 0.5}, model)
+    kept.observe(1, {"error": 0.5}, model)
     first = kept.weights
     for reading in (0.5, 0.75):
-        kept.observe({"error": reading}, model)
+        kept.observe(2, {"error": reading}, model)
         assert kept.weights is first
-    kept.observe({"error": 0.25}, model)
+    kept.observe(3, {"error": 0.25}, model)
     assert kept.weights is not first and kept.best == 0.25
 
 

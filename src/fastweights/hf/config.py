@@ -11,6 +11,7 @@ from transformers import PreTrainedConfig
 
 from fastweights import models
 from fastweights.errors import UserError
+from fastweights.io.atomic import write_atomically
 
 FORMAT = 1
 FIELDS = {
@@ -120,7 +121,7 @@ class FastWeightConfig(PreTrainedConfig):
             "AutoModelForCausalLM": f"{DOOR}.FastWeightForCausalLM",
         }
         super().save_pretrained(save_directory, push_to_hub, **kwargs)
-        Path(save_directory, f"{DOOR}.py").write_text(CODE, encoding="utf-8")
+        write_atomically(Path(save_directory, f"{DOOR}.py"), CODE.encode())
 
     @classmethod
     def register_for_auto_class(cls, auto_class: str = "AutoConfig") -> None:

@@ -37,7 +37,7 @@ def obstacle(tensor: Tensor, recorded: bool = False) -> str | None:
     return None
 
 
-def decisive(tensors: list[Tensor], recorded: bool) -> Tensor:
+def decisive(op: str, tensors: list[Tensor], recorded: bool) -> Tensor:
     """Return the tensor that decides which backend can run: the first that kernels cannot read, or the first of all.
 
     Raises:
@@ -47,6 +47,6 @@ def decisive(tensors: list[Tensor], recorded: bool) -> Tensor:
         reason = obstacle(tensor, recorded)
         if reason is not None:
             if tensor.layout is not torch.strided:
-                raise UserError(reason)
+                raise UserError(f"{op}: {reason}")
             return tensor
     return tensors[0]

@@ -125,7 +125,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
             UserError: for an unknown backend, or one that cannot run; the message says why.
         """
         like, tensors = first_tensor(inputs), all_tensors(inputs)
-        decisive = dense.decisive(tensors, recorded())
+        decisive = dense.decisive(self.name, tensors, recorded())
         name = self.resolve(backend, decisive, **facts)
         floating, mixed = [x for x in tensors if x.is_floating_point()], autocasts(like.device)
         types = result_types(floating, like.device.type, mixed)

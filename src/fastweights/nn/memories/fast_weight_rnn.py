@@ -236,4 +236,4 @@ def _shown(value: float | Tensor) -> str:
     """Return a number as it is printed; one on meta has none."""
     if isinstance(value, Tensor) and value.is_meta:
         return "meta"
-    return f"{float(value):g}"
+    return f"{value.item() if isinstance(value, Tensor) else value:g}"

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from torch import nn
 from torch.nn.modules import module as torch_module
 from torch.nn.utils import parametrize
-from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
@@ -19,8 +18,6 @@ from fastweights.errors import UserError
 
 KNOWN = (nn.Linear, nn.LayerNorm, nn.LSTM, nn.RNN)
 """Classes whose weights layers read."""
-WEIGHT_HOOKS = (BasePruningMethod, SpectralNorm, WeightNorm)
-"""Hooks of torch that compute a weight anew before each call, and do nothing else."""
 
 
 def is_plain(module: nn.Module, known: tuple[type[nn.Module], ...] = KNOWN) -> bool:
@@ -63,7 +60,7 @@ def read(owner: nn.Module, name: str) -> nn.Module:
     if not _is_known(module, KNOWN):
         raise _refusal(owner, name, f"a {type(module).__name__} with a forward of its own")
     for hook in _hooks(module):
-        if not isinstance(hook, WEIGHT_HOOKS):
+        if not (_recomputes(hook) and callable(hook)):
             raise _refusal(owner, name, f"a {type(module).__name__} with hooks")
         hook(module, ())
     return module
@@ -74,6 +71,15 @@ def _refusal(owner: nn.Module, name: str, given: str) -> UserError:
         f"{type(owner).__name__}.{name} is {given}, and the layer reads its weights without a call; accepted: "
         "torch's own module (merge an adapter into it, remove the hooks)"
     )
+
+
+def _recomputes(hook: object) -> bool:
+    """Return whether a hook of torch computes a weight anew before each call, and does nothing else."""
+    from torch.nn.utils.prune import (
+        BasePruningMethod,  # here, since torch does not import it by itself
+    )
+
+    return isinstance(hook, BasePruningMethod | SpectralNorm | WeightNorm)
 
 
 def _is_known(module: nn.Module, known: tuple[type[nn.Module], ...]) -> bool:

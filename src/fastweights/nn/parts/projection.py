@@ -18,6 +18,7 @@ def project(
     """Return C x + b; where x holds classes, their columns of C, which is the same and faster.
 
     Example:
+        >>> import torch
         >>> linear = nn.Linear(3, 2)
         >>> one_hot = torch.eye(3)[[2, 0]]
         >>> torch.allclose(project(linear, torch.tensor([2, 0])), project(linear, one_hot))
@@ -48,6 +49,7 @@ def project_at(
     for it, and a compiled graph has no such sizes: there it is applied everywhere.
 
     Example:
+        >>> import torch
         >>> x, steps = torch.ones(1, 3, 2), torch.tensor([[False, True, False]])
         >>> project_at(nn.Linear(2, 4), x, steps)[0, ::2].count_nonzero().item()
         0
