@@ -158,7 +158,7 @@ class _Direct(torch.autograd.Function):
     def backward(ctx: Any, *received: Tensor | None) -> Gradients:
         fused = ctx.fused
         # A gradient may be of any class: the operator asks that class what to do.
-        plain = all(x is None or dense.obstacle(x) is None for x in received)
+        plain = not [x for x in received if x is not None and dense.obstacle(x)]
         direct = plain and not torch.is_grad_enabled()
         run = fused.run_backward if direct else fused.backward_operator
         return (None, None, *fused.gradients(ctx, ctx.needs_input_grad[2:], received, run))
