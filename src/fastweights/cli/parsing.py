@@ -180,7 +180,7 @@ class _Fields:
         import tyro
 
         value = self.defaults.get(name, default) if default is None else default
-        nothing = value is None or value == () or isinstance(default, bool)
+        nothing = value in (None, (), "") or isinstance(default, bool)
         hint = "" if nothing else f"[default: {_shown(value)}]"
         parts = get_args(kind) if get_origin(kind) is Annotated else ()
         for part in parts[1:]:
