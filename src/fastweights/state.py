@@ -28,7 +28,7 @@ def register(kind: type) -> None:
         >>> file = io.BytesIO()
         >>> torch.save(LSTM(2, 3).initial_state(1), file)
         >>> _ = file.seek(0)
-        >>> torch.load(file).hidden.shape
+        >>> torch.load(file, weights_only=True).hidden.shape
         torch.Size([1, 3])
     """
     torch.serialization.add_safe_globals([kind])

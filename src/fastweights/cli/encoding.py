@@ -1,10 +1,10 @@
-"""What a terminal, a pipe or a file cannot encode is written in ASCII instead: output never dies of a character."""
+"""Error handler of stdout and stderr: characters that their encoding lacks are written in ASCII."""
 
 from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -38,19 +38,19 @@ codecs.register_error(HANDLER, _substitute)
 @contextmanager
 def never_failing() -> Iterator[None]:
     """Let stdout and stderr write what they cannot encode in ASCII, inside the block."""
-    before: list[tuple[TextIO, str]] = []
+    undo: list[tuple[TextIO, Callable[..., None], str]] = []
     for stream in (sys.stdout, sys.stderr):
         # A program that calls `main` may have put another object there.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None and stream.errors != HANDLER:
-            before.append((stream, stream.errors or "strict"))
+            undo.append((stream, reconfigure, stream.errors or "strict"))
             reconfigure(errors=HANDLER)
     try:
         yield
     finally:
-        for stream, errors in before:
+        for stream, reconfigure, errors in undo:
             if not stream.closed:
-                getattr(stream, "reconfigure")(errors=errors)  # noqa: B009
+                reconfigure(errors=errors)
 
 
 def printable(text: str) -> str:

@@ -105,7 +105,7 @@ class _Stream:
         return b"".join(parts)
 
     def _take(self, size: int) -> bytes:
-        """Take up to so many bytes, fewer at the end of a chunk; none at the end of all."""
+        """Return up to so many bytes, fewer at the end of a chunk, none at the end of the stream."""
         while not self._buffer:
             chunk = next(self._chunks, None)
             if chunk is None:

@@ -35,7 +35,7 @@ Progress = Callable[[int, int | None], None]
 PAUSES = (1.0, 3.0)
 """Seconds before a file is asked for again at an address that failed for the moment."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""What a server answers that may answer otherwise soon."""
+"""HTTP status codes of passing failures, which are retried."""
 
 
 def _open(address: str) -> object:

@@ -1,4 +1,4 @@
-"""What a forward is given, checked, and read as the library reads it: real steps, and texts packed into rows."""
+"""Arguments of a forward of `transformers`: checks, the mask of real steps, and texts packed into rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastweights.hf.packing import Packed
 from fastweights.ops.tracing import may_look, traced
 
 WITHOUT_MEANING = {"cache_position", "max_length_q", "max_length_k", "token_type_ids"}
-"""What other models of `transformers` are told that changes nothing here."""
+"""Arguments of other models of `transformers` that have no effect here, and are accepted."""
 
 
 def check_others(others: Mapping[str, object]) -> None:

@@ -86,7 +86,7 @@ def _usable(folder: Path) -> bool:
 
 
 def _make(folder: Path) -> None:
-    """Make a folder that others cannot write to, whatever the umask says."""
+    """Create a folder that others cannot write to, whatever the umask is."""
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 

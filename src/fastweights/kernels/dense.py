@@ -37,7 +37,7 @@ def obstacle(tensor: Tensor, recorded: bool = False) -> str | None:
     return None
 
 
-def decisive(op: str, tensors: list[Tensor], recorded: bool) -> Tensor:
+def dispatch_tensor(op: str, tensors: list[Tensor], recorded: bool) -> Tensor:
     """Return the tensor that decides which backend can run: the first that kernels cannot read, or the first of all.
 
     Raises:

@@ -125,8 +125,8 @@ class Op(Generic[Inputs, Options, Raw, Results]):
             UserError: for an unknown backend, or one that cannot run; the message says why.
         """
         like, tensors = first_tensor(inputs), all_tensors(inputs)
-        decisive = dense.decisive(self.name, tensors, recorded())
-        name = self.resolve(backend, decisive, **facts)
+        chosen_by = dense.dispatch_tensor(self.name, tensors, recorded())
+        name = self.resolve(backend, chosen_by, **facts)
         floating, mixed = [x for x in tensors if x.is_floating_point()], autocasts(like.device)
         types = result_types(floating, like.device.type, mixed)
         folded = len(leading) > 1
@@ -141,7 +141,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                     break
                 except Unavailable as error:
                     self.mark_unavailable(name, str(error))
-                name = self.resolve(backend, decisive, **facts)
+                name = self.resolve(backend, chosen_by, **facts)
             results = self.finish(raw, inputs, options)
         if entry.device is None and backend == "auto" and like.is_cuda:
             self._warn(

@@ -24,7 +24,7 @@ def begun(
     Args:
         folder: of the run.
         config: see `Run.create`.
-        overwrite: put the run in its place aside meanwhile: it goes when the block has done its work, and comes back
+        overwrite: rename the run in its place meanwhile: removed when the block has done its work, and put back
             otherwise.
         keep: failures that are an outcome too, of which the folder is the record.
 
@@ -32,31 +32,31 @@ def begun(
         UserError: if the folder cannot be made, or what is to be replaced is no run, or is being written.
     """
     made = [place for place in folder.parents if not place.exists()]
-    aside = _put_aside(folder) if overwrite and folder.exists() else None
+    previous = _set_aside(folder) if overwrite and folder.exists() else None
     run = None
     try:
         run = Run.create(folder, config)
         yield run
     except BaseException as failure:
         if run is None or not (isinstance(failure, keep) or run.saved_steps()):
-            if run is not None or aside is not None:
+            if run is not None or previous is not None:
                 remove(folder)
-            if aside is not None:
-                aside.rename(folder)
+            if previous is not None:
+                previous.rename(folder)
             for place in made:
                 with suppress(OSError):
                     place.rmdir()  # only if nobody has put anything there
-        elif aside is not None:
-            remove(aside)
+        elif previous is not None:
+            remove(previous)
         raise
-    if aside is not None:
-        remove(aside)
+    if previous is not None:
+        remove(previous)
 
 
-def _put_aside(folder: Path) -> Path:
+def _set_aside(folder: Path) -> Path:
     """Rename a run, and nothing but a run, that nobody writes; return where it is."""
     with Run.open(folder).lock:
         pass
-    aside = temporary_name(folder)
+    previous = temporary_name(folder)
     with oserror_as_user_error("replace", folder):
-        return folder.rename(aside)
+        return folder.rename(previous)
