@@ -10,7 +10,6 @@ ends with its interpreter, as one that torchrun starts does. Exit code 1 if any 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -18,14 +17,14 @@ import socket
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun has it, and read when torch loads
 
+import proof
+
 from fastweights.cli import app, main
 from fastweights.experiments import registry
-from fastweights.runs import environment
 
 SMALL = ["train", "retrieval", "--hidden", "4", "--backend", "reference", "--steps"]
 ENDLESS = [*SMALL, "1000000", "--batch", "8"]
@@ -116,8 +115,6 @@ def parsed() -> argparse.Namespace:
 def all_right() -> bool:
     options, wrong = parsed(), 0
     registry.get("retrieval")  # loads what a command would
-    made = {"versions": environment.versions(), "commit": environment.commit()}
-    made |= {"machine": environment.machine(), "date": datetime.now(UTC).date().isoformat()}
     for ranks in options.ranks:
         for end in options.ends:
             bad = 0
@@ -127,7 +124,7 @@ def all_right() -> bool:
                 bad += codes != right
             row = {"end": end, "ranks": ranks, "runs": options.runs, "wrong": bad}
             line = f"{end}, {ranks} ranks: {bad} of {options.runs} runs ended wrong"
-            print(json.dumps(row | made) if options.json else line, flush=True)
+            proof.report(row, line, as_json=options.json)
             wrong += bad
     return wrong == 0
 

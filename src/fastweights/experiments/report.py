@@ -29,7 +29,7 @@ three seeds (with so few it may pass what the metric can be). `target` is the nu
 FOLDERS = {
     "bench": "speed, by `fastweights bench SUBJECT --out FILE`: variants timed side by side in one process",
     "official": "`scripts/equal_to_official.py DIR --json`: distance from the authors' code in float64",
-    "reliability": "proofs by repetition: `scripts/repeat_ranks.py 50 --json`: how runs of several processes end",
+    "reliability": "proofs by repetition and by damage, a program in `scripts/` each: `docs/reliability.md`",
 }
 """What is recorded by other commands, by folder."""
 
