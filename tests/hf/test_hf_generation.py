@@ -101,6 +101,16 @@ def test_a_text_is_gone_on_with_from_its_state(model, prompt):
     assert torch.equal(second, whole)
 
 
+def test_guidance_carries_a_state_of_its_own(model, prompt):
+    tokens, without, scale = prompt, prompt[:, -1:], 4.0
+    for _ in range(5):
+        given, free = (model(x).logits[:, -1].log_softmax(-1) for x in (tokens, without))
+        chosen = (scale * (given - free) + free).argmax(-1, keepdim=True)
+        tokens, without = (torch.cat([x, chosen], 1) for x in (tokens, without))
+    guided = model.generate(prompt, max_new_tokens=5, do_sample=False, guidance_scale=scale)
+    assert torch.equal(guided, tokens)
+
+
 def test_what_is_kept_does_not_grow(model, prompt):
     def kept(count):
         made = model.generate(

@@ -127,21 +127,23 @@ def test_padded_rows_are_as_alone(model, tokens, side):
                 torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
-def test_training_on_padded_rows_is_training_on_each(tokens):
+@pytest.mark.parametrize("side", ["front", "behind"])
+def test_training_on_padded_rows_is_training_on_each(tokens, side):
     model = build("fwm").train()
     mask = torch.ones_like(tokens)
-    mask[1, 4:], mask[2, 2:] = 0, 0
+    lengths = (TIME, 4, 2)
+    cuts = [slice(TIME - n, None) if side == "front" else slice(n) for n in lengths]
+    for row, cut in enumerate(cuts):
+        mask[row] = 0
+        mask[row, cut] = 1
     labels = tokens.masked_fill(mask == 0, -100)
     loss = model(tokens, attention_mask=mask, labels=labels).loss
     loss.backward()
     together = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
-    lengths = (TIME, 4, 2)
     count = sum(lengths) - BATCH
-    apart = sum(
-        model(tokens[i : i + 1, :n], labels=tokens[i : i + 1, :n], num_items_in_batch=count).loss
-        for i, n in enumerate(lengths)
-    )
+    rows = [tokens[row : row + 1, cut] for row, cut in enumerate(cuts)]
+    apart = sum(model(row, labels=row, num_items_in_batch=count).loss for row in rows)
     torch.testing.assert_close(apart, loss)
     apart.backward()
     for parameter, grad in zip(model.parameters(), together, strict=True):

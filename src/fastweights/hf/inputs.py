@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from jaxtyping import Bool, Integer
-from torch import Tensor
+from torch import Tensor, nn
 
 from fastweights.errors import UserError
 from fastweights.hf import packing
@@ -82,3 +82,19 @@ def packed_texts(
         return None
     real = torch.ones_like(tokens, dtype=torch.bool) if mask is None else mask
     return packing.find(real, *marks)
+
+
+def predicted_labels(
+    labels: Integer[Tensor, "batch time"] | None,
+    mask: Bool[Tensor, "batch time"] | None,
+    packed: Packed | None,
+) -> Integer[Tensor, "batch time"] | None:
+    """Return labels without those that no step of their own text predicts: its first token, where more precedes it."""
+    if labels is None or (mask is None and packed is None):
+        return labels
+    if packed is not None:
+        labels = labels.masked_fill(packed.starts, -100)
+    if mask is None:
+        return labels
+    behind_padding = ~nn.functional.pad(mask[:, :-1], (1, 0), value=True)
+    return labels.masked_fill(behind_padding, -100)

@@ -101,7 +101,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         Args:
             input_ids: [batch, time].
             attention_mask: [batch, time], 1 = a real token; with a cache [batch, what it has read + time] does too.
-                Padding is a prefix or a suffix of a row.
+                Padding is a prefix or a suffix of a row; the first token behind a prefix is no label.
             labels: [batch, time], what `input_ids` holds where it is to be predicted, and −100 elsewhere; they are
                 shifted here.
             cache: what to go on from; it is changed to the state after these tokens.
@@ -142,7 +142,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             logits, state = self._logits(input_ids, state, mask, logits_to_keep)
         else:
             logits, state = self._packed_logits(input_ids, state, packed, logits_to_keep)
-            labels = None if labels is None else labels.masked_fill(packed.starts, -100)
+        labels = inputs.predicted_labels(labels, mask, packed)
         if cache is not None:
             cache.advance(state, input_ids.shape[1])
         carried: dict[str, Any] = {CACHE: cache if use_cache else None}
