@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from fastweights.errors import check_choice
+from fastweights.tasks import babi
 from fastweights.tasks.catbabi import CatBAbI
 from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
@@ -28,6 +29,7 @@ __all__ = [
     "Score",
     "Segment",
     "Text",
+    "babi",
     "build",
     "describe",
     "names",
