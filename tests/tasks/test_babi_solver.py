@@ -8,6 +8,7 @@ import pytest
 
 from babi_told import NOT_TOLD, STORIES
 from fastweights.errors import UserError
+from fastweights.tasks.babi.reading import as_cut
 from fastweights.tasks.babi.solver import Reader, solve, solve_all
 from fastweights.tasks.babi.templates import QUESTIONS, STATEMENTS, known_words, match
 
@@ -94,6 +95,12 @@ def test_answers_behind_questions_are_kept_beside(answer):
     assert (first.word, first.given) == ("park", "park")
     assert (second.word, second.given) == ("school", "park")
     assert second.supports[0] == (3, "Mary moved to the school.")
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_cut_into_lines_is_the_same_story(name):
+    story = STORIES[name][0].replace("?", "? no. ")
+    assert solve_all(as_cut(story)) == solve_all(story)
 
 
 def test_lists_behind_questions_are_one_answer():

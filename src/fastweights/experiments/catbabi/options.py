@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from fastweights.experiments.options import (
@@ -85,3 +86,4 @@ class CatBAbITest(DataOptions):
     """What a test of a run takes."""
 
     split: Annotated[str | None, "test on this split: test or valid [default: test]"] = None
+    file: Annotated[Path | None, "answer the stories in this file, beside the right answers"] = None

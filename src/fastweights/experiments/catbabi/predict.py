@@ -12,11 +12,13 @@ from torch import Tensor
 
 from fastweights.errors import UserError, unknown
 from fastweights.experiments.catbabi.options import CatBAbITest
+from fastweights.experiments.catbabi.solving import solved
 from fastweights.experiments.catbabi.testing import last_sentence, measure
 from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
 from fastweights.models import SequenceModel
 from fastweights.tasks import story_text
+from fastweights.tasks.babi.reading import as_cut, read_stories
 from fastweights.tasks.stories import EOS
 
 SPLITS = ("test", "valid")
@@ -148,17 +150,21 @@ def _answer(model: SequenceModel, vocabulary: tuple[str, ...], tokens: Tensor) -
 
 
 def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
-    """Test a run on a whole split.
+    """Test a run on a whole split, or on the stories of a file.
 
     Args:
         folder: a run of the task catbabi.
-        options: which split, and where the data is.
+        options: which split and where the data is, or which file.
         rows: that the split is read in; None: as the run's own test.
 
     Raises:
-        UserError: if the folder is no such run, the split is unknown, or the data has other words or stories than
-            those the run was trained on.
+        UserError: if the folder is no such run, the split is unknown, the file's stories cannot be understood, or the
+            data has other words or stories than those the run was trained on.
     """
+    if options.file is not None:
+        if options.split is not None:
+            raise UserError("give either --split or --file, not both")
+        return _test_file(folder, options.file)
     split = options.split or "test"
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
@@ -172,3 +178,27 @@ def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
         "tasks": list(run.task.tasks),
         **measure(run.model, run.task, split, read_in),
     }
+
+
+def _test_file(folder: Path, file: Path) -> Record:
+    """Answer the questions of a file's stories, each read from the zero state, beside the right answers.
+
+    Behind a question the model reads the answer that the file has there, and where it has none its own.
+
+    Returns:
+        as `solving.solved` does, and of each question the `answer` of the run, its `probability` and whether it is
+        `correct` (None: the story does not tell); `answers`, how many it could have right, `correct`, how many it has.
+    """
+    model, vocabulary = open_model(folder)
+    stories = read_stories(file)
+    found = solved(stories, str(file))
+    by_run = [each for story in stories for each in answered(model, vocabulary, as_cut(story))]
+    for question, answer in zip(found["questions"], by_run, strict=True):
+        fitting = [question["word"], *question["others"]]
+        correct = None if question["word"] is None else answer.answer in fitting
+        question |= {"answer": answer.answer, "probability": answer.probability, "correct": correct}
+    judged = [question["correct"] for question in found["questions"]]
+    assert model.config is not None
+    about = {"out": str(folder), "model": model.config["name"], "file": str(file)}
+    counts = {"answers": len(judged) - judged.count(None), "correct": judged.count(True)}
+    return {**about, **counts, **found}

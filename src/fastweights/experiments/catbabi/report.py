@@ -46,8 +46,49 @@ def report_answer(answer: Record) -> Iterator[Shown]:
             yield f"  read {number}: {words}"
 
 
+def report_solved(found: Record) -> Iterator[Shown]:
+    """Show the right answers to stories' questions, each with the sentences it follows from."""
+    for question in found["questions"]:
+        told = question["word"] is not None
+        yield f"{_place(found, question)}{question['question']} → {question['word'] if told else '?'}"
+        if question["given"] not in (None, question["word"]):
+            yield f"  the text has: {question['given']}"
+        yield from _reasons(question)
+    if found["given"]:
+        yield f"{found['given_right']:,} of the {found['given']:,} answers that the text has are right"
+
+
+def report_beside(tested: Record) -> Iterator[Shown]:
+    """Show what a run answers to stories' questions, and the right answers with the sentences they follow from."""
+    for question in tested["questions"]:
+        verdict = {None: "", True: "right, ", False: "WRONG, "}[question["correct"]]
+        yield f"{_place(tested, question)}{question['question']} → {question['answer']}"
+        yield f"  {verdict}probability {question['probability']:.4f}"
+        if question["correct"] is False:
+            yield f"  the right answer: {question['word']}"
+        yield from _reasons(question)
+    yield f"{tested['correct']:,} of {tested['answers']:,} answers of {tested['model']} are right"
+
+
+def _place(found: Record, question: Record) -> str:
+    return "" if found["stories"] == 1 else f"{question['story']}: "
+
+
+def _reasons(question: Record) -> Iterator[str]:
+    """Show why an answer is right, or that there is none."""
+    if question["word"] is None:
+        yield "  the story does not tell"
+    if question["others"]:
+        yield f"  fits as well: {', '.join(question['others'])}"
+    for sentence in question["supports"]:
+        yield f"  sentence {sentence['number']}: {sentence['text']}"
+
+
 def report_test(tested: Record) -> Iterator[Shown]:
-    """Show a test on a split."""
+    """Show a test on a split, or on the stories of a file."""
+    if "file" in tested:
+        yield from report_beside(tested)
+        return
     rows = [
         ("accuracy", f"{100 * tested['accuracy']:.2f} %  ({tested['answers']:,} answers)"),
         *_without_task_3(tested, "accuracy_without_task_3"),

@@ -112,7 +112,7 @@ def solve_all(story: str | Sequence[str]) -> tuple[Answer, ...]:
     reader = Reader()
     text = story if isinstance(story, str) else " ".join(story)
     answers = []
-    for sentence, given in _sentences(text):
+    for sentence, given in sentences(text):
         if sentence.endswith("?"):
             answers.append(reader.ask(sentence, given))
         else:
@@ -127,7 +127,7 @@ _GIVEN = re.compile(r"([^\s,]+(?:\s*,\s*[^\s,]+)*)\s*")
 """An answer behind a question: one word, or several with commas."""
 
 
-def _sentences(text: str) -> Iterator[tuple[str, str | None]]:
+def sentences(text: str) -> Iterator[tuple[str, str | None]]:
     """Cut a text into its sentences, each with the answer that is given behind it, if it is a question."""
     question: str | None = None
     for piece in _PIECE.findall(text):
