@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from babi_told import NOT_TOLD, STORIES
 from fastweights.errors import UserError
 from fastweights.tasks.babi.reading import as_cut
 from fastweights.tasks.babi.solver import Reader, solve, solve_all
-from fastweights.tasks.babi.templates import QUESTIONS, STATEMENTS, known_words, match
+from fastweights.tasks.babi.templates import (
+    QUESTIONS,
+    STATEMENTS,
+    known_words,
+    match,
+)
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -105,8 +108,8 @@ def test_a_story_cut_into_lines_is_the_same_story(name):
 
 def test_lists_behind_questions_are_one_answer():
     told = "Mary got the milk. Mary got the apple. What is Mary carrying?"
-    for given in ("milk,apple", "milk, apple", "milk , apple."):
-        first, _ = solve_all(f"{told} {given} Mary went to the park. Where is Mary?")
+    for listed in ("milk,apple", "milk, apple", "milk , apple."):
+        first, _ = solve_all(f"{told} {listed} Mary went to the park. Where is Mary?")
         assert first.given == first.word == "milk,apple"
 
 
@@ -130,57 +133,6 @@ def test_supports_suffice(name):
     answer = solve(story)
     told = " ".join(each.text for each in sorted(answer.supports))
     assert solve(f"{told} {answer.question.text}").word == word
-
-
-ROOMS, PEOPLE, THINGS = (
-    ["park", "office", "garden", "kitchen"],
-    ["john", "mary", "bill"],
-    ["milk", "apple"],
-)
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_agrees_with_a_world_that_is_played(seed):
-    """Whatever is answered is true of a house whose every state is known; who has moved is always found."""
-    draw, reader = Random(seed), Reader()
-    room = {name: draw.choice(ROOMS) for name in PEOPLE + THINGS}
-    holder = dict.fromkeys(THINGS)
-    moved: set[str] = set()
-    for _ in range(60):
-        person, thing, other = draw.choice(PEOPLE), draw.choice(THINGS), draw.choice(PEOPLE)
-        here = room[person]
-        match draw.randrange(4):
-            case 0:
-                room[person] = draw.choice([r for r in ROOMS if r != here])
-                room |= {t: room[person] for t in THINGS if holder[t] == person}
-                moved |= {person} | {t for t in THINGS if holder[t] == person}
-                reader.tell(f"{person} went to the {room[person]}")
-            case 1 if holder[thing] is None and room[thing] == here:
-                holder[thing] = person
-                moved |= {thing} if person in moved else set()
-                reader.tell(f"{person} took the {thing}")
-            case 2 if holder[thing] == person:
-                holder[thing] = None
-                reader.tell(f"{person} dropped the {thing}")
-            case 3 if holder[thing] == person and other != person and room[other] == here:
-                holder[thing] = other
-                reader.tell(f"{person} gave the {thing} to {other}")
-                assert reader.ask(f"what did {person} give to {other}").word == thing
-        for name in PEOPLE:
-            where = reader.ask(f"where is {name}").word
-            assert where == room[name] or (where is None and name not in moved)
-            carried = [t for t in THINGS if holder[t] == name]
-            many = reader.ask(f"how many objects is {name} carrying").word
-            assert many == ["none", "one", "two"][len(carried)] or (many is None and not carried)
-            listed = reader.ask(f"what is {name} carrying").word or "nothing"
-            assert sorted(listed.split(",")) == sorted(carried or ["nothing"])
-            within = reader.ask(f"is {name} in the {here}").word
-            assert within == ("yes" if room[name] == here else "no") or (
-                within is None and name not in moved
-            )
-        for name in THINGS:
-            where = reader.ask(f"where is the {name}").word
-            assert where == room[name] or (where is None and name not in moved)
 
 
 @pytest.mark.parametrize(
