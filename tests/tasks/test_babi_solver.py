@@ -26,7 +26,7 @@ def test_every_kind_of_question_is_answered_with_its_supports(name):
     assert not answer.others
 
 
-def test_every_form_stands_in_a_story():
+def test_every_template_stands_in_a_story():
     asked = {
         match(f"{piece}?", asked=True)
         for story, *_ in STORIES.values()
@@ -143,11 +143,11 @@ def test_supports_suffice(name):
         (" . ? ", "the story asks nothing"),
         (
             "John is bored. Mary walked to the park. Where is Mary?",
-            "sentence 2, 'mary walked to the park.', has no known form; the nearest is 'PERSON went to the PLACE.';"
+            "sentence 2, 'mary walked to the park.', fits no template; the nearest is 'PERSON went to the PLACE.';"
             " 'walked' is no known word",
         ),
         ("Marry went to the park. Where is Mary?", "'marry' is no known word, the nearest is 'mary'"),
-        ("Mary went to the park. Where is the mary?", "sentence 2, 'where is the mary?', has no known form"),
+        ("Mary went to the park. Where is the mary?", "sentence 2, 'where is the mary?', fits no template"),
         ("Mary went to the milk. Where is Mary?", "the nearest is 'PERSON went to the PLACE.'"),
         ("Mary went to the park? Where is Mary?", "1, 'mary went to the park?', is no question: end it in '.'"),
         ("Mary went to the park. Where is Mary. Where is Bill?", "2, 'where is mary.', is a question: end it in '?'"),
@@ -162,6 +162,14 @@ def test_refuses_in_a_clear_line(story, message):
         solve(story)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_refusal_is_short():
+    """Also of a file that has no full stops, or no spaces."""
+    for text in ("Mary went to the park " * 500, "a" * 50_000, "tür " * 9):
+        with pytest.raises(UserError) as refused:
+            solve(f"{text}. Where is Mary?")
+        assert len(str(refused.value)) < 350
 
 
 def test_what_is_refused_leaves_the_reader_as_it_was():

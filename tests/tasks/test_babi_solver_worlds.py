@@ -14,9 +14,9 @@ from fastweights.tasks.babi.solver import Reader, solve_all
 from fastweights.tasks.babi.templates import ALIKE, QUESTIONS, SLOTS, STATEMENTS
 
 
-def _filled(form: str, draw: Random) -> str:
-    """Return a sentence of a form, with anything in its slots."""
-    words = (draw.choice(SLOTS.get(word) or ALIKE.get(word) or [word]) for word in form.split())
+def _filled(template: str, draw: Random) -> str:
+    """Return a sentence of a template, with anything in its slots."""
+    words = (draw.choice(SLOTS.get(word) or ALIKE.get(word) or [word]) for word in template.split())
     return " ".join(word.strip("[]") for word in words)
 
 

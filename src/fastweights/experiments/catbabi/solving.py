@@ -23,7 +23,7 @@ def solved(stories: Sequence[str], name: str = "") -> Record:
         right `word` (None: the story does not tell), `supports`, `others` that fit as well, and the one `given`.
 
     Raises:
-        UserError: if a story asks nothing or cannot be read: which sentence, and the nearest form.
+        UserError: if a story asks nothing or cannot be read: which sentence, and the nearest template.
     """
     asked = [(story, answer) for story, answers in enumerate(_solve(stories, name), start=1)
              for answer in answers]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is asked, answered out of what was told: one rule a form of question."""
+"""What is asked, answered out of what was told: one rule a template of question."""
 
 from __future__ import annotations
 
@@ -233,4 +233,4 @@ _RULES: dict[str, Callable[..., Found | None]] = {
         is_bigger, does_fit, afraid_of, what_color, where_will, why,
     )
 }  # fmt: skip
-"""How each form of a question is answered, by its name in `templates.QUESTIONS`."""
+"""How each template of a question is answered, by its name in `templates.QUESTIONS`."""

@@ -59,7 +59,7 @@ class Reader:
         """Take in a statement; the "." may be left out.
 
         Raises:
-            UserError: if it is none of the forms, with the nearest; what was read before stays.
+            UserError: if it is none of the templates, with the nearest; what was read before stays.
         """
         number = len(self._sentences) + 1
         clause = match(sentence, asked=False)
@@ -76,7 +76,7 @@ class Reader:
             given: the answer somebody gives to it, to be kept beside the right one.
 
         Raises:
-            UserError: if it is none of the forms, with the nearest.
+            UserError: if it is none of the templates, with the nearest.
         """
         asked = Sentence(len(self._sentences) + 1, question.strip())
         clause = match(question, asked=True)
@@ -97,7 +97,7 @@ def solve(story: str | Sequence[str]) -> Answer:
         story: sentences that end in "." or "?", in any case, or its words; an answer may follow a "?".
 
     Raises:
-        UserError: if nothing is asked, or a sentence is none of the tasks' forms: which, and the nearest form.
+        UserError: if nothing is asked, or a sentence is none of the tasks' templates: which, and the nearest template.
 
     Example:
         >>> answer = solve("Wolves are afraid of cats. Emily is a wolf. What is Emily afraid of?")

@@ -1,10 +1,11 @@
-"""The sentences of the 20 tasks: one line a form, and a sentence read as one of them."""
+"""The sentences of the 20 tasks: one line a template, and a sentence read as one of them."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import re
+import textwrap
 from typing import NamedTuple
 
 from fastweights.errors import UserError
@@ -35,7 +36,7 @@ SLOTS = {
     "TIME": [*TIMES],
     "he": ["he", "she"],
 }
-"""What stands for a word of a form, and is kept."""
+"""What stands for a word of a template, and is kept."""
 
 ALIKE = {
     "went": ["went back", "went", "moved", "journeyed", "travelled"],
@@ -45,7 +46,7 @@ ALIKE = {
     "then": ["then", "afterwards", "after that", "following that"],
     "not": ["not", "no longer"],
 }
-"""Words of the same meaning as a word of a form."""
+"""Words of the same meaning as a word of a template."""
 
 STATEMENTS = {
     "PERSON went to the PLACE": "go",
@@ -68,7 +69,7 @@ STATEMENTS = {
     "PERSON is COLOR": "have_color",
     "PERSON is MOOD": "have_mood",
 }
-"""What each form of a statement does to the world."""
+"""What each template of a statement does to the world."""
 
 QUESTIONS = {
     "where is PERSON": "where_person",
@@ -95,7 +96,7 @@ QUESTIONS = {
     "why did PERSON go to the PLACE": "why",
     "why did PERSON get the THING": "why",
 }
-"""How each form of a question is answered."""
+"""How each template of a question is answered."""
 
 
 class Clause(NamedTuple):
@@ -103,17 +104,17 @@ class Clause(NamedTuple):
 
     Attributes:
         action: what it does or asks: a value of `STATEMENTS` or `QUESTIONS`.
-        words: what stands in its form's slots, in their order.
+        words: what stands in its template's slots, in their order.
     """
 
     action: str
     words: tuple[str, ...]
 
 
-def _pattern(form: str) -> re.Pattern[str]:
-    """Compile a form, with one group a slot."""
+def _pattern(template: str) -> re.Pattern[str]:
+    """Compile a template, with one group a slot."""
     parts = []
-    for word in form.split():
+    for word in template.split():
         if word.startswith("["):
             parts.append(f"(?: {word[1:-1]})?")
         elif word in SLOTS:
@@ -123,13 +124,13 @@ def _pattern(form: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-_STATEMENTS = [(_pattern(form), action) for form, action in STATEMENTS.items()]
-_QUESTIONS = [(_pattern(form), action) for form, action in QUESTIONS.items()]
+_STATEMENTS = [(_pattern(template), action) for template, action in STATEMENTS.items()]
+_QUESTIONS = [(_pattern(template), action) for template, action in QUESTIONS.items()]
 
 
 @functools.lru_cache(maxsize=1 << 15)
 def match(sentence: str, asked: bool) -> Clause | None:
-    """Return a sentence as one of the forms, None if it is none of them.
+    """Return a sentence as one of the templates, None if it is none of them.
 
     Args:
         sentence: in any case, with or without the "." or "?".
@@ -152,40 +153,48 @@ def plain(sentence: str) -> str:
     return " ".join(sentence.lower().rstrip(" .?").replace(",", " ").split())
 
 
+LONGEST = 100
+"""Characters of a sentence that a message repeats; the longest of the release has 57."""
+
+
 @functools.cache
 def known_words() -> frozenset[str]:
     """Return every word that a sentence may hold."""
     lists = [*SLOTS.values(), *ALIKE.values()]
     phrases = [phrase for phrases in lists for phrase in phrases]
-    forms = [word.strip("[]") for form in (*STATEMENTS, *QUESTIONS) for word in form.split()]
-    words = {word for phrase in (*phrases, *forms) for word in phrase.split()}
+    templates = [
+        word.strip("[]") for template in (*STATEMENTS, *QUESTIONS) for word in template.split()
+    ]
+    words = {word for phrase in (*phrases, *templates) for word in phrase.split()}
     return frozenset(words - SLOTS.keys() | {"he"})
 
 
 def refusal(number: int, sentence: str, asked: bool) -> UserError:
-    """Build the error for a sentence that is none of the forms: the nearest one, and a word that is unknown.
+    """Build the error for a sentence that is none of the templates: the nearest one, and a word that is unknown.
 
     Example:
         >>> str(refusal(2, "Mary went in the garden.", asked=False))
-        "sentence 2, 'mary went in the garden.', has no known form; the nearest is 'PERSON went to the PLACE.'"
+        "sentence 2, 'mary went in the garden.', fits no template; the nearest is 'PERSON went to the PLACE.'"
     """
-    ends, words = "?" if asked else ".", plain(sentence)
+    ends, words = (
+        "?" if asked else ".",
+        textwrap.shorten(plain(sentence), LONGEST, placeholder=" …"),
+    )
     where = f"sentence {number}, {words + ends!r},"
     if match(words, not asked):
         kind, other = ("no", ".") if asked else ("a", "?")
         return UserError(f"{where} is {kind} question: end it in {other!r}")
-    unknown = [word for word in words.split() if word not in known_words()]
+    unknown = [word for word in words.split() if word not in known_words() and word != "…"]
     hint = f"; {unknown[0]!r} is no known word" if unknown else ""
-    for near in (
-        difflib.get_close_matches(unknown[0], sorted(known_words()), n=1) if unknown else ()
-    ):
-        hint += f", the nearest is {near!r}"
-    form = _nearest_form(words, asked) + ends
-    return UserError(f"{where} has no known form; the nearest is {form!r}{hint}")
+    near = unknown and difflib.get_close_matches(unknown[0], sorted(known_words()), n=1)
+    if near:
+        hint += f", the nearest is {near[0]!r}"
+    template = _nearest_template(words, asked) + ends
+    return UserError(f"{where} fits no template; the nearest is {template!r}{hint}")
 
 
-def _nearest_form(sentence: str, asked: bool) -> str:
-    """Return the form most like a sentence, word by word, names counted as their slots."""
+def _nearest_template(sentence: str, asked: bool) -> str:
+    """Return the template most like a sentence, word by word, names counted as their slots."""
     words = f" {sentence} "
     for kinds in (ALIKE, SLOTS):
         for kind, phrases in kinds.items():
@@ -193,8 +202,8 @@ def _nearest_form(sentence: str, asked: bool) -> str:
                 words = words.replace(f" {phrase} ", f" {kind} ")
     compare = difflib.SequenceMatcher(b=words.split(), autojunk=False)
 
-    def likeness(form: str) -> float:
-        compare.set_seq1(form.split())
+    def likeness(template: str) -> float:
+        compare.set_seq1(template.split())
         return compare.ratio()
 
     return max(QUESTIONS if asked else STATEMENTS, key=likeness)

@@ -60,7 +60,7 @@ UNKNOWN = Stay((), ())
 
 
 class World:
-    """All that statements have told. Each method is the action of a form in `templates.STATEMENTS`, on its words.
+    """All that statements have told. Each method is the action of a template in `templates.STATEMENTS`, on its words.
 
     Attributes:
         number: of the sentence that is being read, from 1.
