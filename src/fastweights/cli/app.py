@@ -51,6 +51,7 @@ COMMANDS = {
     "solve": Entry("solve:Solve", "Answer a bAbI story's questions by rules, with the sentences they follow from."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
     "data get": Entry("data:DataGet", "Fetch a data set and check it: babi, mnist, ptb, wikitext-2."),
+    "data make": Entry("data_make:DataMake", "Make bAbI's stories, without a download: the 20 tasks as text files."),
     "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),
     "gradcheck": Entry("gradcheck:Gradcheck", "Check the hand-derived gradients by finite differences."),
     "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),
