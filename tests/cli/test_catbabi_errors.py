@@ -48,6 +48,10 @@ def retrieval(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--tasks", "0", "3"], "1 to 20, not 0"),
         (["--tasks", "1", "--often", "4"], "task 4 cannot be repeated"),
         (["--tasks", "1", "--rename-tasks", "4"], "task 4 cannot be renamed"),
+        (["--names", "any", "--stories", "all"], "names is of generated stories: --stories"),
+        (["--stories", "generated", "--window", "0"], "window must be at least 1, not 0"),
+        (["--stories", "generated", "--questions", "0"], "questions must be at least 1, not 0"),
+        (["--stories", "generated", "--rename", "all"], "are neither renamed nor of a size"),
         (["--size", "1k"], "en-valid: is it bAbI v1.2"),
         (["--minutes", "0"], "minutes must be more than 0"),
         (["--minutes", "nan"], "minutes must be more than 0"),
@@ -94,7 +98,7 @@ def test_data_that_is_not_there(release, run, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FASTWEIGHTS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    said = refused(capsys, "train", "catbabi", *TINY)
+    said = refused(capsys, "train", "catbabi", *TINY, "--stories", "release")
     assert all(
         way in said for way in ("fastweights data get babi", "--data-dir", "FASTWEIGHTS_DATA")
     )

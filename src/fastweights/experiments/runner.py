@@ -221,9 +221,11 @@ def _resumed(
     """Return the plan that a run was begun with; what is given besides must agree with it or may change."""
     record = run.config.get("plan")
     fields = {field.name: field for field in dataclasses.fields(given)}
-    if not isinstance(record, dict) or set(record) != set(fields):
+    # A field that came later and is None decides nothing, so a run from before has it.
+    later = {name: None for name, field in fields.items() if field.default is None}
+    if not isinstance(record, dict) or not set(record) <= set(fields) <= {*record, *later}:
         raise UserError(f"{run.folder} is not a run of this command: it records no such options")
-    record = {name: _as_given(value, fields[name]) for name, value in record.items()}
+    record = later | {name: _as_given(value, fields[name]) for name, value in record.items()}
     changeable, extending = given.changeable_on_resume, given.recorded_on_resume()
     kept = {name: value for name, value in record.items() if name not in changeable}
     limits = {name for name in given.limits if getattr(given, name) is not None}

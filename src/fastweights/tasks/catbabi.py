@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxtyping import Int
 from torch import Tensor
 
 from fastweights.data import babi, babi_files
-from fastweights.errors import UserError, check_choice, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.tasks import selection, story_text, streams
+from fastweights.tasks.babi.encoded import held
+from fastweights.tasks.babi.endless import Endless
+from fastweights.tasks.babi.story import Options
+from fastweights.tasks.babi.telling import Lengths
 from fastweights.tasks.renaming import Renaming
 from fastweights.tasks.score import Score
 from fastweights.tasks.selection import PUBLISHED, Counts
-from fastweights.tasks.stories import load
+from fastweights.tasks.stories import load, reencoded
 from fastweights.tasks.streams import Segment, Streams
 
-STORIES = ("published", "all")
-RENAME = ("missing", "none", "all")
+STORIES = ("published", "all", "generated")
 
 
 class CatBAbI:
@@ -34,17 +37,22 @@ class CatBAbI:
             puts it.
         size: "10k", the paper's, or "1k".
         tasks: which of 1 to 20; None: all.
-        stories: "published" leaves out the last story of each file, as the authors' preprocessing does; "all".
+        stories: "published" leaves out the last story of each file, as the authors' preprocessing does; "release" is
+            the same; "all". "generated": no release is read; train stories are made by its rules, as `tasks.babi.story`
+            has them, and never end, the words are those of all tasks, and nothing need be renamed.
         rename: "missing": where only a part of task 3's train stories is there, copies of them, with people, places and
             things renamed, stand in for the others, and no other story is renamed; "none": no copies; "all", or numbers
             of tasks: their stories are renamed at every draw, and the missing ones stand in as well.
         repeats: how often a story of a task comes in an epoch, where not once.
+        names, window, questions: of generated stories, as `tasks.babi.story` has them.
+        vocabulary: words in the order of their tokens, those of a model that learnt from other stories; None: the
+            stories' own.
 
     Attributes:
         vocabulary: words in the order of their tokens: <pad>, <eos>, then sorted.
         classes: tokens of the vocabulary.
         tasks: the numbers, sorted.
-        counts: of each split; of train, an epoch without repeats.
+        counts: of each split; of train, an epoch without repeats, or none where it is endless.
         missing: {task: train stories that are not there}.
         notes: what a record of results must say about the data.
 
@@ -65,24 +73,58 @@ class CatBAbI:
         stories: str = "published",
         rename: str | Sequence[int] = "missing",
         repeats: Mapping[int, int] | Mapping[str, int] | None = None,
+        names: str = "release",
+        window: int | None = 5,
+        questions: int | None = None,
+        vocabulary: Sequence[str] | None = None,
     ) -> None:
+        stories = "published" if stories == "release" else stories
         check_choice("choice of stories", stories, STORIES)
-        self.tasks = _numbers(babi.ALL_TASKS if tasks is None else tasks)
-        self._size, self._kept, self._repeats = size, stories, _times(repeats or {}, self.tasks)
-        self._rename = _chosen(rename, self.tasks)
-        self._stories = load(babi_files.find(data_dir), size, self.tasks)
+        self.tasks = selection.check_tasks(babi.ALL_TASKS if tasks is None else tasks)
+        self._size, self._kept = size, stories
+        self._repeats = selection.check_repeats(repeats or {}, self.tasks)
+        self._rename = selection.check_rename(rename, self.tasks)
+        self._making = Options(names, Lengths(questions, window))
+        self._check_made()
+        self._stories = (
+            held(self.tasks, self._making)
+            if self.made
+            else load(babi_files.find(data_dir), size, self.tasks)
+        )
+        if vocabulary is not None:
+            self._stories = reencoded(self._stories, vocabulary)
         self.vocabulary = self._stories.vocabulary
         self.classes = len(self.vocabulary)
         if "?" not in self.vocabulary:
             raise UserError("the stories ask nothing, so there is nothing to answer")
-        last = stories == "all"
-        self._order = {s: selection.kept(self._stories, s, last=last) for s in babi.SPLITS}
-        self.missing = selection.missing(self._stories, self._order["train"], last=last)
+        last = stories != "published"
+        splits = babi.SPLITS[1:] if self.made else babi.SPLITS
+        self._order = {s: selection.kept(self._stories, s, last=last) for s in splits}
+        self.missing = (
+            {} if self.made else selection.missing(self._stories, self._order["train"], last=last)
+        )
         self._copies = {} if rename == "none" else self.missing
         always = {"missing": (), "none": (), "all": self.tasks}
         self._renamed = always[self._rename] if isinstance(self._rename, str) else self._rename
         self.counts = self._counted()
         self.notes = self._noted()
+
+    @property
+    def made(self) -> bool:
+        """Whether the stories are made by the rules, not read."""
+        return self._kept == "generated"
+
+    def _check_made(self) -> None:
+        if self.made:
+            self._making.check(self.tasks)
+            if self._rename not in ("missing", "none") or self._size != "10k":
+                raise UserError(
+                    "generated stories are neither renamed nor of a size: they never end"
+                )
+        elif self._making != Options():
+            raise UserError(
+                "names, window and questions are of generated stories: stories='generated'"
+            )
 
     def __repr__(self) -> str:
         options = {name: value for name, value in self.options.items() if value is not None}
@@ -97,6 +139,15 @@ class CatBAbI:
             "stories": self._kept,
             "rename": self._rename if isinstance(self._rename, str) else list(self._rename),
             "repeats": {str(task): times for task, times in self._repeats.items()} or None,
+            **(self._made_with() if self.made else {}),
+        }
+
+    def _made_with(self) -> dict[str, object]:
+        lengths = self._making.lengths
+        return {
+            "names": self._making.names,
+            "window": lengths.window,
+            "questions": lengths.questions,
         }
 
     @functools.cached_property
@@ -108,14 +159,24 @@ class CatBAbI:
                 digest.update(segment.targets.numpy().astype("<i2").tobytes())
         return digest.hexdigest()[:16]
 
-    def streams(self, rows: int, *, seed: int = 0, first_row: int = 0) -> Streams:
-        """Build endless streams of shuffled train stories.
+    def streams(self, rows: int, *, seed: int = 0, first_row: int = 0) -> Streams | Endless:
+        """Build endless streams of shuffled train stories, or of generated ones.
 
         Args:
             rows: how many, 1 or more.
             seed: any integer; the same one gives the same streams.
             first_row: number of the first row, for a process that trains a share of a batch.
         """
+        if self.made:
+            return Endless(
+                self.vocabulary,
+                self.tasks,
+                self._making,
+                rows,
+                seed=seed,
+                first_row=first_row,
+                repeats=self._repeats,
+            )
         draws = selection.epoch(
             self._stories,
             self._order["train"],
@@ -129,14 +190,14 @@ class CatBAbI:
         """Cut a split, in its fixed order, into segments that hold each of its tokens once.
 
         Args:
-            split: "valid", "test" or "train" (its real stories, once each).
+            split: "valid", "test" or, of stories that are read, "train" (its real ones, once each).
             rows: into how many streams; 1 is the exact protocol.
             length: tokens of a segment; the last one may be shorter.
 
         Raises:
             UserError: for another split, or rows or length below 1.
         """
-        check_choice("split", split, babi.SPLITS)
+        check_choice("split", split, self._order)
         return streams.segments(self._stories, self._order[split], rows, length)
 
     def score(self) -> Score:
@@ -162,6 +223,8 @@ class CatBAbI:
     def _counted(self) -> dict[str, Counts]:
         """Count the splits, train with the copies. Where everything is there, the counts must be those published."""
         counts = {split: selection.count(self._stories, o) for split, o in self._order.items()}
+        if self.made:
+            return counts
         drawn = selection.epoch(
             self._stories, self._order["train"], copies=self._copies, renamed=(), repeats={}
         )
@@ -179,7 +242,12 @@ class CatBAbI:
 
     def _noted(self) -> list[str]:
         notes = []
-        if not self._stories.published:
+        if self.made:
+            options = ", ".join(
+                f"{name} {value}" for name, value in self._made_with().items() if value
+            )
+            notes.append(f"stories made by the rules of bAbI v1.2 ({options})")
+        elif not self._stories.published:
             notes.append("not the published release of bAbI v1.2")
         left_out = [str(task) for task in babi.ALL_TASKS if task not in self.tasks]
         if left_out:
@@ -195,44 +263,3 @@ class CatBAbI:
         for task, times in self._repeats.items():
             notes.append(f"task {task}: each train story {times} times in an epoch")
         return notes
-
-
-def _numbers(tasks: Sequence[int]) -> tuple[int, ...]:
-    numbers = tuple(sorted(set(tasks)))
-    if not numbers:
-        raise UserError("no tasks are named; accepted: 1 to 20")
-    for number in numbers:
-        if number not in babi.ALL_TASKS:
-            raise UserError(f"tasks are 1 to 20, not {number}")
-    return numbers
-
-
-def _chosen(rename: str | Sequence[int], tasks: tuple[int, ...]) -> str | tuple[int, ...]:
-    if isinstance(rename, str):
-        if rename not in RENAME:
-            raise unknown("renaming", rename, (*RENAME, "numbers of tasks"))
-        return rename
-    numbers = _numbers(rename)
-    _check_among(numbers, tasks, "renamed")
-    return numbers
-
-
-def _times(
-    repeats: Mapping[int, int] | Mapping[str, int], tasks: tuple[int, ...]
-) -> dict[int, int]:
-    times = {int(task): count for task, count in sorted(repeats.items(), key=lambda r: int(r[0]))}
-    _check_among(times, tasks, "repeated")
-    for task, count in times.items():
-        if count < 1:
-            raise UserError(
-                f"stories of task {task} come at least once in an epoch, not {count} times"
-            )
-    return times
-
-
-def _check_among(numbers: Collection[int], tasks: tuple[int, ...], what: str) -> None:
-    for number in numbers:
-        if number not in tasks:
-            raise UserError(
-                f"task {number} cannot be {what}: it is not one of {', '.join(map(str, tasks))}"
-            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +10,17 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from fastweights.data import babi
-from fastweights.errors import UserError
+from fastweights.errors import UserError, unknown
 from fastweights.tasks.shuffle import mix
 from fastweights.tasks.stories import Stories
 from fastweights.tasks.streams import Draws
 
 _ORDER = 2021
 """Seed of the one shuffle of validation and test stories."""
+
+
+RENAME = ("missing", "none", "all")
+"""Which stories are renamed, where not some tasks' alone."""
 
 
 class Counts(NamedTuple):
@@ -112,3 +116,47 @@ def words_by_task(stories: Stories) -> dict[int, set[str]]:
         int(number): {stories.vocabulary[t] for t in np.unique(stories.tokens[:-1][task == number])}
         for number in np.unique(stories.tasks)
     }
+
+
+def check_tasks(tasks: Sequence[int]) -> tuple[int, ...]:
+    """Return the numbers of tasks, each once, sorted; raise `UserError` if there is none, or one is not 1 to 20."""
+    numbers = tuple(sorted(set(tasks)))
+    if not numbers:
+        raise UserError("no tasks are named; accepted: 1 to 20")
+    for number in numbers:
+        if number not in babi.ALL_TASKS:
+            raise UserError(f"tasks are 1 to 20, not {number}")
+    return numbers
+
+
+def check_rename(rename: str | Sequence[int], tasks: tuple[int, ...]) -> str | tuple[int, ...]:
+    """Return which stories are renamed: one of `RENAME`, or tasks; raise `UserError` if it is neither."""
+    if isinstance(rename, str):
+        if rename not in RENAME:
+            raise unknown("renaming", rename, (*RENAME, "numbers of tasks"))
+        return rename
+    numbers = check_tasks(rename)
+    _check_among(numbers, tasks, "renamed")
+    return numbers
+
+
+def check_repeats(
+    repeats: Mapping[int, int] | Mapping[str, int], tasks: tuple[int, ...]
+) -> dict[int, int]:
+    """Return how often stories of tasks come; raise `UserError` for another task, or a number below 1."""
+    times = {int(task): count for task, count in sorted(repeats.items(), key=lambda r: int(r[0]))}
+    _check_among(times, tasks, "repeated")
+    for task, count in times.items():
+        if count < 1:
+            raise UserError(
+                f"stories of task {task} come at least once in an epoch, not {count} times"
+            )
+    return times
+
+
+def _check_among(numbers: Collection[int], tasks: tuple[int, ...], what: str) -> None:
+    for number in numbers:
+        if number not in tasks:
+            raise UserError(
+                f"task {number} cannot be {what}: it is not one of {', '.join(map(str, tasks))}"
+            )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +57,24 @@ def load(source: babi.Source, size: str, tasks: Sequence[int]) -> Stories:
         UserError: if a file is missing or damaged.
     """
     asked = json.dumps([_FORM, source.digest(babi.file_names(size, tasks)), size, list(tasks)])
+    return kept(size, asked, lambda: from_release(babi.read(source, size, tasks)))
+
+
+def kept(kind: str, asked: str, build: Callable[[], Stories]) -> Stories:
+    """Load stories from the cache, or build them and leave them there if it can be written to.
+
+    Args:
+        kind: for the name of the file.
+        asked: what decides the stories.
+        build: builds them.
+    """
     name = hashlib.sha256(asked.encode()).hexdigest()[:16]
     path = None
     with contextlib.suppress(UserError):  # a user without a home
-        path = made_root() / f"babi-{size}-{name}.safetensors"
+        path = made_root() / f"babi-{kind}-{name}.safetensors"
     stories = _cached(path) if path else None
     if stories is None:
-        stories = from_release(babi.read(source, size, tasks))
+        stories = build()
         with contextlib.suppress(OSError):
             if path is None:
                 return stories
@@ -100,6 +111,25 @@ def from_release(release: babi.Release) -> Stories:
         release.published,
         release.partial,
     )
+
+
+def reencoded(stories: Stories, vocabulary: Sequence[str]) -> Stories:
+    """Encode stories with other tokens.
+
+    Args:
+        stories: of any vocabulary.
+        vocabulary: words in the order of their tokens.
+
+    Raises:
+        UserError: naming a word of the stories that it lacks.
+    """
+    index = {word: token for token, word in enumerate(vocabulary)}
+    lacking = [stories.vocabulary[t] for t in np.unique(stories.tokens).tolist()]
+    lacking = [word for word in lacking if word not in index]
+    if lacking:
+        raise UserError(f"the stories have words that are not known: {', '.join(lacking[:3])}")
+    to = np.array([index.get(word, PAD) for word in stories.vocabulary], np.int16)
+    return replace(stories, vocabulary=tuple(vocabulary), tokens=to[stories.tokens])
 
 
 _ARRAYS = ("tokens", "starts", "tasks", "splits")

@@ -117,7 +117,7 @@ class Streams:
         self._epoch = self._epoch + (self._place + passed) // len(self._draws.stories)
         self._place = (self._place + passed) % len(self._draws.stories)
         everywhere = np.ones(tokens.shape, bool)
-        return _segment(tokens, targets, tasks.ravel()[which], everywhere, self._question)
+        return segment(tokens, targets, tasks.ravel()[which], everywhere, self._question)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that exact resume needs: each row's epoch, place in it and offset in the story there."""
@@ -179,18 +179,27 @@ def segments(
     )
     question = stories.vocabulary.index("?")
     return [
-        _segment(*(values[:, i : i + length] for values in whole), question=question)
+        segment(*(values[:, i : i + length] for values in whole), question=question)
         for i in range(0, shape[1], length)
     ]
 
 
-def _segment(
+def segment(
     tokens: Int[ndarray, "rows length"],
     targets: Int[ndarray, "rows length"],
     tasks: Int[ndarray, "rows length"],
     mask: Bool[ndarray, "rows length"],
     question: int,
 ) -> Segment:
+    """Build a segment from arrays.
+
+    Args:
+        tokens: the input.
+        targets: the token after each.
+        tasks: of each target.
+        mask: False past the end.
+        question: the token of "?".
+    """
     words, following, numbers = (
         torch.from_numpy(values.astype(np.int64)) for values in (tokens, targets, tasks)
     )

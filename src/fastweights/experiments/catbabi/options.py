@@ -41,8 +41,15 @@ class CatBAbIOptions(
     """Which release: 10,000 or 1,000 training questions a task."""
     tasks: tuple[int, ...] | None = None
     """Tasks, 1 to 20 [default: all]."""
-    stories: Literal["published", "all"] = "published"
-    """`published`: the authors' counts, each file's last story lost. `all`: every story."""
+    stories: Literal["generated", "release", "published", "all"] | None = None
+    """`generated`: made by the rules of bAbI, without end and without data; taken where no release is found. `release`
+    or `published`: the authors' counts, each file's last story lost. `all`: every story of it."""
+    names: Literal["release", "any", "held-out"] | None = None
+    """Generated stories: each task's own names, any of all tasks', or some in test stories alone."""
+    window: int | None = None
+    """Generated stories: ask about one of the last so many clauses."""
+    questions: int | None = None
+    """Generated stories: questions of a story of tasks 1-3, 5-15, 17 and 18."""
     rename: Literal["none", "missing", "all"] = "missing"
     """Stories with people, places and things renamed: only copies that stand in for missing ones of task 3, or all."""
     rename_tasks: tuple[int, ...] = ()
@@ -87,3 +94,13 @@ class CatBAbITest(DataOptions):
 
     split: Annotated[str | None, "test on this split: test or valid [default: test]"] = None
     file: Annotated[Path | None, "answer the stories in this file, beside the right answers"] = None
+    stories: Annotated[
+        str | None, "test on these: generated, release or all [default: the run's own]"
+    ] = None
+    names: Annotated[
+        str | None, "names of generated stories: release, any or held-out [default: the run's]"
+    ] = None
+    window: Annotated[int | None, "generated stories ask about one of the last so many clauses"] = (
+        None
+    )
+    story_questions: Annotated[int | None, "questions of a generated story"] = None

@@ -6,11 +6,11 @@ import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fastweights.errors import UserError
 from fastweights.experiments.catbabi.options import CatBAbIOptions
-from fastweights.experiments.catbabi.presets import BACKBONES, MEMORY_OPTIONS
+from fastweights.experiments.catbabi.presets import BACKBONES, MAKING, MEMORY_OPTIONS
 from fastweights.experiments.options import (
     OptimiserPlan,
     StepPlan,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     """The options filled in; only options that the model does not have are None."""
 
+    stories: Literal["generated", "release", "published", "all"] = field()
     embedding: int = field()
     hidden: int = field()
     word_dropout: float = field()
@@ -44,7 +45,18 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     test_rows: int = field()
 
     fingerprint_fields = (
-        *("model", "mode", "size", "tasks", "stories", "rename", "rename_tasks", "often", "times"),
+        *(
+            "model",
+            "mode",
+            "size",
+            "tasks",
+            "stories=kept",
+            "rename",
+            "rename_tasks",
+            "often",
+            "times",
+        ),
+        *("names", "window", "questions"),
         *("embedding", "hidden", *MEMORY_OPTIONS, "word_dropout", "embedding_dropout", "set"),
         *("meta_objective", "steps", "batch", "length", "optimiser", "learning_rate"),
         *("weight_decay", "warmup", "schedule", "clip", "evaluation_interval"),
@@ -58,6 +70,14 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
         check_not_negative(self, "meta_objective")
         if self.tasks is not None and not self.tasks:
             raise UserError("the list of tasks is empty; accepted: some of 1 to 20")
+        given = [name for name in MAKING if getattr(self, name) is not None]
+        if given and self.kept != "generated":
+            raise UserError(f"{given[0]} is of generated stories: --stories generated")
+
+    @property
+    def kept(self) -> str:
+        """Which stories, by the name that recorded rows have for it."""
+        return "published" if self.stories == "release" else self.stories
 
     def task(self) -> CatBAbI:
         """Load the task."""
@@ -68,9 +88,10 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
         return {
             "size": self.size,
             "tasks": self.tasks,
-            "stories": self.stories,
+            "stories": self.kept,
             "rename": named,
             "repeats": {str(task): self.times for task in self.often},
+            **{n: getattr(self, n) for n in MAKING if self.kept == "generated"},
         }
 
     @property
@@ -135,8 +156,12 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
         )
 
     def summary(self) -> str:
-        counts = self.task().counts["train"]
-        stories = f"{counts.stories:,} stories with {counts.questions:,} questions to learn from"
+        counts = self.task().counts.get("train")
+        stories = (
+            f"{counts.stories:,} stories with {counts.questions:,} questions to learn from"
+            if counts
+            else "new stories at every step, no data (--stories release reads bAbI's own)"
+        )
         time = f"{self.duration(f'{self.steps:,} steps')} of {self.batch} × {self.length} words"
         return "; ".join((f"{self.title}, {stories}", time, *self.task().notes))
 

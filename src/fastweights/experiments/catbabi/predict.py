@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +14,11 @@ from torch import Tensor
 from fastweights.errors import UserError, unknown
 from fastweights.experiments.catbabi.options import CatBAbITest
 from fastweights.experiments.catbabi.solving import solved
-from fastweights.experiments.catbabi.testing import last_sentence, measure
-from fastweights.experiments.loaded_run import open_run
+from fastweights.experiments.catbabi.testing import last_sentence, measure, measure_release
+from fastweights.experiments.loaded_run import LoadedRun, open_run
 from fastweights.experiments.plan import Record
 from fastweights.models import SequenceModel
-from fastweights.tasks import story_text
+from fastweights.tasks import CatBAbI, story_text
 from fastweights.tasks.babi.reading import as_cut, read_stories
 from fastweights.tasks.stories import EOS
 
@@ -160,23 +161,30 @@ def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
     Raises:
         UserError: if the folder is no such run, the split is unknown, the file's stories cannot be understood, or the
             data has other words or stories than those the run was trained on.
+
+    Returns:
+        accuracy, perplexity and so on; of generated stories also `release`: the same of the release's split, where it
+        is at hand.
     """
     if options.file is not None:
-        if options.split is not None:
-            raise UserError("give either --split or --file, not both")
+        if replace(options, file=None) != CatBAbITest(data_dir=options.data_dir):
+            raise UserError("--file answers the file's stories: leave out what chooses others")
         return _test_file(folder, options.file)
     split = options.split or "test"
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     run = open_run(folder, options.data_dir)
     read_in = int(run.plan["test_rows"]) if rows is None else rows
+    task, data_dir = _tested(run, options), options.data_dir or run.plan.get("data_dir")
     return {
         **run.about(),
         "mode": run.plan["mode"],
         "split": split,
         "rows": read_in,
-        "tasks": list(run.task.tasks),
-        **measure(run.model, run.task, split, read_in),
+        "tasks": list(task.tasks),
+        "notes": list(task.notes),
+        **measure(run.model, task, split, read_in),
+        "release": measure_release(run.model, task, split, read_in, data_dir),
     }
 
 
@@ -202,3 +210,24 @@ def _test_file(folder: Path, file: Path) -> Record:
     about = {"out": str(folder), "model": model.config["name"], "file": str(file)}
     counts = {"answers": len(judged) - judged.count(None), "correct": judged.count(True)}
     return {**about, **counts, **found}
+
+
+def _tested(run: LoadedRun[CatBAbI], options: CatBAbITest) -> CatBAbI:
+    """Return the task of a test: the run's own, or other stories in its words."""
+    making = {
+        "names": options.names,
+        "window": options.window,
+        "questions": options.story_questions,
+    }
+    given = {name: value for name, value in making.items() if value is not None}
+    if options.stories is None and not given:
+        return run.task
+    stories = options.stories or "generated"
+    own = run.task.options if run.task.made and stories == "generated" else {}
+    return CatBAbI(
+        options.data_dir or run.plan.get("data_dir"),
+        tasks=run.task.tasks,
+        stories=stories,
+        vocabulary=run.task.vocabulary,
+        **{name: own[name] for name in making if name in own} | given,
+    )

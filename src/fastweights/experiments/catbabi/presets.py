@@ -11,6 +11,9 @@ from fastweights.experiments.catbabi.options import CatBAbIOptions
 MEMORY_OPTIONS = ("memory_size", "reads", "variant", "combine", "residual")
 """Fields that only the Fast Weight Memory understands; they become the backbone's options."""
 
+MAKING = ("names", "window", "questions")
+"""Fields of generated stories."""
+
 
 class Backbone(NamedTuple):
     """A model's size and how it is trained, both as Schlag et al. 2021 have it where they say so.
@@ -84,9 +87,31 @@ def defaults(options: CatBAbIOptions) -> dict[str, object]:
     default_steps = options.steps_or_endless(own.steps)
     steps = options.steps or default_steps
     interval = 500 if own.alone else 40
+    stories = options.stories or found_stories(options)
     return {
         **chosen,
+        "stories": stories,
+        **({"names": "release", "window": 5} if stories == "generated" else {}),
         "steps": default_steps,
         "warmup": own.warmup if timed else min(own.warmup, steps // 10),
         "evaluation_interval": interval if timed else max(50, steps // 40),
     }
+
+
+def found_stories(options: CatBAbIOptions) -> str:
+    """Return which stories are taken where none are named: those of a release, or generated ones where none is found.
+
+    Raises:
+        UserError: if there is none where the options say that it is.
+    """
+    from fastweights.data import babi_files
+
+    if any(getattr(options, name) is not None for name in MAKING):
+        return "generated"
+    try:
+        babi_files.find(options.data_dir)
+    except UserError:
+        if options.data_dir is not None:
+            raise
+        return "generated"
+    return "published"

@@ -14,6 +14,8 @@ from fastweights.experiments.terminal import (
     training_rows,
 )
 
+RELEASE = "the release"
+
 
 def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
     """Show what came of training, and a few answered questions."""
@@ -23,6 +25,7 @@ def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
         ("test accuracy", f"{100 * result['test_accuracy']:.2f} %  ({result['test_answers']:,} answers; {reading})"),
         *_without_task_3(result, "test_accuracy_without_task_3"),
         ("test perplexity", f"{result['test_perplexity']:.3f}"),
+        *_on_release(result, "release_test_"),
         ("validation", valid),
         *training_rows(result),
         ("state", f"{result['state_size']:,}"),
@@ -30,6 +33,8 @@ def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
     ]  # fmt: skip
     yield figure_table(f"{result['model']}, catbAbI {result['mode']}", rows)
     yield from _by_task(result["tasks"], result["per_task_accuracy"])
+    if "release_test_per_task_accuracy" in result:
+        yield from _by_task(result["tasks"], result["release_test_per_task_accuracy"], RELEASE)
     yield from sample_table("a few questions", samples, "question")
 
 
@@ -93,20 +98,36 @@ def report_test(tested: Record) -> Iterator[Shown]:
         ("accuracy", f"{100 * tested['accuracy']:.2f} %  ({tested['answers']:,} answers)"),
         *_without_task_3(tested, "accuracy_without_task_3"),
         ("perplexity", f"{tested['perplexity']:.3f}"),
+        *_on_release(tested["release"] or {}, ""),
         ("read in", rows_read(tested["rows"])),
+        *[("data", note) for note in tested["notes"]],
     ]
     title = f"{tested['model']}, {tested['split']} split, {tested['mode']}"
     yield figure_table(title, rows)
     yield from _by_task(tested["tasks"], tested["per_task_accuracy"])
+    if tested["release"] is not None:
+        yield from _by_task(tested["tasks"], tested["release"]["per_task_accuracy"], RELEASE)
+
+
+def _on_release(figures: Record, begin: str) -> list[tuple[str, str]]:
+    """Show what generated stories taught on the release's split, if that was at hand."""
+    if f"{begin}accuracy" not in figures:
+        return []
+    accuracy, answers = figures[f"{begin}accuracy"], figures[f"{begin}answers"]
+    return [
+        (f"accuracy on {RELEASE}", f"{100 * accuracy:.2f} %  ({answers:,} answers)"),
+        *[(RELEASE, note) for note in figures[f"{begin}notes"]],
+    ]
 
 
 def _without_task_3(figures: Record, name: str) -> list[tuple[str, str]]:
     return [] if figures[name] is None else [("without task 3", f"{100 * figures[name]:.2f} %")]
 
 
-def _by_task(tasks: list[int], accuracies: list[float | None]) -> Iterator[TextTable]:
+def _by_task(tasks: list[int], accuracies: list[float | None], on: str = "") -> Iterator[TextTable]:
     values = ["" if value is None else f"{100 * value:.2f}" for value in accuracies]
     halves = [slice(0, 10), slice(10, None)] if len(tasks) > 10 else [slice(None)]
     for half in halves:
         names = tuple(f"task {task}" for task in tasks[half])
-        yield TextTable("accuracy by task, %", names, [tuple(values[half])])
+        title = "accuracy by task, %"
+        yield TextTable(f"{title}, on {on}" if on else title, names, [tuple(values[half])])

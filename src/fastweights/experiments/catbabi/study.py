@@ -32,7 +32,7 @@ def table1(experiment: AnyExperiment) -> Study:
     cells = tuple(
         Cell(
             name=f"{model} {mode}",
-            options=CatBAbIOptions(model=model, mode=mode, minutes=MINUTES),
+            options=CatBAbIOptions(stories="published", model=model, mode=mode, minutes=MINUTES),
             metric=METRIC,
             also=ALSO,
             seeds=1,
@@ -70,7 +70,7 @@ def long(experiment: AnyExperiment) -> Study:
 
 
 def _long() -> Iterator[Cell]:
-    paper = CatBAbIOptions()
+    paper = CatBAbIOptions(stories="published")
     renamed = dataclasses.replace(
         paper, steps=16_000, rename_tasks=(3, 16, 19), often=(16,), times=4
     )
@@ -117,7 +117,7 @@ def ablations(experiment: AnyExperiment) -> Study:
 
 
 def _ablations() -> Iterator[Cell]:
-    base = CatBAbIOptions(steps=3000)
+    base = CatBAbIOptions(stories="published", steps=3000)
     changed = {
         "three reads": {},
         "two reads": {"reads": 2},

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
 from fastweights import state as states
+from fastweights.data import babi_files
+from fastweights.errors import Note, UserError
 from fastweights.experiments.catbabi.plan import CatBAbIPlan
 from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.plan import Record
@@ -21,6 +25,17 @@ LONG = 1000
 
 LENGTH = 200
 """Steps of a segment where many rows do."""
+
+RELEASED = (
+    *("accuracy", "perplexity", "answers", "accuracy_without_task_3"),
+    *("per_task_accuracy", "per_task_perplexity", "notes"),
+)
+"""Figures of a test on the release's split, recorded besides where the stories of training were generated."""
+
+RULES_NOTE = (
+    "learnt from generated stories, whose rules were read off the release, its test file included; of task 4 most of"
+    " the release's stories are among them"
+)
 
 
 def evaluate(model: SequenceModel, plan: CatBAbIPlan, outcome: Outcome) -> Evaluation:
@@ -56,6 +71,10 @@ def evaluate(model: SequenceModel, plan: CatBAbIPlan, outcome: Outcome) -> Evalu
         "per_task_perplexity": test["per_task_perplexity"],
         "state_size": sum(tensor.numel() for tensor in states.tensors(state)),
     }
+    release = measure_release(model, task, "test", rows, plan.data_dir)
+    if release is not None:
+        figures |= {f"release_test_{name}": release[name] for name in RELEASED}
+        figures["release_test_accuracy_percent"] = 100 * release["accuracy"]
     return Evaluation(figures, list(_first_questions(model, task)))
 
 
@@ -71,6 +90,28 @@ def measure(
     score = task.score()
     with progress_bar(f"{split} split", "segments", len(segments)) as on_progress:
         return dict(evaluate_stream(model, score, segments, on_progress=on_progress))
+
+
+def measure_release(
+    model: SequenceModel, task: CatBAbI, split: str, rows: int, data_dir: str | Path | None
+) -> Record | None:
+    """Measure a model that knows the words of generated stories on the release's split, where it is at hand.
+
+    Returns:
+        what `measure` does, with `notes`; None for other stories, or where no release is found.
+    """
+    if not task.made:
+        return None
+    try:
+        babi_files.find(data_dir)
+    except UserError:
+        return None
+    try:
+        release = CatBAbI(data_dir, tasks=task.tasks, vocabulary=task.vocabulary)
+    except UserError as error:
+        warnings.warn(Note(f"not tested on the release: {error}"), stacklevel=2)
+        return None
+    return {"notes": [*release.notes, RULES_NOTE], **measure(model, release, split, rows)}
 
 
 def _first_questions(model: SequenceModel, task: CatBAbI, count: int = 5) -> Iterator[Record]:

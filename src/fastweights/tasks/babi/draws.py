@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import UInt64
+from numpy import ndarray
 
 from fastweights.tasks.shuffle import mix
 
@@ -14,6 +16,7 @@ T = TypeVar("T")
 
 _BITS = 30
 """Bits of a draw: a product with a small number is quick, and no choice is off by more than 1e-7."""
+_SHIFT = np.uint64(64 - _BITS)
 _FIRST, _LATER = 128, 512
 """Draws hashed at a time: most stories take fewer than the first ones."""
 
@@ -23,6 +26,7 @@ class Draws:
 
     Args:
         key: integers; the same ones give the same draws.
+        first: the first of them, of `first_draws`, where many keys are looked up at once.
 
     Example:
         >>> first, again = Draws(1, 2), Draws(1, 2)
@@ -32,8 +36,8 @@ class Draws:
 
     __slots__ = ("_next",)
 
-    def __init__(self, *key: int) -> None:
-        self._next = itertools.chain.from_iterable(_blocks(key)).__next__
+    def __init__(self, *key: int, first: list[int] | None = None) -> None:
+        self._next = itertools.chain.from_iterable(_blocks(key, first)).__next__
 
     def below(self, count: int) -> int:
         """Draw 0 to `count` - 1, each alike."""
@@ -69,8 +73,13 @@ class Draws:
         raise AssertionError("a draw is below the sum of the weights")
 
 
-def _blocks(key: tuple[int, ...]) -> Iterator[list[int]]:
-    shift = np.uint64(64 - _BITS)
-    for begin in itertools.chain((0,), itertools.count(_FIRST, _LATER)):
-        places = np.arange(begin, begin + (_LATER if begin else _FIRST))
-        yield (mix(*key, places) >> shift).tolist()
+def first_draws(*key: int | UInt64[ndarray, " keys"]) -> list[list[int]]:
+    """Return the first draws of many keys, whose parts are numbers or arrays of them."""
+    parts = [part if isinstance(part, int) else part[:, None] for part in key]
+    return (mix(*parts, np.arange(_FIRST)) >> _SHIFT).tolist()
+
+
+def _blocks(key: tuple[int, ...], first: list[int] | None) -> Iterator[list[int]]:
+    yield (mix(*key, np.arange(_FIRST)) >> _SHIFT).tolist() if first is None else first
+    for begin in itertools.count(_FIRST, _LATER):
+        yield (mix(*key, np.arange(begin, begin + _LATER)) >> _SHIFT).tolist()

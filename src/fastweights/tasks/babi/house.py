@@ -84,8 +84,9 @@ class House(Telling[Clause]):
 
     def tell(self) -> None:
         """Tell two sentences; what turns out to be impossible is drawn anew, all of it."""
+        pick, acts, people = self.draw.pick, self.acts, self.world.people
         for _ in range(2):
-            while not self.draw.pick(self.acts)(self.draw.pick(self.world.people)):
+            while not pick(acts)(pick(people)):
                 pass
 
     def go(self, who: str) -> bool:

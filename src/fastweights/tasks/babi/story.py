@@ -16,6 +16,9 @@ from fastweights.tasks.babi.telling import AS_RELEASED, Lengths, Line
 from fastweights.tasks.babi.words import NAMED, NAMES, PEOPLE, check_enough, draw_world
 from fastweights.tasks.shuffle import mix
 
+RULES = 1
+"""Changes whenever the same arguments give another story, so that none from before is taken from a cache."""
+
 
 @dataclass(frozen=True)
 class Story:
@@ -122,11 +125,24 @@ def story(
     return make(task, number, seed, split, options)
 
 
-def make(task: int, number: int, seed: int, split: str, options: Options) -> Story:
-    """Return a story of options that were checked: one that falls into another split is drawn again."""
-    key = _key(seed, split, task)
+def make(
+    task: int,
+    number: int,
+    seed: int,
+    split: str,
+    options: Options,
+    first: list[int] | None = None,
+) -> Story:
+    """Return a story of options that were checked: one that falls into another split is drawn again.
+
+    Args:
+        task, number, seed, split: as of `story`.
+        options: the others.
+        first: the first draws of the key of `key`, number and 0, where they are known.
+    """
+    begin = key(seed, split, task)
     for attempt in itertools.count():
-        draw = Draws(key, number, attempt)
+        draw = Draws(begin, number, attempt, first=None if attempt else first)
         lines = _told(draw, task, split, options)
         if split_of(task, (line.words for line in lines if line.answer is None)) == split:
             return Story(task, tuple(lines))
@@ -134,7 +150,8 @@ def make(task: int, number: int, seed: int, split: str, options: Options) -> Sto
 
 
 @functools.lru_cache(maxsize=256)
-def _key(seed: int, split: str, task: int) -> int:
+def key(seed: int, split: str, task: int) -> int:
+    """Return what a task's stories in a split are drawn by."""
     return int(mix(seed, babi.SPLITS.index(split), task))
 
 

@@ -69,13 +69,14 @@ class Telling(Generic[C]):
             tell: a block.
             ask: a question about a clause, or None.
         """
-        questions, window = self.lengths.questions or 5, self.lengths.window
-        for _ in range(questions):
+        below, lines, clauses = self.draw.below, self.lines, self.clauses
+        begin = -self.lengths.window if self.lengths.window else None
+        for _ in range(self.lengths.questions or 5):
             question = None
             while question is None:
                 tell()
-                recent = self.clauses[-window:] if window else self.clauses.copy()
+                recent = clauses[begin:]
                 while recent and question is None:
-                    question = ask(recent.pop(self.draw.below(len(recent))))
-            self.lines.append(question)
-        return self.lines
+                    question = ask(recent.pop(below(len(recent))))
+            lines.append(question)
+        return lines

@@ -1,0 +1,61 @@
+"""catbAbI without data: trained on generated stories, resumed to the bit, tested on them and on a release at hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from babi_runs import TINY, spoken, trained
+
+from fastweights.experiments import runner
+from fastweights.experiments.catbabi import CATBABI
+from fastweights.experiments.catbabi.options import CatBAbIOptions
+from fastweights.runs import Run
+from fastweights.tasks.babi import files
+
+pytestmark = pytest.mark.usefixtures("unsynced", "few")
+TASKS = (1, 4, 20)
+
+
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """Few validation and test stories, and no data but what a test names."""
+    for split in ("valid", "test"):
+        monkeypatch.setitem(files.RELEASED, split, dict.fromkeys(range(1, 21), 2))
+    monkeypatch.setenv("FASTWEIGHTS_DATA", str(tmp_path / "nothing"))
+
+
+def test_a_machine_without_data(tmp_path, capsys, release):
+    """The default is generated stories where no release is found, and the record says so."""
+    folder = trained(tmp_path / "run", *TINY, "--tasks", *TASKS)
+    assert "new stories at every step, no data" in capsys.readouterr().err
+    plan = json.loads((folder / "config.json").read_text())["plan"]
+    assert (plan["stories"], plan["names"], plan["window"]) == ("generated", "release", 5)
+    result = Run.open(folder).result()
+    assert result["notes"][0].startswith("stories made by the rules of bAbI v1.2")
+    assert "release_test_accuracy" not in result
+    assert spoken(capsys, "test", folder, "--split", "test")["release"] is None
+    tested = spoken(capsys, "test", folder, "--split", "test", "--data-dir", release)
+    assert tested["answers"] and tested["release"]["answers"] != tested["answers"]
+    assert any("whose rules were read off the release" in x for x in tested["release"]["notes"])
+    alone = spoken(capsys, "test", folder, "--stories", "all", "--data-dir", release)
+    assert alone["release"] is None and alone["answers"] > tested["release"]["answers"]
+    longer = spoken(capsys, "test", folder, "--names", "held-out", "--window", 20)
+    assert "names held-out, window 20" in longer["notes"][0]
+
+
+def test_resumed_equals_uninterrupted(tmp_path):
+    options = CatBAbIOptions(
+        hidden=8, embedding=6, memory_size=4, steps=6, length=30, batch=2, tasks=TASKS, names="any"
+    )
+    whole = runner.train(CATBABI, options, tmp_path / "whole")
+    asked = iter([False, False, True])
+    assert runner.train(CATBABI, options, tmp_path / "cut", stop=lambda: next(asked)).interrupted
+    resumed = runner.train(CATBABI, options, tmp_path / "cut", resume=True)
+    assert resumed.result["test_accuracy"] == whole.result["test_accuracy"]
+    ours, theirs = (
+        Run.open(tmp_path / name).load_checkpoint().tensors for name in ("whole", "cut")
+    )
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)

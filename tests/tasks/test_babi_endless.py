@@ -1,0 +1,91 @@
+"""Endless streams of made stories: what stands in a row depends on nothing but seed, row, epoch and place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fastweights.data import babi
+from fastweights.errors import UserError
+from fastweights.tasks import CatBAbI
+from fastweights.tasks.babi import endless, files
+from fastweights.tasks.babi.encoded import ALL_WORDS, Encoder
+from fastweights.tasks.babi.endless import Endless
+from fastweights.tasks.babi.story import Options, make
+from fastweights.tasks.shuffle import mix, permute
+from fastweights.tasks.stories import EOS
+
+TASKS = (4, 16, 20)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    for split in babi.SPLITS:
+        monkeypatch.setitem(files.RELEASED, split, dict.fromkeys(range(1, 21), 3))
+
+
+def streams(rows: int = 2, **options: object) -> Endless:
+    return Endless(ALL_WORDS, TASKS, Options(), rows, **{"seed": 5, **options})
+
+
+@pytest.mark.usefixtures("few")
+def test_rows_are_the_stories_of_their_places(monkeypatch):
+    """Row, epoch and place pick task and number; an epoch has each task as often as the release."""
+    monkeypatch.setattr(endless, "_AHEAD", 4)
+    read = streams().next(1200)
+    encoder, entries = Encoder(ALL_WORDS), np.repeat(TASKS, 3)
+    for row in range(2):
+        expected: list[int] = []
+        for epoch in range(3):
+            order = mix(5, row, epoch)
+            places = np.arange(len(entries))
+            tasks = entries[permute(places, len(entries), np.full(len(entries), order))]
+            assert sorted(tasks) == sorted(entries)
+            for task, number in zip(tasks.tolist(), mix(order, places).tolist(), strict=True):
+                expected += encoder.encode(make(task, number, 5, "train", Options())).tolist()
+        count = min(len(expected) - 1, 1200)
+        assert read.tokens[row, :count].tolist() == expected[:count]
+        assert read.targets[row, :count].tolist() == expected[1 : count + 1]
+    assert read.mask.all()
+    assert torch.equal(read.answers, read.tokens == ALL_WORDS.index("?"))
+    starts = (read.tokens == EOS).cumsum(1)
+    assert all(len(set(read.tasks[0][starts[0] == n].tolist())) == 1 for n in starts[0].unique())
+
+
+@pytest.mark.usefixtures("few")
+def test_rows_lengths_and_restarts_change_nothing():
+    whole = streams(3).next(300)
+    parts, stream = [], streams(3)
+    for length in (1, 99, 7, 193):
+        again = streams(3)
+        again.restore(stream.state())
+        parts.append(stream.next(length))
+        assert all(map(torch.equal, parts[-1], again.next(length)))
+    assert all(map(torch.equal, whole, (torch.cat(each, 1) for each in zip(*parts, strict=True))))
+    assert torch.equal(streams(1, first_row=2).next(300).tokens[0], whole.tokens[2])
+    with pytest.raises(UserError, match="the state is of 3 streams, these are 2"):
+        streams(2).restore(stream.state())
+    with pytest.raises(UserError, match="at least 1 token"):
+        stream.next(0)
+
+
+@pytest.mark.usefixtures("few", "own_cache")
+def test_the_task():
+    task = CatBAbI(stories="generated", tasks=TASKS, window=3, names="any")
+    assert len(task.vocabulary) == 180 and task.made
+    assert task.counts["test"].stories == 9 and "train" not in task.counts
+    assert CatBAbI(**task.options).fingerprint == task.fingerprint
+    assert task.fingerprint != CatBAbI(stories="generated", tasks=(4, 16)).fingerprint
+    assert isinstance(task.streams(1), Endless)
+    for options, said in (
+        ({"stories": "generated", "rename": "all"}, "neither renamed"),
+        ({"stories": "generated", "size": "1k"}, "nor of a size"),
+        ({"names": "any"}, "are of generated stories"),
+        ({"stories": "generated", "window": 0}, "window must be at least 1"),
+        ({"stories": "made"}, "unknown choice of stories"),
+    ):
+        with pytest.raises(UserError, match=said):
+            CatBAbI(tasks=TASKS, **options)
+    with pytest.raises(UserError, match="unknown split 'train'"):
+        task.segments("train", 1, 10)
