@@ -25,7 +25,13 @@ def test_training_curves_show_the_metrics():
     evaluated = lines(accuracy)["evaluation"].get_ydata()
     np.testing.assert_allclose(evaluated, [100 * row["accuracy"] for row in rows])
     assert "nats" in loss.get_ylabel() and "%" in accuracy.get_ylabel()
-    assert lines(gradient)["fast, A(t)"].get_ydata().tolist() == [1.5, 2.5, 3.5, 4.5, 5.5]
+    assert lines(gradient)["∂L/∂A(t), one sequence"].get_ydata().tolist() == [
+        1.5,
+        2.5,
+        3.5,
+        4.5,
+        5.5,
+    ]
     assert len(lines(gradient)) == 3
 
 

@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from fastweights.errors import UserError, unknown
-from fastweights.figures import inside, style
+from fastweights.figures import inside, scales, style
 from fastweights.figures.files import write
 from fastweights.nn.backbone import Trace
 
@@ -164,7 +164,7 @@ class _MemoryStage(Stage):
         hidden.set(
             title="hidden state h(t)", xlabel="symbol read at step t", ylabel="hidden unit i"
         )
-        style.symbol_ticks(hidden, self.symbols)
+        scales.symbols_below(hidden, self.symbols)
 
     def picture(self, step: int) -> Image.Image:
         """Draw one step."""

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fastweights.figures import inside, style
+from fastweights.figures import inside, scales, style
 from fastweights.nn.backbone import Trace
 
 
@@ -50,7 +50,7 @@ def attention(
     below.axhline(0, color=style.BLACK, linewidth=0.6)
     below.set(ylabel="share of the\nlast read (%)", xlabel="symbol that wrote, at step τ")
     below.set_ylim(min(0.0, 1.15 * heights.min()), max(1.0, 1.15 * heights.max()))
-    style.symbol_ticks(below, symbols)
+    scales.symbols_below(below, symbols)
     above.tick_params(axis="x", length=0, labelbottom=False)
     return figure
 

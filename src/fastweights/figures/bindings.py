@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from fastweights.figures import style
+from fastweights.figures import scales, style
 
 NAMES = {"product": "k1 ⊗ k2", "concat": "[k1; k2]"}
 
@@ -34,7 +34,7 @@ def bindings(
     """
     figure = style.figure(style.PAGE, 2.3)
     *grids, curve = figure.subplots(1, len(errors) + 1, width_ratios=[*[1] * len(errors), 1.3])
-    top = max(grid.max() for grid in errors.values())
+    top = max(grid.max() for grid in errors.values()) or 1.0
     for axes, (name, grid) in zip(grids, errors.items(), strict=True):
         axes.imshow(grid, vmin=0, vmax=top, cmap="viridis")
         axes.set_title(NAMES.get(name, name))
@@ -49,9 +49,12 @@ def bindings(
     for index, (name, seeds) in enumerate(lost.items()):
         look, marker = style.look(index), style.MARKERS[index]
         for values in seeds:
-            curve.plot(counts, values, color=look["color"], alpha=0.3, linewidth=0.7)
+            faint = {"linestyle": "-", "alpha": 0.3, "linewidth": 0.7}
+            scales.curve(curve, np.array(counts), np.array(values, dtype=float), index, **faint)
         mean, label = np.mean(seeds, 0), NAMES.get(name, name)
-        curve.plot(counts, mean, label=label, marker=marker, markevery=2, **look)
-    curve.set(xlabel="bindings made", ylabel="bindings lost (%)", ylim=(-3, 103))
+        every = 2 if len(counts) > 12 else 1
+        curve.plot(counts, mean, label=label, marker=marker, markevery=every, **look)
+    scales.counted(curve, "bindings made")
+    curve.set(ylabel="bindings lost (%)", ylim=(-3, 103))
     curve.legend()
     return figure

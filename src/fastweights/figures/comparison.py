@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.curves import accuracy_axis
 from fastweights.figures.rows import Rows, series
 
@@ -52,22 +52,27 @@ def comparison(
     columns = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, key in zip(columns, panels, strict=True):
         draw_runs(axes, runs, key)
-        axes.set_xlabel("training step")
+        scales.counted(axes, "training step")
     if panels[0] == "accuracy":
         accuracy_axis(columns[0], no_binding_ceiling, best_possible)
     if panels[-1] == "cross_entropy":
         columns[-1].set_ylabel("cross-entropy (nats)")
-        style.positive_scale(columns[-1])
+        scales.positive(columns[-1])
     style.shared_legend(figure, columns[0].get_legend_handles_labels()[0], title)
     return figure
 
 
 def draw_runs(
-    axes: Axes, runs: Mapping[str, Sequence[Rows]], key: str, clock: str = "step", few: int = 0
+    axes: Axes,
+    runs: Mapping[str, Sequence[Rows]],
+    key: str,
+    clock: str = "step",
+    *,
+    marked: bool = False,
 ) -> None:
     """Draw a metric of each model over "step" or "minutes"; an accuracy in percent, all else is positive.
 
-    A curve of less than a `few` points has marks.
+    `marked` curves have a mark at every point, if those are few.
     """
     for place, (name, seeds) in enumerate(runs.items()):
         at, values = gather(name, seeds, key)
@@ -78,9 +83,9 @@ def draw_runs(
             if not np.array_equal(steps, at):
                 raise UserError(f"some rows of {name!r} have {key} but no seconds")
             at = seconds.mean(0) / 60
-        positive, marker = key != "accuracy", style.MARKERS[place] if len(at) < few else ""
+        positive = key != "accuracy"
         values = values * (1 if positive else 100)
-        mean_and_spread(axes, name, at, values, place, positive=positive, marker=marker)
+        mean_and_spread(axes, name, at, values, place, positive=positive, marked=marked)
 
 
 def mean_and_spread(
@@ -91,7 +96,7 @@ def mean_and_spread(
     place: int,
     *,
     positive: bool,
-    marker: str = "",
+    marked: bool = False,
 ) -> None:
     """Draw a model's mean over its seeds in the look of its place, ± one standard deviation shaded, and name it.
 
@@ -99,13 +104,11 @@ def mean_and_spread(
     """
     count, mean = len(values), values.mean(0)
     label = name if count == 1 else f"{name} ({count} seeds, ± sd)"
-    axes.plot(at, mean, label=label, zorder=3, marker=marker, **style.look(place))
+    scales.curve(axes, at, mean, place, marked=marked, label=label, zorder=3)
     if count > 1:
         sd = values.std(0, ddof=1)
         low = np.maximum(mean - sd, values.min(0)) if positive else mean - sd
-        axes.fill_between(
-            at, low, mean + sd, color=style.PALETTE[place], alpha=0.2, linewidth=0, zorder=2
-        )
+        scales.spread(axes, at, low, mean + sd, place)
 
 
 def gather(

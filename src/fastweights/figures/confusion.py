@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fastweights.errors import UserError
 from fastweights.figures import style
@@ -59,5 +60,5 @@ def confusion_matrix(
     axes.set(xlabel="answer", ylabel="truth")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    style.colour_bar(image, axes, "wrong answers")
+    style.colour_bar(image, axes, "wrong answers", ticks=MaxNLocator(integer=True))
     return figure

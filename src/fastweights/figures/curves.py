@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError, check_choice
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.rows import Rows, series
 
 SCALES = ("auto", "log", "linear")
@@ -50,23 +50,24 @@ def training_curves(
         _draw(axes, rows, panel, scale=100 if panel is ACCURACY else 1)
         if panel is LOSS:
             axes.set_ylabel("cross-entropy (nats)")
-            style.positive_scale(axes) if loss_scale == "auto" else axes.set_yscale(loss_scale)
+            scales.positive(axes) if loss_scale == "auto" else axes.set_yscale(loss_scale)
         elif panel is ACCURACY:
             accuracy_axis(axes, no_binding_ceiling, best_possible)
         else:
             axes.set_ylabel("gradient norm")
-            style.positive_scale(axes)
+            scales.positive(axes)
     return figure
 
 
 LOSS = {"train_loss": "training", "cross_entropy": "evaluation"}
 ACCURACY = {"train_accuracy": "training", "accuracy": "evaluation"}
 GRADIENTS = {
-    "fast_gradient_norm": "fast, A(t)",
-    "slow_gradient_norm": "slow, W",
-    "train_gradient_norm": "all weights",
+    "fast_gradient_norm": "∂L/∂A(t), one sequence",
+    "slow_gradient_norm": "∂L/∂W, recurrent weights",
+    "train_gradient_norm": "all weights, in training",
 }
-"""The series of each panel: key of the metrics, and what it is called."""
+"""The series of each panel: key of the metrics, and what it is called. A gradient's says by what it is, since norms
+of gradients by different quantities share the axis."""
 
 
 def accuracy_axis(
@@ -74,23 +75,23 @@ def accuracy_axis(
 ) -> None:
     """Scale the y axis in percent and draw the lines of reference (given as 0 to 1)."""
     axes.set(ylabel="accuracy (%)", ylim=(0, 105), yticks=range(0, 101, 20))
-    for name, level in (("no binding", no_binding_ceiling), ("best possible", best_possible)):
-        if level is not None:
-            style.level(axes, 100 * level, f"{name}\n{100 * level:.4g} %")
+    named = {"no binding": no_binding_ceiling, "best possible": best_possible}
+    known = {name: 100 * level for name, level in named.items() if level is not None}
+    scales.levels(axes, {f"{name}\n{level:.4g} %": level for name, level in known.items()})
 
 
 def _draw(axes: Axes, rows: Rows, panel: dict[str, str], scale: float) -> None:
     for place, (key, label) in enumerate(panel.items()):
         steps, values = series(rows, key)
         if len(steps):
-            axes.plot(steps, scale * values, label=label, zorder=2, **style.look(place))
-    axes.set_xlabel("training step")
+            scales.curve(axes, steps, scale * values, place, label=label, zorder=2)
+    scales.counted(axes, "training step")
     # Above the axes it hides nothing.
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         borderaxespad=0.2,
-        ncols=2,
+        ncols=1 if panel is GRADIENTS else 2,
         handlelength=1.6,
         handletextpad=0.5,
         columnspacing=1.0,

@@ -21,6 +21,8 @@ from fastweights.nn.backbone import Trace
 
 SHOWN, HIDDEN = ListedColormap(["#F4F4F4", style.BLACK]), ListedColormap(["#D9D9D9", "#8C8C8C"])
 """A screen as the agent sees it, and as it is behind a blank one."""
+LARGEST = 1.7
+"""Inches, a frame of a short episode."""
 
 
 class Played(NamedTuple):
@@ -63,8 +65,9 @@ def film_strip(played: Played, *, title: str = "", columns: int = 8) -> Figure:
     frames = len(played.screens)
     columns = min(columns, frames)
     lines = -(-frames // columns)
-    side = style.PAGE / columns
-    figure = style.figure(style.PAGE, lines * (side + 0.28) + 0.25 * bool(title), title)
+    side = min(style.PAGE / columns, LARGEST)
+    width = max(style.COLUMN, columns * side)
+    figure = style.figure(width, lines * (side + 0.28) + 0.25 * bool(title), title)
     panels = figure.subplots(lines, columns, squeeze=False).flat
     for frame, axes in enumerate(panels):
         if frame >= frames:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from fastweights.errors import UserError
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.comparison import all_have, gather, mean_and_spread
 from fastweights.figures.rows import Rows
 
@@ -51,11 +50,12 @@ def error_curves(
             values = tested[name]
             mark = {"color": style.PALETTE[place], "marker": style.MARKERS[place]}
             panels[1].plot([place] * len(values), values, linestyle="none", **mark)
-    curves.set(xlabel="training step", ylabel="validation error (%)", yscale="log")
-    curves.yaxis.set_major_formatter(ScalarFormatter())
-    curves.yaxis.set_minor_formatter(NullFormatter())
+    scales.counted(curves, "training step")
+    curves.set_ylabel("validation error (%)")
+    scales.logarithmic(curves)
     if tested:
-        panels[1].set(ylabel="test error (%)", xlim=(-0.5, len(runs) - 0.5), ylim=(0, None))
-        panels[1].set_xticks([])
+        top = 1.1 * max((value for name in runs for value in tested[name]), default=0.0)
+        panels[1].set(ylabel="test error (%)", xlim=(-0.5, len(runs) - 0.5), ylim=(0, top or 1))
+        panels[1].set_xticks(range(len(runs)), runs, rotation=35, ha="right", fontsize=6)
     style.shared_legend(figure, curves.get_legend_handles_labels()[0], title)
     return figure

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
-from fastweights.figures import style
+from fastweights.figures import scales, style
 
 
 @style.styled
@@ -39,8 +40,11 @@ def growth(
     axes = figure.subplots()
     for index, (name, taken) in enumerate(milliseconds.items()):
         label, marker = (names or {}).get(name, name), style.MARKERS[index]
-        axes.plot(lengths, taken, label=label, marker=marker, **style.look(index))
-    axes.set(xscale="log", yscale="log", xlabel="steps T", ylabel="forward and backward (ms)")
+        scales.curve(
+            axes, np.array(lengths), np.array(taken), index, label=label, marker=marker, markevery=1
+        )
+    axes.set(xscale="log", xlabel="steps T", ylabel="forward and backward (ms)")
+    scales.logarithmic(axes)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.xaxis.minorticks_off()
     style.shared_legend(figure, axes.get_legend_handles_labels()[0], title)

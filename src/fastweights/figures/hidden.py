@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from fastweights.figures import inside, style
+from fastweights.figures import inside, scales, style
 from fastweights.nn.backbone import Trace
 
 
@@ -37,6 +37,6 @@ def hidden_trace(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -
     above.set_ylabel("hidden unit i")
     below.bar(range(len(symbols)), np.linalg.norm(h, axis=1), width=0.7, color=style.BLUE)
     below.set(ylabel=r"norm $\|h(t)\|$", xlabel="symbol read at step t")
-    style.symbol_ticks(below, symbols)
+    scales.symbols_below(below, symbols)
     above.tick_params(axis="x", length=0, labelbottom=False)
     return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fastweights.figures import inside, style
 from fastweights.nn.backbone import Trace
@@ -41,10 +42,9 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
     columns = len(drawn) if len(drawn) <= 6 else min(8, -(-len(drawn) // 2))
     lines = -(-len(drawn) // columns)
     cmap, norm, extend = style.colours(matrices, style.MAGNITUDES)
-    side = (style.PAGE - 0.9) / columns
-    figure = style.figure(
-        style.PAGE, lines * (min(side, 1.5) + 0.18) + 0.45 + 0.2 * bool(title), title
-    )
+    side = min((style.PAGE - 0.9) / columns, 1.5)
+    width = min(style.PAGE, max(style.COLUMN, columns * side + 0.9))
+    figure = style.figure(width, lines * (side + 0.18) + 0.45 + 0.2 * bool(title), title)
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     image = None
     for axes, index in zip(panels.flat, drawn, strict=False):
@@ -53,6 +53,8 @@ def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "
         axes.set_title(symbols[step], loc="left", pad=2, fontweight="bold")
         axes.set_title(f"t = {step + 1}", loc="right", pad=2, fontsize=6.5, color=style.GREY)
         axes.tick_params(length=2, labelsize=6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
         axes.spines[:].set_visible(False)
     for axes in panels.flat[len(drawn) :]:
         axes.remove()

@@ -25,6 +25,8 @@ ROW = 0.13
 WORDS, GAP = 1.3, 0.7
 NUMBER = "−88.8"
 """The widest number within a cell."""
+BARS = 2.7
+"""Inches that a colour bar needs for what is written under it."""
 MARGIN = 24.0
 """Points that a page leaves beside a line for the names of rows."""
 
@@ -81,7 +83,8 @@ class Page:
 
     def figure(self, bars: int, title: str = "") -> tuple[Figure, Axes, list[Axes]]:
         """Build a figure with the words written, and axes below them for colour bars side by side."""
-        figure = style.figure(self.width, self.height + 0.9 + 0.2 * bool(title), title)
+        self.line = max(self.line, LINE * BARS * bars / style.PAGE)
+        figure = style.figure(self.width, self.height + 0.9 + self.above(title), title)
         ratios = [4 if index % 2 else 1 for index in range(2 * bars + 1)]
         grid = figure.add_gridspec(
             2, len(ratios), height_ratios=(self.height, 0.07), width_ratios=ratios
@@ -89,6 +92,10 @@ class Page:
         axes = figure.add_subplot(grid[0, :])
         self.write(axes)
         return figure, axes, [figure.add_subplot(grid[1, 2 * bar + 1]) for bar in range(bars)]
+
+    def above(self, title: str) -> float:
+        """Return the inches that a title takes."""
+        return 0.2 * len(style.wrapped(title, self.width).splitlines())
 
     def write(self, axes: Axes) -> None:
         """Write the words and the rows' names, and give the axes the page's extent."""

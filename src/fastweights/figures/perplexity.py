@@ -7,20 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from fastweights.errors import UserError, check_choice
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.comparison import all_have, draw_runs
 from fastweights.figures.rows import Rows, series
 
 VALIDATION, TRAINING, RATE = "validation_perplexity", "train_cross_entropy", "learning_rate"
 AXES = {"step": "epoch", "minutes": "training time (minutes)"}
-WIDE = (1, 1.5, 2, 3, 5, 7)
-NARROW = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
-"""Where numbers stand on a logarithmic axis, in each power of ten."""
-FEW = 12
-"""Evaluations below which each has a mark."""
 
 
 @style.styled
@@ -74,11 +68,17 @@ def perplexity_curves(
         _rate(right, first[0], bool(averaged and any(averaged.values())))
     else:
         _curves(right, trained, "minutes")
+    scales.logarithmic(left)
+    scales.counted(left, AXES["step"])
+    if rated:
+        scales.counted(right, AXES["step"])
+    else:
+        scales.logarithmic(right)
+        scales.counted(right, AXES["minutes"], whole=False)
     for axes in (left, right) if rated else (left,):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _switches(axes, averaged or {}, runs)
-    left.set_xlim(left=0)
-    right.set_xlim(left=0)
+    for axes in (left, right):
+        axes.set_xlim(left=0, right=1.05 * axes.dataLim.x1)
     _name_first_switch(left, averaged or {})
     style.shared_legend(figure, left.get_legend_handles_labels()[0], title)
     return figure
@@ -92,28 +92,24 @@ def _trained(name: str, rows: Rows) -> Rows:
 
 
 def _curves(axes: Axes, runs: Mapping[str, Sequence[Rows]], clock: str) -> None:
-    draw_runs(axes, runs, VALIDATION, clock, FEW)
-    axes.set(xlabel=AXES[clock], ylabel="validation perplexity")
-    _logarithmic(axes)
+    draw_runs(axes, runs, VALIDATION, clock, marked=True)
+    axes.set_ylabel("validation perplexity")
 
 
 def _training(axes: Axes, rows: Rows) -> None:
     """Add the perplexity on the text that is learned from."""
     epochs, loss = series(rows, TRAINING)
     if len(epochs):
-        marker = style.MARKERS[1] if len(epochs) < FEW else ""
-        look = {"label": "training, under dropout", "marker": marker, **style.look(1)}
-        axes.plot(epochs, np.exp(loss), zorder=2.5, **look)
+        label = "training, under dropout"
+        scales.curve(axes, epochs, np.exp(loss), 1, marked=True, label=label, zorder=2.5)
         axes.set_ylabel("perplexity")
 
 
 def _rate(axes: Axes, rows: Rows, switched: bool) -> None:
     """Draw the learning rate; where averaged SGD begins, rates of two optimisers share an axis."""
     epochs, rates = series(rows, RATE)
-    axes.plot(
-        epochs, rates, color=style.BLACK, marker=style.MARKERS[0] if len(epochs) < FEW else ""
-    )
-    axes.set(xlabel="epoch", ylabel="learning rate")
+    scales.curve(axes, epochs, rates, 0, marked=True, color=style.BLACK)
+    axes.set_ylabel("learning rate")
     axes.set_yscale("log") if switched else axes.set_ylim(bottom=0)
 
 
@@ -140,15 +136,9 @@ def _switches(axes: Axes, averaged: Mapping[str, Sequence[float]], names: Iterab
 def _name_first_switch(axes: Axes, averaged: Mapping[str, Sequence[float]]) -> None:
     switched = [epoch for epochs in averaged.values() for epoch in epochs]
     if switched:
-        axes.annotate("averaged SGD", xy=(min(switched), 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -1),
-                      textcoords="offset points", ha="right", va="top", rotation=90, fontsize=6.5,
+        first = min(switched)
+        left, right = axes.get_xlim()
+        beside, side = (-3, "right") if first > left + 0.1 * (right - left) else (3, "left")
+        axes.annotate("averaged SGD", xy=(first, 1.0), xycoords=("data", "axes fraction"), xytext=(beside, -1),
+                      textcoords="offset points", ha=side, va="top", rotation=90, fontsize=6.5,
                       color=style.GREY)  # fmt: skip
-
-
-def _logarithmic(axes: Axes) -> None:
-    """Set a logarithmic y axis with plain numbers, as many as its range needs."""
-    narrow = axes.dataLim.y1 < 3 * axes.dataLim.y0
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=NARROW if narrow else WIDE))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_locator(NullLocator())

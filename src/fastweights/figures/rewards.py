@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.comparison import all_have, gather, mean_and_spread
 from fastweights.figures.rows import Rows
 
@@ -58,7 +58,8 @@ def reward_curves(
             steps, values = gather(name, seeds, key)
             at = steps if frames is None else steps * frames[name] / 1e6
             mean_and_spread(axes, name, at, values, place, positive=False)
-        axes.set(ylabel=label, xlabel="update" if frames is None else "frames (million)")
+        axes.set_ylabel(label)
+        scales.counted(axes, "update" if frames is None else "frames (million)", whole=not frames)
         _levels(axes, (levels or {}).get(key))
     style.legend_or_title(figure, columns[0], title)
     return figure
@@ -94,10 +95,10 @@ def reward_by_step(
         steps, mean = np.arange(1, given.shape[1] + 1), given.mean(0)
         least = min(least, mean.min())
         error = 2 * given.std(0) / np.sqrt(len(given))
-        axes.plot(steps, mean, label=name, zorder=3, **style.look(place))
-        shade = {"color": style.PALETTE[place], "alpha": 0.2, "linewidth": 0, "zorder": 2}
-        axes.fill_between(steps, mean - error, mean + error, **shade)
-    axes.set(xlabel="step of the episode", ylabel="mean reward of a step")
+        scales.curve(axes, steps, mean, place, label=name, zorder=3)
+        scales.spread(axes, steps, mean - error, mean + error, place)
+    scales.counted(axes, "step of the episode")
+    axes.set_ylabel("mean reward of a step")
     if least >= 0:
         axes.set_ylim(0, None)
     _levels(axes, levels)
@@ -106,5 +107,6 @@ def reward_by_step(
 
 
 def _levels(axes: Axes, levels: Mapping[str, float] | None) -> None:
-    for name, height in (levels or {}).items():
-        style.level(axes, height, f"{name}\n{height:.3g}".replace("-", "\N{MINUS SIGN}"))
+    named = {f"{name}\n{height:.3g}": height for name, height in (levels or {}).items()}
+    minus = {name.replace("-", "\N{MINUS SIGN}"): height for name, height in named.items()}
+    scales.levels(axes, minus)

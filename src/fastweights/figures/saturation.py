@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError, check_choice
-from fastweights.figures import inside, style
+from fastweights.figures import inside, scales, style
 from fastweights.nn.backbone import Trace
 from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
 
 NEAR_ONE = 0.99
+MARKED = 30
+"""Steps below which each has a mark."""
 
 
 @style.styled
@@ -65,33 +67,36 @@ def saturation(
     places = np.arange(count) if symbols else np.arange(1, count + 1)
     for index, (name, trace) in enumerate(traces.items()):
         h = inside.array(trace.hidden)
-        look = {**style.look(index), "marker": style.MARKERS[index], "markersize": 3}
+        marker = style.MARKERS[index] if count < MARKED else ""
+        look = {**style.look(index), "marker": marker, "markersize": 3}
         norm.plot(places, np.linalg.norm(h, axis=-1).mean(0), label=name, **look)
         silent = np.abs(h) >= NEAR_ONE if nonlinearity == "tanh" else h == 0
         stuck.plot(places, 100 * silent.mean((0, 2)), **look)
         _gradient(gradient, places, np.asarray(gradients[name], dtype=float), look)
     width = next(iter(traces.values())).hidden.shape[-1]
     if nonlinearity == "tanh":
-        style.level(norm, width**0.5, f"√H = {width**0.5:.1f}\n(all at ±1)")
         norm.set_ylim(0, 1.15 * max(width**0.5, norm.get_ylim()[1] / 1.05))
+        scales.levels(norm, {f"√H = {width**0.5:.1f}\n(all at ±1)": width**0.5})
         stuck.set_ylabel(f"units at |h| ≥ {NEAR_ONE} (%)")
     else:
-        style.positive_scale(norm)
+        scales.positive(norm)
         stuck.set_ylabel("units at h = 0 (%)")
     norm.set_ylabel("mean ‖h(t)‖")
     stuck.set_ylim(-3, 103)
     gradient.set_ylabel("‖∂L/∂h(t)‖")
-    style.positive_scale(gradient)
+    scales.positive(gradient)
     for axes in (norm, stuck, gradient):
-        axes.set_xlabel("symbol read at step t" if symbols else "step t")
+        scales.counted(axes, "symbol read at step t" if symbols else "step t")
         if symbols:
-            style.symbol_ticks(axes, symbols)
+            scales.symbols_below(axes, symbols)
     style.shared_legend(figure, norm.get_legend_handles_labels()[0], title)
     return figure
 
 
 def _gradient(axes: Axes, places: np.ndarray, norms: np.ndarray, look: dict) -> None:
-    axes.plot(places, np.where(norms > 0, norms, np.nan), **look)
+    axes.plot(
+        places, np.where(norms > 0, norms, np.nan), **{**look, "marker": look["marker"] or "."}
+    )
     zero = norms == 0
     if zero.any():
         axes.plot(

@@ -52,10 +52,13 @@ def slot_accuracy(
         shift = (index - (len(models) - 1) / 2) * width
         drawn = axes.bar(places + shift, percent, width, color=style.PALETTE[index], label=name)
         if len(models) == 1 and slots <= 6:  # where they fit into a bar
-            texts = [
-                f"{value:.2f}".rstrip("0").rstrip(".") if value > 12 else "" for value in percent
-            ]
-            axes.bar_label(drawn, texts, color="white", fontsize=6.5, padding=-9)
+            for bar, value in zip(drawn, percent, strict=True):
+                at, tall = bar.get_x() + width / 2, value > 12
+                axes.annotate(
+                    f"{value:.2f}".rstrip("0").rstrip("."), (at, value), (0, -1 if tall else 1),
+                    textcoords="offset points", ha="center", va="top" if tall else "bottom",
+                    color="white" if tall else style.BLACK, fontsize=6.5,
+                )  # fmt: skip
     accuracy_axis(axes, no_binding_ceiling, best_possible)
     axes.set_xlim(-0.6, slots - 0.4)
     axes.set_xticks(places, [str(slot + 1) for slot in places])

@@ -54,7 +54,7 @@ def read_grid(
     asked = _question(words) if question is None else question
     numbers = [str(read + 1) for read in range(len(weights))]
     page = Page(words, numbers, bold=range(asked, len(words)))
-    figure = style.figure(page.width, page.height + 0.99 + 0.2 * bool(title), title)
+    figure = style.figure(page.width, page.height + 0.99 + page.above(title), title)
     axes = figure.subplots()
     page.write(axes)
     cmap, norm, _ = style.colours(weights)

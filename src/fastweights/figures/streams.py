@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fastweights.errors import UserError, check_choice
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.comparison import all_have, draw_runs
 from fastweights.figures.curves import accuracy_axis
 from fastweights.figures.rows import Rows
@@ -72,8 +72,9 @@ def stream_curves(
                     look = {"color": style.PALETTE[place], "linestyle": PUBLISHED}
                     height = value * (100 if key == "accuracy" else 1)
                     axes.axhline(height, linewidth=0.8, zorder=1.5, **look)
-            accuracy_axis(axes) if key == "accuracy" else style.positive_scale(axes)
-            axes.set(xlabel=AXES[clock], ylabel=PANELS[key])
+            accuracy_axis(axes) if key == "accuracy" else scales.positive(axes)
+            axes.set_ylabel(PANELS[key])
+            scales.counted(axes, AXES[clock], whole=clock == "step")
     handles = list(grid[0, 0].get_legend_handles_labels()[0])
     if published:
         look = {"color": style.GREY, "linestyle": PUBLISHED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
@@ -16,7 +17,7 @@ from matplotlib.colors import Normalize
 from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from fastweights.errors import UserError
 
@@ -82,24 +83,58 @@ RC: dict[Any, Any] = {
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run a function under the house style, whatever the reader's own matplotlib settings are."""
+    """Run a function under the house style, whatever the reader's own matplotlib settings are.
+
+    A panel of the figure that it returns says so where it has no finite value to show.
+    """
 
     @functools.wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(RC)
-            return draw(*args, **kwargs)
+            drawn = draw(*args, **kwargs)
+            for axes in drawn.axes if isinstance(drawn, Figure) else ():
+                _name_emptiness(axes)
+            return drawn
 
     return inside
+
+
+def _name_emptiness(axes: Axes) -> None:
+    """Write into a panel without a finite value that it has none, and leave out ticks that stand for nothing."""
+    if axes.images:
+        shown = [image.get_array() for image in axes.images]
+        hidden = [values is None or np.ma.getmaskarray(values).all() for values in shown]
+        empty = all(hidden) and not axes.texts
+    else:
+        empty = bool(axes.lines) and not np.isfinite(axes.dataLim.x0)
+        if empty:
+            axes.set_xticks([])
+            if not np.isfinite(axes.dataLim.y0):
+                axes.set_yticks([])
+    if empty:
+        middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, "no values", color=GREY, **middle)
 
 
 def figure(width: float, height: float, title: str = "") -> Figure:
     """Build an empty figure (inches) that lays itself out, under its title; it belongs to no window."""
     made = Figure(figsize=(width, height), layout="constrained")
     if title:
-        made.suptitle(title)
+        made.suptitle(wrapped(title, width))
     return made
+
+
+def wrapped(text: str, width: float, points: float = 9) -> str:
+    """Break a text into lines that fit into a width (inches) in type of so many points.
+
+    Example:
+        >>> wrapped("fwm, Penn Treebank, test text", 1.5)
+        'fwm, Penn Treebank,\\ntest text'
+    """
+    letters = max(8, int(72 * width / (0.55 * points)))
+    return "\n".join(textwrap.fill(line, letters) for line in text.split("\n"))
 
 
 def look(place: int) -> Look:
@@ -166,6 +201,8 @@ def heat_map(
     cmap, norm, extend = colours(values if scale is None else scale, percentile)
     image = axes.imshow(values, cmap=cmap, norm=norm, aspect="auto")
     axes.spines[:].set_visible(False)
+    for axis in (axes.xaxis, axes.yaxis):  # rows and columns are counted
+        axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     colour_bar(image, axes, label, extend=extend)
     return image
 
@@ -181,40 +218,13 @@ def colour_bar(
     bar.outline.set_visible(False)
 
 
-def level(axes: Axes, height: float, label: str) -> None:
-    """Draw a horizontal line of reference, named in the right margin."""
-    axes.axhline(height, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=2.5)
-    axes.annotate(
-        label,
-        xy=(1.0, height),
-        xycoords=("axes fraction", "data"),
-        xytext=(2, 0),
-        textcoords="offset points",
-        ha="left",
-        va="center",
-        fontsize=6.5,
-        color=GREY,
-    )
-
-
-def positive_scale(axes: Axes) -> None:
-    """Set a logarithmic y axis for positive quantities, unless they span less than a factor of ten."""
-    low, high = axes.dataLim.minposy, axes.dataLim.y1
-    if not 10 * low < high < np.inf:
-        return
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    if high < 100 * low:  # at least two ticks with a number
-        axes.set_ylim(10.0 ** np.floor(np.log10(low)), 10.0 ** np.ceil(np.log10(high)))
-
-
 def legend_or_title(figure: Figure, axes: Axes, title: str) -> None:
     """Place the legend of the axes and the title above all panels; no legend of a single line."""
     handles = axes.get_legend_handles_labels()[0]
     if len(handles) > 1:
         shared_legend(figure, handles, title)
     elif title:
-        figure.suptitle(title)
+        figure.suptitle(wrapped(title, figure.get_figwidth()))
 
 
 def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: str = "") -> None:
@@ -222,10 +232,5 @@ def shared_legend(figure: Figure, handles: Sequence[Artist | Container], title: 
     inches = [0.5 + 0.055 * len(str(handle.get_label())) for handle in handles]
     room = figure.get_figwidth()
     columns = len(handles) if sum(inches) <= room else max(1, int(room / max(inches)))
-    figure.legend(handles=handles, title=title or None, loc="outside upper center", ncols=columns)
-
-
-def symbol_ticks(axes: Axes, symbols: str) -> None:
-    """Write a sequence's symbols under the x axis, one a step."""
-    axes.set_xticks(range(len(symbols)), list(symbols))
-    axes.tick_params(axis="x", length=0, labelsize=7 if len(symbols) <= 30 else 5.5)
+    heading = wrapped(title, room) or None
+    figure.legend(handles=handles, title=heading, loc="outside upper center", ncols=columns)

@@ -61,7 +61,7 @@ def surprise(
     page = Page(words, [first, second, "difference"], bold=far)
     figure, axes, bars = page.figure(2, title)
     heading = "; ".join(mean(name, row, unit) for name, row in zip(bits, values, strict=True))
-    axes.set_title(heading, loc="left", fontsize=7)
+    axes.set_title(style.wrapped(heading, page.width, 7), loc="left", fontsize=7)
     _, norm, beyond = style.colours(values[np.isfinite(values)], OUTLIERS)
     cells = page.cells(axes, values, GREYS, norm)
     colour_bar(cells, bars[0], "surprise (bits)", beyond)

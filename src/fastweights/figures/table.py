@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fastweights.errors import UserError
-from fastweights.figures import style
+from fastweights.figures import scales, style
 from fastweights.figures.rows import Row
 
 FLOOR = 0.002
@@ -65,10 +65,10 @@ def error_table(
                 if (model, size) in cells:
                     shift = 0.8 * ((index + 0.5) / len(models) - 0.5)
                     _mark(axes, place + shift, cells[model, size], index)
-        _axis(axes, sizes, rows)
+        _axis(axes, sizes, rows, () if no_binding_error is None else (no_binding_error,))
         if no_binding_error is not None:
             label = f"no binding\n{no_binding_error:.4g} %"
-            style.level(axes, no_binding_error, label if axes in panels[:, -1] else "")
+            scales.levels(axes, {label if axes in panels[:, -1] else "": no_binding_error})
         axes.set_title(name)
     for axes in panels.flat[count:]:
         axes.remove()
@@ -117,18 +117,15 @@ def _mark(axes: Axes, x: float, row: Row, index: int) -> None:
         )
 
 
-def _axis(axes: Axes, sizes: Sequence[int], rows: Sequence[Row]) -> None:
+def _axis(axes: Axes, sizes: Sequence[int], rows: Sequence[Row], also: tuple[float, ...]) -> None:
     drawn = [error for row in rows for error in (*_seeds(row), row["value"], row.get("paper"))]
     known = [error for error in drawn if error is not None]
-    low, high = min(known, default=0.0), max(known, default=100.0)
-    if low < NARROW:
+    if min(known, default=0.0) < NARROW:
         axes.set(yscale="log", ylim=(FLOOR / 1.6, 160))
         ticks = {FLOOR: "0", 0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10", 100: "100"}
+        axes.set_yticks(list(ticks), list(ticks.values()))
     else:
-        axes.set(yscale="log", ylim=(low / 1.3, high * 1.3))
-        ticks = {tick: f"{tick:g}" for tick in (0.5, 1, 2, 5, 10, 20, 50, 100)}
-        ticks = {tick: name for tick, name in ticks.items() if low / 1.3 < tick < high * 1.3}
-    axes.set_yticks(list(ticks), list(ticks.values()))
+        scales.logarithmic(axes, *known, *also)
     axes.set_xlim(-0.5, len(sizes) - 0.5)
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.tick_params(axis="x", length=0, labelbottom=True)

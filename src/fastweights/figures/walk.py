@@ -57,9 +57,11 @@ def walk_strip(walk: Walk, *, title: str = "") -> Figure:
     columns = min(COLUMNS, steps)
     lines = -(-steps // columns)
     side = style.PAGE / COLUMNS
-    above, below = 0.35 if title else 0.15, 0.3
-    width, height = columns * side, above + below + lines * (side + GAP)
-    figure = style.figure(max(width, style.COLUMN), height)
+    width = max(columns * side, style.COLUMN)
+    heading = style.wrapped(title, width).splitlines()
+    above, below = 0.15 + 0.2 * len(heading), 0.3
+    height = above + below + lines * (side + GAP)
+    figure = style.figure(width, height)
     figure.set_layout_engine("none")
     known: set[tuple[int, int]] = set()
     every = {(state, move) for state, move in np.ndindex(walk.graph.shape)}
@@ -87,7 +89,7 @@ def walk_strip(walk: Walk, *, title: str = "") -> Figure:
         columnspacing=1.5,
     )
     if title:
-        figure.text(0.5, 1 - 0.12 / height, title, ha="center", va="center", fontsize=9)
+        figure.text(0.5, 1 - 0.04 / height, "\n".join(heading), ha="center", va="top", fontsize=9)
     return figure
 
 
