@@ -257,7 +257,7 @@ def test_pictures_of_several_runs(run, release, tmp_path, capsys):
     seed = trained(tmp_path / "seed", "--data-dir", release, *TINY, "--seed", "1")
     alike = group([open_run(folder) for folder in (run, other, seed)])
     assert {name: len(seeds) for name, seeds in alike.items()} == {"fwm": 2, "lstm": 1}
-    out = ("--out", tmp_path / "figures", "--form", "svg")
+    out = ("--out", tmp_path / "figures", "--format", "svg")
     drawn = [Path(path) for path in spoken(capsys, "plot", run, other, seed, *out)["pictures"]]
     assert [path.name for path in drawn] == ["comparison.svg", "tasks.svg"]
     for path in drawn:

@@ -74,7 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "retrieval", "--resume"], "there is no run in runs"),
         (["train", "text", "--resume", "--out", "nowhere"], "there is no run in nowhere to resume"),
         (
-            ["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--data", "fixed"],
+            ["train", "retrieval", "--pairs", "2", "--curriculum", "2", "--sampling", "fixed"],
             "curriculum",
         ),
         (["train", "retrieval", "--backend", "gpu"], "unknown backend 'gpu'"),

@@ -161,7 +161,7 @@ def test_a_test_on_a_split(run, capsys):
 def test_pictures_of_several_runs(run, mnist_files, tmp_path, capsys):
     lstm = trained(tmp_path / "lstm", mnist_files, "--model", "lstm")
     seed = trained(tmp_path / "seed", mnist_files, "--seed", "1")
-    out = ("--out", tmp_path / "figures", "--form", "svg")
+    out = ("--out", tmp_path / "figures", "--format", "svg")
     drawn = [Path(path) for path in spoken(capsys, "plot", run, lstm, seed, *out)["pictures"]]
     assert [path.name for path in drawn] == ["comparison.svg"]
     (figure,) = compare([open_run(folder) for folder in (run, lstm, seed)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from terminals import runner
 from fastweights import tasks
 from fastweights.cli.app import COMMANDS
 from fastweights.cli.parsing import parse
+from fastweights.cli.plot import Plot
+from fastweights.errors import UserError
 from fastweights.experiments import registry
 
 NAMES = [*COMMANDS, *(f"train {name}" for name in registry.EXPERIMENTS)]
@@ -26,7 +29,7 @@ def test_a_slip_is_one_line_on_any_terminal(run) -> None:
         ("train", "retrieval", "--curriculm", "3"): "Unrecognized options: --curriculm, 3 (perhaps --curriculum?)",
         ("train", "retrieval", "--steps", "many"): "Error parsing --steps: invalid literal for int()",
         ("train", "catch", "--start", "left"): "invalid choice 'left'",
-        ("plot", "--form"): "--form",
+        ("plot", "--format"): "--format",
     }.items():  # fmt: skip
         ran = run(*words)
         assert ran.code == 2 and ran.raw.count("\n") == 1
@@ -42,8 +45,12 @@ def test_a_slip_keeps_a_long_word_whole(run) -> None:
 def test_help_has_plain_types_and_no_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = runner(80, monkeypatch)(*name.split(), "--help")
     text = " ".join(re.sub("[│╭╰─]", " ", ran.text).split())
-    assert ran.code == 0 and "None" not in text
-    assert "(default:" not in text
+    assert ran.code == 0 and "None" not in text and "tyro" not in text and "[[" not in text
+    assert "(default:" not in text and "{True,False}" not in text
+    for option in re.split(r"\n│ (?=--)", ran.text):
+        assert option.count("[default: ") <= 1 or name == "test", option
+    empty = re.findall(r"\n│ *│\n(?:│ --|╰)", ran.text)
+    assert not empty
     if name.startswith("train"):
         assert text.count("[default: ") >= 20
 
@@ -59,6 +66,8 @@ def test_help_shows_the_defaults_of_the_chosen_model(monkeypatch: pytest.MonkeyP
     assert "the control without memory. [default: 0.5]" in help_of()
     assert "the control without memory. [default" not in help_of("--model", "lstm")
     assert "[default: 4 8 16 26]" in help_of("--pairs", "26")
+    stories = run("train", "catbabi", "--help").text
+    assert "values and keys. [default: 32]" in stories and "forms. [default: catbabi]" in stories
     assert "--pairs" in help_of("--model", "nothing")  # a slip is said when the command runs
 
 
@@ -85,6 +94,14 @@ def test_whole_numbers_by_commas_or_spaces(given: tuple[str, ...]) -> None:
     assert parse("x", registry.get("retrieval").options, []).curriculum is None
 
 
+@pytest.mark.parametrize(("word", "value"), [("False", False), ("false", False), ("true", True)])
+def test_true_and_false_in_letters_of_any_size(word: str, value: bool) -> None:
+    kind = registry.get("retrieval").options
+    assert parse("x", kind, ["--layer-norm", word]).layer_norm is value
+    with pytest.raises(UserError, match="neither true nor false"):
+        parse("x", kind, ["--layer-norm", "perhaps"])
+
+
 def test_lines_of_help_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for columns in (80, 200):
         for name in NAMES:
@@ -96,3 +113,14 @@ def test_the_page_lists_the_tasks_of_the_registry() -> None:
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
     listed = re.findall(r"^fastweights train ([\w-]+)", page, re.MULTILINE)
     assert listed == list(registry.EXPERIMENTS) == list(tasks.names())
+
+
+def test_a_name_means_one_thing_in_all_commands() -> None:
+    helps: dict[str, dict[str, list[str]]] = {}
+    for name, experiment in registry.EXPERIMENTS.items():
+        for field in dataclasses.fields(experiment.options):
+            helps.setdefault(field.name, {}).setdefault(str(field.type), []).append(name)
+    assert list(helps["data"].values()) == [["text"]]
+    assert len(helps["rate"]) == 1 and "learning_rate" in helps  # η; and the optimiser's
+    assert "form" not in helps and "format" not in helps
+    assert "format" in {field.name for field in dataclasses.fields(Plot)}

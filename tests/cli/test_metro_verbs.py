@@ -30,7 +30,7 @@ def test_test_and_plot(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_reports_for_people(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["train", "metro-map", *TINY, "--form", "fixed", "--out", str(tmp_path / "fixed")]
+    words = ["train", "metro-map", *TINY, "--rules", "fixed", "--out", str(tmp_path / "fixed")]
     assert main(words) == 0
     out, err = capsys.readouterr()
     assert "metro maps (fixed)" in out and "updates a second" in out and "weights" in err

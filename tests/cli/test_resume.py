@@ -108,3 +108,17 @@ def test_a_refused_overwrite_keeps_the_run(finished, tmp_path, monkeypatch, caps
     assert said(capsys, *TINY, "--out", str(folder), "--overwrite")[0] == 2
     assert Run.open(folder).result() == Run.open(finished).result()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_recorded_older_names_of_options_goes_on(finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    run = Run.open(folder)
+    plan = run.config["plan"]
+    older = {{"query": "form", "sampling": "data"}.get(name, name): plan[name] for name in plan}
+    run.update_config({**run.config, "plan": older})
+    assert said(capsys, "--out", str(folder), "--resume")[0] == 0
+    assert (
+        "query paper, not"
+        in said(capsys, "--out", str(folder), "--resume", "--query", "trailing-read")[1]
+    )

@@ -72,7 +72,7 @@ def test_the_record_of_a_run(run):
 @pytest.mark.parametrize("name", ["lstm", "fast-weights", "deltanet"])
 def test_any_model_acts(name, tmp_path):
     recipe = dataclasses.replace(
-        TINY, model=name, memory_size=None, updates=1, backend="auto", form="fixed"
+        TINY, model=name, memory_size=None, updates=1, backend="auto", rules="fixed"
     )
     assert train(METRO_MAP, recipe, tmp_path / "run").result["form"] == "fixed"
 
@@ -130,7 +130,7 @@ def test_pictures_of_one_run_and_of_several(run, tmp_path):
     for sequence in ("left", "12", "-1"):
         with pytest.raises(UserError, match="map"):
             draw([run], out=tmp_path, sequence=sequence)
-    train(METRO_MAP, dataclasses.replace(TINY, updates=2, form="fixed"), fixed)
+    train(METRO_MAP, dataclasses.replace(TINY, updates=2, rules="fixed"), fixed)
     with pytest.raises(UserError, match="different maps or forms"):
         draw([run, fixed], out=tmp_path)
 
@@ -236,7 +236,7 @@ def test_the_study_compares_at_equal_updates():
     for form in ("faithful", "fixed"):
         for updates in (study.UPDATES, study.LONG):
             ready = [compared.plan(cell) for cell in cells]
-            ready = [one for one in ready if one.form == form and one.updates == updates]
+            ready = [one for one in ready if one.rules == form and one.updates == updates]
             assert {one.model for one in ready} >= {"fwm"}
             assert (
                 len({(one.agents, one.learning_rate, one.evaluation_interval) for one in ready})

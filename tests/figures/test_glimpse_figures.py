@@ -97,6 +97,12 @@ def test_a_table_of_errors_all_above_a_tenth_has_an_axis_of_its_own_range():
     figure = figures.error_table(rows)
     low, high = figure.axes[0].get_ylim()
     assert 1 < low < 1.7 and 7.21 < high < 10
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["1.5", "2", "3", "5", "7"]
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
+        "1.5",
+        "2",
+        "3",
+        "5",
+        "7",
+    ]
     wide = figures.error_table([{**rows[0], "value": 0.01}])
     assert wide.axes[0].get_ylim()[0] < 0.002

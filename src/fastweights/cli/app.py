@@ -187,7 +187,7 @@ def _train(task: str, options: list[str]) -> int:
         f"train {task}",
         Train[experiment.options],
         options,
-        lambda given: experiment.defaults_of(given.experiment),
+        lambda given: experiment.resolved(given.experiment),
     )
     words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
     return command.run(experiment, explicit=[word.replace("-", "_") for word in words])

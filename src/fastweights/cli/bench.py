@@ -38,7 +38,8 @@ class _Shared:
     threads: int = 1
     """Threads for every variant."""
     repeats: Annotated[
-        int | None, tyro.conf.arg(help=f"Interleaved repeats; medians are reported [{REPEATS}].")
+        int | None,
+        tyro.conf.arg(help=f"Interleaved repeats; medians are reported. [default: {REPEATS}]"),
     ] = None
     out: Path | None = None
     """Write the rows and the machine to this JSON file too."""

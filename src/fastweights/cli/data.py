@@ -30,7 +30,7 @@ class DataGet:
     name: tyro.conf.Positional[str] = "babi"
     """Which data set: babi, mnist, ptb or wikitext-2."""
     data_dir: Path | None = None
-    """Folder to put it into [default: FASTWEIGHTS_DATA, or the user's cache folder]."""
+    """Folder to put it into. [default: FASTWEIGHTS_DATA, or the user's cache folder]"""
     url: str | None = None
     """Fetch from this address instead: of the archive, or of the folder of the files; file:// works too."""
     json: bool = False

@@ -29,9 +29,9 @@ class Generate:
     temperature: float = 1.0
     """Below 1 the likelier words come more often, above 1 less; 0 takes the likeliest."""
     top_k: int | None = None
-    """Draw among so many likeliest words [default: all]."""
+    """Draw among so many likeliest words. [default: all]"""
     top_p: float | None = None
-    """Draw among the fewest likeliest words that have this probability together [default: all]."""
+    """Draw among the fewest likeliest words that have this probability together. [default: all]"""
     seed: int = 0
     """Seed of the draws."""
     json: bool = False

@@ -12,6 +12,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, TypeVar, Union, get_args, get_origin
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
         PrimitiveConstructorSpec,
         PrimitiveTypeInfo,
         StructConstructorSpec,
+        StructFieldSpec,
         StructTypeInfo,
     )
 
 C = TypeVar("C")
 HELP = ("-h", "--help")
+TRUTHS = {"true": True, "false": False}
 LONG_WORD = 40
 """Characters from which tyro may break a word of the command line, where it repeats it."""
 
@@ -77,11 +80,24 @@ def _parse(
             )
     except SystemExit as stop:
         if stop.code in (0, None):
-            for line in shown.getvalue().splitlines():
+            for line in _without_gaps(shown.getvalue().splitlines()):
                 print(_within(line))
             raise
         message = _sentence(complaint.getvalue(), options)
         raise UserError(f"{message}; see fastweights {name} --help") from None
+
+
+def _without_gaps(lines: Sequence[str]) -> Iterator[str]:
+    """Leave out the empty line that tyro ends an option with where its help fills the last one."""
+    for line, after in itertools.pairwise([*lines, ""]):
+        ends = _plain(after).startswith(("│ -", "╰"))
+        if not ends or _plain(line).strip("│| "):
+            yield line
+
+
+def _plain(text: str) -> str:
+    """Return a text without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _within(line: str) -> str:
@@ -112,7 +128,8 @@ def _registry(defaults: Mapping[str, object]) -> ConstructorRegistry:
 
     registry = ConstructorRegistry()
     registry.primitive_rule(_optional)
-    registry.primitive_rule(_whole_numbers)
+    registry.primitive_rule(_lists)
+    registry.primitive_rule(_truths)
     registry.struct_rule(_Fields(defaults))
     return registry
 
@@ -134,20 +151,45 @@ def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[object] | Non
     )
 
 
-def _whole_numbers(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[int, ...]] | None:
-    """Return how whole numbers are given: with spaces or commas between them."""
+def _lists(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[tuple[object, ...]] | None:
+    """Return how several words are given: with spaces between them, whole numbers with commas too."""
     from tyro.constructors import PrimitiveConstructorSpec
 
-    if info.type != tuple[int, ...]:
+    kind, *more = get_args(info.type) or (None,)
+    if get_origin(info.type) is not tuple or more != [...] or kind not in (int, str, Path):
         return None
+
+    def read(words: list[str]) -> tuple[object, ...]:
+        parts = (part for word in words for part in word.split(",") if part)
+        return tuple(map(kind, parts if kind is int else words))
+
     return PrimitiveConstructorSpec(
         nargs="*",
-        metavar="INT [INT ...]",
-        instance_from_str=lambda words: tuple(
-            int(each) for word in words for each in word.split(",") if each
-        ),
+        metavar=f"{kind.__name__.upper()} ...",
+        instance_from_str=read,
         is_instance=lambda value: isinstance(value, tuple),
         str_from_instance=lambda value: [str(each) for each in value],
+    )
+
+
+def _truths(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[bool | None] | None:
+    """Return how a choice that the model has a default for is given: true or false."""
+    from tyro.constructors import PrimitiveConstructorSpec
+
+    if set(get_args(info.type)) != {bool, NoneType}:
+        return None
+
+    def read(words: list[str]) -> bool:
+        if words[0].lower() not in TRUTHS:
+            raise ValueError(f"{words[0]!r} is neither true nor false")
+        return TRUTHS[words[0].lower()]
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{true,false}",
+        instance_from_str=read,
+        is_instance=lambda value: value is None or isinstance(value, bool),
+        str_from_instance=lambda value: [] if value is None else [str(value).lower()],
     )
 
 
@@ -171,17 +213,16 @@ class _Fields:
         if not isinstance(spec, StructConstructorSpec):
             return None
         fields = tuple(
-            dataclasses.replace(field, type=self._hinted(field.name, field.type, field.default))
-            for field in spec.fields
+            dataclasses.replace(field, type=self._hinted(field)) for field in spec.fields
         )
         return dataclasses.replace(spec, fields=fields)
 
-    def _hinted(self, name: str, kind: object, default: object) -> object:
+    def _hinted(self, field: StructFieldSpec) -> object:
         import tyro
 
-        value = self.defaults.get(name, default) if default is None else default
-        nothing = value in (None, (), "") or isinstance(default, bool)
-        hint = "" if nothing else f"[default: {_shown(value)}]"
+        kind, default = field.type, field.default
+        value = self.defaults.get(field.name, default) if default is None else default
+        hint = "" if value in (None, (), "") or isinstance(default, bool) else _hint(value)
         parts = get_args(kind) if get_origin(kind) is Annotated else ()
         for part in parts[1:]:
             if hasattr(part, "help_behavior_hint"):
@@ -191,9 +232,18 @@ class _Fields:
         return Annotated[kind, tyro.conf.arg(help_behavior_hint=hint)]
 
 
+def _hint(value: object) -> str:
+    import tyro
+
+    missing = value in (tyro.MISSING, tyro.MISSING_NONPROP)
+    return "(required)" if missing else f"[default: {_shown(value)}]"
+
+
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return " ".join(map(_shown, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -210,7 +260,7 @@ def _check_numbers(command: object) -> None:
 
 def _sentence(boxed: str, options: Sequence[str]) -> str:
     """Return the first paragraph, and the nearest option if one is named, out of tyro's box of several."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
+    plain = _plain(boxed)
     lines = [line.strip("│| ") for line in plain.splitlines() if line[:1] in "│|"]
     near = next((line.split()[0] for line in lines if line.startswith("--")), None)
     paragraph = itertools.takewhile(lambda line: line.strip("─-"), lines)

@@ -32,8 +32,8 @@ class Plot:
     sequence: Annotated[str | None, tyro.conf.arg(help=SEQUENCE_HELP)] = None
     data_dir: Annotated[Path | None, tyro.conf.arg(help=DATA_DIR_HELP)] = None
     out: Path | None = None
-    """Folder for the pictures [default: the run's own figures folder; figures/ for several runs]."""
-    form: Literal["png", "pdf", "svg"] = "png"
+    """Folder for the pictures. [default: the run's own figures folder; figures/ for several runs]"""
+    format: Literal["png", "pdf", "svg"] = "png"
     """Format of the figures."""
     json: bool = False
     """Print the paths as one JSON object."""
@@ -47,7 +47,7 @@ class Plot:
             sequence=self.sequence,
             data_dir=self.data_dir,
             gif=self.gif,
-            form=self.form,
+            format=self.format,
             on_progress=lambda name: say(f"drawing {name} …"),
         )
         if self.json:

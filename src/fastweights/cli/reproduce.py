@@ -29,17 +29,17 @@ class Reproduce:
     study: tyro.conf.Positional[str]
     """Name of the study."""
     budget: float | None = None
-    """Minutes to spend; cut short, the next call goes on [default: until done]."""
+    """Minutes to spend; cut short, the next call goes on. [default: until done]"""
     seeds: int | None = None
-    """Seeds for every cell [default: each cell's own]."""
+    """Seeds for every cell. [default: each cell's own]"""
     only: str = "*"
     """Run only the cells whose name matches this; * stands for anything."""
     models: tuple[str, ...] = ()
-    """Run only cells of these models [default: of all]."""
+    """Run only cells of these models. [default: of all]"""
     modes: tuple[str, ...] = ()
-    """catbAbI: run only cells of these modes, qa or lm [default: of both]."""
+    """catbAbI: run only cells of these modes, qa or lm. [default: of both]"""
     minutes: float | None = None
-    """Studies at equal time: minutes of training for each run; runs of less time go on [default: the study's]."""
+    """Studies at equal time: minutes of training for each run; runs of less time go on. [default: the study's]"""
     jobs: int = 1
     """Processes side by side, one thread each."""
     list: bool = False

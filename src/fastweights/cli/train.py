@@ -43,7 +43,7 @@ class Train(Generic[O]):
 
     experiment: O
     out: Path | None = None
-    """Run folder [default: runs/ and a name made of what sets the run apart]."""
+    """Run folder. [default: runs/ and a name made of what sets the run apart]"""
     resume: Resume = ""
     """Continue the run in that folder, as if it had never stopped; `--resume auto` begins one where there is none."""
     overwrite: bool = False

@@ -201,6 +201,18 @@ class Experiment(Generic[O, P, T]):
         """
         return self.defaults(_named(options))
 
+    def resolved(self, options: O) -> Mapping[str, object]:
+        """Return what is taken for fields that are None, a backbone's own options among them, by name.
+
+        Raises:
+            UserError: on an unknown model, or an option that the model does not have.
+        """
+        from fastweights import models
+
+        defaults = self.defaults_of(options)
+        plan = self.plan_type(**with_defaults(_named(options), defaults))
+        return {**models.options(plan.model), **plan.network()["options"], **defaults}
+
 
 def _named(options: O) -> O:
     """Return options whose model is a registered name."""

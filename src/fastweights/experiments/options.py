@@ -8,7 +8,7 @@ inherits the same parts as plans (`OptimiserPlan` …), where these fields have 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -23,6 +23,7 @@ class RunOptions:
     Attributes:
         changeable_on_resume: fields that a resumed run takes as they are given now.
         limits: fields that end a run, of which one is given, and that do not decide what is trained until then.
+        renamed: fields by the name under which earlier versions recorded them.
     """
 
     model: str = "fast-weights"
@@ -36,6 +37,7 @@ class RunOptions:
 
     changeable_on_resume: ClassVar[tuple[str, ...]] = ("device", "backend")
     limits: ClassVar[tuple[str, ...]] = ()
+    renamed: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def recorded_on_resume(cls) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ class FastWeightOptions:
     decay: float | None = None
     """fast-weights: decay λ of the fast weights, 0 to 1."""
     rate: float | None = None
-    """fast-weights: learning rate η of the fast weights; 0: none, the control without memory."""
+    """fast-weights: rate η of a write to the fast weights; 0: none, the control without memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,7 @@ class DataOptions:
     """Where a task's data is, for training, tests and pictures alike."""
 
     data_dir: Path | None = None
-    """Folder of the data [default: FASTWEIGHTS_DATA or the cache folder]."""
+    """Folder of the data. [default: FASTWEIGHTS_DATA or the cache folder]"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ def draw(
     out: Path | None = None,
     sequence: str | None = None,
     gif: bool | None = False,
-    form: Literal["png", "pdf", "svg"] = "png",
+    format: Literal["png", "pdf", "svg"] = "png",
     on_progress: Callable[[str], None] = lambda name: None,
     data_dir: Path | None = None,
 ) -> list[Path]:
@@ -30,7 +30,7 @@ def draw(
         sequence: the sequence, story or text to look inside with; None: one of the task's. Several runs have a use for
             it only where the experiment has a `compare_on`.
         gif: animate the memory too, of a single run that has an animation; None: if it has one.
-        form: of the figures.
+        format: of the figures.
         on_progress: called with each figure's name before it is drawn.
         data_dir: where the task's data is; None: where it was in training.
 
@@ -55,7 +55,7 @@ def draw(
     runs = [_open(experiment, folder, data_dir) for folder in folders]
     if len(runs) > 1:
         return [
-            _save(figure, out or Path("figures"), form, on_progress)
+            _save(figure, out or Path("figures"), format, on_progress)
             for figure in _compared(experiment, runs, sequence)
         ]
     (run,) = runs
@@ -64,7 +64,7 @@ def draw(
     if gif and animation and animation.draw is None:
         raise UserError(f"--gif: there is no animation of {run.folder}: {animation.reason}")
     paths = [
-        _save(figure, target, form, on_progress)
+        _save(figure, target, format, on_progress)
         for figure in experiment.pictures.draw(run, sequence)
     ]
     if animation and animation.draw is not None:
@@ -73,11 +73,11 @@ def draw(
     return paths
 
 
-def _save(figure: Figure, folder: Path, form: str, on_progress: Callable[[str], None]) -> Path:
+def _save(figure: Figure, folder: Path, format: str, on_progress: Callable[[str], None]) -> Path:
     from fastweights import figures
 
     on_progress(figure.name)
-    return figures.save(figure.make(), folder / f"{figure.name}.{form}")
+    return figures.save(figure.make(), folder / f"{figure.name}.{format}")
 
 
 def _compared(

@@ -221,6 +221,8 @@ def _resumed(
     """Return the plan that a run was begun with; what is given besides must agree with it or may change."""
     record = run.config.get("plan")
     fields = {field.name: field for field in dataclasses.fields(given)}
+    if isinstance(record, dict):
+        record = {given.renamed.get(name, name): value for name, value in record.items()}
     # A field that came later and is None decides nothing, so a run from before has it.
     later = {name: None for name, field in fields.items() if field.default is None}
     if not isinstance(record, dict) or not set(record) <= set(fields) <= {*record, *later}:

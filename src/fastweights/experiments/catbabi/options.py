@@ -40,7 +40,7 @@ class CatBAbIOptions(
     size: Literal["10k", "1k"] = "10k"
     """Which release: 10,000 or 1,000 training questions a task."""
     tasks: tuple[int, ...] | None = None
-    """Tasks, 1 to 20 [default: all]."""
+    """Tasks, 1 to 20. [default: all]"""
     stories: Literal["generated", "release", "published", "all"] | None = None
     """`generated`: made by the rules of bAbI, without end and without data; taken where no release is found. `release`
     or `published`: the authors' counts, each file's last story lost. `all`: every story of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from fastweights.experiments.actor_critic import AgentOptions, AgentTest
 from fastweights.experiments.options import MemoryOptions, backbone_fields, has_options
@@ -19,8 +19,8 @@ class MetroMapOptions(MemoryOptions, AgentOptions):
 
     model: str = "fwm"
     """Backbone; `fastweights list` shows them all."""
-    form: Literal["faithful", "fixed"] = "faithful"
-    """The task as the authors' program has it, or as the paper says."""
+    rules: Literal["faithful", "fixed"] = "faithful"
+    """`faithful`: the task as the authors' program has it. `fixed`: as the paper says."""
     states: int = 5
     """Stations of a map."""
     moves: int = 3
@@ -31,6 +31,7 @@ class MetroMapOptions(MemoryOptions, AgentOptions):
     """Steps of an episode."""
 
     limits = ("minutes", "updates")
+    renamed: ClassVar[Mapping[str, str]] = {"form": "rules"}
 
 
 @dataclass(frozen=True, kw_only=True)

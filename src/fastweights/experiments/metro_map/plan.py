@@ -12,7 +12,7 @@ from fastweights.experiments.plan import Record
 if TYPE_CHECKING:
     from fastweights.tasks import MetroMap
 
-TASK_OPTIONS = ("form", "states", "moves", "graphs")
+TASK_OPTIONS = ("states", "moves", "graphs")
 
 SINGLE_THREAD_HIDDEN = 256
 """Hidden units below which one thread trains."""
@@ -22,7 +22,14 @@ SINGLE_THREAD_HIDDEN = 256
 class MetroMapPlan(AgentPlan, MetroMapOptions):
     """The options filled in; memory_size and reads are None where there is no such memory."""
 
-    fingerprint_fields = ("model", *TASK_OPTIONS, "length", *MEMORY_OPTIONS, *AGENT_FIELDS)
+    fingerprint_fields = (
+        "model",
+        "form=rules",
+        *TASK_OPTIONS,
+        "length",
+        *MEMORY_OPTIONS,
+        *AGENT_FIELDS,
+    )
 
     def deciding(self) -> Record:
         """Return the updates too, where a schedule ends with them."""
@@ -49,12 +56,15 @@ class MetroMapPlan(AgentPlan, MetroMapOptions):
 
     def folder_name(self) -> str:
         memory = "" if self.memory_size is None else f"-m{self.memory_size}"
-        return f"metro-map-{self.form}-{self.model}-h{self.hidden}{memory}-s{self.seed}"
+        return f"metro-map-{self.rules}-{self.model}-h{self.hidden}{memory}-s{self.seed}"
 
     @property
     def title(self) -> str:
-        return f"metro maps ({self.form})"
+        return f"metro maps ({self.rules})"
 
     def task_config(self) -> Record:
         options = {name: getattr(self, name) for name in TASK_OPTIONS}
-        return {"name": "metro-map", "options": {**options, "steps": self.length}}
+        return {
+            "name": "metro-map",
+            "options": {"form": self.rules, **options, "steps": self.length},
+        }

@@ -27,7 +27,7 @@ def evaluate(model: SequenceModel, plan: MetroMapPlan, outcome: Outcome) -> Eval
     figures = {
         **evaluate_agents(model, plan, outcome),
         **{f"test_reward_{step}": evaluated[step] for step in MILESTONES if step in evaluated},
-        "form": plan.form,
+        "form": plan.rules,
         "best_possible": task.best_possible("test"),
         "chance": task.chance("test"),
     }

@@ -35,7 +35,7 @@ def _cell(
 ) -> Cell:
     return Cell(
         name=f"{model}-{hidden} {form} {updates}",
-        options=MetroMapOptions(model=model, hidden=hidden, updates=updates, form=form),
+        options=MetroMapOptions(model=model, hidden=hidden, updates=updates, rules=form),
         metric=f"test_reward_{updates}",
         also=ALSO,
         seeds=seeds,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from fastweights.experiments.options import (
     FastWeightOptions,
@@ -19,16 +20,16 @@ from fastweights.experiments.options import (
 class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOptions):
     """Train a model on associative retrieval: `c9k8j3f1??c → 9` (Ba et al. 2016, section 4.1).
 
-    Settings that are not given are those that reach the recorded accuracy for the chosen pairs, form and model.
+    Settings that are not given are those that reach the recorded accuracy for the chosen pairs, query and model.
     """
 
     pairs: int = 4
     """Key-value pairs in a sequence, 1 to 26."""
-    form: Literal["paper", "trailing-read"] = "paper"
+    query: Literal["paper", "trailing-read"] = "paper"
     """`paper`: …??q, answer at once. `trailing-read`: …??q?, answer one step later."""
     repeat_keys: bool = False
     """Draw keys with repetition (they are distinct otherwise)."""
-    data: Literal["fresh", "fixed"] = "fresh"
+    sampling: Literal["fresh", "fixed"] = "fresh"
     """`fresh`: new sequences for ever. `fixed`: the paper's 100k training, 10k validation, 20k test sequences."""
     curriculum: tuple[int, ...] | None = None
     """Pairs of the training stages, equal shares of the steps; the last is the task itself."""
@@ -56,6 +57,8 @@ class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOpti
     """Adam's second-moment decay (RMSProp's smoothing)."""
     test_samples: int = 20_000
     """Fresh sequences in the final test."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"form": "query", "data": "sampling"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +119,14 @@ def defaults(options: RetrievalOptions) -> dict[str, object]:
         curriculum = (*(stage for stage in (4, 8, 16) if stage < pairs), pairs)
         chosen["hidden"] = 128
         learning_rate, steps = 3e-3, 1000 * len(curriculum)
-    if options.form == "trailing-read" and pairs == 4:
+    if options.query == "trailing-read" and pairs == 4:
         steps = 8000
     if options.model == "fast-weights-flat":
         chosen.update(nonlinearity="tanh", recurrent_scale=0.5, norm_gain=1.0, clip=5.0)
         learning_rate = 5e-3
     if (options.hidden or 0) >= 100:
         learning_rate = min(learning_rate, 5e-3)
-    if options.data == "fresh":
+    if options.sampling == "fresh":
         chosen["curriculum"] = curriculum
     if not has_options(options.model, FAST_WEIGHT_OPTIONS):
         chosen = {name: chosen[name] for name in chosen if name not in FAST_WEIGHT_OPTIONS}

@@ -38,7 +38,7 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
     beta2: float = field()
 
     fingerprint_fields = (
-        *("model", "pairs", "form", "repeat_keys", "data", "curriculum"),
+        *("model", "pairs", "form=query", "repeat_keys", "data=sampling", "curriculum"),
         *("hidden", "embedding", "readout", *FAST_WEIGHT_OPTIONS),
         *("steps", "batch", "optimiser", "learning_rate", "beta2", "warmup", "schedule", "clip"),
         *("evaluation_interval", "test_samples"),
@@ -63,25 +63,27 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
             raise UserError(
                 f"a curriculum ends with the task itself: its last stage is {stages[-1]}, pairs is {self.pairs}"
             )
-        if stages and self.data == "fixed":
-            raise UserError("a curriculum needs fresh data: leave out one of curriculum and fixed")
+        if stages and self.sampling == "fixed":
+            raise UserError(
+                "a curriculum needs fresh sequences: leave out one of curriculum and fixed"
+            )
 
     def task(self, pairs: int | None = None) -> Retrieval:
         """Return the task, with other `pairs` for a stage of a curriculum."""
         from fastweights.tasks import Retrieval
 
-        return Retrieval(pairs or self.pairs, form=self.form, repeat_keys=self.repeat_keys)
+        return Retrieval(pairs or self.pairs, form=self.query, repeat_keys=self.repeat_keys)
 
     @property
     def title(self) -> str:
-        return f"retrieval, {self.pairs} pairs, {self.form}"
+        return f"retrieval, {self.pairs} pairs, {self.query}"
 
     def folder_name(self) -> str:
-        form = "" if self.form == "paper" else f"-{self.form}"
-        return f"retrieval{form}-{self.model}-n{self.pairs}-h{self.hidden}-s{self.seed}"
+        query = "" if self.query == "paper" else f"-{self.query}"
+        return f"retrieval{query}-{self.model}-n{self.pairs}-h{self.hidden}-s{self.seed}"
 
     def task_config(self) -> Record:
-        options = {name: getattr(self, name) for name in ("pairs", "form", "repeat_keys")}
+        options = {"pairs": self.pairs, "form": self.query, "repeat_keys": self.repeat_keys}
         return {"name": "retrieval", "options": options}
 
     def network(self) -> Record:
@@ -107,7 +109,7 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
         )
 
     def source(self) -> Supervised:
-        """Return the batches: fresh or fixed data, in stages if there is a curriculum."""
+        """Return the batches: fresh or fixed sequences, in stages if there is a curriculum."""
         from fastweights.training import Supervised
 
         stages = self.curriculum or (self.pairs,)
@@ -116,7 +118,7 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
             [(round(place * share), self.task(pairs)) for place, pairs in enumerate(stages)],
             batch=self.batch,
             seed=self.seed,
-            fixed=self.data == "fixed",
+            fixed=self.sampling == "fixed",
             device=self.device,
         )
 

@@ -26,7 +26,7 @@ def evaluate(model: SequenceModel, plan: RetrievalPlan, outcome: Outcome) -> Eva
     """Test a trained model on fresh sequences."""
     tested, samples = measure(model, plan.task(), plan.test_samples, TEST_SEED + plan.seed)
     validation = 100 * (1 - outcome.metrics["accuracy"])
-    about = {"pairs": plan.pairs, "form": plan.form}
+    about = {"pairs": plan.pairs, "form": plan.query}
     return Evaluation({**about, **tested, "validation_error_percent": validation}, samples)
 
 

@@ -42,7 +42,7 @@ def _table1_options(
         model=model,
         hidden=hidden,
         readout=100,
-        data=data,
+        sampling=data,
         steps=steps,
         learning_rate=rate,
         clip=0.3,
@@ -148,7 +148,7 @@ def trailing_read(experiment: AnyExperiment) -> Study:
     """The variant `k1 v1 … ??q?` and its open questions: what the flat form can do, and what it cannot."""
     flat = RetrievalOptions(
         model="fast-weights-flat",
-        form="trailing-read",
+        query="trailing-read",
         hidden=80,
         batch=64,
         steps=4000,
@@ -159,7 +159,7 @@ def trailing_read(experiment: AnyExperiment) -> Study:
     )
     slow = RetrievalOptions(
         model="fast-weights-flat",
-        form="trailing-read",
+        query="trailing-read",
         hidden=80,
         steps=50_000,
         optimiser="rmsprop",
@@ -169,12 +169,12 @@ def trailing_read(experiment: AnyExperiment) -> Study:
     )
     staged = RetrievalOptions(
         model="fast-weights-flat",
-        form="trailing-read",
+        query="trailing-read",
         hidden=80,
         steps=16_000,
         curriculum=(1, 2, 3, 4),
     )
-    inner = RetrievalOptions(form="trailing-read")
+    inner = RetrievalOptions(query="trailing-read")
     tanh = dataclasses.replace(inner, nonlinearity="tanh")
     cells = (
         Cell(

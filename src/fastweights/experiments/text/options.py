@@ -41,7 +41,7 @@ class TextOptions(
     tokenizer: Literal["words", "bpe"] = "words"
     """`words`: what stands between spaces. `bpe`: frequent pieces of words (needs the extra `text`)."""
     vocabulary: int | None = None
-    """Most words or pieces in the vocabulary [default: all words, 8192 pieces]."""
+    """Most words or pieces in the vocabulary. [default: all words, 8192 pieces]"""
     epochs: int | None = None
     """How often the text is read, your own short one more often; a run of constant rate can be resumed with more."""
     minutes: float | None = None
@@ -73,11 +73,11 @@ class TextOptions(
     learning_rate: float | None = None
     """Peak learning rate; a step's is multiplied by its length ÷ --length."""
     warmup: int | None = None
-    """Steps of linear warm-up [default: the preset's, at most a tenth of the run]."""
+    """Steps of linear warm-up, at most a tenth of the run."""
     weight_decay: float | None = None
     """Weight decay, decoupled in adamw."""
     averaging_epoch: int | None = None
-    """Go over to averaged SGD after this epoch [default: never in `small`, the authors' epoch in `paper`]."""
+    """Go over to averaged SGD after this epoch; by default never in `small`."""
     averaging_patience: int | None = None
     """Go over when the validation loss is above the best of all but so many last epochs (Merity et al. 2018)."""
     averaging_rate: float | None = None
