@@ -27,3 +27,13 @@ def trained(folder: Path, *words: object) -> Path:
     given = [str(word) for word in (*words, "--out", folder)]
     assert main(["train", "catbabi", *given]) == 0
     return folder
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """Run a command that must be refused; return the one line it says."""
+    capsys.readouterr()
+    assert main([str(word) for word in words]) == 2
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if not line.startswith("drawing ")]
+    assert out == "" and len(lines) == 1 and lines[0].startswith("fastweights: ")
+    return lines[0]

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from babi_runs import SMALL, TINY, spoken, trained
+from babi_runs import SMALL, TINY, refused, spoken, trained
 
 from babi_made import make_release
 from fastweights.cli import main
@@ -14,16 +14,6 @@ from fastweights.cli import main
 pytestmark = pytest.mark.usefixtures("unsynced")
 
 STORY = "Mary went to the kitchen. Where is Mary?"
-
-
-def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    """Run a command that must be refused; return the one line it says."""
-    capsys.readouterr()
-    assert main([str(word) for word in words]) == 2
-    out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if not line.startswith("drawing ")]
-    assert out == "" and len(lines) == 1 and lines[0].startswith("fastweights: ")
-    return lines[0]
 
 
 @pytest.fixture(scope="module")

@@ -53,8 +53,8 @@ def say(line: str) -> None:
 
 
 def show(blocks: Iterable[Shown]) -> None:
-    """Print what a terminal shows of a run."""
-    for block in blocks:
+    """Print what a terminal shows of a run: all of it, or nothing where a part cannot be made."""
+    for block in tuple(blocks):
         if isinstance(block, TextTable):
             print_table(block.title, block.columns, block.rows, note=block.note)
         elif isinstance(block, Steps):

@@ -38,11 +38,11 @@ class Generate:
     """Print the text as one JSON object, when it is whole."""
 
     def run(self) -> int:
-        from fastweights.experiments.loaded_run import task_name
+        from fastweights.experiments import registry
         from fastweights.experiments.text.report import unknown_words
         from fastweights.experiments.text.writing import write
 
-        if task_name(self.folder) != "text":
+        if registry.of_run(self.folder).name != "text":
             raise UserError(f"{self.folder} is no run of `train text`: it goes on with no text")
         prompt = (_piped() if self.prompt is None else as_typed(self.prompt)).strip()
         drawing = {

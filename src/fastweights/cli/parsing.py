@@ -17,6 +17,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, TypeVar, Union, get_args, get_origin
 
 from fastweights.errors import MAX_SEED, UserError
+from fastweights.io.plain import NO_PATH, is_path
 
 if TYPE_CHECKING:
     from tyro.constructors import (
@@ -59,7 +60,7 @@ def parse(
         with contextlib.suppress(UserError, OSError):
             chosen = defaults(_parse(name, command, given, {}))
     parsed = _parse(name, command, options, chosen)
-    _check_numbers(parsed)
+    _check_values(parsed)
     return parsed
 
 
@@ -247,12 +248,14 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _check_numbers(command: object) -> None:
-    """Refuse whole numbers that do not fit 64 bits, whatever they are for."""
+def _check_values(command: object) -> None:
+    """Refuse whole numbers that do not fit 64 bits and paths that can be none, whatever they are for."""
     for name, given in vars(command).items():
         if dataclasses.is_dataclass(given):
-            _check_numbers(given)
+            _check_values(given)
         for value in given if isinstance(given, tuple) else (given,):
+            if isinstance(value, Path) and not is_path(value):
+                raise UserError(f"{name.replace('_', '-')} is {str(value)!r}: {NO_PATH}")
             if isinstance(value, int) and abs(value) >= MAX_SEED:
                 bound = "below 2**62" if value > 0 else "above -2**62"
                 raise UserError(f"{name.replace('_', '-')} must be {bound}: {value} was given")

@@ -25,12 +25,15 @@ from typing import (
 from fastweights.experiments.loaded_run import LoadedRun, open_run
 from fastweights.experiments.options import DataOptions, RunOptions
 from fastweights.experiments.plan import Plan, Record, with_defaults
+from fastweights.experiments.records import TaskRecord
 from fastweights.experiments.terminal import Shown
+from fastweights.io.typed import check
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from fastweights.models import SequenceModel
+    from fastweights.runs import Run
     from fastweights.training import Outcome
 
 O = TypeVar("O", bound=RunOptions)  # noqa: E741
@@ -146,6 +149,7 @@ class Experiment(Generic[O, P, T]):
         summary: of `train`, in a line.
         options: the dataclass that a user fills in; its docstring is the help of `train`.
         plan_type: the dataclass of its plan.
+        task_record: the TypedDict of what a run of it records of the task.
         defaults: returns every default by field, for options whose `model` is a registered name; raises `UserError` if
             an option is given that the model does not have.
         test_options: a dataclass of what `test` takes, each field `Annotated` with its help and None by default; of
@@ -160,6 +164,7 @@ class Experiment(Generic[O, P, T]):
     summary: str
     options: type[O]
     plan_type: type[P]
+    task_record: Callable[..., object] = TaskRecord
     defaults: Callable[[O], Mapping[str, object]]
     test_options: type[T]
     questions: Questions | None = None
@@ -192,6 +197,11 @@ class Experiment(Generic[O, P, T]):
         plan = self.plan_type(**with_defaults(_named(options), self.defaults_of(options)))
         plan.check()
         return plan
+
+    def check_record(self, run: Run) -> None:
+        """Raise `UserError` unless a run records a plan and a task whose fields are of the types that they have."""
+        check(run.folder / "config.json", run.config["plan"], self.plan_type)
+        check(run.folder / "config.json", run.config["task"], self.task_record)
 
     def defaults_of(self, options: O) -> Mapping[str, object]:
         """Return what is taken for fields that are None, by name.

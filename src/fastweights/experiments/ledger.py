@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 from fastweights.errors import UserError
 from fastweights.experiments.plan import Record, wants_more
+from fastweights.experiments.records import Figure
 from fastweights.experiments.study import Cell, Study
 from fastweights.io.atomic import clear_temporaries, oserror_as_user_error, write_atomically
+from fastweights.io.encode import to_json
+from fastweights.io.plain import check_own_folder, read_plain
+from fastweights.io.typed import Count, Size, check
 
 
 class Ledger:
@@ -47,9 +51,6 @@ class Ledger:
 
         Several processes may work on a study: each reads what the others have written before it adds its own.
         """
-        from fastweights.io.atomic import oserror_as_user_error
-        from fastweights.io.plain import check_own_folder
-
         with oserror_as_user_error("write", self.path.parent):
             check_own_folder(self.path.parent).mkdir(parents=True, exist_ok=True)
         with _lock(self.path.with_name(".lock")):
@@ -64,6 +65,48 @@ class Ledger:
     def _read(self) -> dict[str, Record]:
         rows = recorded(self.path, KEYS | DECIDED) if self.path.exists() else []
         return {row["cell"]: row for row in rows}
+
+
+class Seed(TypedDict, total=False):
+    """What a row says of one seed."""
+
+    value: Figure
+    seconds: float
+    steps: Count
+    limit_seconds: float | None
+    threads: Size
+    also: dict[str, Figure]
+    machine: str
+    commit: str | None
+
+
+class Row(TypedDict, total=False):
+    """What a row says, each name with its type."""
+
+    recipe: str
+    cell: str
+    task: str
+    model: str
+    label: str
+    mode: str
+    metric: str
+    value: Figure
+    sd: Figure
+    median: Figure
+    seeds: Size
+    diverged: Count
+    paper: float | None
+    reach: str | None
+    met: bool | None
+    steps: Count
+    seconds: float
+    hidden: Size
+    also: dict[str, Figure]
+    backend: str
+    machine: str
+    commit: str | None
+    fingerprint: str
+    by_seed: dict[str, Seed]
 
 
 KEYS = {
@@ -87,23 +130,25 @@ def recorded(path: Path, keys: Set[str] = KEYS) -> list[Record]:
     Raises:
         UserError: naming the first line that is none, or was changed.
     """
-    from fastweights.runs.records import Changed, parse, unsealed
+    from fastweights.runs.records import Changed, Recorded, parse, unsealed
 
     rows = []
     with oserror_as_user_error("read", path):
-        lines = path.read_bytes().splitlines()
+        lines = read_plain(path, None, links=True).splitlines()
     for number, line in enumerate(lines, start=1):
         row = parse(line)
         if row is None or not row.keys() >= keys:
             raise UserError(f"{path}, line {number}, is not a row of results")
         try:
-            rows.append(unsealed(row))
+            told = Recorded(unsealed(row), path)
         except Changed as change:
             raise UserError(f"{path}, line {number}, was changed: {change}") from None
-        for name in _wrong(row):
+        check(f"{path}, line {number},", told, Row)
+        for name in _wrong(told):
             raise UserError(
                 f"{path}, line {number}, was changed: its {name} is not that of its seeds"
             )
+        rows.append(told)
     return rows
 
 
@@ -127,8 +172,7 @@ def write_rows(path: Path, rows: Sequence[Record]) -> None:
 
     with oserror_as_user_error("make", path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(sealed(row), ensure_ascii=False) + "\n" for row in rows)
-    write_atomically(path, text.encode())
+    write_atomically(path, b"".join(to_json(sealed(row)) for row in rows))
 
 
 def statistics_of(values: Sequence[float | None]) -> Record:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fastweights.errors import UserError
+from fastweights.experiments.records import config_of, metrics_of, result_of
+from fastweights.io.typed import check
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -49,8 +51,6 @@ class LoadedRun(Generic[T]):
         """
         if self.result is None:
             raise UserError(f"{self.folder} has no result yet: resume it")
-        if figure not in self.result:
-            raise UserError(f"{self.folder}/result.json has no {figure}: it was changed")
         return self.result[figure]
 
 
@@ -65,10 +65,11 @@ def open_run(folder: Path, data_dir: Path | None = None) -> LoadedRun[Any]:
         UserError: if the folder is no run of a task, or has no checkpoint, or the data has other words or stories
             than those the run was trained on.
     """
-    from fastweights import runs, tasks
+    from fastweights import tasks
 
     name = task_name(folder)
     run = open_checked(folder)
+    check(f"{folder}/config.json", run.config["task"]["options"], tasks.kind(name))
     trained = run.config["plan"].get("data_dir")
     options = {**run.config["task"]["options"], "data_dir": data_dir or trained}
     if options["data_dir"] is None:
@@ -83,7 +84,16 @@ def open_run(folder: Path, data_dir: Path | None = None) -> LoadedRun[Any]:
         raise UserError(
             f"{folder}/config.json was changed: its task shows {features} numbers a step, its model reads {read}"
         )
-    return LoadedRun(folder, runs.load(folder), task, run.config, run.metrics(), run.result())
+    return loaded(run, task)
+
+
+def loaded(run: Run, task: T) -> LoadedRun[T]:
+    """Load a run's model and its records, beside its task."""
+    from fastweights import runs
+
+    return LoadedRun(
+        run.folder, runs.load(run.folder), task, run.config, metrics_of(run), result_of(run)
+    )
 
 
 def open_checked(folder: Path) -> Run:
@@ -95,15 +105,7 @@ def open_checked(folder: Path) -> Run:
     from fastweights.runs import Run
 
     run = Run.open(folder)
-    task = run.config.get("task")
-    for title, entry in (
-        ("plan", run.config.get("plan")),
-        ("model", run.config.get("model")),
-        ("task", task),
-        ("task's options", task.get("options") if isinstance(task, dict) else None),
-    ):
-        if not isinstance(entry, dict):
-            raise UserError(f"{folder}/config.json does not describe the {title}: it was changed")
+    config_of(run)
     return run
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from fastweights.errors import UserError
 from fastweights.experiments import registry
 from fastweights.experiments.experiment import Animation, AnyExperiment, Figure
-from fastweights.experiments.loaded_run import LoadedRun, task_name
+from fastweights.experiments.loaded_run import LoadedRun
 
 
 def draw(
@@ -42,16 +42,16 @@ def draw(
 
     if not folders:
         raise UserError("plot needs at least one run folder")
+    found = {experiment.name: experiment for experiment in map(registry.of_run, folders)}
     places = [folder.resolve() for folder in folders]
     for folder, place in zip(folders, places, strict=True):
         if places.count(place) > 1:
             raise UserError(f"{folder} is given twice: a run counts once")
-    names = {task_name(folder) for folder in folders}
-    if len(names) > 1:
-        raise UserError(f"runs of {' and '.join(sorted(names))} cannot be compared in one figure")
+    if len(found) > 1:
+        raise UserError(f"runs of {' and '.join(sorted(found))} cannot be compared in one figure")
     if gif and len(folders) > 1:
         raise UserError("--gif is for a single run: leave it out to compare runs")
-    experiment = registry.get(*names)
+    (experiment,) = found.values()
     runs = [_open(experiment, folder, data_dir) for folder in folders]
     if len(runs) > 1:
         return [

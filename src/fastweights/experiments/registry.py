@@ -9,7 +9,7 @@ from fastweights.experiments.catbabi import CATBABI
 from fastweights.experiments.catch import CATCH
 from fastweights.experiments.experiment import AnyExperiment, ResultsTable
 from fastweights.experiments.glimpses import GLIMPSES
-from fastweights.experiments.loaded_run import task_name
+from fastweights.experiments.loaded_run import open_checked, task_name
 from fastweights.experiments.metro_map import METRO_MAP
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.text import TEXT
@@ -33,12 +33,14 @@ def get(name: str) -> AnyExperiment:
 
 
 def of_run(folder: Path) -> AnyExperiment:
-    """Return the experiment that a run is of.
+    """Return the experiment that a run is of, and by whose plan it was trained.
 
     Raises:
-        UserError: if the folder is no run of an experiment.
+        UserError: if the folder is no run of an experiment, or its plan was changed.
     """
-    return get(task_name(folder))
+    experiment = get(task_name(folder))
+    experiment.check_record(open_checked(folder))
+    return experiment
 
 
 def studies() -> dict[str, ResultsTable]:

@@ -18,7 +18,9 @@ from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.loaded_run import check_data
 from fastweights.experiments.options import RunOptions, backend_option
 from fastweights.experiments.plan import Plan, Record, backend_of, wants_more
+from fastweights.experiments.records import config_of, metrics_of, result_of
 from fastweights.runs import Run, begun, load
+from fastweights.runs.load import model_of
 from fastweights.training import Diverged, Outcome, fit
 from fastweights.training.engine import distributed
 
@@ -123,8 +125,8 @@ def _model_config(plan: Plan, run: Run | None) -> Record:
     config = plan.model_config()
     if run is None:
         return config
-    backend = backend_option(plan.model, plan.backend)
-    return {**run.config["model"], "options": {**run.config["model"]["options"], **backend}}
+    recorded, backend = model_of(run), backend_option(plan.model, plan.backend)
+    return {**recorded, "options": {**recorded["options"], **backend}}
 
 
 def _finish(
@@ -179,8 +181,8 @@ def _extended(run: Run, plan: Plan) -> Run:
 
 
 def _result(run: Run) -> Record | None:
-    result = run.result()
-    if result is not None and not isinstance(result.get("steps"), int):
+    result = result_of(run)
+    if result is not None and "steps" not in result:
         raise UserError(
             f"{run.folder / 'result.json'} says no steps: remove it, and --resume tests the run anew"
         )
@@ -198,7 +200,7 @@ def _is_whole(run: Run, recorded: Record) -> bool:
         raise UserError(
             f"run {run.folder} says that it is finished, but has no checkpoint: put it back, or train the run anew"
         )
-    if not run.metrics():
+    if not metrics_of(run):
         raise UserError(f"{run.folder / 'metrics.jsonl'} lacks its rows: put it back as it was")
     load(run.folder)
     if found.step != recorded["steps"]:
@@ -227,6 +229,8 @@ def _resumed(
     later = {name: None for name, field in fields.items() if field.default is None}
     if not isinstance(record, dict) or not set(record) <= set(fields) <= {*record, *later}:
         raise UserError(f"{run.folder} is not a run of this command: it records no such options")
+    config_of(run)
+    experiment.check_record(run)
     record = later | {name: _as_given(value, fields[name]) for name, value in record.items()}
     changeable, extending = given.changeable_on_resume, given.recorded_on_resume()
     kept = {name: value for name, value in record.items() if name not in changeable}

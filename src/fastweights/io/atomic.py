@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from fastweights.errors import UserError
+from fastweights.io.plain import NO_PATH, is_path
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -34,6 +35,10 @@ def oserror_as_user_error(action: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise UserError(f"cannot {action} {path}: {reason}") from error
+    except ValueError as error:
+        if is_path(path):
+            raise
+        raise UserError(f"cannot {action} {str(path)!r}: {NO_PATH}") from error
 
 
 @contextmanager

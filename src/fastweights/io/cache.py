@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from fastweights.errors import UserError
+from fastweights.io.plain import NO_PATH, is_path
 
 VARIABLE = "FASTWEIGHTS_DATA"
 """Environment variable that names the folder of data sets."""
@@ -20,12 +21,14 @@ def expanded(path: str | os.PathLike[str], advice: str = "name it in full") -> P
         advice: what to do where there is no such home folder.
 
     Raises:
-        UserError: if the user has none, or there is no such user.
+        UserError: if the user has none, there is no such user, or nothing can have that name.
 
     Example:
         >>> expanded("stories/~1.txt") == Path("stories/~1.txt")
         True
     """
+    if not is_path(path):
+        raise UserError(f"{os.fspath(path)!r} is no folder or file: {NO_PATH}")
     try:
         return Path(path).expanduser()
     except (RuntimeError, ValueError):  # the latter for a name that no user can have

@@ -8,6 +8,21 @@ import stat
 from pathlib import Path
 from typing import IO, Any
 
+NO_PATH = "no path can hold such a character"
+
+
+def is_path(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path can be one: a zero byte ends it, and what no encoding of the system has stands in none.
+
+    Example:
+        >>> is_path("naïve"), is_path("a\0b"), is_path("\ud800")
+        (True, False, False)
+    """
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
 
 def open_plain(path: Path, mode: str, *, links: bool = False) -> IO[Any]:
     """Open a plain file: no device, which may have no end, and no pipe, which would be waited for.
@@ -21,6 +36,8 @@ def open_plain(path: Path, mode: str, *, links: bool = False) -> IO[Any]:
     Raises:
         OSError: if it is none, or cannot be opened; nothing has been changed.
     """
+    if not is_path(path):
+        raise OSError(errno.EINVAL, NO_PATH, str(path))
     writing = mode != "rb"
     try:
         before = path.stat() if links else path.lstat()

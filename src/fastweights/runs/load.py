@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
 from fastweights.errors import Note, UserError
-from fastweights.models import SequenceModel, from_config
+from fastweights.io.typed import check
+from fastweights.models import SequenceModel, describe, from_config
+from fastweights.models.config import ModelConfig
 from fastweights.runs.checkpoint import MODEL, Checkpoint, part
 from fastweights.runs.run import Run
 
@@ -31,12 +34,7 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
     found = run.load_checkpoint()
     if found is None:
         raise UserError(f"run {run.folder} has no checkpoint yet")
-    if not isinstance(run.config.get("model"), dict):
-        raise UserError(f"run {run.folder} does not say in config.json which model it trained")
-    try:
-        model = from_config(run.config["model"])
-    except TypeError as error:  # a record changed by hand: keys or types that no model has
-        raise UserError(f"config.json of run {run.folder} does not describe a model") from error
+    model = from_config(model_of(run))
     weights = part(found.tensors, MODEL)
     floating = [tensor.dtype for tensor in weights.values() if tensor.is_floating_point()]
     if floating:
@@ -49,6 +47,20 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
         ) from error
     _say_which(run, found)
     return model.eval()
+
+
+def model_of(run: Run) -> dict[str, Any]:
+    """Return the configuration of the model that a run trained, as `from_config` takes it.
+
+    Raises:
+        UserError: if the run does not say it, or says something in it of another type than what is written.
+    """
+    place, config = run.folder / "config.json", run.config.get("model")
+    if not isinstance(config, dict):
+        raise UserError(f"run {run.folder} does not say in config.json which model it trained")
+    check(place, config, ModelConfig)
+    check(place, config.get("options") or {}, describe(config["name"]).builder)
+    return config
 
 
 def _say_which(run: Run, found: Checkpoint) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
+from fastweights.errors import UserError
 from fastweights.io.encode import plain
 
 CHECK = "check"
@@ -15,6 +17,21 @@ CHECK = "check"
 
 class Changed(Exception):
     """A record is not as it was written: it does not match its check, or lacks one; the message says which."""
+
+
+class Recorded(dict[str, Any]):
+    """What a file says by name: asked for what it lacks, it raises `UserError`, which names the file."""
+
+    def __init__(self, record: Mapping[str, Any], place: Path) -> None:
+        inside = {
+            name: Recorded(value, place) if isinstance(value, dict) else value
+            for name, value in record.items()
+        }
+        super().__init__(inside)
+        self.place = place
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise UserError(f"{self.place} has no {name}: it was changed")
 
 
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from fastweights.io.plain import check_own_folder, open_plain, read_plain
 from fastweights.runs import checkpoint, environment
 from fastweights.runs.checkpoint import Checkpoint
 from fastweights.runs.lock import Lock
-from fastweights.runs.records import CHECK, Changed, parse, sealed, unsealed
+from fastweights.runs.records import CHECK, Changed, Recorded, parse, sealed, unsealed
 
 FORMAT = 2
 """The version of `config.json` and the files beside it; a checkpoint has its own."""
@@ -111,7 +111,7 @@ class Run:
             raise UserError(
                 f"{path / _CONFIG} was changed: {change}; put it back as it was, or train the run anew"
             ) from None
-        return cls(path, config, checked=CHECK in found)
+        return cls(path, Recorded(config, path / _CONFIG), checked=CHECK in found)
 
     def update_config(self, config: Mapping[str, Any]) -> None:
         """Replace `config.json` of a run that is to go on, and remove the result it had.
@@ -173,7 +173,7 @@ class Run:
             if row is None:
                 raise UserError(f"{path} is damaged in line {number}")
             try:
-                rows.append(unsealed(row, required=self.checked))
+                rows.append(Recorded(unsealed(row, required=self.checked), path))
             except Changed as change:
                 raise UserError(f"{path} was changed in line {number}: {change}") from None
         return rows
@@ -225,7 +225,7 @@ class Run:
         if found is None:
             return None
         try:
-            return unsealed(found, required=self.checked)
+            return Recorded(unsealed(found, required=self.checked), path)
         except Changed as change:
             raise UserError(
                 f"{path} was changed: {change}; remove it, and --resume tests the run anew"

@@ -32,6 +32,7 @@ __all__ = [
     "babi",
     "build",
     "describe",
+    "kind",
     "names",
     "register_environments",
 ]
@@ -65,6 +66,16 @@ def describe() -> dict[str, str]:
     return {name: (task.__doc__ or "").strip().splitlines()[0] for name, task in _TASKS.items()}
 
 
+def kind(name: str) -> type:
+    """Return the class of a task.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    check_choice("task", name, _TASKS)
+    return _TASKS[name]
+
+
 def build(name: str, **options: Any) -> Any:
     """Build a task by name.
 
@@ -82,8 +93,8 @@ def build(name: str, **options: Any) -> Any:
         >>> build("retrieval", pairs=8).length
         19
     """
-    check_choice("task", name, _TASKS)
-    accepted = inspect.signature(_TASKS[name]).parameters
+    task = kind(name)
+    accepted = inspect.signature(task).parameters
     for option in options:
         check_choice(f"option of the task {name}", option, accepted)
-    return _TASKS[name](**options)
+    return task(**options)

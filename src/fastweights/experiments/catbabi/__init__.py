@@ -6,6 +6,7 @@ from fastweights.experiments.catbabi.options import CatBAbIOptions, CatBAbITest
 from fastweights.experiments.catbabi.plan import CatBAbIPlan
 from fastweights.experiments.catbabi.presets import defaults
 from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+from fastweights.experiments.records import StoriesRecord
 
 
 def _work() -> Work[CatBAbIPlan, CatBAbITest]:
@@ -33,6 +34,7 @@ CATBABI = Experiment(
     summary="Train on catbAbI: questions in an endless text of bAbI stories.",
     options=CatBAbIOptions,
     plan_type=CatBAbIPlan,
+    task_record=StoriesRecord,
     defaults=defaults,
     test_options=CatBAbITest,
     questions=Questions("stories", "Mary went to the kitchen. Where is Mary?", "lines"),

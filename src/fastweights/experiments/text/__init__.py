@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+from fastweights.experiments.records import TextRecord
 from fastweights.experiments.text.options import TextOptions, TextTest
 from fastweights.experiments.text.plan import TextPlan
 from fastweights.experiments.text.presets import defaults
@@ -38,6 +39,7 @@ TEXT = Experiment(
     summary="Train on words: Penn Treebank, WikiText-2 or text files of your own.",
     options=TextOptions,
     plan_type=TextPlan,
+    task_record=TextRecord,
     defaults=defaults,
     test_options=TextTest,
     questions=Questions("texts", "the company said it will sell", "whole"),

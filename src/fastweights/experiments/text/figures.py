@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from fastweights import figures, runs
+from fastweights import figures
 from fastweights.errors import UserError
 from fastweights.experiments.experiment import Figure
 from fastweights.experiments.grouping import group
-from fastweights.experiments.loaded_run import LoadedRun, open_checked, open_run
+from fastweights.experiments.loaded_run import LoadedRun, loaded, open_checked, open_run
 from fastweights.experiments.plan import Record
 from fastweights.experiments.text import passage as passages
 from fastweights.experiments.text.options import text_name, unit
@@ -52,10 +52,8 @@ def open_to_draw(folder: Path, data_dir: Path | None = None) -> Run:
     except UserError as missing:
         if data_dir is not None:
             raise
-        run = open_checked(folder)
-        records = run.config, run.metrics(), run.result()
         _log.warning('%s; no passage is drawn without --sequence "…"', missing)
-        return LoadedRun(folder, runs.load(folder), None, *records)
+        return loaded(open_checked(folder), None)
 
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:

@@ -12,6 +12,7 @@ from fastweights.experiments.options import OptimiserPlan, extra_backbone_option
 from fastweights.experiments.plan import Record, TimedPlan, check_positive, check_share
 from fastweights.experiments.text.options import TextOptions, text_name, unit
 from fastweights.experiments.text.presets import MODEL_OPTIONS
+from fastweights.io.typed import Size
 
 if TYPE_CHECKING:
     from fastweights.experiments.text.progress import EpochProgress
@@ -31,8 +32,8 @@ class TextPlan(OptimiserPlan, TimedPlan, TextOptions):
     hidden: int = field()
     word_dropout: float = field()
     input_dropout: float = field()
-    batch: int = field()
-    length: int = field()
+    batch: Size = field()
+    length: Size = field()
     learning_rate: float = field()
     warmup: int = field()
     weight_decay: float = field()
