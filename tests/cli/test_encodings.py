@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,21 @@ def test_words_of_a_locale_that_knows_only_ascii() -> None:
 
 def test_substitutes_are_ascii() -> None:
     assert all(text.isascii() for text in SUBSTITUTES.values())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [
+        (">&-", 0),
+        ("2>&-", 0),
+        (">&- 2>&- <&-", 0),
+        (">/dev/full", 2),
+        (">/dev/full 2>/dev/full", 2),
+    ],
+)
+def test_closed_and_full_streams(redirected: str, code: int) -> None:
+    command = f"{sys.executable} -m fastweights train --help {redirected}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=100)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == (redirected == ">/dev/full")

@@ -111,7 +111,10 @@ def _exit_code(words: list[str]) -> int:
 def _refuse(message: str) -> int:
     if int(os.environ.get("RANK", 0)):
         time.sleep(OTHERS_WAIT)
-    print(f"fastweights: {' '.join(message.split())}", file=sys.stderr)
+    try:
+        print(f"fastweights: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    except OSError:  # it cannot be said either: keep the interpreter's own flush at exit quiet too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return 2
 
 

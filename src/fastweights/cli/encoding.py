@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TextIO
 
 SUBSTITUTES = {
@@ -37,7 +39,18 @@ codecs.register_error(HANDLER, _substitute)
 
 @contextmanager
 def never_failing() -> Iterator[None]:
-    """Let stdout and stderr write what they cannot encode in ASCII, inside the block."""
+    """Let stdout and stderr write what they cannot encode in ASCII, inside the block; nowhere if they are closed."""
+    with ExitStack() as absent:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                absent.callback(setattr, sys, name, None)
+                setattr(sys, name, absent.enter_context(Path(os.devnull).open("w")))
+        with _substituting():
+            yield
+
+
+@contextmanager
+def _substituting() -> Iterator[None]:
     undo: list[tuple[TextIO, Callable[..., None], str]] = []
     for stream in (sys.stdout, sys.stderr):
         # A program that calls `main` may have put another object there.

@@ -43,9 +43,8 @@ def draw(
     if not folders:
         raise UserError("plot needs at least one run folder")
     found = {experiment.name: experiment for experiment in map(registry.of_run, folders)}
-    places = [folder.resolve() for folder in folders]
-    for folder, place in zip(folders, places, strict=True):
-        if places.count(place) > 1:
+    for folder in folders:
+        if sum(folder.samefile(other) for other in folders) > 1:
             raise UserError(f"{folder} is given twice: a run counts once")
     if len(found) > 1:
         raise UserError(f"runs of {' and '.join(sorted(found))} cannot be compared in one figure")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import secrets
@@ -41,6 +42,32 @@ def oserror_as_user_error(action: str, path: Path) -> Iterator[None]:
         raise UserError(f"cannot {action} {str(path)!r}: {NO_PATH}") from error
 
 
+_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK}
+"""What a network or foreign file system answers to what it does not have; what it failed to do is another number."""
+
+SYNC = "write through to the disk: a power cut may take what was written last"
+_log = logging.getLogger("fastweights.io")
+_warned: set[str] = set()
+
+
+@contextmanager
+def if_supported(what: str, path: Path) -> Iterator[None]:
+    """Pass over what the block asks of a file system that does not have it, with one warning; failures are raised.
+
+    Args:
+        what: for the warning: what it cannot do, and what is lost without.
+        path: of a file or folder on it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        if what not in _warned:
+            _warned.add(what)
+            _log.warning("the file system of %s cannot %s", path, what)
+
+
 @contextmanager
 def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when the block ends, and goes if the block fails.
@@ -55,8 +82,7 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     try:
         with temporary.open("xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            _sync(file, path)
         temporary.replace(path)
     except BaseException:
         remove(temporary)
@@ -97,10 +123,9 @@ def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None
             for name, content in contents.items():
                 with (temporary / name).open("xb") as file:
                     file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                    _sync(file, temporary)
             _sync_folder(temporary)
-            replaced = folder.rename(temporary_name(folder)) if folder.exists() else None
+            replaced = move(folder, temporary_name(folder)) if folder.exists() else None
             temporary.rename(folder)
             _sync_folder(folder.parent)
         except OSError:
@@ -108,6 +133,28 @@ def write_folder_atomically(folder: Path, contents: Mapping[str, bytes]) -> None
             raise
     if replaced is not None:
         remove(replaced)
+
+
+def move(folder: Path, target: Path) -> Path:
+    """Rename a folder to a name beside it and return that; copy it where its files lie on several devices.
+
+    That is what an overlay makes of a folder in its lower layer: it can be read and removed, but not renamed.
+
+    Raises:
+        OSError: if it cannot be done; what was there before is untouched, or partly removed where it had to be copied.
+    """
+    try:
+        return folder.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    try:
+        shutil.copytree(folder, target, symlinks=True)
+    except BaseException:
+        remove(target)
+        raise
+    shutil.rmtree(folder)
+    return target
 
 
 def remove(path: Path) -> None:
@@ -150,12 +197,20 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
+def _sync(file: IO[bytes], path: Path) -> None:
+    """Wait until what was written into a file is on the disk."""
+    file.flush()
+    with if_supported(SYNC, path):
+        os.fsync(file.fileno())
+
+
 def _sync_folder(folder: Path) -> None:
     """Wait until renames inside `folder` are on the disk (where folders can be opened)."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with if_supported(SYNC, folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

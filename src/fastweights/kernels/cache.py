@@ -155,7 +155,7 @@ class _CodeFiles(CacheFiles):
     def save(self, key: Any, data: Any) -> None:
         name, content = self._data_name(key), self._dump(data)
         with self._open_for_write(self._data_path(name)) as file:
-            if hasattr(os, "fchmod"):
+            with contextlib.suppress(AttributeError, OSError):  # where files have no modes
                 os.fchmod(file.fileno(), 0o600)  # whatever the umask says
             file.write(_digest(name, content) + content)
         self._remove(but=self._fresh)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fastweights.io.atomic import oserror_as_user_error, remove, temporary_name
+from fastweights.io.atomic import move, oserror_as_user_error, remove, temporary_name
 from fastweights.runs.run import Run
 
 
@@ -31,6 +31,9 @@ def begun(
     Raises:
         UserError: if the folder cannot be made, or what is to be replaced is no run, or is being written.
     """
+    if folder.is_symlink():
+        folder = folder.resolve()  # where the run is, not the link, is what is replaced
+    stood = folder.is_dir() and not overwrite
     made = [place for place in folder.parents if not place.exists()]
     previous = _set_aside(folder) if overwrite and folder.exists() else None
     run = None
@@ -41,6 +44,8 @@ def begun(
         if run is None or not (isinstance(failure, keep) or run.saved_steps()):
             if run is not None or previous is not None:
                 remove(folder)
+                if stood:
+                    folder.mkdir()
             if previous is not None:
                 previous.rename(folder)
             for place in made:
@@ -59,4 +64,4 @@ def _set_aside(folder: Path) -> Path:
         pass
     previous = temporary_name(folder)
     with oserror_as_user_error("replace", folder):
-        return folder.rename(previous)
+        return move(folder, previous)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from fastweights.errors import UserError
-from fastweights.io.atomic import oserror_as_user_error
+from fastweights.io.atomic import if_supported, oserror_as_user_error
 from fastweights.io.plain import open_plain
+
+LOCK = "lock files: nothing keeps two processes from writing there at once"
 
 
 class Lock:
@@ -34,15 +37,17 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         if self._depth == 0 and self._file is not None:
-            self._file.truncate(0)
-            self._file.close()
+            with suppress(OSError):  # what it says is for people: the lock goes with the file
+                self._file.truncate(0)
+                self._file.close()
             self._file = None
 
     def _take(self) -> IO[str]:
         with oserror_as_user_error("write", self.path):
             file = open_plain(self.path, "a+")
         try:
-            _lock_file(file)
+            with if_supported(LOCK, self.path):
+                _lock_file(file)
         except OSError as error:
             file.seek(0)
             holder = file.read().strip() or "unknown"
@@ -53,9 +58,10 @@ class Lock:
             raise UserError(
                 f"run {folder} is being written by process {holder}; wait for it, or use another"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with oserror_as_user_error("write", self.path):
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
         return file
 
 
