@@ -147,3 +147,33 @@ def test_code_that_cannot_be_linked_is_compiled_anew(monkeypatch):
 
     context = SimpleNamespace(refresh=lambda: None, codegen=lambda: None)
     assert Cache().load_overload("signature", context) is None
+
+
+def test_what_dead_processes_began_is_cleared_and_what_lives_stays(files, tmp_path):
+    ended = os.fork()
+    if not ended:
+        os._exit(0)
+    os.waitpid(ended, 0)
+    name = files._data_name("float64")
+    dead, living = (
+        tmp_path / f".{name}.{process}.0123abcd.tmp" for process in (ended, os.getppid())
+    )
+    old, new = (tmp_path / f"{name}.tmp.{letter * 16}" for letter in "ab")
+    for path in (dead, living, old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    files.save("float32", CODE)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(living.name, new.name, files._data_name("float32"))
+    }
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, OSError])
+def test_a_stopped_write_leaves_nothing(stopped, files, tmp_path, monkeypatch):
+    def stop(source, target):
+        raise stopped
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(stopped):
+        files.save("float32", CODE)
+    assert list(tmp_path.iterdir()) == []

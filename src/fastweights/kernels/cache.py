@@ -16,12 +16,14 @@ import logging
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastweights.errors import UserError
+from fastweights.io.atomic import clear_temporaries, open_atomically, remove
 from fastweights.io.cache import user_cache
 from fastweights.io.plain import open_plain
 from fastweights.kernels.numba_internals import (
@@ -35,6 +37,9 @@ from fastweights.kernels.numba_internals import (
 logger = logging.getLogger("fastweights.kernels")
 
 _DIGEST = hashlib.sha256().digest_size
+
+_LONGEST_WRITE = 600.0
+"""Seconds after which a file that does not name its writer is no longer being written."""
 
 
 @cache
@@ -154,7 +159,7 @@ class _CodeFiles(CacheFiles):
 
     def save(self, key: Any, data: Any) -> None:
         name, content = self._data_name(key), self._dump(data)
-        with self._open_for_write(self._data_path(name)) as file:
+        with open_atomically(Path(self._data_path(name))) as file:
             with contextlib.suppress(AttributeError, OSError):  # where files have no modes
                 os.fchmod(file.fileno(), 0o600)  # whatever the umask says
             file.write(_digest(name, content) + content)
@@ -176,10 +181,15 @@ class _CodeFiles(CacheFiles):
         self._remove()
 
     def _remove(self, but: str | None = None) -> None:
-        """Remove what was compiled; a process that misses a file compiles it again."""
-        for path in Path(self._cache_path).glob(f"{glob.escape(self._family)}*.nbc"):
+        """Remove what was compiled, and what dead processes began; one that misses a file compiles it again."""
+        folder = Path(self._cache_path)
+        clear_temporaries(folder)
+        for path in folder.glob(f"{glob.escape(self._family)}*.nbc"):
             if but is None or not path.name.startswith(but):
-                with contextlib.suppress(OSError):
+                remove(path)
+        for path in folder.glob("*.nbc.tmp.*"):  # as Numba names them, and earlier versions did
+            with contextlib.suppress(OSError):
+                if time.time() - path.lstat().st_mtime > _LONGEST_WRITE:
                     path.unlink()
 
 
