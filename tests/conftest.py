@@ -10,12 +10,12 @@ import torch
 from babi_made import make_release
 from fastweights.data import mnist
 from fastweights.kernels import memory
-from fastweights.ops import dispatch as backend
 from fastweights.ops.delta_memory import clamp_autograd
 from fastweights.ops.delta_memory.clamp import sweep
 from fastweights.tasks import CatBAbI
 from mnist_made import digests, make_mnist
 from text_made import make_text
+from ways import WAYS, way_to_run
 
 collect_ignore_glob = ["*conftest.py"]
 """These hold no doctests, and as modules to look for some in they would all have one name."""
@@ -107,43 +107,22 @@ def text_files(tmp_path_factory):
     return make_text(tmp_path_factory.mktemp("data") / "text")
 
 
-WAYS = {
-    "reference": {"backend": "reference"},
-    "chunked": {"backend": "chunked"},
-    "chunked-1": {"backend": "chunked", "chunk": 1},
-    "chunked-3": {"backend": "chunked", "chunk": 3},
-    "cpu": {"backend": "cpu"},
-    "cpu-3": {"backend": "cpu", "chunk": 3},
-}
-
-
-@pytest.fixture(params=WAYS, scope="session")
+@pytest.fixture(params=WAYS["fast_weight_rnn"], scope="session")
 def backends(request):
     """Each way to run the fast-weights recurrence here, as the arguments that ask for it."""
-    way = WAYS[request.param]
-    reason = backend.unavailable("fast_weight_rnn", way["backend"])
-    if reason is not None:
-        pytest.skip(reason)
-    return way
+    return way_to_run("fast_weight_rnn", request.param)
 
 
-MEMORY_WAYS = {
-    "reference": {"backend": "reference"},
-    "chunked": {"backend": "chunked"},
-    "chunked-3": {"backend": "chunked", "chunk": 3},
-    "chunked-sweeps": {"backend": "chunked", "chunk": 5},
-    "cpu": {"backend": "cpu"},
-    "cpu-3": {"backend": "cpu", "chunk": 3},
-}
+@pytest.fixture(params=WAYS["lstm"], scope="session")
+def lstm_ways(request):
+    """Each way to run the LSTM's recurrence here, as the arguments that ask for it."""
+    return way_to_run("lstm", request.param)
 
 
-@pytest.fixture(params=MEMORY_WAYS, scope="session")
+@pytest.fixture(params=WAYS["delta_memory"], scope="session")
 def memory_ways(request):
     """Each way to run the memories here, as the arguments that ask for it."""
-    way = MEMORY_WAYS[request.param]
-    reason = backend.unavailable("delta_memory", way["backend"])
-    if reason is not None:
-        pytest.skip(reason)
+    way = way_to_run("delta_memory", request.param)
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "chunked-sweeps":  # as on an accelerator
             patch.setattr(clamp_autograd, "recursion_for", lambda device: sweep)

@@ -12,7 +12,6 @@ from oracle_points import errors, relative, results_and_gradients, truth
 
 from fastweights import ops
 from fastweights.kernels import memory as buffers
-from fastweights.ops import dispatch
 from fastweights.ops.neural_memory import Learned, State
 from fastweights.oracle.delta_memory_gradcheck import Case as Memory
 from fastweights.oracle.fast_weight_rnn_gradcheck import Case as Recurrence
@@ -104,15 +103,12 @@ def test_fast_weight_rnn(form, many, size, dtype, backends, poison):
 @dtypes
 @rows_or_features
 @pytest.mark.parametrize("classes", [None, 3], ids=["gates", "looked up"])
-@pytest.mark.parametrize("backend", ["reference", "cpu"])
-def test_lstm(backend, classes, many, size, dtype, poison):
-    if (reason := dispatch.unavailable("lstm", backend)) is not None:
-        pytest.skip(reason)
+def test_lstm(classes, many, size, dtype, lstm_ways, poison):
     rows, features = (size, 5) if many == "rows" else (2, size)
     given = lstm_truth.arguments(rows, TIME, features, dtype=dtype, classes=classes)
-    found = lstm_truth.run(lstm_truth.by_op, given, backend=backend)
+    found = lstm_truth.run(lstm_truth.by_op, given, **lstm_ways)
     lstm_truth.check(found, lstm_truth.run(lstm_truth.by_torch, given), dtype)
-    assert bool(poison) == (backend == "cpu")
+    assert bool(poison) == (lstm_ways["backend"] == "cpu")
 
 
 @dtypes
