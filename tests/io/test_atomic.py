@@ -102,6 +102,18 @@ def test_a_folder_is_on_the_disk_before_the_rename_and_the_rename_when_it_return
     assert synced == [("file", False), ("inside", False), ("around", True)]
 
 
+def test_no_file_stays_open(path):
+    def next_free():
+        descriptor = os.open(path, os.O_RDONLY)
+        os.close(descriptor)
+        return descriptor
+
+    before = next_free()
+    write_atomically(path, b"new")
+    write_folder_atomically(path.with_name("folder"), {"b": b"1"})
+    assert next_free() == before
+
+
 def test_nothing_else_in_the_library_writes_files_by_itself():
     root = Path(fastweights.__file__).parent
     own = {

@@ -96,6 +96,7 @@ def test_a_record_rebuilds_it(kind):
 def test_frequent_words_are_kept_and_equal_ones_by_their_order():
     assert Words.learn("d c c b b a\n", 5).vocabulary == ("d", "c", "b", "<eos>", "<unk>")
     assert Words.learn("d c c b b a\n", 4).vocabulary == ("c", "b", "<eos>", "<unk>")
+    assert Words.learn("d c c b b a\n", 3).vocabulary == ("c", "<eos>", "<unk>")
 
 
 def test_pieces_are_as_many_as_asked_for():
