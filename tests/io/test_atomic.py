@@ -9,7 +9,12 @@ import pytest
 
 import fastweights
 from fastweights.errors import UserError
-from fastweights.io.atomic import open_atomically, write_atomically, write_folder_atomically
+from fastweights.io.atomic import (
+    open_atomically,
+    oserror_as_user_error,
+    write_atomically,
+    write_folder_atomically,
+)
 
 WRITES = ("mkstemp(", "NamedTemporaryFile(", "os.fsync(", ".write_bytes(", ".write_text(")
 
@@ -62,6 +67,12 @@ def test_those_who_write_at_once_do_not_disturb_each_other(path, monkeypatch):
         writer.join()
     assert not errors and path.read_bytes() in contents
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_error_that_has_no_number_is_told_in_its_words(path):
+    with pytest.raises(UserError, match=r"^cannot read .*: out of tape$"):
+        with oserror_as_user_error("read", path):
+            raise OSError("out of tape")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no permissions of that kind")
