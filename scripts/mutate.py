@@ -5,7 +5,7 @@
 
 So many edits of each room, drawn by a seed evenly over its files and over the kinds of edits, each made in a copy of
 the last commit. The tests that call the edited function run first, the quickest in front, until one fails; then those
-that call its module, or name what it defines. A test that hangs has noticed. What was found is kept in runs/mutate, such
+that call its module, or name what it defines. A test that hangs has noticed. What was found is kept in runs/mutate, so
 that a second call goes on; `--again` tries what survived at an earlier commit. Edits that change nothing that a test
 could see are listed in mutants_equivalent.toml, each with its reason. Exit code 1 if any other survived.
 
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import mutate_run
-from mutate_tests import LIBRARY, Tests, digest_of
+from mutate_tests import LIBRARY, Known, digest_of
 from mutations import Mutation, mutations
 
 ROOT = Path(__file__).parent.parent
@@ -100,6 +100,12 @@ def copied(work: Path) -> tuple[Path, str]:
     return tree, commit
 
 
+def equivalent() -> dict[str, str]:
+    """Return the edits that change nothing that a test could see, each with its reason."""
+    known = tomllib.loads((ROOT / "scripts" / "mutants_equivalent.toml").read_text())
+    return {entry["name"]: entry["why"] for entry in known["mutant"]}
+
+
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Count the small wrong edits that no test notices."
@@ -123,9 +129,8 @@ def all_noticed() -> bool:
         return True
     work = options.work.absolute()
     tree, commit = copied(work)
-    tests, ledger = Tests.load(work / "map.jsonl", tree), Ledger(work / "ledger.jsonl", commit)
-    known = tomllib.loads((Path(__file__).parent / "mutants_equivalent.toml").read_text())
-    same = {entry["name"]: entry["why"] for entry in known["mutant"]}
+    tests, ledger = Known.load(work / "map.jsonl", tree), Ledger(work / "ledger.jsonl", commit)
+    same = equivalent()
     mutate_run.preload()
     found: dict[str, list[dict[str, Any]]] = {room: [] for room in options.rooms}
     for room, mutation in draw:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mutate_tests import LIBRARY, Tests
+from mutate_tests import LIBRARY, Known
 from mutations import Mutation
 
 PRELOADED = "beartype hypothesis jaxtyping numba numpy pytest rich safetensors torch tyro"
@@ -81,7 +81,7 @@ def outcome(tree: Path, kernels: Path, tests: list[str], limit: int, edited: str
     return json.loads(said.read_text()) if said.exists() else {"code": 1, "test": "(crashed)"}
 
 
-def tried(mutation: Mutation, tree: Path, tests: Tests) -> dict[str, Any]:
+def tried(mutation: Mutation, tree: Path, tests: Known) -> dict[str, Any]:
     """Make an edit in the copy, run the tests on it until one fails, and take it back."""
     path, kernels = tree / LIBRARY / mutation.module, tree.parent / "kernels"
     kernels.mkdir(exist_ok=True)

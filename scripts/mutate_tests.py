@@ -40,14 +40,14 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else ""
 
 
-class Tests(NamedTuple):
+class Known(NamedTuple):
     """What is known: of every test its seconds and what it calls."""
 
     seconds: dict[str, float]
     calls: dict[str, set[str]]
 
     @classmethod
-    def load(cls, path: Path, tree: Path) -> Tests:
+    def load(cls, path: Path, tree: Path) -> Known:
         """Read a map, without the files of tests that have changed since; none knows nothing."""
         seconds: dict[str, float] = {}
         calls: dict[str, set[str]] = {}

@@ -70,9 +70,9 @@ def test_those_who_write_at_once_do_not_disturb_each_other(path, monkeypatch):
 
 
 def test_an_error_that_has_no_number_is_told_in_its_words(path):
-    with pytest.raises(UserError, match=r"^cannot read .*: out of tape$"):
-        with oserror_as_user_error("read", path):
-            raise OSError("out of tape")
+    told = pytest.raises(UserError, match=r"^cannot read .*: out of tape$")
+    with told, oserror_as_user_error("read", path):
+        raise OSError("out of tape")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no permissions of that kind")
