@@ -114,6 +114,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS), help="which")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "mutate", help="folder")
+    parser.add_argument(
+        "--wide", type=float, default=60, help="seconds of tests, where the first pass"
+    )
     parser.add_argument("--again", action="store_true", help="try what survived at another commit")
     parser.add_argument("--list", action="store_true", help="print what is drawn, run nothing")
     parser.add_argument("--json", action="store_true", help="print a JSON row a room")
@@ -140,7 +143,7 @@ def all_noticed() -> bool:
             row = {"name": mutation.name, "result": "equivalent"}
         if row is None:
             row = {"name": mutation.name, "source": digest, "commit": commit, "line": mutation.line}
-            row |= mutate_run.tried(mutation, tree, tests)
+            row |= mutate_run.tried(mutation, tree, tests, options.wide)
             ledger.add(row)
             print(
                 f"{room}: {row['result']}: {mutation.name}: {row['by']}",

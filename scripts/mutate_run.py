@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mutate_tests import LIBRARY, Known
+from mutate_tests import FILE, LIBRARY, Known
 from mutations import Mutation
 
 PRELOADED = "beartype hypothesis jaxtyping numba numpy pytest rich safetensors torch tyro"
@@ -81,11 +81,11 @@ def outcome(tree: Path, kernels: Path, tests: list[str], limit: int, edited: str
     return json.loads(said.read_text()) if said.exists() else {"code": 1, "test": "(crashed)"}
 
 
-def tried(mutation: Mutation, tree: Path, tests: Known) -> dict[str, Any]:
+def tried(mutation: Mutation, tree: Path, tests: Known, wide: float) -> dict[str, Any]:
     """Make an edit in the copy, run the tests on it until one fails, and take it back."""
     path, kernels = tree / LIBRARY / mutation.module, tree.parent / "kernels"
     kernels.mkdir(exist_ok=True)
-    stages = list(tests.stages(mutation.module, mutation.function, tree))
+    stages = list(tests.stages(mutation.module, mutation.function, tree, wide))
     source, times = path.read_text(), path.stat()
     path.write_text(mutation.applied(source))
     os.utime(path, (times.st_atime, time.time_ns() // 1000 % 2**31))  # no stale bytecode
@@ -95,7 +95,7 @@ def tried(mutation: Mutation, tree: Path, tests: Known) -> dict[str, Any]:
     try:
         for stage in stages:
             ran += len(stage)
-            limit = int(10 * sum(tests.seconds.get(test, 20.0) for test in stage)) + GRANTED
+            limit = int(10 * sum(tests.seconds.get(test, FILE) for test in stage)) + GRANTED
             found = outcome(tree, kernels, stage, limit, mutation.module)
             if found["code"] not in (0, 5):  # 5: there was none to run
                 break
@@ -105,4 +105,5 @@ def tried(mutation: Mutation, tree: Path, tests: Known) -> dict[str, Any]:
         shutil.rmtree(tree.parent / "edited", ignore_errors=True)
     result = "survived" if found["code"] in (0, 5) else "killed"
     seconds = round(time.monotonic() - began, 1)
-    return {"result": result, "by": found["test"], "tests": ran, "seconds": seconds}
+    found = {"result": result, "by": found["test"], "tests": ran}
+    return {**found, "wide": wide, "seconds": seconds}

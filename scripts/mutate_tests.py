@@ -24,11 +24,8 @@ from typing import NamedTuple
 import pytest
 
 LIBRARY = Path("src", "fastweights")
-FIRST, REST = 4.0, 8.0
-"""Seconds of the tests that are tried first, and of the others."""
-
-MOST_FILES = 4
-"""So many files that name what a module defines, where it is not known what they call."""
+FIRST, FILE = 3.0, 20.0
+"""Seconds of the tests that are tried first; what a file of tests takes that is not in the map."""
 
 OTHER_NAMES = {"delta_memory": "memory", "fast_weight_rnn": "recurrence"}
 LAWS = {"nn": ["tests/nn/test_protocol.py"], "models": ["tests/models/test_sequence_model.py"]}
@@ -72,32 +69,35 @@ class Known(NamedTuple):
         chosen, total = [], 0.0
         for test in tests:
             total += self.seconds[test]
-            if chosen and total > most:
+            if total > most:
                 break
             chosen.append(test)
         return chosen
 
-    def stages(self, module: str, function: str, tree: Path) -> Iterator[list[str]]:
-        """Yield what to run for an edit: the room's own tests that call the function, then all else of its module."""
-        wide = self.that_call(f"{module}:")
+    def stages(self, module: str, function: str, tree: Path, wide: float) -> Iterator[list[str]]:
+        """Yield what to run for an edit: the room's own tests that call its function, then so many seconds of others.
+
+        These call the function, or the module, or are the module's examples, or files that name what it defines; one of
+        these at least where no test is known.
+        """
+        of_module = self.that_call(f"{module}:")
         exact = self.that_call(f"{module}:{function}.<locals>", f"{module}:{function}")
-        exact = (function and exact) or wide
+        exact = (function and exact) or of_module
         own = f"tests/{module.split('/')[0]}/"
         first = self.within([test for test in exact if test.startswith(own)] or exact, FIRST)
         if first:
             yield first
-        rest = self.within([t for t in dict.fromkeys(exact + wide) if t not in first], REST)
-        yield [*rest, *self._files(module, tree, REST - sum(self.seconds[test] for test in rest))]
-
-    def _files(self, module: str, tree: Path, left: float) -> list[str]:
-        """Return the module, for its examples, and files that name it: the unknown, and as many as time is left."""
-        files = [str(LIBRARY / module)]
+        rest = [test for test in dict.fromkeys(exact + of_module) if test not in first]
+        rest = self.within(rest, wide)
+        left = wide - sum(self.seconds[test] for test in rest)
+        rest.append(str(LIBRARY / module))
         for file in naming(module, tree):
+            if left <= 0 and (first or len(rest) > 1):
+                break
+            rest.append(file)
             known = [took for test, took in self.seconds.items() if test.split("::")[0] == file]
-            if left > 0 or not known:
-                files.append(file)
-            left -= sum(known)
-        return files
+            left -= sum(known) or FILE
+        yield rest
 
 
 def naming(module: str, tree: Path) -> list[str]:
@@ -113,9 +113,7 @@ def naming(module: str, tree: Path) -> list[str]:
         called = names & set(file.stem.split("_")) or file.stem.removeprefix("test_") in names
         named[file.relative_to(tree).as_posix()] = len(words & names) + 5 * bool(called)
     best = sorted((file for file in named if named[file]), key=lambda file: -named[file])
-    return best[:MOST_FILES] + [
-        file for file in LAWS.get(room, []) if file not in best[:MOST_FILES]
-    ]
+    return list(dict.fromkeys(best[:1] + LAWS.get(room, []) + best))
 
 
 class Mapping:

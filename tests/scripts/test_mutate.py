@@ -79,11 +79,11 @@ def test_what_calls_a_function_is_tried_first_and_files_that_changed_are_unknown
     row = {"file": "tests/io/test_a.py", "digest": digest_of(file), "tests": tests}
     (tmp_path / "map.jsonl").write_text(json.dumps(row))
     known = Known.load(tmp_path / "map.jsonl", tmp_path)
-    first, rest = known.stages("io/a.py", "near", tmp_path)
+    first, rest = known.stages("io/a.py", "near", tmp_path, 9)
     assert first == ["tests/io/test_a.py::quick"] and rest[0] == "tests/io/test_a.py::slow"
     file.write_text("import a\n")
     known = Known.load(tmp_path / "map.jsonl", tmp_path)
-    assert list(known.stages("io/a.py", "near", tmp_path)) == [
+    assert list(known.stages("io/a.py", "near", tmp_path, 9)) == [
         ["src/fastweights/io/a.py", "tests/io/test_a.py"]
     ]
 
