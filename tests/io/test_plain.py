@@ -65,6 +65,15 @@ def test_a_link_is_read_where_that_is_allowed_alone(mine):
         read_plain(mine, 3)
 
 
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_link_is_written_through_where_that_is_allowed(link, mine):
+    path = mine.parent / "folder" / "file"
+    getattr(path, link)(mine)
+    with open_plain(path, "ab", links=True) as file:
+        file.write(b" too")
+    assert mine.read_text() == "mine too"
+
+
 def test_a_new_file_is_made_and_an_old_one_added_to(tmp_path):
     for _ in range(2):
         with open_plain(tmp_path / "a", "ab") as file:

@@ -15,37 +15,42 @@ from ways import WAYS
 SIZES = [(1, 1, 1), (3, 7, 9), (4, 1, 16), (9, 11, 50), (2, 40, 64), (33, 5, 70), (300, 3, 5)]
 
 
+@pytest.fixture
+def backend(lstm_ways):
+    return lstm_ways["backend"]
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", [True, False], ids=["carried", "zero"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_it_is_torch_nn_lstm(size, state, dtype, lstm_ways):
+def test_it_is_torch_nn_lstm(size, state, dtype, backend):
     given = arguments(*size, dtype=dtype, state=state)
-    check(run(by_op, given, **lstm_ways), run(by_torch, given), dtype)
+    check(run(by_op, given, backend=backend), run(by_torch, given), dtype)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("index", [torch.int64, torch.int32])
-def test_gates_looked_up_by_class(size, dtype, index, lstm_ways):
+def test_gates_looked_up_by_class(size, dtype, index, backend):
     given = arguments(*size, dtype=dtype, classes=6)
     given["classes"] = given["classes"].to(index)
-    check(run(by_op, given, **lstm_ways), run(by_torch, given), dtype)
+    check(run(by_op, given, backend=backend), run(by_torch, given), dtype)
 
 
 @pytest.mark.parametrize("used", [0, 1, 2])
-def test_gradients_where_one_result_alone_is_used(used, lstm_ways):
+def test_gradients_where_one_result_alone_is_used(used, backend):
     given = arguments()
     directions = [None, None, None]
     directions[used] = torch.randn_like(by_op(**given)[used])
-    found = run(by_op, given, directions, **lstm_ways)
+    found = run(by_op, given, directions, backend=backend)
     check(found, run(by_torch, given, directions), torch.float64)
 
 
-def test_one_state_without_the_other(lstm_ways):
+def test_one_state_without_the_other(backend):
     for missing in ("hidden", "cell"):
         given = arguments()
         zero = torch.zeros_like(given[missing])
-        found = by_op(**given | {missing: None}, **lstm_ways)
+        found = by_op(**given | {missing: None}, backend=backend)
         for a, b in zip(found, by_torch(**given | {missing: zero}), strict=True):
             torch.testing.assert_close(a, b)
 
@@ -57,7 +62,7 @@ def test_one_state_without_the_other(lstm_ways):
     looked_up=st.booleans(),
     state=st.booleans(),
 )
-def test_a_padded_row_is_the_row_alone(lstm_ways, lengths, before, garbage, looked_up, state):
+def test_a_padded_row_is_the_row_alone(backend, lengths, before, garbage, looked_up, state):
     given = arguments(5, 6, 4, state=state, classes=3 if looked_up else None)
     steps = torch.arange(6)
     mask = torch.stack(
@@ -68,7 +73,7 @@ def test_a_padded_row_is_the_row_alone(lstm_ways, lengths, before, garbage, look
         padded["classes"] = torch.where(mask, given["classes"], -7)
     else:
         padded["gates"] = torch.where(mask[:, :, None], given["gates"], garbage)
-    results = run(by_op, padded, mask=mask, **lstm_ways)
+    results = run(by_op, padded, mask=mask, backend=backend)
     assert (results[0][~mask] == 0).all()
     assert all(x.isfinite().all() for x in results)
 
@@ -97,55 +102,57 @@ def test_a_padded_row_is_the_row_alone(lstm_ways, lengths, before, garbage, look
     check(results, run(alone, given), torch.float64)
 
 
-def test_a_sequence_may_be_split_anywhere(lstm_ways):
+def test_a_sequence_may_be_split_anywhere(backend):
     given = arguments(4, 9, 20)
-    whole = by_op(**given, **lstm_ways)
-    first = by_op(**given | {"gates": given["gates"][:, :4]}, **lstm_ways)
+    whole = by_op(**given, backend=backend)
+    first = by_op(**given | {"gates": given["gates"][:, :4]}, backend=backend)
     rest = {"gates": given["gates"][:, 4:], "hidden": first[1], "cell": first[2]}
-    second = by_op(**given | rest, **lstm_ways)
+    second = by_op(**given | rest, backend=backend)
     torch.testing.assert_close(torch.cat((first[0], second[0]), 1), whole[0])
     torch.testing.assert_close(second[1:], whole[1:])
 
 
-def test_nothing_to_run(lstm_ways):
+def test_nothing_to_run(backend):
     given = arguments(3, 0, 4)
-    outputs, h, c = by_op(**given, **lstm_ways)
+    outputs, h, c = by_op(**given, backend=backend)
     assert outputs.shape == (3, 0, 4)
     assert torch.equal(h, given["hidden"]) and torch.equal(c, given["cell"])
-    assert not by_op(**arguments(3, 0, 4, state=False), **lstm_ways)[2].any()
-    results = run(by_op, arguments(0, 3, 4), **lstm_ways)
+    assert not by_op(**arguments(3, 0, 4, state=False), backend=backend)[2].any()
+    results = run(by_op, arguments(0, 3, 4), backend=backend)
     assert results[0].shape == (0, 3, 4) and not results[4].any()
 
 
-def test_nan_stays_in_its_row(lstm_ways):
+def test_nan_stays_in_its_row(backend):
     given = arguments(6, 5, 20, state=False)
     given["gates"][1, 2, 0] = float("nan")
-    bad = by_op(**given, **lstm_ways)[0].isnan().any(2)
+    bad = by_op(**given, backend=backend)[0].isnan().any(2)
     assert bad[1].tolist() == [False, False, True, True, True] and bad.sum() == 3
 
 
-def test_strides_do_not_matter(lstm_ways):
+def test_strides_do_not_matter(backend):
     given = arguments(4, 5, 20)
     strided = {name: None if x is None else x.mT.contiguous().mT for name, x in given.items()}
-    for a, b in zip(by_op(**strided, **lstm_ways), by_op(**given, **lstm_ways), strict=True):
+    for a, b in zip(
+        by_op(**strided, backend=backend), by_op(**given, backend=backend), strict=True
+    ):
         torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize("gates_type", [torch.float32, torch.bfloat16])
-def test_autocast_keeps_the_recurrence_in_single(gates_type, lstm_ways):
+def test_autocast_keeps_the_recurrence_in_single(gates_type, backend):
     given = arguments(3, 20, 8, dtype=torch.float32)
     given["gates"] = given["gates"].to(gates_type)
     with torch.autocast("cpu", torch.bfloat16):
-        found = by_op(**given, **lstm_ways)
-    true = by_op(**given | {"gates": given["gates"].float()}, **lstm_ways)
+        found = by_op(**given, backend=backend)
+    true = by_op(**given | {"gates": given["gates"].float()}, backend=backend)
     assert [x.dtype for x in found] == [torch.bfloat16, torch.float32, torch.float32]
     assert torch.equal(found[0], true[0].bfloat16()) and torch.equal(found[2], true[2])
 
 
-def test_half_types_are_computed_in_single(lstm_ways):
+def test_half_types_are_computed_in_single(backend):
     given = arguments(3, 20, 8, dtype=torch.bfloat16)
     wide = {name: None if x is None else x.float() for name, x in given.items()}
-    for a, b in zip(by_op(**given, **lstm_ways), by_op(**wide, **lstm_ways), strict=True):
+    for a, b in zip(by_op(**given, backend=backend), by_op(**wide, backend=backend), strict=True):
         assert a.dtype == torch.bfloat16 and torch.equal(a, b.bfloat16())
 
 
