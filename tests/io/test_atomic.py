@@ -12,6 +12,7 @@ from fastweights.errors import UserError
 from fastweights.io.atomic import (
     open_atomically,
     oserror_as_user_error,
+    remove,
     write_atomically,
     write_folder_atomically,
 )
@@ -111,6 +112,17 @@ def test_a_folder_is_on_the_disk_before_the_rename_and_the_rename_when_it_return
     monkeypatch.setattr(os, "fsync", fsync)
     write_folder_atomically(folder, {"a": b"1"})
     assert synced == [("file", False), ("inside", False), ("around", True)]
+
+
+def test_what_cannot_be_removed_stays(path, monkeypatch):
+    def refuse(*_words, **_options):
+        raise PermissionError
+
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(os, name, refuse)
+    remove(path)
+    remove(path.parent)
+    assert path.read_bytes() == b"old"
 
 
 def test_no_file_stays_open(path):
