@@ -24,7 +24,6 @@ COMPUTED: dict[type[ast.operator], ast.operator] = {
     ast.LShift: ast.RShift(), ast.RShift: ast.LShift(),
 }  # fmt: skip
 CALLED = {"min": "max", "max": "min", "any": "all", "all": "any", "sum": "max"}
-SPOKEN = ("logger.", "warnings.", "TypeVar")
 TYPED = {"isinstance", "issubclass", "cast"}
 COPIED = {"detach", "clone", "contiguous", "float", "double"}
 GRADIENT = {"no_grad": "enable_grad", "inference_mode": "enable_grad"}
