@@ -45,6 +45,18 @@ def test_of_equal_readings_the_first_is_kept():
     assert kept.weights is not first and kept.best == 0.25
 
 
+def test_what_comes_back_is_a_copy():
+    """What was read lies in the file's buffer."""
+    kept, model = BestWeights("error"), network()
+    read = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    kept.restore(0.5, (1, 2), read, model)
+    for tensor in read.values():
+        tensor.fill_(9)
+    assert (kept.best, kept.step, kept.latest) == (0.5, 1, 2)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(kept.weights[name], tensor)
+
+
 def test_without_them_a_checkpoint_holds_the_weights_once(run):
     fit(network(), Regression(), recipe(5), run)
     assert not any(name.startswith("trained") for name in run.load_checkpoint().tensors)
