@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fastweights import models, runs
-from fastweights.errors import UserError
+from fastweights.errors import Note, UserError
 from fastweights.runs import Run
 from fastweights.runs.records import sealed
 
@@ -36,6 +36,19 @@ def test_a_run_gives_its_model_back(trained, dtype):
     tokens = torch.randint(7, (2, 6))
     assert torch.equal(loaded(tokens)[0], model(tokens)[0])
     assert loaded(tokens)[0].dtype == dtype
+
+
+def test_of_a_run_that_was_stopped_it_is_told_which_weights_these_are(trained):
+    run, model = trained
+    weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    kept = {"best": 0.5, "weights": 2, "evaluated": [2, 3]}
+    run.save_checkpoint(4, weights, kept | {"finished": True})
+    runs.load(run.folder)  # a word would be an error
+    run.save_checkpoint(5, weights, kept | {"finished": False})
+    with pytest.warns(Note, match="stopped at step 5: the weights are those of step 2, its best"):
+        runs.load(run.folder)
+    run.save_checkpoint(6, weights, {"best": None, "finished": False})
+    runs.load(run.folder)
 
 
 def test_a_run_without_a_checkpoint_is_one_clear_line(tmp_path):
