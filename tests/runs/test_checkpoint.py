@@ -200,9 +200,10 @@ def test_a_missing_newest_is_told_as_a_damaged_one_is(run, caplog):
 
 
 @pytest.mark.parametrize("said", [None, b"", b"\xff", b"9" * 19, b"9" * 10_000])
-def test_runs_that_do_not_say_which_was_the_newest_are_read(said, run):
+def test_runs_that_do_not_say_which_was_the_newest_are_read(said, run, caplog):
     shutil.rmtree(run.folder / "checkpoint" / "000000020")
     (run.folder / ".newest").unlink() if said is None else (run.folder / ".newest").write_bytes(
         said
     )
     assert_whole(run.load_checkpoint(), 10)
+    assert not caplog.text
