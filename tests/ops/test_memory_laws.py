@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle_points import SOMETIMES, call, leaves_of, relative, truth
 
+from fastweights import ops
 from fastweights.ops.delta_memory import chunked
 from fastweights.oracle.delta_memory_gradcheck import Case
 
@@ -156,3 +157,18 @@ def test_the_clamp_goes_by_the_norm_as_it_is_in_every_chunk(monkeypatch):
     right = call(case, arguments, backend="chunked", chunk=4)
     monkeypatch.setattr(chunked, "find_writes", drifting)
     assert_same(call(case, arguments, backend="chunked", chunk=4), right)
+
+
+@pytest.mark.parametrize("differentiable", [False, True])
+def test_at_a_norm_of_one_nothing_is_clamped(differentiable, memory_ways):
+    """F / max(1, ‖F‖) has two derivatives there, and every form takes that of F."""
+    if differentiable and memory_ways["backend"] == "cpu":
+        pytest.skip("kernels are differentiated once")
+    one = torch.tensor([[[1.0, 0.0]]], dtype=torch.float64)
+    value, strength = one.clone().requires_grad_(), torch.ones(1, 1, dtype=torch.float64)
+    read, memory = ops.delta_memory(
+        (one,), value, strength, queries=(one,), gate="norm", read_norm=False, **memory_ways
+    )
+    assert torch.equal(read, one) and memory.square().sum() == 1
+    (slope,) = torch.autograd.grad(read[..., 0].sum(), value, create_graph=differentiable)
+    assert torch.equal(slope, one)

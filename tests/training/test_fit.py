@@ -1,6 +1,7 @@
 import math
 import signal
 import threading
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from fastweights.errors import UserError
 from fastweights.runs import Run
-from fastweights.training import Diverged, Schedule, fit
+from fastweights.training import Diverged, Schedule, Settings, fit
 from fastweights.training.engine import clock, seeds
 
 BY_HAND = {
@@ -198,3 +199,8 @@ def test_training_in_a_thread_works(run):
     thread.start()
     thread.join()
     assert outcomes[0].steps == 5
+
+
+def test_settings_never_change():
+    with pytest.raises(FrozenInstanceError):
+        Settings(steps=1).steps = 2
