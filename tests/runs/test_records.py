@@ -84,6 +84,7 @@ def test_runs_of_versions_without_checks_are_read_and_go_on(run):
     assert old.config == run.config and not old.checked
     assert old.result() == {"accuracy": 0.9375, "steps": 20}
     old.update_config({**old.config, "seed": 32})
+    assert old.config["seed"] == 32
     old.log({"step": 30})
     again = Run.open(run.folder)
     assert not again.checked and again.config["seed"] == 32
