@@ -10,6 +10,7 @@ import pytest
 import fastweights
 from fastweights.errors import UserError
 from fastweights.io.atomic import (
+    no_folders_left,
     open_atomically,
     oserror_as_user_error,
     remove,
@@ -145,3 +146,31 @@ def test_nothing_else_in_the_library_writes_files_by_itself():
         if any(write in source.read_text() for write in WRITES)
     }
     assert own == {"io/atomic.py"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="no plain file"):
+        write_atomically(pipe, b"new")
+    assert stat.S_ISFIFO(pipe.lstat().st_mode) and list(tmp_path.iterdir()) == [pipe]
+
+
+def test_folders_that_were_made_for_nothing_go(tmp_path):
+    (tmp_path / "there").mkdir()
+    path = tmp_path / "there" / "a" / "b" / "file"
+
+    def fail(with_a_file: bool) -> None:
+        with no_folders_left(path):
+            path.parent.mkdir(parents=True)
+            if with_a_file:
+                (path.parents[1] / "other").touch()
+            raise UserError
+
+    with pytest.raises(UserError):
+        fail(with_a_file=False)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+    with pytest.raises(UserError):
+        fail(with_a_file=True)
+    assert (path.parents[1] / "other").exists() and not path.parent.exists()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
-from fastweights.io.atomic import open_atomically, oserror_as_user_error
+from fastweights.io.atomic import no_folders_left, open_atomically, oserror_as_user_error
 from fastweights.io.cache import data_root, expanded
 from fastweights.version import VERSION
 
@@ -140,7 +140,7 @@ def _fetch(
 ) -> str:
     """Fetch one file, whole and checked, and give the address it came from."""
     complaints = []
-    with oserror_as_user_error("write", target):
+    with no_folders_left(target), oserror_as_user_error("write", target):
         target.parent.mkdir(parents=True, exist_ok=True)
         for address in addresses:
             try:
@@ -148,9 +148,10 @@ def _fetch(
                 return address
             except UserError as error:
                 complaints.append(f"{address}: {error}")
-    raise UserError(
-        f"no address gave {published.title} ({'; '.join(complaints)}); fetch it by hand, then name it with --data-dir"
-    )
+        raise UserError(
+            f"no address gave {published.title} ({'; '.join(complaints)}); fetch it by hand,"
+            " then name it with --data-dir"
+        )
 
 
 def _take(

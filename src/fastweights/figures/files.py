@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from fastweights.errors import unknown
 from fastweights.figures.fonts import dressed
 from fastweights.figures.style import styled
-from fastweights.io.atomic import oserror_as_user_error, write_atomically
+from fastweights.io.atomic import no_folders_left, oserror_as_user_error, write_atomically
 
 # Dates would make every copy of a figure differ.
 _DATELESS: dict[str, dict[str, None] | None] = {
@@ -65,7 +65,8 @@ def write(target: Path, content: bytes) -> Path:
     Raises:
         UserError: if it cannot be written; nothing half-written stays.
     """
-    with oserror_as_user_error("write", target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, content)
+    with no_folders_left(target):
+        with oserror_as_user_error("write", target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, content)
     return target

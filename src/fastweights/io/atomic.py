@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -69,6 +70,19 @@ def if_supported(what: str, path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def no_folders_left(path: Path) -> Iterator[None]:
+    """Remove the folders on the way to `path` that were made in the block, and are empty, if it fails."""
+    missing = [place for place in path.parents if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
+        raise
+
+
+@contextmanager
 def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that takes its place when the block ends, and goes if the block fails.
 
@@ -76,8 +90,12 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     rename have reached the disk when this returns.
 
     Raises:
-        OSError: if it cannot be written; what was there before is untouched.
+        OSError: if it cannot be written, or a device or a pipe stands there; what was there before is untouched.
     """
+    with suppress(FileNotFoundError):
+        kind = stat.S_IFMT(path.lstat().st_mode)
+        if kind not in (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
     temporary = temporary_name(path)
     try:
         with temporary.open("xb") as file:

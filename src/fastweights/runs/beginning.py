@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fastweights.io.atomic import move, oserror_as_user_error, remove, temporary_name
+from fastweights.io.atomic import (
+    move,
+    no_folders_left,
+    oserror_as_user_error,
+    remove,
+    temporary_name,
+)
 from fastweights.runs.run import Run
 
 
@@ -33,8 +39,15 @@ def begun(
     """
     if folder.is_symlink():
         folder = folder.resolve()  # where the run is, not the link, is what is replaced
+    with no_folders_left(folder), _in_place(folder, config, overwrite, keep) as run:
+        yield run
+
+
+@contextmanager
+def _in_place(
+    folder: Path, config: Mapping[str, Any], overwrite: bool, keep: tuple[type[Exception], ...]
+) -> Iterator[Run]:
     stood = folder.is_dir() and not overwrite
-    made = [place for place in folder.parents if not place.exists()]
     previous = _set_aside(folder) if overwrite and folder.exists() else None
     run = None
     try:
@@ -48,9 +61,6 @@ def begun(
                     folder.mkdir()
             if previous is not None:
                 previous.rename(folder)
-            for place in made:
-                with suppress(OSError):
-                    place.rmdir()  # only if nobody has put anything there
         elif previous is not None:
             remove(previous)
         raise
