@@ -38,8 +38,8 @@ def describe_value(given: object) -> str:
     return " ".join(repr(given).split())
 
 
-def check_int(name: str, given: object, least: int) -> None:
-    """Check that this is a whole number from `least` on.
+def check_int(name: str, given: object, least: int, most: int | None = None) -> None:
+    """Check that this is a whole number from `least` on, and no more than `most`.
 
     Raises:
         UserError: naming it.
@@ -49,6 +49,8 @@ def check_int(name: str, given: object, least: int) -> None:
         raise UserError(f"{name} must be a whole number, not {describe_value(given)}")
     if number < least:
         raise UserError(f"{name} must be at least {least}, not {number}")
+    if most is not None and number > most:
+        raise UserError(f"{name} must be at most {most:,}, not {number}")
 
 
 def is_finite(given: object) -> bool:

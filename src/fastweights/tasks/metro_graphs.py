@@ -16,6 +16,10 @@ from fastweights.tasks.checks import as_int, check_int, describe_value
 NOWHERE = -1
 """In a graph: this move leads nowhere from this state."""
 
+MOST_GRAPHS = 100_000
+LARGEST = 100
+"""States, and moves at each, of a graph at most: more take longer to draw than anything learns from them."""
+
 _REFUSALS = 1000
 """Train graphs refused one after the other before it is taken for certain that there are no others."""
 
@@ -39,9 +43,9 @@ def draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
     its seed, 666, these are its very graphs.
 
     Args:
-        graphs: how many of each, 1 or more.
-        states: 3 or more; no graph with fewer meets the conditions of `draw_graph`.
-        moves: 2 or more.
+        graphs: how many of each, 1 to 100,000.
+        states: 3 to 100; no graph with fewer meets the conditions of `draw_graph`.
+        moves: 2 to 100.
         seed: 0 to 2³² - 1.
 
     Raises:
@@ -53,8 +57,9 @@ def draw(graphs: int, states: int, moves: int, seed: int) -> Graphs:
         >>> draw(600, 5, 3, 666).test[0].tolist()
         [[-1, 2, 1], [-1, 4, 2], [-1, 3, 3], [-1, -1, 1], [0, 0, 1]]
     """
-    for name, given, least in (("graphs", graphs, 1), ("states", states, 3), ("moves", moves, 2)):
-        check_int(name, given, least)
+    check_int("graphs", graphs, 1, MOST_GRAPHS)
+    check_int("states", states, 3, LARGEST)
+    check_int("moves", moves, 2, LARGEST)
     number = as_int(seed)
     if number is None or not 0 <= number < 2**32:
         raise UserError(f"the seed of the graphs must be 0 to 2^32 - 1, not {describe_value(seed)}")
