@@ -203,6 +203,9 @@ def test_memory_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys) -> No
     assert "make --hidden 70 or --batch 9 smaller" in said
     fails(OverflowError("int too big to convert"))
     assert "beyond 64 bits" in refused(capsys, "bench")
+    fails(TypeError("empty(): argument 'size' failed to unpack: Overflow when unpacking long long"))
+    said = refused(capsys, "train", "retrieval", "--inner-steps", str(10**15))
+    assert f"make --inner-steps {10**15} smaller" in said
     fails(RuntimeError("a defect"))
     with pytest.raises(RuntimeError, match="a defect"):
         main(["bench"])

@@ -101,7 +101,7 @@ def _exit_code(words: list[str]) -> int:
         return 0
     except OSError as error:
         return _refuse(f"{error.strerror or error}: {error.filename or 'while writing'}")
-    except (MemoryError, OverflowError, RuntimeError) as error:
+    except (MemoryError, OverflowError, RuntimeError, TypeError) as error:
         lacking = _lacking(error)
         if lacking is None:
             raise
@@ -122,7 +122,8 @@ LACKING = {
     "there is not enough memory": ("allocate memory", "not enough memory", "out of memory"),
     "a size is beyond 64 bits": ("overflow",),
 }
-"""What torch says in a `RuntimeError` where numbers are too large; its own type for lack of memory is one too."""
+"""What torch says in a `RuntimeError` or `TypeError` where numbers are too large; its own type for lack of memory is a
+`RuntimeError` too."""
 
 
 def _lacking(error: Exception) -> str | None:

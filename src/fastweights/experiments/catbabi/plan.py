@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_count
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.presets import BACKBONES, MAKING, MEMORY_OPTIONS
 from fastweights.experiments.options import (
@@ -29,6 +29,9 @@ from fastweights.experiments.plan import (
 if TYPE_CHECKING:
     from fastweights.tasks import CatBAbI
     from fastweights.training import Settings, Stream, TerminalProgress
+
+MOST_ROWS = 4096
+"""Rows of a test: each has a state, and of more they read a story or two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,8 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
 
     def check(self) -> None:
         super().check()
-        check_positive(self, "hidden", "embedding", "steps", "batch", "length", "test_rows")
+        check_positive(self, "hidden", "embedding", "steps", "batch", "length")
+        check_count("test_rows", self.test_rows, MOST_ROWS)
         check_share(self, "word_dropout", "embedding_dropout")
         check_not_negative(self, "meta_objective")
         if self.tasks is not None and not self.tasks:
