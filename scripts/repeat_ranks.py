@@ -46,14 +46,26 @@ def start(rank: int, port: int, ranks: int, words: list[str], log: Path) -> int:
     process = os.fork()
     if process:
         return process
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks}
-    os.environ |= {name: str(value) for name, value in names.items()}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    become(rank, port, ranks)
     said = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(said, 1)
     os.dup2(said, 2)
-    app.OTHERS_WAIT = 0.0  # each has a file of its own
     sys.exit(main(words))
+
+
+def become(rank: int, port: int, ranks: int) -> None:
+    """Make this process a rank, as torchrun does; each has files of its own to speak into, so none waits to."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks}
+    os.environ |= {name: str(value) for name, value in names.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    app.OTHERS_WAIT = 0.0
+
+
+def free_port() -> int:
+    """Return the number of a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def await_training(folder: Path, ends: float) -> None:
@@ -78,9 +90,7 @@ def exit_code(process: int, ends: float) -> int | None:
 
 def one_run(end: str, ranks: int, place: Path) -> tuple[list[int | None], list[int | None]]:
     """Return the exit codes of one run's ranks, and what is right."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder, ends = place / "run", time.monotonic() + PATIENCE
     words = [*WORDS[end], "--out", str(folder)]
     logs = [place / f"rank-{rank}.txt" for rank in range(ranks)]
