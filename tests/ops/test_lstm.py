@@ -129,6 +129,14 @@ def test_nan_stays_in_its_row(backend):
     assert bad[1].tolist() == [False, False, True, True, True] and bad.sum() == 3
 
 
+def test_a_saturated_gate_has_no_slope(backend):
+    """Not even next to none: the gradient by W takes it times h(0), which may be large."""
+    given = arguments(2, 3, 5, dtype=torch.float32)
+    given["hidden"][:, 0] = 1e38
+    given["recurrent_weight"][:, 0] = -given["recurrent_weight"][:, 0].abs()
+    check(run(by_op, given, backend=backend), run(by_torch, given), torch.float32)
+
+
 def test_strides_do_not_matter(backend):
     given = arguments(4, 5, 20)
     strided = {name: None if x is None else x.mT.contiguous().mT for name, x in given.items()}

@@ -84,6 +84,17 @@ def test_single_precision(case, memory_ways):
     assert max(found.values()) <= SINGLE, found
 
 
+@pytest.mark.parametrize("case", [FWM, DELTA_NET], ids=str)
+def test_layer_norm_of_one_feature_has_no_gradient(case, memory_ways):
+    """It is 0 whatever is read, and ε makes σ so small that any rounding left would be large."""
+    point = truth(case, (3, 5), (1, 3, 1) if case.keys == 2 else (5, 3, 1))
+    found, gradients = results_and_gradients(
+        case, point._replace(weights=(point.weights[0], 0 * point.weights[1])), torch.float32, **memory_ways
+    )  # fmt: skip
+    assert not found[0].any()
+    assert {name: g for name, g in gradients.items() if g is not None and g.any()} == {}
+
+
 @pytest.mark.parametrize("gate", [0.0, 1.0, -0.5])
 def test_gates_at_their_limits(gate, memory_ways):
     """A gate of 0 forgets all, of 1 nothing; the gradient is exact at both."""

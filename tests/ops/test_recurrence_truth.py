@@ -4,6 +4,7 @@ import pytest
 import torch
 from oracle_points import errors, relative, results_and_gradients, truth
 
+from fastweights.ops import fast_weight_rnn
 from fastweights.oracle.fast_weight_rnn_gradcheck import Case
 
 EXACT = 1e-11
@@ -105,6 +106,19 @@ def test_a_gradient_from_one_result_alone(wanted, backends):
     found = results_and_gradients(case, point._replace(weights=weights), **backends)[1]
     for name, gradient in reference.items():
         assert relative(found[name], gradient) <= EXACT, name
+
+
+def test_layer_norm_of_one_feature_has_no_gradient(backends):
+    """It is 0 whatever it is given, and the bias alone is learned; torch's own leaves some rounding."""
+    drive = torch.tensor([[[0.3], [-1.7], [2.9]], [[0.1], [0.7], [-0.2]]], requires_grad=True)
+    weight = torch.tensor([[0.37]], requires_grad=True)
+    gain, bias = (torch.tensor([number], requires_grad=True) for number in (1.3, 0.6))
+    numbers = {"decay": 0.9, "rate": 0.5, "norm_weight": gain, "norm_bias": bias}
+    outputs, _, _ = fast_weight_rnn(drive, weight, **numbers, **backends)
+    direction = torch.tensor([0.37, 1.21, -0.83])[None, :, None].expand_as(outputs)
+    found = torch.autograd.grad(outputs, (drive, weight, gain, bias), direction)
+    rounding = 0 if backends["backend"] == "cpu" else 1e-3
+    assert [float(g.abs().max()) > rounding for g in found] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 5, 16, 100])

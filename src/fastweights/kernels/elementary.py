@@ -31,7 +31,10 @@ def tanh(typingctx: Any, x: Any) -> Any:
 
 @operation
 def sigmoid(typingctx: Any, x: Any) -> Any:
-    """sigmoid(x): 1 / (1 + exp(-x)) to a few units in the last place and |x| more below 0, from e = exp(-|x|)."""
+    """sigmoid(x): 1 / (1 + exp(-x)) to a few units in the last place and |x| more below 0, from e = exp(-|x|).
+
+    Exactly 0 where e is no normal number: a slope of next to nothing would be one again times a large weight.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value, one = args[0], _constant(args[0], 1.0)
@@ -40,6 +43,8 @@ def sigmoid(typingctx: Any, x: Any) -> Any:
         y = builder.select(positive, builder.fneg(value), value)
         above, scale = _exp_parts(builder, y, least)
         e = emit.fma(builder, above, scale, scale)
+        below = builder.fcmp_ordered("<", y, _constant(value, least))
+        e = builder.select(below, _constant(value, 0.0), e)
         size = builder.select(positive, one, e)
         return builder.fdiv(size, builder.fadd(e, one))
 

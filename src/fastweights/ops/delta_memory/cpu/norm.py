@@ -52,9 +52,10 @@ def normalise_backward(
             slope = fma(g, load(found, k * step + column), slope)
         sigma = load(scale, column)
         store(flow, column, slope * splat(eps) * sigma * sigma)
-        mean = mean / count * sigma
-        slope = slope / count * sigma
+        mean, slope = mean / count, slope / count
         for k in range(size):
             place = k * step + column
-            g = fma(load(gradient, place), sigma, zero - mean)
-            store(gradient, place, fma(load(found, place), zero - slope, g))
+            g = (
+                load(gradient, place) - mean
+            )  # before σ, which may be large: of one feature exactly 0
+            store(gradient, place, fma(load(found, place), zero - slope, g) * sigma)

@@ -147,9 +147,10 @@ def normalise_backward(
         store(result, k * lanes, g)
         total = total + g
         slope = fma(g, x, slope)
-    total = total * splat(inverse) * sigma
-    slope = slope * splat(inverse) * sigma
+    total, slope = total * splat(inverse), slope * splat(inverse)
     for k in range(size):
-        g = fma(load(result, k * lanes), sigma, zero - total)
+        g = (
+            load(result, k * lanes) - total
+        )  # before σ, which may be large: of one feature exactly 0
         x = (load(y, k * lanes) - mean) * sigma
-        store(result, k * lanes, fma(x, zero - slope, g))
+        store(result, k * lanes, fma(x, zero - slope, g) * sigma)
