@@ -33,8 +33,8 @@ SHARES = ("test", "valid", *["train"] * 8)
 INTRODUCTION = f"""# Made stories against the release
 
 `python scripts/babi_equality.py --times 5 --out results/babi-made`, seed {SEED}. The largest difference of each kind
-and, in brackets, how much is allowed: words in words a story, shares in points (`first`: stories by the sentences before
-their first question; `told`, `asked`: sentences and questions by their form, names taken alike but in task 17;
+and, in brackets, how much is allowed: words in words a story, shares in points (`first`: stories by the sentences
+before their first question; `told`, `asked`: sentences and questions by their form, names taken alike but in task 17;
 `answer`: answers), `vocabulary` in words. `table` is what was measured on the release, which needs no download;
 `release` are the files themselves (of task 3 the 585 stories at hand). Of both, all splits are taken together.
 """
