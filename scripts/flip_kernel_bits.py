@@ -89,6 +89,7 @@ def tried(path: Path, draw: random.Random, right: str) -> str:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Flip bits of cached kernels.")
     parser.add_argument("flips", type=int, help="how many, shared among the kernels")
+    parser.add_argument("--only", default="", help="kernels whose name has this")
     parser.add_argument("--seed", type=int, default=0, help="of the bits")
     parser.add_argument("--json", action="store_true", help="print a JSON row a kernel")
     return parser.parse_args()
@@ -106,7 +107,7 @@ def all_right() -> bool:
         torch.set_num_threads(1)
         draw = random.Random(options.seed)
         right = in_a_fork().result
-        kernels = sorted(Path(folder).rglob("*.nbc"))
+        kernels = sorted(Path(folder).rglob(f"*{options.only}*.nbc"))
         assert right and kernels, "the fused LSTM does not run here"
         wrong = 0
         for place, path in enumerate(kernels):

@@ -19,13 +19,11 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from fastweights.cli.encoding import never_failing
 from fastweights.cli.parsing import parse
 from fastweights.errors import Note, UserError, unknown
+from fastweights.io.stopping import INTERRUPTED, leave, stoppable
 
 OTHERS_WAIT = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
 since torchrun ends them all with it."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
 @runtime_checkable
@@ -66,9 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a check failed. 2: something given cannot be used. 130: interrupted, resumable.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with never_failing(), warnings.catch_warnings():
+    with never_failing(), stoppable(_interrupted), warnings.catch_warnings():
         warnings.showwarning = _show(warnings.showwarning)
-        return _exit_code(words)
+        code = _exit_code(words)
+    if arguments is None and code == INTERRUPTED:
+        leave()
+    return code
 
 
 def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
@@ -93,7 +94,7 @@ def _exit_code(words: list[str]) -> int:
     except UserError as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
-        print("fastweights: interrupted", file=sys.stderr)
+        _interrupted()
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted; keep the interpreter's own flush at exit quiet too.
@@ -108,14 +109,22 @@ def _exit_code(words: list[str]) -> int:
         return _refuse(f"{lacking}: {_smaller(words)}")
 
 
+def _interrupted() -> None:
+    _complain("interrupted")
+
+
 def _refuse(message: str) -> int:
     if int(os.environ.get("RANK", 0)):
         time.sleep(OTHERS_WAIT)
+    _complain(" ".join(message.split()))
+    return 2
+
+
+def _complain(line: str) -> None:
     try:
-        print(f"fastweights: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"fastweights: {line}", file=sys.stderr, flush=True)
     except OSError:  # it cannot be said either: keep the interpreter's own flush at exit quiet too
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    return 2
 
 
 LACKING = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,9 @@ from fastweights.experiments.ledger import Ledger
 from fastweights.experiments.options import TimeOptions
 from fastweights.experiments.plan import Plan, Record, backend_of
 from fastweights.experiments.study import Cell, Study
+
+WAIT_SECONDS = 0.5
+"""For processes that were stopped together with this one to say so."""
 
 
 class Job(NamedTuple):
@@ -201,8 +206,17 @@ def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, Record | None]]:
                     if later:
                         running[pool.submit(_run, later[0])] = later
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            _stop(running)
             raise
+
+
+def _stop(running: Iterable[Future[Record | None]]) -> None:
+    """Stop the processes at work: a terminal's Ctrl-C has reached them too, one meant for this process alone not."""
+    if wait(running, timeout=WAIT_SECONDS).not_done:
+        for process in multiprocessing.active_children():
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGINT)
 
 
 def _one_thread() -> None:

@@ -26,6 +26,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.io import stopping
 
 _PATIENCE = timedelta(days=2)
 """How long a process waits for another: longer than the longest test. One that has died is noticed at once."""
@@ -74,6 +75,8 @@ def joined(device: str = "cpu") -> Iterator[None]:
             if not _LEFT.search(str(error)):
                 raise
             traceback.clear_frames(error.__traceback__)  # they hold the group too
+            if stopping.signalled():  # all were told to stop, and another was the first to
+                raise KeyboardInterrupt from None
             raise UserError(
                 "another process of this launch has ended, so this one cannot go on: start all again"
             ) from None

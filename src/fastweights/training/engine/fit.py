@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fastweights.io import stopping
 from fastweights.nn.parts.mode import evaluating
 from fastweights.runs import Run, environment
 from fastweights.runs.checkpoint import MODEL, part, prefixed
@@ -239,6 +240,7 @@ class _Training:
         with self.optimiser.averaged():
             return deepcopy(self.bare.state_dict())
 
+    @stopping.orderly()
     def _save(self) -> None:
         self.meter.flush()
         with self.clock.paused():
