@@ -27,7 +27,7 @@ LIBRARY = Path("src", "fastweights")
 FIRST, FILE = 3.0, 20.0
 """Seconds of the tests that are tried first; what a file of tests takes that is not in the map."""
 
-OTHER_NAMES = {"delta_memory": "memory", "fast_weight_rnn": "recurrence"}
+OTHER_NAMES = {"delta_memory": "memory", "fast_weight_rnn": "recurrence", "metro_map": "metro"}
 LAWS = {"nn": ["tests/nn/test_protocol.py"], "models": ["tests/models/test_sequence_model.py"]}
 """What the tests of a folder are called, and what holds for all of a room and names none of it."""
 
