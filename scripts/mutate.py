@@ -118,6 +118,7 @@ def parsed() -> argparse.Namespace:
         "--wide", type=float, default=60, help="seconds of tests, where the first pass"
     )
     parser.add_argument("--again", action="store_true", help="try what survived at another commit")
+    parser.add_argument("--known", action="store_true", help="run nothing, report what is known")
     parser.add_argument("--list", action="store_true", help="print what is drawn, run nothing")
     parser.add_argument("--json", action="store_true", help="print a JSON row a room")
     return parser.parse_args()
@@ -141,6 +142,8 @@ def all_noticed() -> bool:
         row = ledger.find(mutation.name, digest, options.again)
         if mutation.name in same:
             row = {"name": mutation.name, "result": "equivalent"}
+        if row is None and options.known:
+            continue
         if row is None:
             row = {"name": mutation.name, "source": digest, "commit": commit, "line": mutation.line}
             row |= mutate_run.tried(mutation, tree, tests, options.wide)

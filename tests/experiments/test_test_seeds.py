@@ -41,5 +41,5 @@ def test_episodes_of_a_test_have_a_seed_of_their_own_and_the_error_of_their_mean
     assert seeds == [actor_critic.TEST_SEED + 5] and actor_critic.TEST_SEED > 10**6
     mean = (1 + 4 + 0) / 3
     sd = math.sqrt(((1 - mean) ** 2 + (4 - mean) ** 2 + mean**2) / 3)
-    assert found["test_reward"] == pytest.approx(mean)
+    assert found["test_reward"] == pytest.approx(mean, rel=1e-12)
     assert found["test_reward_error"] == pytest.approx(sd / math.sqrt(3))

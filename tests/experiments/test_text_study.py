@@ -7,7 +7,7 @@ import pytest
 from fastweights.experiments import registry
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.study import Cell, Study
-from fastweights.experiments.text import TEXT
+from fastweights.experiments.text import TEXT, paper
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.study import STAGES
 from fastweights.runs import Run
@@ -37,6 +37,11 @@ def test_the_study_begins_with_small_runs_and_its_stages_share_a_run():
     assert study.folder_name(full["awd-fwm ptb paper"]) == study.folder_name(stages[0])
     assert full["awd-fwm ptb paper"].paper == 54.48
     assert len({study.folder_name(cell) for cell in study.cells}) == 8
+
+
+def test_the_authors_logs_are_these():
+    assert list(paper.LOG["ptb"].values()) == [312.6, 149.7, 119.9, 76.8, 69.8, 62.5, 58.8]
+    assert list(paper.LOG["wikitext-2"].values()) == [430.0, 278.6, 187.6, 91.7, 80.4]
 
 
 def test_stages_of_a_run_are_reproduced_in_turn(text_files, tmp_path):
