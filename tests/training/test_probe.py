@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fastweights.training import Supervised
 from fastweights.training.engine.probe import gradient_norms
+from fastweights.training.engine.seeds import generator
+
+
+class Asked(NamedTuple):
+    tokens: torch.Tensor
+    answer: torch.Tensor
 
 
 class State(NamedTuple):
@@ -92,3 +99,24 @@ def test_it_works_where_gradients_are_off():
     with torch.no_grad():
         norms = gradient_norms(Hebbian(), tokens, answer)
     assert norms == gradient_norms(Hebbian(), tokens, answer)
+
+
+class Lasts:
+    """The answer is the last token."""
+
+    def sample(self, count, generator):
+        tokens = torch.randint(4, (count, 3), generator=generator)
+        return Asked(tokens, tokens[:, -1])
+
+    def inputs(self, batch):
+        return batch.tokens
+
+    def metrics(self, logits, batch):
+        return {}
+
+
+def test_a_source_measures_what_it_keeps_for_that_and_nothing_without():
+    found = Supervised(Lasts(), probe_size=3).probe(Hebbian())
+    kept = Lasts().sample(3, generator(0, "probe"))
+    assert found == gradient_norms(Hebbian(), kept.tokens, kept.answer) != {}
+    assert Supervised(Lasts(), probe_size=0).probe(Hebbian()) == {}
