@@ -10,6 +10,7 @@ from fastweights.experiments.study import Cell, Study
 from fastweights.experiments.text import TEXT, paper
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.study import STAGES
+from fastweights.experiments.text.testing import _vertex
 from fastweights.runs import Run
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -37,6 +38,11 @@ def test_the_study_begins_with_small_runs_and_its_stages_share_a_run():
     assert study.folder_name(full["awd-fwm ptb paper"]) == study.folder_name(stages[0])
     assert full["awd-fwm ptb paper"].paper == 54.48
     assert len({study.folder_name(cell) for cell in study.cells}) == 8
+
+
+def test_the_next_temperature_is_where_a_parabola_is_lowest():
+    assert _vertex([(0.0, 1.0), (3.0, 4.0), (4.0, 9.0)]) == 1.0  # (x - 1)²
+    assert _vertex([(0.0, 1.0), (3.0, 4.0)]) == _vertex([(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]) == 0.0
 
 
 def test_the_authors_logs_are_these():
