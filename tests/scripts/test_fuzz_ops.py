@@ -38,7 +38,7 @@ def test_every_op_and_kind_of_argument_is_drawn():
 
 
 def test_few_cases_are_right():
-    for number in range(6):
+    for number in range(4):
         calls, wrong = fuzz_ops.case(SEED, number)
         assert calls and wrong == ()
 
@@ -65,5 +65,17 @@ def die(number: int) -> children.Found:
 
 
 def test_a_case_that_kills_its_process_is_known():
-    found = dict(children.outcomes(die, range(3)))
-    assert found == {0: (1, ()), 1: (1, ("the process died, exit code -6",)), 2: (1, ())}
+    found = dict(children.outcomes(die, [1, 2]))
+    assert found == {1: (1, ("the process died, exit code -6",)), 2: (1, ())}
+
+
+def test_a_part_is_a_row(monkeypatch, capsys):
+    monkeypatch.setattr(children, "outcomes", lambda case, numbers: [(n, case(n)) for n in numbers])
+    monkeypatch.setattr(sys, "argv", ["fuzz_ops", "3", "--part", "2", "--first", "5"])
+    assert not children.all_right("", lambda seed, n: (2, ("wrong",) * (n == 6)), print)
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "cases from 5: 1 wrong in 4 calls",
+        "cases from 7: 0 wrong in 2 calls",
+    ]
+    assert err == "case 6: wrong\n"
