@@ -81,17 +81,16 @@ def all_right(
         calls, wrong = case(options.seed, options.only)
         print(*wrong, f"{calls} calls, {len(wrong)} wrong", sep="\n")
         return not wrong
-    total, last = 0, options.first + options.cases
-    for first in range(options.first, last, options.part):
-        numbers = range(first, min(first + options.part, last))
-        calls = bad = 0
-        for number, (made, wrong) in outcomes(functools.partial(case, options.seed), numbers):
-            calls += made
-            bad += len(wrong)
-            for each in wrong:
-                print(f"case {number}: {each}", file=sys.stderr, flush=True)
-        row = {"seed": options.seed, "first": first, "cases": len(numbers), "calls": calls}
-        line = f"cases from {first}: {bad} wrong in {calls} calls"
-        proof.report(row | {"wrong": bad}, line, as_json=options.json)
-        total += bad
+    numbers = range(options.first, options.first + options.cases)
+    total = done = calls = bad = 0
+    for number, (made, wrong) in outcomes(functools.partial(case, options.seed), numbers):
+        done, calls, bad = done + 1, calls + made, bad + len(wrong)
+        for each in wrong:
+            print(f"case {number}: {each}", file=sys.stderr, flush=True)
+        if done == options.part or number == numbers[-1]:
+            first = number + 1 - done
+            row = {"seed": options.seed, "first": first, "cases": done, "calls": calls}
+            line = f"cases from {first}: {bad} wrong in {calls} calls"
+            proof.report(row | {"wrong": bad}, line, as_json=options.json)
+            total, done, calls, bad = total + bad, 0, 0, 0
     return total == 0
