@@ -34,3 +34,10 @@ def test_a_wrong_gradient_is_counted(monkeypatch):
 
     monkeypatch.setattr(op_calls, "run", wrong)
     assert {row["wrong"] for row in conformance.rows(0, 1, ["lstm"])} == {1}
+
+
+def test_the_page_has_the_table_of_the_recorded_rows():
+    table = conformance.tables(conformance.recorded())
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    assert max(map(len, table.splitlines())) <= 80
+    assert table.count("\n| outputs ") == 2 and conformance.page_with(page, table) == page
