@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import proof
 
-PATIENCE = 300.0
-"""Seconds after which a case counts as hung; the first compiles kernels."""
+PATIENCE = 1800.0
+"""Seconds after which a case counts as hung; the first compiles kernels, on a busy machine for minutes."""
 
 Found: TypeAlias = tuple[int, tuple[str, ...]]
 """How many calls a case made, and what was wrong with them."""
