@@ -64,6 +64,20 @@ def test_a_finished_run_is_looked_through(name, told, resume, finished, tmp_path
     assert code == 2 and told in line and line.splitlines()[-1].startswith("fastweights: ")
 
 
+def test_rows_that_are_missing_are_said_wherever_the_run_is_read(finished, tmp_path, caplog):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    path = folder / "metrics.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    for words in (
+        ("test", str(folder), "a1b2??a"),
+        ("train", "retrieval", "--resume", "--out", str(folder)),
+    ):
+        caplog.clear()
+        assert main(words) == 0
+        assert "metrics.jsonl was changed: " in caplog.text
+
+
 def test_a_finished_run_without_its_newest_checkpoint_is_made_whole(finished, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)

@@ -89,3 +89,23 @@ def test_runs_of_versions_without_checks_are_read_and_go_on(run):
     again = Run.open(run.folder)
     assert not again.checked and again.config["seed"] == 32
     assert [row["step"] for row in again.metrics()] == [10, 20, 30]
+
+
+def test_a_doubled_row_is_told(run):
+    path = run.folder / "metrics.jsonl"
+    first, second = path.read_text().splitlines(keepends=True)
+    for rows in ([first, first, second], [second, first]):
+        path.write_text("".join(rows))
+        with pytest.raises(UserError, match="line 2: its step is not after the last"):
+            run.metrics()
+
+
+def test_rows_that_a_checkpoint_knew_of_are_missed(run, caplog):
+    run.save_checkpoint(20, {}, {"rows": 2})
+    found = run.load_checkpoint()
+    run.check_rows(found)
+    assert not caplog.records
+    path = run.folder / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])  # as if it had been cut off by a kill
+    assert run.go_on_from(found) == 2 and len(run.metrics()) == 1
+    assert "was changed: 1 rows up to step 20, not 2" in caplog.text

@@ -34,6 +34,7 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
     found = run.load_checkpoint()
     if found is None:
         raise UserError(f"run {run.folder} has no checkpoint yet")
+    run.check_rows(found)
     model = from_config(model_of(run))
     weights = part(found.tensors, MODEL)
     floating = [tensor.dtype for tensor in weights.values() if tensor.is_floating_point()]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ _CONFIG = "config.json"
 _METRICS = "metrics.jsonl"
 _RESULT = "result.json"
 _LOCK = ".lock"
+_log = logging.getLogger("fastweights.runs")
 
 
 class Run:
@@ -160,7 +162,7 @@ class Run:
         """Read the rows of `metrics.jsonl`; a last line cut off by a kill is left out.
 
         Raises:
-            UserError: if another line is damaged or was changed.
+            UserError: if another line is damaged or was changed, or the steps do not rise.
         """
         path = self.folder / _METRICS
         if not path.exists():
@@ -176,7 +178,21 @@ class Run:
                 rows.append(Recorded(unsealed(row, required=self.checked), path))
             except Changed as change:
                 raise UserError(f"{path} was changed in line {number}: {change}") from None
+            if self.checked and not _rises(rows[-2:]):
+                raise UserError(
+                    f"{path} was changed in line {number}: its step is not after the last"
+                )
         return rows
+
+    def check_rows(self, found: Checkpoint) -> None:
+        """Warn if `metrics.jsonl` has other rows up to a checkpoint than when that was written."""
+        before = found.meta.get("rows")
+        now = sum(step <= found.step for step in _steps(self.metrics()))
+        if before is not None and now != before:
+            path = self.folder / _METRICS
+            _log.warning(
+                "%s was changed: %s rows up to step %s, not %s", path, now, found.step, before
+            )
 
     def truncate_metrics(self, step: int) -> None:
         """Drop the rows after `step`, as resuming from the checkpoint of that step needs."""
@@ -187,6 +203,12 @@ class Run:
         ]
         lines = [to_json(sealed(row)) for row in kept]
         write_atomically(self.folder / _METRICS, b"".join(lines))
+
+    def go_on_from(self, found: Checkpoint) -> int:
+        """Drop the rows after a checkpoint; return how many there were when it was written."""
+        self.check_rows(found)
+        self.truncate_metrics(found.step)
+        return found.meta.get("rows", len(self.metrics()))
 
     def clear_temporaries(self) -> None:
         """Remove what processes that were killed had begun to write into the folder, or in its place."""
@@ -235,6 +257,15 @@ class Run:
         """Write a record with its check; a run that was begun without checks keeps a config without one."""
         whole = sealed(record) if self.checked or name != _CONFIG else dict(record)
         write_atomically(self.folder / name, to_json(whole, indent=1))
+
+
+def _rises(rows: Sequence[Mapping[str, Any]]) -> bool:
+    steps = _steps(rows)
+    return len(steps) < 2 or steps[0] < steps[1]
+
+
+def _steps(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [row["step"] for row in rows if isinstance(row.get("step"), int)]
 
 
 def _check_empty(folder: Path) -> None:

@@ -108,6 +108,7 @@ class _Training:
         self.meter = Meter(hold=1 if self.device.type == "cpu" else _HELD_ON_DEVICE)
         self.clock = Clock()
         self.done = 0
+        self.rows = 0
         self.finished = False
         self.saved: int | None = None
 
@@ -216,6 +217,7 @@ class _Training:
             row |= self.source.evaluate(self.model)
             row |= self.source.probe(self.model)
         self.run.log(row)
+        self.rows += 1
         self.progress.evaluated(row)
         return row
 
@@ -262,6 +264,7 @@ class _Training:
                 "evaluated": (self.best.step, self.best.latest),
                 "finished": self.finished,
                 "weights": self.best.step if chosen else self.done,
+                "rows": self.rows,
             }
             distributed.from_first(lambda: self.run.save_checkpoint(self.done, tensors, meta))
             self.saved = self.done
@@ -285,7 +288,7 @@ class _Training:
         self.meter.restore(meta["meter"])
         self.clock = Clock(meta["seconds"], meta["compile_seconds"])
         self.done = self.saved = found.step
-        distributed.from_first(lambda: self.run.truncate_metrics(found.step))
+        self.rows = distributed.from_first(lambda: self.run.go_on_from(found))
 
 
 @contextmanager
