@@ -81,6 +81,9 @@ JSON = (
     '"1"',
 )
 
+BACKBONE = sorted({name for model in models.registry.names() for name in models.options(model)})
+"""Names of options for --set."""
+
 POSITIONAL = {
     "folder": tuple(RUNS.values()),
     "folders": tuple(RUNS.values()),
@@ -240,7 +243,6 @@ def _choices(kind: Any) -> tuple[str, ...]:
 
 def _pair(chance: Random) -> str:
     """Return NAME=VALUE, of a real option of some model mostly."""
-    names = sorted({name for model in models.registry.names() for name in models.options(model)})
     if chance.random() < 0.1:
         return _odd(chance)
-    return f"{chance.choice(names)}={chance.choice(JSON)}"
+    return f"{chance.choice(BACKBONE)}={chance.choice(JSON)}"

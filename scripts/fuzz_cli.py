@@ -18,15 +18,14 @@ import shutil
 import socket
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 import proof
 import small_runs
+from batches import Told, each
 from command_lines import RUNS, line
 
 from fastweights.cli import main
@@ -39,8 +38,11 @@ SECONDS = 90.0
 WORK = ("weights, backend", "drawing ", "test: ", "compil")
 """What a command says on stderr when it has begun the work that it was asked for."""
 
-BATCH = 200
-"""Cases that one process runs."""
+PART = 250
+"""Cases of a row."""
+
+LONG = ("bench", "reproduce", "warmup", "gradcheck")
+"""Commands whose work takes longer; a slip in their words is refused at once."""
 
 DOCUMENTED = (0, 1, 2, 130)
 
@@ -75,7 +77,8 @@ def contents(folder: Path) -> dict[str, str]:
 def wrong(words: list[str], end: small_runs.End, left: list[str]) -> tuple[str, str] | None:
     """Return what is wrong about how a command ended, in a word and in full; None where nothing is."""
     if end.code is None:
-        return None if any(part in end.err for part in WORK) else ("hang", end.err[-300:])
+        working = (words[:1] and words[0] in LONG) or any(part in end.err for part in WORK)
+        return None if working else ("hang", end.err[-300:])
     if end.code == small_runs.UNCAUGHT or end.code < 0 or "Traceback" in end.err + end.out:
         return "traceback", end.err[-1500:]
     if end.code not in DOCUMENTED:
@@ -99,7 +102,7 @@ def wrong(words: list[str], end: small_runs.End, left: list[str]) -> tuple[str, 
     return None
 
 
-def one(number: int, seed: int, place: Path, settings: dict[str, list[str]]) -> dict[str, str]:
+def one(number: int, seed: int, place: Path, settings: dict[str, list[str]]) -> Told:
     """Run a case in this process; return how it ended, and what was wrong."""
     words, asked = line(random.Random(f"{seed} {number}"), settings)
     here, home = place / str(number) / "a" / "here", place / str(number) / "home"
@@ -117,60 +120,22 @@ def one(number: int, seed: int, place: Path, settings: dict[str, list[str]]) -> 
     after = contents(here.parents[1])
     left = [name for name in before.keys() | after if before.get(name) != after.get(name)]
     shutil.rmtree(here.parents[1])
-    ended = small_runs.End(code, *small_runs.spoken(place))
-    kind, told = wrong(words, ended, left) or ("", "")
-    return {
-        "ended": str(code),
-        "kind": kind,
-        "told": told,
-        "words": repr(words),
-        "err": ended.err[-300:],
-    }
+    return told(str(code), words, small_runs.End(code, *small_runs.spoken(place)), left)
 
 
-def cases(
-    numbers: range, seed: int, place: Path, settings: dict[str, list[str]]
-) -> Iterator[dict[str, str]]:
-    """Yield how each case ends; many run in one process, and those behind one that hangs or crashes in a new one."""
-    done, log = 0, place / "log"
-    while done < len(numbers):
-        log.write_bytes(b"")
+def failed(
+    number: int, ended: small_runs.End, seed: int, place: Path, settings: dict[str, list[str]]
+) -> Told:
+    """Tell of a case that ended its process, or took too long."""
+    words, _ = line(random.Random(f"{seed} {number}"), settings)
+    shutil.rmtree(place / str(number), ignore_errors=True)
+    return told("cut off" if ended.code is None else str(ended.code), words, ended, [])
 
-        def batch(first: int = done) -> int:
-            small_steps()
-            with log.open("a") as file:
-                for number in numbers[first : first + BATCH]:
-                    print(json.dumps(one(number, seed, place, settings)), file=file, flush=True)
-            return 0
 
-        process = small_runs.start(batch, place / "out", place / "err")
-        told, since, code = 0, time.monotonic(), None
-        while code is None and time.monotonic() - since < SECONDS:
-            time.sleep(0.05)
-            ended, status = os.waitpid(process, os.WNOHANG)
-            code = os.waitstatus_to_exitcode(status) if ended else None
-            lines = log.read_text().split("\n")[:-1]
-            if len(lines) > told:
-                told, since = len(lines), time.monotonic()
-        if code is None:
-            small_runs.kill(process)
-        for said in lines:
-            yield json.loads(said)
-        done += len(lines)
-        if code != 0:
-            words, _ = line(random.Random(f"{seed} {numbers[done]}"), settings)
-            ended = small_runs.End(code, *small_runs.spoken(place))
-            kind, why = wrong(words, ended, []) or ("", "")
-            how = "cut off" if code is None else str(code)
-            yield {
-                "ended": how,
-                "kind": kind,
-                "told": why,
-                "words": repr(words),
-                "err": ended.err[-300:],
-            }
-            shutil.rmtree(place / str(numbers[done]), ignore_errors=True)
-            done += 1
+def told(how: str, words: list[str], ended: small_runs.End, left: list[str]) -> Told:
+    """Return what is told of a case."""
+    kind, why = wrong(words, ended, left) or ("", "")
+    return {"ended": how, "kind": kind, "told": why, "words": repr(words), "err": ended.err[-300:]}
 
 
 def parsed() -> argparse.Namespace:
@@ -179,35 +144,43 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of all that is made up")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--show", action="store_true", help="print every case and how it ended")
-    parser.add_argument("--json", action="store_true", help="print a JSON row at the end")
+    parser.add_argument("--json", action="store_true", help="print a JSON row a part")
     return parser.parse_args()
 
 
-def all_right() -> bool:
-    options = parsed()
+def part(
+    numbers: range, options: argparse.Namespace, place: Path, settings: dict[str, list[str]]
+) -> int:
+    """Run some cases and report them; return how many ended wrong."""
     faults: Counter[str] = Counter()
     codes: Counter[str] = Counter()
-    numbers = range(options.first, options.first + options.cases)
-    with tempfile.TemporaryDirectory() as folder, small_runs.made(Path(folder)) as settings:
-        small_runs.train_each(Path(folder), settings)
-        found = cases(numbers, options.seed, Path(folder), settings)
-        for number, ended in zip(numbers, found, strict=True):
-            codes[ended["ended"]] += 1
-            faults[ended["kind"]] += 1
-            if options.show or ended["kind"]:
-                what = f"{ended['kind']}\n    {ended['told']}" if ended["kind"] else ended["err"]
-                print(
-                    f"{number}: {ended['ended']}: {ended['words']}: {what}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+    ways = (
+        partial(way, seed=options.seed, place=place, settings=settings) for way in (one, failed)
+    )
+    found = each(numbers, *ways, place, seconds=SECONDS, before=small_steps)
+    for number, ended in zip(numbers, found, strict=True):
+        codes[ended["ended"]] += 1
+        faults[ended["kind"]] += 1
+        if options.show or ended["kind"]:
+            what = f"{ended['kind']}\n    {ended['told']}" if ended["kind"] else ended["err"]
+            print(f"{number}: {ended['ended']}: {ended['words']}: {what}", file=sys.stderr)
     del faults[""]
-    row = {"seed": options.seed, "first": options.first, "cases": options.cases}
+    row = {"seed": options.seed, "first": numbers.start, "cases": len(numbers)}
     row |= {"wrong": faults.total(), **{f"wrong: {kind}": n for kind, n in faults.items()}}
     row |= {f"ended {code}": codes[code] for code in sorted(codes)}
-    told = f"{faults.total()} of {options.cases} command lines ended wrong: {dict(faults)}; {dict(codes)}"
-    proof.report(row, told, as_json=options.json)
-    return not faults
+    said = f"{faults.total()} of {len(numbers)} command lines ended wrong: {dict(faults)}; {dict(codes)}"
+    proof.report(row, said, as_json=options.json)
+    return faults.total()
+
+
+def all_right() -> bool:
+    options, wrong = parsed(), 0
+    last = options.first + options.cases
+    with tempfile.TemporaryDirectory() as folder, small_runs.made(Path(folder)) as settings:
+        small_runs.train_each(Path(folder), settings)
+        for first in range(options.first, last, PART):
+            wrong += part(range(first, min(first + PART, last)), options, Path(folder), settings)
+    return wrong == 0
 
 
 if __name__ == "__main__":

@@ -111,19 +111,19 @@ def final(folder: Path) -> dict[str, Any]:
     run = Run.open(folder)
     found = run.load_checkpoint()
     assert found is not None
-    rows = [_timeless(row) for row in run.metrics()]
+    rows = [timeless(row) for row in run.metrics()]
     # Of the checkpoint before the newest the time says which it is.
     files = sorted(path.name for path in folder.rglob("*") if not path.name.isdecimal())
-    records = {"meta": _timeless(found.meta), "step": found.step, "metrics": rows, "files": files}
+    records = {"meta": timeless(found.meta), "step": found.step, "metrics": rows, "files": files}
     return {
         **found.tensors,
         **records,
-        "result": _timeless(run.result() or {}),
+        "result": timeless(run.result() or {}),
         "config": run.config,
     }
 
 
-def _timeless(record: dict[str, Any]) -> dict[str, Any]:
+def timeless(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in DIFFERING}
 
 
