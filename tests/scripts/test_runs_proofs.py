@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from random import Random
@@ -87,3 +89,28 @@ def test_a_run_that_ended_otherwise_is_told_apart(tmp_path):
     assert found.startswith("model.weight: ")
     (found,) = kill_and_resume.differences(final("row", 1.0, 2.5, 3.0), whole)
     assert found.startswith("metrics: ")
+
+
+def test_a_run_is_damaged_in_one_place_by_its_seed(tmp_path):
+    import damages
+
+    run = Run.create(tmp_path / "whole", {"plan": {"steps": 12}})
+    run.log({"step": 1, "loss": 0.25})
+    run.save_checkpoint(1, {"model.weight": torch.tensor(1.0)}, {})
+
+    def damaged(name: str, number: int) -> tuple[str, dict[str, bytes | None]]:
+        folder = tmp_path / name / str(number) / "run"
+        shutil.copytree(run.folder, folder)
+        told = damages.damage(folder, Random(number))
+        if "huge" in told:
+            os.truncate(folder / told.partition(", ")[2], 99)
+        paths = folder.rglob("*")
+        return told, {path.name: path.read_bytes() if path.is_file() else None for path in paths}
+
+    whole = {
+        path.name: path.read_bytes() if path.is_file() else None for path in run.folder.rglob("*")
+    }
+    ends = [damaged("first", number) for number in range(100)]
+    assert ends[:20] == [damaged("again", number) for number in range(20)]
+    assert {told.partition(",")[0] for told, _ in ends} == set(damages.KINDS)
+    assert all(end != whole or told[:4] in ("perm", "link", "swap") for told, end in ends)
