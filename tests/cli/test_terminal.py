@@ -6,7 +6,7 @@ import pytest
 from terminals import runner
 
 from fastweights.cli.console import print_table, show
-from fastweights.experiments.terminal import Steps, progress_bar
+from fastweights.experiments.terminal import Steps, figure_table, progress_bar
 from fastweights.experiments.text.progress import EpochProgress
 from fastweights.training import TerminalProgress
 from fastweights.training.engine import progress
@@ -101,3 +101,46 @@ def test_a_bar_on_a_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> N
 
     ran = runner(columns, monkeypatch, bar)()
     assert "10/10" in ran.text and "-1:" not in ran.text
+
+
+def test_a_bar_ends_where_the_training_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(words: object) -> int:
+        listener = TerminalProgress("words")
+        listener.start(0, 60)
+        listener.update(57, {"loss": 0.5})
+        listener.evaluated({"step": 60, "seconds": 1.0, "train_loss": 0.25})
+        listener.stop()
+        return 0
+
+    last = runner(80, monkeypatch, train)().text.split("\r")[-1]
+    assert "60/60 loss 0.2500" in last
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_evaluation_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = TerminalProgress("words")
+    listener.start(0, 100)
+    for step in range(1, 101):
+        listener.update(step, {"loss": 0.25})
+        if step % 5 == 0:
+            listener.evaluated({"step": step, "seconds": 1.0, "train_loss": 0.5})
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 20 and all(line.startswith("step ") for line in lines)
+
+
+def test_a_table_folds_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("a case of several words", "preliminary_norm_weight", "5.0e-11", "short")] * 2
+
+    def table(words: object) -> int:
+        print_table("errors", ("case", "worst", "relative error", "more"), rows)
+        return 0
+
+    for columns in (66, 70, 80):
+        lines = runner(columns, monkeypatch, table)().text.splitlines()
+        assert max(map(len, lines)) <= columns and len(lines[1]) == len(lines[-1])
+        assert sum("preliminary_norm_weight" in line for line in lines) == 2
+
+
+def test_a_table_without_names_has_no_heading(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = printed(80, monkeypatch, figure_table("run", [("words", "42")])).splitlines()
+    assert len(lines) == 4

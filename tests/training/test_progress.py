@@ -47,7 +47,7 @@ def test_on_a_terminal_there_is_a_bar_with_loss_accuracy_and_ceiling(width, monk
     drawn = screen.getvalue()
     for part in ("6/10", "loss 0.6000", "accuracy 62.50 %", "no binding: 38.35 %"):
         assert part in drawn
-    assert ("retrieval" in drawn) is (width == 160)
+    assert ("retrieval" in drawn.split("\r")[-1]) is (width == 160)  # readings take its place
     assert capsys.readouterr().out == ""
 
 

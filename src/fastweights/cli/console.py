@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fastweights.cli.encoding import is_unicode, printable
@@ -85,9 +85,10 @@ def print_table(
     cells = [[printable(str(cell)) for cell in row] for row in rows]
     box, heading = (ROUNDED if terminal else SIMPLE), printable(title)
     if len(names) > 2 and _width(names, cells) > console.width:
-        console.print(_listed(heading, names, cells, box))
+        names, cells, separated = _listed(names, cells)
     else:
-        console.print(_table(heading, names, cells, box))
+        separated = ()
+    console.print(_table(heading, names, cells, box, console.width, separated))
     if note:
         console.print(printable(note), markup=False, highlight=False)
 
@@ -96,45 +97,75 @@ NARROWEST = 14
 """Columns that a cell of several words has at least, where it has as many characters."""
 
 
+BORDERS = 3
+"""Columns between two cells of a table; it has one more in all."""
+
+
 def _width(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """Return the width from which a table can be read: its numbers and single words are whole."""
-    widths = [
-        max(
-            max((len(word) for word in cell.split()), default=0)
-            if any(character.isspace() for character in cell) and len(cell) > NARROWEST
-            else len(cell)
-            for cell in column
-        )
-        for column in zip(names, *rows, strict=True)
-    ]
-    return sum(max(width, 1) + 3 for width in widths) + 1
+    return sum(width + BORDERS for width in _least(names, rows)) + 1
+
+
+def _least(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the width of each column from which its numbers and single words are whole."""
+
+    def least(cell: str) -> int:
+        words = cell.split()
+        folds = len(words) > 1 and len(cell) > NARROWEST
+        return max(map(len, words)) if folds else max(len(cell), 1)
+
+    return [max(map(least, column)) for column in zip(names, *rows, strict=True)]
+
+
+def fitted(widest: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return the widths of columns that have so much room together: the widest give way, none below its least.
+
+    Example:
+        >>> fitted([30, 20, 5], [10, 20, 5], 45), fitted([30, 20, 5], [10, 20, 5], 10)
+        ([20, 20, 5], [10, 20, 5])
+    """
+    widths = list(widest)
+    while sum(widths) > room:
+        wide = [at for at, width in enumerate(widths) if width > least[at]]
+        if not wide:
+            break
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def _table(
-    title: str, names: Sequence[str], rows: Iterable[Sequence[str]], box: Box | None
+    title: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    box: Box | None,
+    width: int,
+    separated: Container[int],
 ) -> Table:
+    """Build a table of a terminal's width at most, with lines under the separated rows."""
     from rich.table import Table
     from rich.text import Text
 
     # As Text: brackets in what a user gave are no markup.
-    table = Table(title=Text(title), title_justify="left", box=box)
-    for name in names:
-        table.add_column(Text(name), overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
+    table = Table(title=Text(title), title_justify="left", box=box, show_header=any(names))
+    widest = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    least, room = _least(names, rows), width - BORDERS * len(names) - 1
+    if sum(least) > room:
+        least = [min(each, NARROWEST) for each in least]  # a word alone is broken
+    widths = fitted(widest, least, room)
+    for name, each, most in zip(names, widths, widest, strict=True):
+        table.add_column(Text(name), overflow="fold", width=each if each < most else None)
+    for place, row in enumerate(rows):
+        table.add_row(*map(Text, row), end_section=place in separated)
     return table
 
 
 def _listed(
-    title: str, names: Sequence[str], rows: Sequence[Sequence[str]], box: Box | None
-) -> Table:
-    """Build a table of two columns: the names of all columns beside a row's cells, row by row, without empty ones."""
-    from rich.text import Text
-
-    table = _table(title, ("", ""), (), box)
-    table.show_header = False
+    names: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[tuple[str, str], list[tuple[str, str]], set[int]]:
+    """Return a table of two columns, the names of all columns beside a row's filled cells; and where each row ends."""
+    lines: list[tuple[str, str]] = []
+    ends: set[int] = set()
     for row in rows:
-        filled = [(name, cell) for name, cell in zip(names, row, strict=True) if cell]
-        for name, cell in filled:
-            table.add_row(Text(name), Text(cell), end_section=name == filled[-1][0])
-    return table
+        lines += [(name, cell) for name, cell in zip(names, row, strict=True) if cell]
+        ends.add(len(lines) - 1)
+    return ("", ""), lines, ends

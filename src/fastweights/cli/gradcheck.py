@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastweights.cli.console import print_json, print_table
 
@@ -28,15 +31,18 @@ class Gradcheck:
         if self.json:
             print_json({"rows": rows, "worst": worst, "limit": LIMIT, "passed": worst <= LIMIT})
         else:
-            shown = [
-                (r["op"], r["case"], r["parameter"], f"{r['max_relative_error']:.1e}") for r in rows
-            ]
-            print_table(
-                "hand-derived gradients against finite differences",
-                ("op", "case", "parameter", "relative error"),
-                shown,
-            )
+            for op, checked in itertools.groupby(rows, lambda row: row["op"]):
+                cases = itertools.groupby(checked, lambda row: row["case"])
+                columns = ("case", "gradients", "worst", "relative error")
+                print_table(op, columns, [_line(case, group) for case, group in cases])
             print(
                 f"worst {worst:.1e}, limit {LIMIT:.0e}: {'passed' if worst <= LIMIT else 'FAILED'}"
             )
         return 0 if worst <= LIMIT else 1
+
+
+def _line(case: str, rows: Iterable[Mapping[str, Any]]) -> tuple[object, ...]:
+    """Return a case's line of the table: how many gradients it has, and which is the worst."""
+    checked = list(rows)
+    worst = max(checked, key=lambda row: row["max_relative_error"])
+    return case, len(checked), worst["parameter"], f"{worst['max_relative_error']:.1e}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastweights.errors import UserError, check_count, check_seed
+from fastweights.experiments.counting import counted
 from fastweights.experiments.options import (
     BackboneOptions,
     OptimiserOptions,
@@ -190,9 +191,7 @@ class AgentPlan(OptimiserPlan, TimedPlan, AgentOptions, ABC):
         return True
 
     def summary(self) -> str:
-        return (
-            f"{self.title}, {self.duration(f'{self.updates:,} updates')} of {self.agents} episodes"
-        )
+        return f"{self.title}, {self.duration(counted(self.updates, 'update'))} of {counted(self.agents, 'episode')}"
 
     def progress(self) -> TerminalProgress:
         from fastweights.training import TerminalProgress

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 
 
@@ -58,12 +59,12 @@ def figure_table(title: str, rows: Sequence[tuple[str, str]], heading: str = "")
     return TextTable(title, ("", heading), rows)
 
 
-def training_rows(result: Record, unit: str = "steps") -> list[tuple[str, str]]:
+def training_rows(result: Record, unit: str = "step") -> list[tuple[str, str]]:
     """Return the rows that every result has: how long it was trained, on what."""
     seconds = f"{result['train_seconds']:.1f} s (+ {result['compile_seconds']:.1f} s compiling)"
     return [
-        ("training", f"{result['steps']:,} {unit} in {seconds}"),
-        ("backend", f"{result['backend']}, {result['threads']} threads"),
+        ("training", f"{counted(result['steps'], unit)} in {seconds}"),
+        ("backend", f"{result['backend']}, {counted(result['threads'], 'thread')}"),
         ("weights", f"{result['parameters']:,}"),
     ]
 
@@ -75,16 +76,6 @@ def sample_table(title: str, samples: Sequence[Record], question: str) -> list[T
     ]
     columns = (question, "answer", "probability", "truth")
     return [TextTable(title, columns, rows)] if rows else []
-
-
-def rows_read(count: int) -> str:
-    """Return in how many rows a text is read.
-
-    Example:
-        >>> rows_read(1), rows_read(32)
-        ('1 row', '32 rows')
-    """
-    return "1 row" if count == 1 else f"{count} rows"
 
 
 @contextmanager
@@ -101,9 +92,10 @@ def progress_bar(title: str, unit: str, count: int) -> Iterator[Callable[[int], 
     """
     from fastweights.training import TerminalProgress
 
-    bar = TerminalProgress(title, unit=unit)
+    bar = TerminalProgress(title, counted=unit)
     bar.start(0, count)
     try:
         yield lambda done: bar.update(done, {})
+        bar.update(count, {})
     finally:
         bar.stop()

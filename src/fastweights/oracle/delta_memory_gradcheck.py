@@ -32,7 +32,11 @@ class Case:
     def __str__(self) -> str:
         keys = "one key" if self.keys == 1 else f"{self.combine} key"
         gate = {None: "", "tensor": " gated", "norm": " clamped"}[self.gate]
-        reads = f", {self.reads} read(s)" + " LN" * self.norm if self.reads else ", not read"
+        reads = (
+            f", {self.reads} read{'s' * (self.reads != 1)}" + " LN" * self.norm
+            if self.reads
+            else ", not read"
+        )
         return f"{self.rule} {keys}{gate}{reads}"
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from fastweights.errors import UserError, check_count
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.presets import BACKBONES, MAKING, MEMORY_OPTIONS
+from fastweights.experiments.counting import counted
 from fastweights.experiments.options import (
     OptimiserPlan,
     StepPlan,
@@ -166,7 +167,7 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
             if counts
             else "new stories at every step, no data (--stories release reads bAbI's own)"
         )
-        time = f"{self.duration(f'{self.steps:,} steps')} of {self.batch} × {self.length} words"
+        time = f"{self.duration(counted(self.steps, 'step'))} of {self.batch} × {self.length} words"
         return "; ".join((f"{self.title}, {stories}", time, *self.task().notes))
 
     def progress(self) -> TerminalProgress:

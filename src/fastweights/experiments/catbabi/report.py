@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Shown,
     TextTable,
     figure_table,
-    rows_read,
     sample_table,
     training_rows,
 )
@@ -19,7 +19,7 @@ RELEASE = "the release"
 
 def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
     """Show what came of training, and a few answered questions."""
-    reading = f"{rows_read(result['test_rows'])}, {result['test_seconds']:.1f} s"
+    reading = f"{counted(result['test_rows'], 'row')}, {result['test_seconds']:.1f} s"
     valid = f"{100 * result['validation_accuracy']:.2f} %, perplexity {result['validation_perplexity']:.3f}"
     rows = [
         ("test accuracy", f"{100 * result['test_accuracy']:.2f} %  ({result['test_answers']:,} answers; {reading})"),
@@ -99,7 +99,7 @@ def report_test(tested: Record) -> Iterator[Shown]:
         *_without_task_3(tested, "accuracy_without_task_3"),
         ("perplexity", f"{tested['perplexity']:.3f}"),
         *_on_release(tested["release"] or {}, ""),
-        ("read in", rows_read(tested["rows"])),
+        ("read in", counted(tested["rows"], "row")),
         *[("data", note) for note in tested["notes"]],
     ]
     title = f"{tested['model']}, {tested['split']} split, {tested['mode']}"

@@ -69,7 +69,7 @@ def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
         *_tested(result),
         ("mean reward of .95", "not reached" if reached is None else f"after {reached:,} frames"),
         ("frames", f"{result['frames']:,}, {pace:,.0f} a second"),
-        *training_rows(result, "updates"),
+        *training_rows(result, "update"),
     ]
     yield figure_table(_title(result), rows)
 

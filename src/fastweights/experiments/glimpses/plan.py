@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError
+from fastweights.experiments.counting import counted
 from fastweights.experiments.glimpses.options import FAST_WEIGHT_OPTIONS, GlimpsesOptions
 from fastweights.experiments.options import StepPlan, backbone_fields, extra_backbone_options
 from fastweights.experiments.plan import Plan, Record, check_not_negative, check_positive
@@ -104,7 +105,7 @@ class GlimpsesPlan(StepPlan, Plan, GlimpsesOptions):
 
     def summary(self) -> str:
         images = len(self.task().split("train").answer)
-        return f"{self.title}, {images:,} images, {self.steps:,} steps of {self.batch}"
+        return f"{self.title}, {images:,} images, {counted(self.steps, 'step')} of {self.batch}"
 
     def progress(self) -> TerminalProgress:
         from fastweights.training import TerminalProgress

@@ -72,7 +72,7 @@ HEADING = "mean reward of an episode"
 def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
     """Show what came of training."""
     pace, train = result["updates_per_second"], result["train_reward"]
-    length, *machine = training_rows(result, "updates")
+    length, *machine = training_rows(result, "update")
     rows = [
         ("test maps", _reward(result, "test")),
         ("train maps, the last updates", "" if train is None else f"{train:.2f}"),

@@ -9,6 +9,7 @@ import torch
 
 from fastweights import figures
 from fastweights.errors import UserError
+from fastweights.experiments.counting import counted
 from fastweights.experiments.experiment import Animation, Figure
 from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import LoadedRun
@@ -42,7 +43,7 @@ def _reference(run: Run) -> Reference:
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
     """Draw one run; the sequence to look inside with is by default the paper's or one of the task."""
-    title = f"{run.name}, {run.task.pairs} pairs"
+    title = f"{run.name}, {counted(run.task.pairs, 'pair')}"
     tokens, symbols = _sequence(run, sequence)
     trace = _trace(run, tokens)
     slots = (
@@ -71,7 +72,7 @@ def compare(runs: list[Run]) -> Iterator[Figure]:
     if any(run.task.pairs != first.task.pairs or run.task.form != first.task.form for run in runs):
         raise UserError("runs of different lengths or forms cannot be compared in one figure")
     groups = group(runs)
-    title = f"associative retrieval, {first.task.pairs} pairs"
+    title = f"associative retrieval, {counted(first.task.pairs, 'pair')}"
     metrics = {name: [run.metrics for run in seeds] for name, seeds in groups.items()}
     yield Figure(
         "comparison", lambda: figures.comparison(metrics, **_reference(first), title=title)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError, check_count
+from fastweights.experiments.counting import counted
 from fastweights.experiments.options import OptimiserPlan, StepPlan
 from fastweights.experiments.plan import (
     Plan,
@@ -76,7 +77,7 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
 
     @property
     def title(self) -> str:
-        return f"retrieval, {self.pairs} pairs, {self.query}"
+        return f"retrieval, {counted(self.pairs, 'pair')}, {self.query}"
 
     def folder_name(self) -> str:
         query = "" if self.query == "paper" else f"-{self.query}"
@@ -127,9 +128,11 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
         return self.hidden * self.task().length < SINGLE_THREAD_WORK
 
     def summary(self) -> str:
-        return f"{self.title}, {self.steps:,} steps of {self.batch}"
+        return f"{self.title}, {counted(self.steps, 'step')} of {counted(self.batch, 'sequence')}"
 
     def progress(self) -> TerminalProgress:
         from fastweights.training import TerminalProgress
 
-        return TerminalProgress(f"{self.model}, {self.pairs} pairs", self.task().no_binding_ceiling)
+        return TerminalProgress(
+            f"{self.model}, {counted(self.pairs, 'pair')}", self.task().no_binding_ceiling
+        )

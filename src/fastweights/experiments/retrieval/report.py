@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Shown,
@@ -18,7 +19,7 @@ def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
     """Show what came of training, and a few answered questions."""
     test = f"{result['test_samples']:,} fresh sequences"
     rows = [*_accuracy(result, test), *training_rows(result)]
-    yield figure_table(f"{result['model']}, {result['pairs']} pairs", rows)
+    yield figure_table(f"{result['model']}, {counted(result['pairs'], 'pair')}", rows)
     yield from sample_table("a few questions", samples, "sequence")
 
 
@@ -32,8 +33,8 @@ def report_answer(answer: Record) -> Iterator[Shown]:
 
 def report_test(tested: Record) -> Iterator[Shown]:
     """Show a test on fresh sequences."""
-    lengths = f"trained on {tested['trained_pairs']} pairs, tested on {tested['pairs']}"
-    rows = _accuracy(tested, f"{tested['test_samples']:,} sequences")
+    lengths = f"trained on {counted(tested['trained_pairs'], 'pair')}, tested on {tested['pairs']}"
+    rows = _accuracy(tested, counted(tested["test_samples"], "sequence"))
     yield figure_table(f"{tested['model']}, {lengths}", rows)
 
 

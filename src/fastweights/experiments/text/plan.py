@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError
+from fastweights.experiments.counting import counted
 from fastweights.experiments.options import OptimiserPlan, extra_backbone_options
 from fastweights.experiments.plan import Record, TimedPlan, check_positive, check_share
 from fastweights.experiments.text.options import TextOptions, text_name, unit
@@ -149,7 +150,7 @@ class TextPlan(OptimiserPlan, TimedPlan, TextOptions):
 
     def summary(self) -> str:
         task = self.task()
-        time = self.duration("1 epoch" if self.epochs == 1 else f"{self.epochs:,} epochs")
+        time = self.duration(counted(self.epochs, "epoch"))
         words = f"{task.counts['train']:,} {self.unit}s to learn from, {task.classes:,} different"
         steps = f"{time}, steps of {self.batch} × about {self.length}"
         return "; ".join((f"{text_name(self.data)}, {words}", steps, *task.notes))

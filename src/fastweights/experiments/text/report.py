@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Notice,
     Shown,
     TextTable,
     figure_table,
-    rows_read,
     training_rows,
 )
 
 
 def report(result: Record, samples: Sequence[Record]) -> Iterator[Shown]:
     """Show what came of training; there are no sample questions."""
-    reading = f"{result['test_words']:,} words; {rows_read(result['test_rows'])}, {result['test_seconds']:.1f} s"
+    reading = f"{result['test_words']:,} words; {counted(result['test_rows'], 'row')}, {result['test_seconds']:.1f} s"
     tuned = f"{result['temperature']:.2f}, chosen by validation"
     unit = result.get("unit", "word")
     (name, steps), *machine = training_rows(result)
@@ -54,7 +54,7 @@ def report_test(tested: Record) -> Iterator[Shown]:
     rows = [
         (f"perplexity of a {tested['unit']}", f"{tested['perplexity']:.2f}"),
         ("bits per word", f"{tested['bits_per_word']:.3f}"),
-        ("words", f"{tested['words']:,}  (read in {rows_read(tested['rows'])})"),
+        ("words", f"{tested['words']:,}  (read in {counted(tested['rows'], 'row')})"),
         *([] if unknown is None else [("unknown words", f"{100 * unknown:.2f} %")]),
     ]
     where = tested["file"] if "file" in tested else f"{tested['split']} split"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+from fastweights.experiments.counting import counted
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.study import Cell, Reach, Study
 from fastweights.experiments.text.options import TextOptions
@@ -59,7 +60,7 @@ def _small() -> Iterator[Cell]:
 def _stages() -> Iterator[Cell]:
     paper = TextOptions(preset="paper")
     for epochs in STAGES:
-        count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+        count = counted(epochs, "epoch")
         logged = LOG["ptb"][epochs]
         yield Cell(
             name=f"awd-fwm ptb paper, {count}",

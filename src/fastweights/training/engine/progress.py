@@ -8,7 +8,9 @@ from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
 WIDE = 110
-"""Columns from which a bar has room for a title and the pace too."""
+"""Columns from which a bar has room for the pace too, and for a title beside readings."""
+ROOM = 45
+"""Columns that a bar and what it counts take."""
 
 
 @runtime_checkable
@@ -40,15 +42,15 @@ class Tenths:
     """Says where there is no terminal how far something is: after two seconds, once a tenth."""
 
     def __init__(self) -> None:
-        self._began, self._said = perf_counter(), 0
+        self._began, self._said = perf_counter(), 0.0
 
     def passed(self, share: float) -> bool:
-        """Return whether a tenth has passed of which nothing is said yet, at that share of the whole."""
-        return int(10 * share) > self._said and perf_counter() - self._began >= UNSAID
+        """Return whether a tenth has passed since something was said, at that share of the whole."""
+        return share - self._said >= 0.1 - 1e-9 and perf_counter() - self._began >= UNSAID
 
     def tell(self, share: float, line: str) -> None:
         """Print a line that says how far it is, at that share of the whole."""
-        self._said = int(10 * share)
+        self._said = share
         print(line, file=sys.stderr, flush=True)
 
 
@@ -63,6 +65,7 @@ class TerminalProgress:
         unit: of the pace.
         limit: seconds after which the training ends, if it ends at a time; the bar then counts
             these.
+        counted: what the steps are called behind their number; empty: nothing.
     """
 
     def __init__(
@@ -72,12 +75,14 @@ class TerminalProgress:
         work: int = 1,
         unit: str = "steps",
         limit: float | None = None,
+        counted: str = "",
     ) -> None:
         self.title = title
         self.ceiling = ceiling
+        self.counted = counted
         self.work, self.unit, self.limit = work, unit, limit
         self._began = self._first = 0.0
-        self._steps = 0
+        self._steps = self._at = 0
         self._bar: Any = None
         self._task: Any = None
         self._tenths: Tenths | None = None
@@ -93,17 +98,15 @@ class TerminalProgress:
 
         console = Console(stderr=True)
         columns = [
+            TextColumn("{task.fields[title]}", markup=False),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[place]}", markup=False),
             TextColumn("{task.fields[readings]}", markup=False),
             TimeRemainingColumn(compact=True),
         ]
-        if console.width >= WIDE:
-            columns = [
-                TextColumn("{task.description}", markup=False),
-                *columns,
-                TextColumn("{task.fields[pace]}", markup=False),
-            ]
+        self._wide = console.width >= WIDE
+        if self._wide:
+            columns.append(TextColumn("{task.fields[pace]}", markup=False))
         self._bar = Progress(*columns, console=console)
         self._task = self._bar.add_task(
             self.title,
@@ -111,6 +114,7 @@ class TerminalProgress:
             completed=0 if self.limit else step,
             place=self._place(step),
             readings="",
+            title=self.title if self._wide or len(self.title) <= console.width - ROOM else "",
             pace="",
         )
         self._bar.start()
@@ -119,20 +123,28 @@ class TerminalProgress:
         if self._tenths is not None and self._tenths.passed(self._share(step)):
             line = f"{self.title}: {self._place(step)}  {self._describe(readings)}".rstrip()
             self._tenths.tell(self._share(step), line)
+        self._at = step
         if self._bar is None:
             return
         passed = perf_counter() - self._began
         pace = (step - self._first) / max(passed, 1e-9)
+        said = self._describe(readings)
+        if said and not self._wide:
+            self._bar.update(self._task, title="")  # they take its place
         self._bar.update(
             self._task,
             completed=min(passed, self.limit) if self.limit else step,
             place=self._place(step),
-            readings=self._describe(readings),
+            readings=said,
             pace=f"{pace * self.work:,.0f} {self.unit}/s" if pace else "",
         )
 
     def evaluated(self, row: Mapping[str, Any]) -> None:
-        if self._bar is None and row["step"]:
+        if self._bar is not None:
+            # The last evaluation is of the end, of which no update need have told.
+            if row["step"] > self._at:
+                self.update(row["step"], row)
+        elif row["step"]:
             line = f"step {self._place(row['step'])}  {self._describe(row)}  {row['seconds']:.1f} s"
             self._tell(row["step"], line)
 
@@ -150,7 +162,8 @@ class TerminalProgress:
         return step / max(self._steps, 1)
 
     def _place(self, step: int) -> str:
-        return f"{step}" if self.limit else f"{step}/{self._steps}"
+        counted = f" {self.counted}" if self.counted else ""
+        return f"{step}" if self.limit else f"{step}/{self._steps}{counted}"
 
     def _describe(self, readings: Mapping[str, Any]) -> str:
         loss = readings.get("loss", readings.get("train_loss"))
