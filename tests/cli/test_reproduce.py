@@ -9,7 +9,7 @@ import pytest
 
 from fastweights.cli import main
 from fastweights.experiments import registry
-from fastweights.experiments.comparison import agreement
+from fastweights.experiments.comparison import SINGLE, SPREAD, agreement
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.study import Cell, Study
@@ -80,3 +80,26 @@ def test_what_agrees() -> None:
     assert not agreement(2.2, 2.0, {"value": 2.0, "sd": None})[0]
     assert not agreement(None, 2.0, {"value": 2.0, "sd": None})[0]
     assert agreement(None, None, {"value": None, "sd": None})[0]
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_demonstration_is_listed_and_checked(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", "fwm-bindings", "--seeds", "2", "--results", "results"]) == 0
+    capsys.readouterr()
+    assert main(["reproduce", "fwm-bindings", "--list", "--only", "concat*", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["cells"]) == 4
+    assert main(["reproduce", "fwm-bindings", "--check", "concat 10 lost"]) == 0
+    assert "all seeds" in capsys.readouterr().out
+    assert main(["reproduce", "fwm-bindings", "--check", "concat 10"]) == 2
+    assert "concat 10 lost" in capsys.readouterr().err
+    assert main(["reproduce", "fwm-bindings", "--list", "--models", "lstm"]) == 2
+    assert "no --models" in capsys.readouterr().err
+
+
+def test_help_and_docs_say_what_agrees(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["reproduce", "--help"])
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"within {SPREAD:g} standard deviations of the recorded seeds" in text
+    assert f"within {100 * SINGLE:g} %" in text

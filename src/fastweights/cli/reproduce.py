@@ -15,6 +15,7 @@ from fastweights.cli.console import print_json, say, show
 from fastweights.errors import UserError
 
 if TYPE_CHECKING:
+    from fastweights.experiments.demonstration import Demonstration
     from fastweights.experiments.study import Study
 
 
@@ -45,7 +46,8 @@ class Reproduce:
     list: bool = False
     """Name the cells, with what is recorded of them and the paper's numbers; nothing runs."""
     check: str | None = None
-    """Run this cell again, apart from all else, and compare it with what is recorded: exit code 0 where it agrees."""
+    """Run this cell again, apart from all else, and compare it with what is recorded: exit code 0 where it agrees: it
+    is equal, or within 3 standard deviations of the recorded seeds; of a single seed, within 5 %."""
     results: Path = Path("my-results")
     """Folder of your own rows."""
     recorded: Path = Path("results")
@@ -63,17 +65,14 @@ class Reproduce:
 
         study = registry.study(self.study)
         theirs = recorded_rows(self.recorded, study.name)
+        assert isinstance(study, Study | Demonstration)
+        if isinstance(study, Demonstration):
+            self._check_untrained(but=("only",) if self.list else ())
         if self.list or self.check is not None:
-            if not isinstance(study, Study):
-                raise UserError(f"{self.study} has no cells that are run one by one")
             return self._list(study, theirs) if self.list else self._check(study, theirs)
         report.check(self.results)
-        if isinstance(study, Demonstration):
-            self._check_untrained()
-            rows = study.reproduce(self.results, self.seeds)
-        else:
-            assert isinstance(study, Study)
-            rows = self._train(study)
+        untrained = isinstance(study, Demonstration)
+        rows = study.reproduce(self.results, self.seeds) if untrained else self._train(study)
         written = report.write(self.results, study.name)
         if self.json:
             print_json({"study": study.name, "rows": rows, "report": str(written)})
@@ -86,18 +85,17 @@ class Reproduce:
             show([comparison(study.title, rows, theirs, f"yours are in {folder} and {written}")])
         return 0
 
-    def _list(self, study: Study, theirs: Mapping[str, Mapping[str, Any]]) -> int:
-        from fastweights.experiments.comparison import cell_list
-        from fastweights.experiments.reproduce import chosen_cells
+    def _list(self, study: Study | Demonstration, theirs: Mapping[str, Mapping[str, Any]]) -> int:
+        from fastweights.experiments.comparison import cell_list, listed
 
-        cells = chosen_cells(study, self.only, self.models, self.modes)
+        cells = listed(study, self.only, self.models, self.modes)
         if self.json:
             print_json({"study": study.name, "cells": [cell.name for cell in cells]})
         else:
-            show([cell_list(study, cells, theirs)])
+            show([cell_list(study.title, cells, theirs)])
         return 0
 
-    def _check(self, study: Study, theirs: Mapping[str, Mapping[str, Any]]) -> int:
+    def _check(self, study: Study | Demonstration, theirs: Mapping[str, Mapping[str, Any]]) -> int:
         from fastweights.experiments.comparison import check
 
         assert self.check is not None
@@ -107,14 +105,15 @@ class Reproduce:
         else:
             verdict = "agrees" if checked.agrees else "DIFFERS"
             numbers = f"{checked.value} now, {checked.recorded} recorded"
-            print(f"{checked.cell}, seed {checked.seed}: {numbers}: {verdict}, {checked.reason}")
+            seeds = "all seeds" if checked.seed is None else f"seed {checked.seed}"
+            print(f"{checked.cell}, {seeds}: {numbers}: {verdict}, {checked.reason}")
         return 0 if checked.agrees else 1
 
-    def _check_untrained(self) -> None:
+    def _check_untrained(self, but: tuple[str, ...]) -> None:
         """Refuse options of training where nothing is trained."""
         names = ("budget", "only", "models", "modes", "minutes", "jobs")
         for field in dataclasses.fields(self):
-            if field.name in names and getattr(self, field.name) != field.default:
+            if field.name in {*names} - {*but} and getattr(self, field.name) != field.default:
                 raise UserError(f"{self.study} trains nothing: it has no --{field.name}")
 
     def _train(self, study: Study) -> builtins.list[dict[str, Any]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError, unknown
-from fastweights.experiments.ledger import recorded
+from fastweights.experiments.demonstration import Demonstration
+from fastweights.experiments.ledger import recorded, statistics_of
 from fastweights.experiments.report import paper_text, value_text
-from fastweights.experiments.study import Cell, Study
+from fastweights.experiments.study import Study
 from fastweights.experiments.terminal import TextTable
 
 Row = Mapping[str, Any]
@@ -49,7 +50,30 @@ def comparison(title: str, yours: Sequence[Row], theirs: Mapping[str, Row], note
     return TextTable(title, columns, cells, note)
 
 
-def cell_list(study: Study, cells: Sequence[Cell], theirs: Mapping[str, Row]) -> TextTable:
+class Listed(NamedTuple):
+    """A cell's name, its metric, and the paper's number if there is one."""
+
+    name: str
+    metric: str
+    paper: float | None
+
+
+def listed(study: Study | Demonstration, only: str, *of: Sequence[str]) -> list[Listed]:
+    """Return the cells of a study that are chosen by name, and `of` its models and modes.
+
+    Raises:
+        UserError: if there is none.
+    """
+    from fastweights.experiments.reproduce import chosen_cells
+
+    if isinstance(study, Study):
+        return [
+            Listed(each.name, each.metric, each.paper) for each in chosen_cells(study, only, *of)
+        ]
+    return [Listed(name, case.metric, None) for name, case in study.chosen(only).items()]
+
+
+def cell_list(title: str, cells: Sequence[Listed], theirs: Mapping[str, Row]) -> TextTable:
     """Return a table of a study's cells, with what is recorded of them and what the paper says."""
     rows = [
         (
@@ -60,38 +84,45 @@ def cell_list(study: Study, cells: Sequence[Cell], theirs: Mapping[str, Row]) ->
         )
         for cell in cells
     ]
-    return TextTable(study.title, ("cell", "metric", "recorded", "paper"), rows)
+    return TextTable(title, ("cell", "metric", "recorded", "paper"), rows)
 
 
 class Checked(NamedTuple):
-    """A cell that was run again with its first recorded seed."""
+    """A cell that was run again, with its first recorded seed; None: with all, where nothing is trained."""
 
     cell: str
-    seed: int
+    seed: int | None
     value: float | None
     recorded: float | None
     agrees: bool
     reason: str
 
 
-def check(study: Study, name: str, theirs: Mapping[str, Row]) -> Checked:
+def check(study: Study | Demonstration, name: str, theirs: Mapping[str, Row]) -> Checked:
     """Run a cell again, with the first of its recorded seeds, and compare it with what is recorded.
+
+    A demonstration trains nothing: all seeds are measured again, and their means compared.
 
     Raises:
         UserError: if there is no such cell, or nothing that holds for it as it is now is recorded.
     """
     from fastweights.experiments.reproduce import run_again
 
-    cells = {cell.name: cell for cell in study.cells}
-    if name not in cells:
-        raise unknown(f"cell of {study.name}", name, cells)
+    names = [cell.name for cell in listed(study, "*")]
+    if name not in names:
+        raise unknown(f"cell of {study.name}", name, names)
     row = theirs.get(name)
     if row is None or not study.holds(row):
         raise UserError(f"nothing is recorded for the cell {name!r} of {study.name} as it is now")
+    if isinstance(study, Demonstration):
+        values = study.measure(row["seeds"])[name]
+        value = statistics_of(values)["value"]
+        return Checked(name, None, value, row["value"], *agreement(value, row["value"], row))
+    (cell,) = (each for each in study.cells if each.name == name)
     seed = min(int(each) for each in row["by_seed"])
     was = row["by_seed"][str(seed)]["value"]
     with tempfile.TemporaryDirectory() as folder:
-        value = run_again(study, cells[name], seed, Path(folder))
+        value = run_again(study, cell, seed, Path(folder))
     return Checked(name, seed, value, was, *agreement(value, was, row))
 
 
@@ -102,7 +133,7 @@ def agreement(value: float | None, was: float | None, row: Row) -> tuple[bool, s
         >>> agreement(1.5, 1.5, {"value": 2.0, "sd": 0.5})
         (True, 'equal')
         >>> agreement(9.0, 1.5, {"value": 2.0, "sd": 0.5})
-        (False, 'outside 2 ± 1.5')
+        (False, 'outside 2 ± 1.5 (3 sd of the recorded seeds)')
     """
     if value is None or was is None:
         return (value is was, "both diverged" if value is was else "one of them diverged")
@@ -112,4 +143,5 @@ def agreement(value: float | None, was: float | None, row: Row) -> tuple[bool, s
     if not width:
         centre, width = was, SINGLE * abs(was)
     agrees = abs(value - centre) <= width
-    return agrees, f"{'within' if agrees else 'outside'} {centre:.4g} ± {width:.3g}"
+    reach = f"{SPREAD:g} sd of the recorded seeds" if row["sd"] else f"{100 * SINGLE:g} %"
+    return agrees, f"{'within' if agrees else 'outside'} {centre:.4g} ± {width:.3g} ({reach})"

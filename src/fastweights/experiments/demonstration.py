@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,18 @@ class Demonstration:
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Return whether a recorded row is of one of the cases."""
         return row["cell"] in self.cases
+
+    def chosen(self, only: str) -> dict[str, Case]:
+        """Return the cases that a user chooses by name, * standing for anything.
+
+        Raises:
+            UserError: if there is none.
+        """
+        found = {name: case for name, case in self.cases.items() if fnmatchcase(name, only)}
+        if not found:
+            names = ", ".join(f'"{name}"' for name in self.cases)
+            raise UserError(f"no cell of {self.name} is chosen; there are: {names}")
+        return found
 
     def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         """Draw the picture, of the mechanism itself: the rows say the rest."""
