@@ -1,4 +1,4 @@
-"""What a user can cause and mend, which the command line prints as one line, exiting with 2; what backends raise."""
+"""Errors that a user can cause and mend, one line at the command line and exit code 2; and those of backends."""
 
 from __future__ import annotations
 

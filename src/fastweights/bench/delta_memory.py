@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TIME = "growth with time"
 NAMES = {"fused": "fused", "steps": "step by step", "chunked": "chunked", "authors": "published"}
-"""What a figure calls the variants."""
+"""Names of the variants in a figure."""
 
 MAIN = Shape(64, 200)
 ZERO = MAIN._replace(carried=False)

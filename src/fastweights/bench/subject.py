@@ -1,4 +1,4 @@
-"""What a benchmark is: one object a subject, from which the command line is made."""
+"""A benchmark: one object a subject, from which the command line is made."""
 
 from __future__ import annotations
 

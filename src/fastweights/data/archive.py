@@ -64,7 +64,7 @@ def read_members(
 
 
 class _Stream:
-    """What an archive unpacks to, read once from its beginning to its end, within bounds."""
+    """The unpacked content of an archive, read once from its beginning to its end, within bounds."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

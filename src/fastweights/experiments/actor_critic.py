@@ -80,7 +80,7 @@ class AgentOptions(TimeOptions, BackboneOptions, OptimiserOptions, RunOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class AgentTest:
-    """What a test of agents takes."""
+    """Options of a test of agents."""
 
     samples: Annotated[int | None, "play so many episodes [default: as in training]"] = None
     seed: Annotated[int | None, "seed of those episodes [default: 0, the recorded test's]"] = None

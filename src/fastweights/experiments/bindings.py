@@ -20,7 +20,7 @@ FEW = 10
 
 
 class Recall(NamedTuple):
-    """What a memory gives back of what it was told, in the order of telling.
+    """A memory's answers to what it was told, in the order of telling.
 
     Attributes:
         first, second: the symbols of each key, [bindings].

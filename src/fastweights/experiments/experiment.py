@@ -1,4 +1,4 @@
-"""What an experiment is: one typed value a task, from which the command line, the studies and the pictures come.
+"""An experiment: one typed value a task, from which the command line, the studies and the pictures come.
 
 `experiments.registry` lists them. A task's package is its experiment; in it are `options` (what a user chooses, and the
 defaults), `plan` (every default filled in) and, loaded when needed, `predict`, `figures`, `report` and `study`.
@@ -49,7 +49,7 @@ class Evaluation(NamedTuple):
 
 
 class Questions(NamedTuple):
-    """What a run can be asked.
+    """Questions that a run can be asked.
 
     Attributes:
         kind: in the plural.
@@ -71,7 +71,7 @@ class Figure(NamedTuple):
 
 
 class Animation(NamedTuple):
-    """What draws an animation into a file; where there is none, the reason."""
+    """A function that draws an animation into a file; where there is none, the reason."""
 
     draw: Callable[[Path], Path] | None
     reason: str = ""
@@ -99,7 +99,7 @@ class ResultsTable(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Generic[P, T]):
-    """What an experiment does; loaded when it is first needed, and torch with it.
+    """The work of an experiment; loaded when it is first needed, and torch with it.
 
     Attributes:
         evaluate: tests a trained model, in whatever mode, by its plan and the outcome of its training.
@@ -123,7 +123,7 @@ class Work(Generic[P, T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """What draws an experiment's runs; loaded when it is first needed, and matplotlib with it.
+    """The pictures of an experiment's runs; loaded when it is first needed, and matplotlib with it.
 
     Attributes:
         open: loads a run to draw it.
@@ -175,12 +175,12 @@ class Experiment(Generic[O, P, T]):
 
     @functools.cached_property
     def work(self) -> Work[P, T]:
-        """What the experiment does."""
+        """Return what the experiment does."""
         return self.load_work()
 
     @functools.cached_property
     def pictures(self) -> Pictures:
-        """What draws the experiment's runs."""
+        """Return what draws the experiment's runs."""
         return self.load_pictures()
 
     @property

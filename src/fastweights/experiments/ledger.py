@@ -119,7 +119,7 @@ ORIGIN = ("machine", "commit")
 """Where a seed's figures come from; a row names all that its seeds name."""
 
 DECIDED = {"fingerprint", "by_seed"}
-"""What a row of a study says besides, from which it is known what is left to run."""
+"""Further fields of a study's row, from which it is known what is left to run."""
 
 
 def recorded(path: Path, keys: Set[str] = KEYS) -> list[Record]:

@@ -18,7 +18,7 @@ from fastweights.errors import UserError, unknown
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What every experiment has.
+    """Options of every experiment.
 
     Attributes:
         changeable_on_resume: fields that a resumed run takes as they are given now.
@@ -101,7 +101,7 @@ class StepPlan(StepOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class FastWeightOptions:
-    """What a fast-weights RNN alone has."""
+    """Options of a fast-weights RNN alone."""
 
     decay: float | None = None
     """fast-weights: decay λ of the fast weights, 0 to 1."""
@@ -111,7 +111,7 @@ class FastWeightOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryOptions:
-    """What a Fast Weight Memory alone has."""
+    """Options of a Fast Weight Memory alone."""
 
     memory_size: int | None = None
     """fwm, awd-fwm: size d of the memory's values and keys."""

@@ -53,7 +53,7 @@ class Plan(DescentPlan, RunOptions, ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What a row of results calls the task."""
+        """Return what a row of results calls the task."""
 
     @abstractmethod
     def folder_name(self) -> str:

@@ -28,7 +28,7 @@ _log = logging.getLogger("fastweights.experiments")
 
 
 class Trained(NamedTuple):
-    """What came of a run: the recorded result, a few answered questions, or where it was interrupted."""
+    """The outcome of a run: the recorded result, a few answered questions, or where it was interrupted."""
 
     result: Record
     samples: list[Record]

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run, as values that the command line prints: tables, lines, notices."""
+"""A run's results for a terminal, as values that the command line prints: tables, lines, notices."""
 
 from __future__ import annotations
 

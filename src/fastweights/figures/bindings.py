@@ -1,4 +1,4 @@
-"""What a memory keeps of many bindings: product keys beside joined ones."""
+"""Recall of many bindings: product keys beside joined ones."""
 
 from __future__ import annotations
 

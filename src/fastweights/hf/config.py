@@ -1,4 +1,4 @@
-"""What a pretrained fast weight model is, in the plain values of its `config.json`."""
+"""The configuration of a pretrained fast weight model, in the plain values of its `config.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a saved model must bring with it, and what is made anew because it is never saved."""
+"""Loading a model: what a saved one must bring with it, and what is made anew because it is never saved."""
 
 from __future__ import annotations
 

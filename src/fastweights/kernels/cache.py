@@ -146,12 +146,12 @@ class _CodeFiles(CacheFiles):
 
     @property
     def _family(self) -> str:
-        """What the names of all files of this kernel begin with, whatever they were compiled from."""
+        """Return what the names of all files of this kernel begin with, whatever they were compiled from."""
         return self._index_name.removesuffix(".nbi") + f".numba-{self._version}."
 
     @property
     def _fresh(self) -> str:
-        """What the names of those begin with that were compiled from the sources as they are."""
+        """Return what the names of those begin with that were compiled from the sources as they are."""
         return f"{self._family}{self._source_stamp[:16]}."
 
     def _data_name(self, key: Any) -> str:

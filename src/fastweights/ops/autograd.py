@@ -31,7 +31,7 @@ _SCHEMA = _TENSORS | {bool: "bool", int: "int", float: "float", Size: "SymInt"}
 
 
 class Kept(NamedTuple):
-    """What a backward takes of its forward, in the order of the backward's arguments."""
+    """Tensors that a backward takes of its forward, in the order of the backward's arguments."""
 
     tensors: tuple[Tensor | None, ...]
     options: tuple[object, ...]

@@ -88,7 +88,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a caller may ask for."""
+        """Return the names that a caller may ask for."""
         return ("auto", *self.backends)
 
     def prepare(self, inputs: Inputs, options: Options) -> Inputs:

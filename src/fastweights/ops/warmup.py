@@ -16,7 +16,7 @@ HIDDEN = 8
 
 
 class Warmed(NamedTuple):
-    """What a warm-up did.
+    """The outcome of a warm-up.
 
     Attributes:
         backend: "cpu", or what runs where that cannot.

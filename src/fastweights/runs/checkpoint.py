@@ -48,7 +48,7 @@ _log = logging.getLogger("fastweights.runs")
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint holds.
+    """The contents of a checkpoint.
 
     Attributes:
         step: training steps done when it was taken.

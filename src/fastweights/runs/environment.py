@@ -1,4 +1,4 @@
-"""What a run was made with: versions, the commit of the source, the machine."""
+"""The environment of a run: versions, the commit of the source, the machine."""
 
 from __future__ import annotations
 

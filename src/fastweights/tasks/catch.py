@@ -131,7 +131,7 @@ class Catch:
         return torch.stack([world.frame * self.size + world.ball, bottom + world.paddle], 1)
 
     def _observe(self, world: World) -> Float[Tensor, "agents features"]:
-        """What the agents are given: at most three ones each, all put into zeros at once."""
+        """Return what the agents are given: at most three ones each, all put into zeros at once."""
         places = self._pixels(world)
         lit = (world.frame < self.visible)[:, None].expand(-1, 2)
         if self.last_action:

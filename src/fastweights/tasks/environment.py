@@ -1,4 +1,4 @@
-"""What a rollout asks of a task to act in: thousands of agents at once, all episodes equally long."""
+"""The protocol of a task to act in: thousands of agents at once, all episodes equally long."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ class MetroMap:
         return float(expected.mean())
 
     def _observe(self, world: World) -> Float[Tensor, "agents features"]:
-        """What the agents are given: four ones each, all put into zeros at once, and two numbers."""
+        """Return what the agents are given: four ones each, all put into zeros at once, and two numbers."""
         faithful = self.form == "faithful"
         last = 2 * self.states + world.last + faithful
         always = torch.full_like(last, 2 * self.states + self.moves + 1)

@@ -1,4 +1,4 @@
-"""What a person types as a story turned into tokens, and tokens turned back into words."""
+"""A story as a person types it turned into tokens, and tokens turned back into words."""
 
 from __future__ import annotations
 

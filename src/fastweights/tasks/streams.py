@@ -36,7 +36,7 @@ class Segment(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """What an epoch is made of.
+    """Counts of an epoch.
 
     Attributes:
         stories: [draws], places in the stories' arrays; a story may come several times.

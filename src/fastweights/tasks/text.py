@@ -86,7 +86,7 @@ class Text:
 
     @property
     def notes(self) -> list[str]:
-        """What a record of results must say about the data."""
+        """Return what a record of results must say about the data."""
         if self._data[0] in texts.corpora() and self._vocabulary_size is None:
             return []
         share = ", ".join(f"{name} {count:,}" for name, count in self.words.items())

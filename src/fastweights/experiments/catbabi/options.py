@@ -1,4 +1,4 @@
-"""What a user chooses of catbAbI."""
+"""Options of catbAbI."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class CatBAbIOptions(
 
 @dataclass(frozen=True, kw_only=True)
 class CatBAbITest(DataOptions):
-    """What a test of a run takes."""
+    """Options of a test of a run."""
 
     split: Annotated[str | None, "test on this split: test or valid [default: test]"] = None
     file: Annotated[Path | None, "answer the stories in this file, beside the right answers"] = None

@@ -1,4 +1,4 @@
-"""What a terminal shows of catbAbI."""
+"""Results for a terminal: catbAbI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user chooses of Catch, and what is taken where nothing is given."""
+"""Options of Catch, and their defaults."""
 
 from __future__ import annotations
 

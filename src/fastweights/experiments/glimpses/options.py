@@ -1,4 +1,4 @@
-"""What a user chooses of MNIST glimpses, and what is taken where nothing is given."""
+"""Options of MNIST glimpses, and their defaults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GlimpsesOptions(
 
 @dataclass(frozen=True, kw_only=True)
 class GlimpsesTest(DataOptions):
-    """What a test of a run takes."""
+    """Options of a test of a run."""
 
     split: Annotated[str | None, "test on this split: train, valid or test [default: test]"] = None
 

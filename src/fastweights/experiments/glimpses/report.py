@@ -1,4 +1,4 @@
-"""What a terminal shows of MNIST glimpses."""
+"""Results for a terminal: MNIST glimpses."""
 
 from __future__ import annotations
 

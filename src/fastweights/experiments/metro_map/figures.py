@@ -75,7 +75,7 @@ def _curves(groups: dict[str, list[Run]], title: str) -> Figure:
 
 
 def _by_step(groups: dict[str, list[Run]], title: str) -> Figure:
-    """What each step of an episode brings on the test maps: how soon a map is known."""
+    """Return the figure of what each step of an episode brings on the test maps: how soon a map is known."""
     task = next(iter(groups.values()))[0].task
     whole = range(task.graphs)
 

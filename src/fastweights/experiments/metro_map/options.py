@@ -1,4 +1,4 @@
-"""What a user chooses of the metro maps, and what is taken where nothing is given."""
+"""Options of the metro maps, and their defaults."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MetroMapOptions(MemoryOptions, AgentOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class MetroMapTest(AgentTest):
-    """What a test of a run takes."""
+    """Options of a test of a run."""
 
     split: Annotated[
         str | None, "test on the maps of this split: train or test [default: both]"

@@ -1,4 +1,4 @@
-"""What a user chooses of associative retrieval, and what is taken where nothing is given."""
+"""Options of associative retrieval, and their defaults."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOpti
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalTest:
-    """What a test of a run takes."""
+    """Options of a test of a run."""
 
     samples: Annotated[int | None, "test on so many fresh sequences [default: 20000]"] = None
     pairs: Annotated[int | None, "pairs of those sequences [default: the run's own]"] = None

@@ -1,4 +1,4 @@
-"""What a terminal shows of associative retrieval."""
+"""Results for a terminal: associative retrieval."""
 
 from __future__ import annotations
 

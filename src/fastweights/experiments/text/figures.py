@@ -177,7 +177,7 @@ def _averaged(*seeds: Run) -> list[float]:
 
 
 def _logged(run: Run) -> dict[int, float]:
-    """What the authors' log says of the epochs of this very configuration."""
+    """Return what the authors' log says of the epochs of this very configuration."""
     plan = run.plan
     same = plan["preset"] == "paper" and run.name == "awd-fwm"
     return LOG.get(plan["data"][0], {}) if same else {}

@@ -1,4 +1,4 @@
-"""What a user chooses of a word language model."""
+"""Options of a word language model."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class TextOptions(
 
 @dataclass(frozen=True, kw_only=True)
 class TextTest(DataOptions):
-    """What a test of a run takes."""
+    """Options of a test of a run."""
 
     split: Annotated[str | None, "test on this split: test or valid [default: test]"] = None
     file: Annotated[Path | None, "test on this file instead of a split"] = None

@@ -67,7 +67,7 @@ class TextPlan(OptimiserPlan, TimedPlan, TextOptions):
 
     @property
     def unit(self) -> str:
-        """What a token is called."""
+        """Return what a token is called."""
         return unit(self.tokenizer)
 
     @property

@@ -1,4 +1,4 @@
-"""What a terminal shows of language models."""
+"""Results for a terminal: language models."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means key_size.
         convolution: steps that conv sees, the present one included; None leaves it out.
-        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
+        backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input], convolution.weight [as many rows;
     steps], strength.weight [heads, input] (W_β), norm.weight [value], out.weight [hidden, heads ·

@@ -80,7 +80,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         combine: "product" as above; "concat" has k = [k1; k2], the ablation of appendix E.
         write_scale: scale on writes; None means the variant's, 1 or 1 / d.
         clamp: False leaves ‖F‖ unbounded.
-        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
+        backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
     Parameters: write.weight [rows of k1, k2, v, β; input], read.weight [rows of n⁰, e¹ … e^R;
     input], out.weight [input, d], and their biases but in the variant "paper". W_write and W_read

@@ -50,7 +50,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         preliminary_norm: give h_0 an LN of its own (the paper has none there).
         form: "inner" as above; "flat" has one nonlinearity a step,
             h(t) = f(LN[W h(t-1) + C x(t) + b + A(t-1) h(t-1)]).
-        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
+        backend: of `ops.fast_weight_rnn`, which lists them; they differ in speed alone.
         recurrent_scale: W starts as this times the identity.
         norm_gain: the LN gains start here.
         input_std: C starts normal with this standard deviation.

@@ -46,8 +46,8 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         clamp: whether the memory's norm is held at 1 or below.
         recurrent_dropout: the probability, in training, that an element of the LSTM's W_hh is
             dropped (once a forward, for all its rows and steps).
-        backend: the memory's, and the LSTM's where it has one of that name; "auto", "cpu",
-            "chunked" or "reference". They differ in speed alone; all of it has a second
+        backend: the memory's, and the LSTM's where it has one of that name;
+            `ops.delta_memory` lists them. They differ in speed alone; all of it has a second
             derivative with "reference".
 
     In the variant "catbabi" the LSTM has one bias vector that starts at zero, 1 for the forget gate;

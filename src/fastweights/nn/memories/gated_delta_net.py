@@ -38,7 +38,7 @@ class GatedDeltaNet(DeltaNet):
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means 2 · key_size, as published.
         convolution: steps that conv sees, the present one included; None leaves it out.
-        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
+        backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
     Parameters: those of `DeltaNet`, and decay.weight [heads, input] (W_α), decay_bias [heads] (dt),
     log_rate [heads] (log A), gate.weight [heads · value, input] (W_g).

@@ -39,7 +39,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means hidden_size / heads.
         normaliser: divide by φ(q)·z + ε, as published; False leaves the sum as it is.
-        backend: "auto", "cpu", "chunked" or "reference"; they differ in speed alone.
+        backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input] and qkv.bias, out.weight [hidden,
     hidden] and out.bias.

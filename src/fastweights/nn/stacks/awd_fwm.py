@@ -33,8 +33,8 @@ class AWDFWM(AWDStack):
         output_dropout: the same of the output's features.
         activation: the weight on large outputs in the regulariser's `auxiliary_loss`.
         slowness: the weight there on outputs that differ from one step to the next.
-        backend: the memory's, and the LSTMs' where they have one of that name; "auto",
-            "cpu", "chunked" or "reference", as `FWMLSTM` has them.
+        backend: the memory's, and the LSTMs' where they have one of that name;
+            `ops.delta_memory` lists them.
 
     Parameters: those of each of `layers`: with the published sizes (400, 1150, 3 layers, d 32)
     20.3M, and 24,325,025 with the 10,000 words of Penn Treebank, whose vectors are embedding and

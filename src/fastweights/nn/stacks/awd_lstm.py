@@ -28,7 +28,7 @@ class AWDLSTM(AWDStack):
         output_dropout: the same of the output's features.
         activation: the weight on large outputs in the regulariser's `auxiliary_loss`.
         slowness: the weight there on outputs that differ from one step to the next.
-        backend: the layers'; "cpu", "torch", "reference" or "auto".
+        backend: of the layers, as `LSTM` lists them.
 
     Parameters: those of each of `layers`, an `LSTM`: with the published sizes (400, 1150, 3 layers)
     20.2M.

@@ -26,7 +26,7 @@ class ResidualLSTM(Stack):
         hidden_dropout: the probability, in training, that a feature between two layers is dropped,
             the same ones at all steps of a row.
         forget_bias: added to each forget gate's bias at the start.
-        backend: the layers'; "cpu", "torch", "reference" or "auto".
+        backend: of the layers, as `LSTM` lists them.
 
     Parameters: those of each of `layers`, an `LSTM`. With an embedding of 256, 512 units and 4
     layers they are 7.9M, with catbAbI's embedding and head the 8M of the paper's table 1; the state

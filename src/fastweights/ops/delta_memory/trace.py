@@ -1,4 +1,4 @@
-"""What a memory did, step by step: how much each read took from each write, and F at chosen steps."""
+"""A memory's reads and writes, step by step: how much each read took from each write, and F at chosen steps."""
 
 from __future__ import annotations
 

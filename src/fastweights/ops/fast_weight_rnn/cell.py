@@ -1,4 +1,4 @@
-"""What a step of the fast-weights RNN does outside the memory, the same in both PyTorch backends."""
+"""A step of the fast-weights RNN outside the memory, the same in both PyTorch backends."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from fastweights.ops.neural_memory.options import Learned, State
 
 
 class Saved(NamedTuple):
-    """What a step keeps for the way back, each [batch, …].
+    """Values that a step keeps for the way back, each [batch, …].
 
     gates: σ(i), σ(f), tanh(g), σ(o) side by side; cell: c after the step; interface [batch, 1 + 3 heads, size];
     strength β [batch, 1], 0 where padded; found and missing [batch, heads, layers · size]: z_1 … z_L of the keys

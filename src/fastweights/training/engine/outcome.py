@@ -9,7 +9,7 @@ from fastweights.training.engine.meter import NotFinite
 
 
 class Outcome(NamedTuple):
-    """What came of a training run.
+    """The outcome of a training run.
 
     Attributes:
         steps: done in all, over every process that worked on the run.

@@ -22,7 +22,7 @@ Allocate = Callable[[Sequence[Size], Tensor], Tensor]
 
 
 class Arguments(NamedTuple):
-    """What a forward takes; None where there is none.
+    """Inputs of a forward; None where there is none.
 
     Attributes:
         outer_key: [rows, time, outer], of a product of two factors.
@@ -71,7 +71,7 @@ _TENSORS = Arguments._fields[:10]
 
 
 class BackwardArguments(NamedTuple):
-    """What a backward takes: gradients of the results, `saved`, all that the forward took, and what is wanted."""
+    """Inputs of a backward: gradients of the results, `saved`, all that the forward took, and what is wanted."""
 
     retrieved_gradient: Tensor | None
     final_gradient: Tensor | None
@@ -97,7 +97,7 @@ class BackwardArguments(NamedTuple):
 
     @property
     def forward(self) -> Arguments:
-        """What the forward took."""
+        """Return the inputs of the forward."""
         return Arguments(*self[3:-2])
 
 

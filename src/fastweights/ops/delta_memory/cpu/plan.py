@@ -40,7 +40,7 @@ def pick_chunk(time: int, keys: int, *, empty: bool, needs_memory_grad: bool) ->
 
 
 class Sizes(NamedTuple):
-    """What a layout follows from.
+    """Sizes that a layout follows from.
 
     A key is the product of an outer and an inner factor; `outer` is 0 where there is but one, the inner.
 

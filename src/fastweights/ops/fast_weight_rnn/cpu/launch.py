@@ -24,7 +24,7 @@ from fastweights.ops.fast_weight_rnn.cpu.plan import (
 
 
 class Arguments(NamedTuple):
-    """What a forward takes; λ and η as a tensor or, where that is None, as a number.
+    """Inputs of a forward; λ and η as a tensor or, where that is None, as a number.
 
     Attributes:
         drive: x(t) [batch, time, hidden], the input's share of every step.
@@ -59,7 +59,7 @@ class Arguments(NamedTuple):
 
 
 class BackwardArguments(NamedTuple):
-    """What a backward takes: the gradient of the outputs, what the forward left, and what is wanted."""
+    """Inputs of a backward: the gradient of the outputs, what the forward left, and what is wanted."""
 
     gradient: Tensor
     saved: Tensor

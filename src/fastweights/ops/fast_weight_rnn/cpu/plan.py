@@ -34,7 +34,7 @@ def pick_chunk(time: int, hidden: int) -> int:
 
 
 class Sizes(NamedTuple):
-    """What a layout follows from.
+    """Sizes that a layout follows from.
 
     Attributes:
         batch, time, hidden, steps: sizes; `steps` is the number of inner steps S (1 for the flat form).

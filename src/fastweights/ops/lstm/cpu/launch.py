@@ -25,7 +25,7 @@ from fastweights.ops.lstm.cpu.plan import (
 
 
 class Arguments(NamedTuple):
-    """What a forward takes.
+    """Inputs of a forward.
 
     Attributes:
         gates: [batch, time, 4 hidden], or [classes, 4 hidden].
@@ -46,7 +46,7 @@ class Arguments(NamedTuple):
 
 
 class BackwardArguments(NamedTuple):
-    """What a backward takes: gradients of the results, and what the forward left; `rows` are those of its gates."""
+    """Inputs of a backward: gradients of the results, and what the forward left; `rows` are those of its gates."""
 
     outputs_gradient: Tensor | None
     hidden_gradient: Tensor | None

@@ -24,7 +24,7 @@ SEGMENT_ROWS = 256  # steps of batch rows whose gate gradients are kept for ∂W
 
 
 class Sizes(NamedTuple):
-    """What a layout follows from.
+    """Sizes that a layout follows from.
 
     Attributes:
         batch, time, hidden: sizes; the gates have rows of 4 hidden.
