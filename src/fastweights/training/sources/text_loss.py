@@ -50,8 +50,36 @@ def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]
     return ids[: rows * steps].view(rows, steps)
 
 
+def parts_of(
+    ids: Int[Tensor, " tokens"], rows: int
+) -> tuple[Int[Tensor, "rows steps"], Int[Tensor, " rows"]]:
+    """Cut a text into rows in which every token but the text's first is predicted once, however many there are.
+
+    Returns:
+        the rows, each beginning with the last token of the one before it, and how many tokens are predicted in each;
+        what stands behind those is not to be counted.
+
+    Raises:
+        UserError: if there is nothing to predict in a row.
+
+    Example:
+        >>> rows, lengths = parts_of(torch.arange(6), 2)
+        >>> rows.tolist(), lengths.tolist()
+        ([[0, 1, 2, 3], [3, 4, 5, 5]], [3, 2])
+    """
+    predicted = len(ids) - 1
+    if predicted < rows:
+        raise UserError(
+            f"a text of {len(ids)} tokens is too short for {rows} rows: {max(predicted, 0)} have one before them"
+        )
+    lengths = predicted // rows + (torch.arange(rows, device="cpu") < predicted % rows).long()
+    starts = lengths.cumsum(0) - lengths
+    places = starts[:, None] + torch.arange(int(lengths[0]) + 1, device="cpu")
+    return ids[places.clamp(max=predicted).to(ids.device)], lengths
+
+
 _ROW = 100
-"""Tokens of a row at least: the first of each is read and not predicted, so many short rows measure another text."""
+"""Tokens of a row at least: each begins with the zero state, so many short rows measure a model that remembers less."""
 
 
 def fitting(tokens: int, rows: int) -> int:
@@ -76,8 +104,8 @@ def evaluate_words(
 ) -> dict[float, float]:
     """Measure a model on a text, read from the zero state in evaluation mode; every module keeps the mode it was in.
 
-    The mean is exact: over every token that has one before it in its row. (The program of Schlag et al. 2021 divides
-    the same sum by one step more a row, so that what it prints is too low, by a share of 1 / steps of a row.)
+    The mean is exact: over every token but the first, in however many rows. (The program of Schlag et al. 2021 divides
+    by one step more a row, so that what it prints is too low, by a share of 1 / steps of a row.)
 
     Args:
         model: called as `logits, state = model(tokens, state)`, on whatever device it is.
@@ -103,7 +131,7 @@ def evaluate_words(
         raise UserError(f"rows and length must be at least 1, not {rows} and {length}")
     if not temperatures or not all(0 < each < math.inf for each in temperatures):
         raise UserError(f"temperatures must be positive, not {tuple(temperatures)}")
-    text = rows_of(ids, rows)
+    text, own = parts_of(ids, rows)
     steps = text.shape[1] - 1
     length = length or max(1, _PREDICTED_AT_ONCE // rows)
     device = next(model.parameters()).device
@@ -111,18 +139,25 @@ def evaluate_words(
     state = None
     with evaluating(model):
         for start in range(0, steps, length):
-            segment = text[:, start : start + length + 1].to(device)
-            targets = segment[:, 1:].flatten()
+            stop = min(start + length, steps)
+            segment = text[:, start : stop + 1].to(device)
+            counted = (
+                (torch.arange(start, stop, device="cpu") < own[:, None])
+                .flatten()
+                .nonzero()[:, 0]
+                .to(device)
+            )
+            targets = segment[:, 1:].flatten()[counted]
             if isinstance(model, SequenceModel) and fuses(model.head):
                 features, state = model(segment[:, :-1], state, apply_head=False)
                 head = model.head.weight, model.head.bias
-                for some, logits in logits_of(features.flatten(0, 1), *head):
+                for some, logits in logits_of(features.flatten(0, 1)[counted], *head):
                     sums += _losses(logits, targets[some], temperatures)
             else:
                 logits, state = model(segment[:, :-1], state)
-                sums += _losses(logits.flatten(0, 1), targets, temperatures).cpu()
-            on_progress(rows * min(start + length, steps))
-    means = (sums / (rows * steps)).tolist()
+                sums += _losses(logits.flatten(0, 1)[counted], targets, temperatures).cpu()
+            on_progress(int(own.clamp(max=stop).sum()))
+    means = (sums / (len(ids) - 1)).tolist()
     return dict(zip(temperatures, means, strict=True))
 
 
