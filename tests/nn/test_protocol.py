@@ -261,9 +261,8 @@ def test_dtype_follows_the_parameters(backbone, x):
 
 
 def test_runs_in_bfloat16(backbone, x):
-    narrow, end = backbone.bfloat16()(x.bfloat16())
+    narrow, _ = backbone.bfloat16()(x.bfloat16())
     assert narrow.dtype == torch.bfloat16
-    assert {tensor.dtype for tensor in floating(end)} == {backbone.state_dtype}
     exact, _ = backbone.float()(x.bfloat16().float())  # of the same rounded weights and input
     assert_rounded(narrow, exact)
 

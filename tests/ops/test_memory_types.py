@@ -19,12 +19,15 @@ def as_type(arguments, dtype):
 @cases
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_types_are_computed_in_single(case, dtype, memory_ways):
-    """Equal to the float32 result of the same rounded arguments, rounded once at the end."""
+    """Equal to the float32 result of the same rounded arguments; outputs are rounded at the end, the state is not."""
     rounded = as_type(truth(case).arguments, dtype)
     found = call(case, rounded, **memory_ways)
-    for a, b in zip(found, call(case, as_type(rounded, torch.float32), **memory_ways), strict=True):
-        assert a.dtype == dtype
-        assert torch.equal(a, b.to(dtype))
+    true = call(case, as_type(rounded, torch.float32), **memory_ways)
+    assert (found[0].dtype, found[1].dtype) == (dtype, torch.float32)
+    assert torch.equal(found[0], true[0].to(dtype)) and torch.equal(found[1], true[1])
+    again = call(case, rounded | {"memory": true[1]}, **memory_ways)
+    wide = as_type(rounded, torch.float32) | {"memory": true[1]}
+    assert torch.equal(again[1], call(case, wide, **memory_ways)[1])
 
 
 @cases

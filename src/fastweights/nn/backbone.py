@@ -19,7 +19,7 @@ from fastweights.nn.parts.reference import reference_tensor
 from fastweights.nn.parts.stepper import StepInput, Stepper
 from fastweights.nn.parts.trace import Trace
 from fastweights.ops import padding
-from fastweights.ops.types import autocasts
+from fastweights.ops.types import at_least_float32, autocasts
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 Mask = Bool[Tensor, "batch time"] | None
@@ -50,7 +50,9 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         input_size: features of x.
         output_size: features of y.
         state_type: the named tuple of the layer's states.
-        counters: the fields of the state that count, in int64; the others are of `state_dtype`.
+        counters: the fields of the state that count, in int64.
+        copied: the fields that hold inputs, or what a layer put out, as they were, in the parameters'
+            dtype; the others, which a recurrence goes on from, are of `state_dtype`.
         takes_classes: whether integers [batch, time] may stand for one-hot vectors, which the layer
             then never makes (`parts.projection.project`).
         takes_embedded: whether `run` takes an `Embedded` as it is; for other layers `forward` looks
@@ -63,6 +65,7 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
     output_size: int
     state_type: ClassVar[Any] = HiddenState
     counters: ClassVar[tuple[str, ...]] = ()
+    copied: ClassVar[tuple[str, ...]] = ()
     takes_classes: bool = False
     takes_embedded: bool = False
     reads_outside: bool = False
@@ -197,7 +200,8 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
             UserError: as `forward` does, or for a step outside the sequence.
         """
         x = self.check_sequence(x, state)
-        return self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
+        trace = self.run_trace(x, state, checks.check_steps(memory_steps, x.shape[1]))
+        return trace._replace(state=self.cast_state(trace.state))
 
     def initial_state(self, batch: int) -> S:
         """Return the zero state of `batch` rows, on the parameters' device."""
@@ -207,10 +211,14 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
 
     def _state_layout(self, batch: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """Return the shape and dtype of each field of a state."""
-        return {
-            field: ((batch, *shape), torch.int64 if field in self.counters else self.state_dtype)
-            for field, shape in zip(self.state_type._fields, self.state_shapes(), strict=True)
-        }
+        fields = zip(self.state_type._fields, self.state_shapes(), self._state_types(), strict=True)
+        return {field: ((batch, *shape), kind) for field, shape, kind in fields}
+
+    def _state_types(self) -> list[torch.dtype]:
+        own = self.reference_parameter.dtype
+        kinds = dict.fromkeys(self.counters, torch.int64) | dict.fromkeys(self.copied, own)
+        wide = at_least_float32(own)
+        return [kinds.get(field, wide) for field in self.state_type._fields]
 
     def check_sequence(
         self, x: Input | Embedded, state: S | None, mask: Mask = None, read_mask: Mask = None
@@ -233,8 +241,8 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
 
     def check_state(self, state: S, batch: int) -> None:
         """Raise `UserError` unless `state` is one of this layer's, for `batch` rows."""
-        layout, device = self._state_layout(batch), self.reference_parameter.device
-        checks.check_state(type(self).__name__, state, self.state_type, layout, device)
+        layout, like = self._state_layout(batch), self.reference_parameter
+        checks.check_state(type(self).__name__, state, self.state_type, layout, like)
 
     def _check_step(self, x: StepInput) -> None:
         self._check_input(x, "batch")
@@ -256,16 +264,26 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
 
     @property
     def state_dtype(self) -> torch.dtype:
-        """The dtype of the layer's states: the parameters'."""
-        return self.reference_parameter.dtype
+        """The dtype that the layer carries its state in: the parameters', or float32 where theirs is narrower.
+
+        A whole sequence is computed in that type, so one that is cut, or run step by step, loses nothing at the cuts.
+        """
+        return at_least_float32(self.reference_parameter.dtype)
 
     def cast_outputs(self, y: Tensor, state: T) -> tuple[Tensor, T]:
-        """Cast outputs to autocast's dtype where it is on, and the state to the layer's own."""
+        """Cast outputs to autocast's dtype where it is on, and the state to those that the layer carries it in."""
         like = self.reference_parameter
-        if not autocasts(like.device) or like.dtype == torch.float64:
+        if like.dtype == torch.float64:
             return y, state
-        return y.to(torch.get_autocast_dtype(like.device.type)), self.cast_state(state)
+        if autocasts(like.device):
+            y = y.to(torch.get_autocast_dtype(like.device.type))
+        elif like.dtype == torch.float32:
+            return y, state
+        return y, self.cast_state(state)
 
     def cast_state(self, state: T) -> T:
-        """Return a state in the dtype that the layer carries it in."""
-        return states.to(state, self.state_dtype)
+        """Return a state in the types that the layer carries it in."""
+        if not isinstance(state, tuple):
+            return state
+        parts = zip(state, self._state_types(), strict=True)
+        return type(state)(*(part.to(kind) for part, kind in parts))

@@ -10,11 +10,17 @@ from torch import Tensor
 
 from fastweights.errors import UserError
 from fastweights.ops.tracing import may_look
-from fastweights.ops.types import autocasts
+from fastweights.ops.types import at_least_float32, autocasts
 
 
 def check_fits(
-    name: str, tensor: Tensor, shape: tuple[int | str, ...], like: Tensor, like_name: str
+    name: str,
+    tensor: Tensor,
+    shape: tuple[int | str, ...],
+    like: Tensor,
+    like_name: str,
+    *,
+    carried: bool = False,
 ) -> None:
     """Raise `UserError` unless a tensor has a shape, and the device and type of another.
 
@@ -24,6 +30,7 @@ def check_fits(
         shape: what it must be; a word stands for any size.
         like: the argument that decides. Under autocast the floating-point types may differ.
         like_name: its name.
+        carried: whether it is a state, which may have the computation's type too.
 
     Example:
         >>> check_fits("hidden", torch.zeros(2, 3), ("batch", 3), torch.zeros(2, 5, 3), "drive")
@@ -45,7 +52,9 @@ def check_fits(
         raise UserError(
             f"{name} is on {tensor.device}, {like_name} on {like.device}; accepted: one device"
         )
-    if tensor.dtype != like.dtype and not (tensor.is_floating_point() and autocasts(like.device)):
+    if tensor.dtype == like.dtype or (carried and tensor.dtype == at_least_float32(like.dtype)):
+        return
+    if not (tensor.is_floating_point() and autocasts(like.device)):
         raise UserError(f"{name} is {tensor.dtype}, {like_name} {like.dtype}; accepted: one type")
 
 

@@ -151,7 +151,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         if not (folded or mixed or types.output != types.compute):
             return results
         outputs = unfold(tuple(results[: self.outputs]), types.output, leading)
-        state = unfold(tuple(results[self.outputs :]), types.state, leading)
+        state = unfold(tuple(results[self.outputs :]), types.compute, leading)
         return with_fields(results, (*outputs, *state))
 
     def resolve(self, requested: str, tensor: Tensor, **facts: object) -> str:

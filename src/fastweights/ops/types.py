@@ -1,8 +1,9 @@
 """The types of an op's computation and results, and nested tuples of tensors, which are cast and folded as one.
 
-The computation runs in float32, or in the widest type among the arguments (tensors without dimensions aside). Outputs
-and state come in the arguments' type. Under autocast, where types may be mixed, outputs come in the autocast type (in
-the computation's, where that is wider than float32) and state in the computation's.
+The computation runs in float32, or in the widest type among the arguments (tensors without dimensions aside), and the
+state comes in that type, so that what a sequence carries is never rounded between two calls. Outputs come in the first
+argument's type; under autocast, where types may be mixed, in the autocast type (in the computation's, where that is
+wider than float32).
 """
 
 from __future__ import annotations
@@ -18,11 +19,20 @@ T = TypeVar("T")
 
 
 class Types(NamedTuple):
-    """The types of the computation, of the outputs and of the state."""
+    """The types of the computation, which the state has too, and of the outputs."""
 
     compute: torch.dtype
     output: torch.dtype
-    state: torch.dtype
+
+
+def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    """Return the type that a recurrence whose arguments are of this one computes and carries its state in.
+
+    Example:
+        >>> at_least_float32(torch.bfloat16), at_least_float32(torch.float64)
+        (torch.float32, torch.float64)
+    """
+    return torch.promote_types(dtype, torch.float32)
 
 
 def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
@@ -35,16 +45,16 @@ def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
 
     Example:
         >>> result_types([torch.zeros(1).bfloat16()], "cpu", mixed=False)
-        Types(compute=torch.float32, output=torch.bfloat16, state=torch.bfloat16)
+        Types(compute=torch.float32, output=torch.bfloat16)
     """
     compute = torch.float32
     for tensor in tensors:
         if tensor.dtype != compute and tensor.dim():
             compute = torch.promote_types(compute, tensor.dtype)
     if not mixed:
-        return Types(compute, tensors[0].dtype, tensors[0].dtype)
+        return Types(compute, tensors[0].dtype)
     output = torch.get_autocast_dtype(device) if compute == torch.float32 else compute
-    return Types(compute, output, compute)
+    return Types(compute, output)
 
 
 def autocasts(device: torch.device) -> bool:

@@ -88,10 +88,11 @@ class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
         return (self.hidden_size,), (self.copies, self.hidden_size)
 
     def to_cell_state(self, state: AssociativeLSTMState) -> CellState:
-        return CellState(state.hidden, as_complex(state.cell))
+        own = self.reference_parameter.dtype
+        return CellState(state.hidden.to(own), as_complex(state.cell))
 
     def from_cell_state(self, state: CellState) -> AssociativeLSTMState:
-        return AssociativeLSTMState(state.hidden, as_real(state.cell).to(state.hidden.dtype))
+        return AssociativeLSTMState(state.hidden, as_real(state.cell))
 
     def cell(self, drive: Float[Tensor, "batch drive"], state: CellState) -> CellState:
         if is_plain(self.recurrent):

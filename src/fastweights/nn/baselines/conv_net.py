@@ -52,6 +52,7 @@ class ConvNet(Constants, Backbone[ConvNetState]):
 
     state_type = ConvNetState
     counters = ("steps",)
+    copied = ("picture",)
     reads_outside = True
     arrival: Tensor
 

@@ -15,7 +15,8 @@ from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.embedded import Embedded
-from fastweights.nn.parts.plain import is_plain, read
+from fastweights.nn.parts.plain import read
+from fastweights.ops.types import autocasts
 
 
 class LSTMState(NamedTuple):
@@ -103,18 +104,24 @@ class LSTM(TorchRNN[LSTMState]):
         read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
-        called = self.backend == "auto" and not is_plain(self.rnn)
-        if called or self.backend_in_use == "torch":
+        if self._called() or self.backend_in_use == "torch":
             return super().run(self._vectors(x), state, mask, None, need_state)
         return self._recur(*self._gates(x), state, mask, self.backend)
 
     def run_step(
         self, x: StepInput, state: LSTMState | None
     ) -> tuple[Float[Tensor, "batch hidden"], LSTMState]:
-        if x.is_floating_point():
+        if self._called():
+            return super().run_step(self._vectors(x[:, None])[:, 0], state)
+        exact = self.reference_parameter.dtype == self.state_dtype and not autocasts(x.device)
+        if x.is_floating_point() and exact:
             return super().run_step(x, state)
+        # A cell of torch's would round the state to a narrow type at every step.
         y, state = self._recur(*self._gates(x[:, None]), state, None, "reference")
         return y[:, 0], state
+
+    def _called(self) -> bool:
+        return self.backend in ("auto", "torch") and super()._called()
 
     def _recur(
         self,

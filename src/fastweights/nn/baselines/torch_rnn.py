@@ -13,9 +13,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
 from fastweights.nn.parts.constants import Constants
-from fastweights.nn.parts.plain import read
+from fastweights.nn.parts.plain import is_plain, read
 from fastweights.ops import padding
-from fastweights.state import to
 
 PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
@@ -75,16 +74,24 @@ class TorchRNN(Constants, Backbone[S]):
         return self._call(x, state)
 
     def run_step(self, x: StepInput, state: S | None) -> tuple[Float[Tensor, "batch hidden"], S]:
+        if self._called():
+            y, after = self._call(x[:, None], state)
+            return y[:, 0], after
         before = self.initial_state(x.shape[0]) if state is None else state
         read(self, "rnn")
         weight_ih, _, *biases = (self.parameter(name) for name in PARAMETERS)
         weights = (weight_ih, self.recurrent_weight(), *biases)
+        before = [part.to(weight_ih.dtype) for part in before]
         if isinstance(self.rnn, nn.LSTM):
             after = torch.lstm_cell(x, tuple(before), *weights)
         else:
             cell = torch.rnn_relu_cell if self.rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
             after = (cell(x, before[0], *weights),)
         return after[0], self.state_type(*after)
+
+    def _called(self) -> bool:
+        """Return whether the module has to be called, for its weights do not say all that it does."""
+        return not is_plain(self.rnn)
 
     def _run_padded(
         self, x: Input, state: S | None, mask: Bool[Tensor, "batch time"]
@@ -106,27 +113,28 @@ class TorchRNN(Constants, Backbone[S]):
         narrow = self._type_without_kernel()
         if narrow is None:
             return self._call_torch(x, state)
-        own = self.parameter("weight_hh_l0").dtype
+        own = self.reference_parameter.dtype
         with torch.autocast("cpu", enabled=False):
-            y, after = self._call_torch(x.to(own), to(state, own))
+            y, after = self._call_torch(x.to(own), state)
         return y.to(narrow), after
 
     def _call_torch(self, x: Tensor | PackedSequence, state: S | None) -> tuple[Any, S]:
         """Call the module, whose states are [1, batch, hidden] and bare if there is but one."""
-        before = None if state is None else [part[None] for part in state]
+        own = self.reference_parameter.dtype
+        before = None if state is None else [part[None].to(own) for part in state]
         if before is not None:
-            before = tuple(before) if isinstance(self.rnn, nn.LSTM) else before[0]
+            before = tuple(before) if len(before) > 1 else before[0]
         if self.training and self.recurrent_dropout:
             weights = {"weight_hh_l0": self.recurrent_weight()}
             y, after = functional_call(self.rnn, weights, (x, before))
         else:
             y, after = cast(Any, self.rnn)(x, before)
-        parts = after if isinstance(self.rnn, nn.LSTM) else (after,)
+        parts = after if isinstance(after, tuple) else (after,)
         return y, self.state_type(*(part[0] for part in parts))
 
     def _type_without_kernel(self) -> torch.dtype | None:
         """Return autocast's dtype if `torch.nn.LSTM` fails in it: oneDNN has none for it on many processors."""
-        cpu = self.parameter("weight_hh_l0").device.type == "cpu"
+        cpu = self.reference_parameter.device.type == "cpu"
         if not (cpu and isinstance(self.rnn, nn.LSTM) and torch.is_autocast_enabled("cpu")):
             return None
         if not torch.backends.mkldnn.is_available():

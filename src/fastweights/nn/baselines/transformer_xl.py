@@ -73,6 +73,7 @@ class TransformerXL(Backbone[TransformerXLState]):
 
     state_type = TransformerXLState
     counters = ("length",)
+    copied = ("past",)
     reads_outside = True
 
     def __init__(

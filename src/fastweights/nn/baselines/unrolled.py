@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
+from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
@@ -41,8 +42,8 @@ class Unrolled(Backbone[S], Generic[S, C]):
         """Return the cell's state after one step."""
 
     def to_cell_state(self, state: S) -> C:
-        """Return a state in the form that the cell works on; the same unless a layer overrides both."""
-        return cast("C", state)
+        """Return a state in the form that the cell works on: the same, in the parameters' dtype."""
+        return cast("C", states.to(state, self.reference_parameter.dtype))
 
     def from_cell_state(self, state: C) -> S:
         """Return the caller's form of a cell's state."""

@@ -66,6 +66,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
     """
 
     state_type = DeltaNetState
+    copied = ("recent",)
     values_per_key: ClassVar[int] = 1
 
     def __init__(

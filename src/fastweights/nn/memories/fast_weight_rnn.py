@@ -16,8 +16,9 @@ from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.plain import read
 from fastweights.nn.parts.projection import project
+from fastweights.nn.parts.reference import reference_tensor
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES, History, Inputs, Options, step, trace
-from fastweights.ops.types import without_autocast
+from fastweights.ops.types import fold, without_autocast
 
 NORM_EPS = 1e-5
 
@@ -134,7 +135,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         return ops.backend.resolve(
             "fast_weight_rnn",
             self.backend,
-            self.recurrent.weight,
+            self.reference_parameter,
             inner_steps=self.inner_steps,
             nonlinearity=self.nonlinearity,
             form=self.form,
@@ -142,7 +143,8 @@ class FastWeightRNN(Backbone[FastWeightState]):
 
     @property
     def reference_parameter(self) -> Tensor:
-        return self.recurrent.weight
+        weight = getattr(self.recurrent, "weight", None)
+        return weight if isinstance(weight, Tensor) else reference_tensor(self)
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.hidden_size,), (self.hidden_size, self.hidden_size)
@@ -167,36 +169,43 @@ class FastWeightRNN(Backbone[FastWeightState]):
         before = self.initial_state(x.shape[0]) if state is None else state
         with without_autocast(x.device):
             inputs = self._inputs(self._drive(x)[:, None], before)
-            after = FastWeightState(*step(inputs, self._options()))
-        return after.hidden, after
+            after = FastWeightState(*step(self._wide(inputs), self._options()))
+        return after.hidden.to(inputs.drive.dtype), after
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         if time > self.hidden_size:  # A is the smaller
             return super().run_stepper(batch, time)
         steps = torch.empty(batch, time, self.hidden_size, device="meta")
-        history = History(self._inputs(steps, None), self._options())
+        history = History(self._wide(self._inputs(steps, None)), self._options())
 
         def run(x: StepInput) -> Tensor:
             with without_autocast(x.device):
-                return history.step(self._drive(x))
+                drive = self._drive(x)
+                return history.step(drive.to(self.state_dtype)).to(drive.dtype)
 
         return run
 
     def run_trace(self, x: Input, state: FastWeightState | None, steps: tuple[int, ...]) -> Trace:
         before = self.initial_state(x.shape[0]) if state is None else state
         with without_autocast(x.device):
-            seen = trace(self._inputs(self._drive(x), before), self._options(), steps)
-        h, end = seen.outputs, FastWeightState(seen.outputs[:, -1], seen.memory)
+            drive = self._drive(x)
+            seen = trace(self._wide(self._inputs(drive, before)), self._options(), steps)
+        h, end = seen.outputs.to(drive.dtype), FastWeightState(seen.outputs[:, -1], seen.memory)
         return Trace(h, h, seen.read_weights, seen.steps, steps, end)
 
     def _drive(self, x: StepInput | Input) -> Float[Tensor, "*any hidden"]:
         """Return C x + b in the parameters' dtype, in which the memory is carried, whatever autocast casts x to."""
         return project(
-            self.input, x.to(self.recurrent.weight.dtype) if x.is_floating_point() else x
+            self.input, x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
         )
 
     def _inputs(self, drive: Tensor, state: FastWeightState | None) -> Inputs:
         return Inputs(drive, **self._arguments(state))
+
+    def _wide(self, inputs: Inputs) -> Inputs:
+        """Return what the recurrence takes in the type that it is computed in, as `ops.fast_weight_rnn` does."""
+        wide = self.state_dtype
+        return inputs if inputs.recurrent_weight.dtype == wide else fold(inputs, wide, ())
 
     def _arguments(self, state: FastWeightState | None) -> dict[str, Any]:
         """Return the parameters of the recurrence, and the state, as `ops.fast_weight_rnn` names them."""

@@ -59,7 +59,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
 
     state_type = LinearAttentionState
     rule = "hebbian"
-    at_least_float32 = True
+    retrieves_wide = True
 
     def __init__(
         self,

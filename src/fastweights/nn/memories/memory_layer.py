@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Literal, NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
 from fastweights.ops.delta_memory import History, Options, key_shape, trace
-from fastweights.ops.types import without_autocast
+from fastweights.ops.types import at_least_float32, without_autocast
 
 
 class Access(NamedTuple):
@@ -43,8 +42,8 @@ class MemoryLayer(Backbone[S]):
     Attributes:
         rule, combine, read_norm: options of `ops.delta_memory`.
         gating: None, "norm" or "step", the kind of gate that `access` returns.
-        at_least_float32: whether what is written, kept and retrieved is in float32 or wider,
-            whatever the parameters' dtype.
+        retrieves_wide: whether what is written and retrieved is in the type of the memory, float32 or
+            wider, whatever the parameters' dtype.
         key_sizes: features of each key factor.
         reads: reads in a chain.
         backend: the requested backend.
@@ -54,7 +53,7 @@ class MemoryLayer(Backbone[S]):
     combine: Literal["product", "concat"] = "product"
     read_norm: bool = False
     gating: Literal["norm", "step"] | None = None
-    at_least_float32: bool = False
+    retrieves_wide: bool = False
     key_sizes: tuple[int, ...]
     reads: int = 1
     backend: str
@@ -75,11 +74,6 @@ class MemoryLayer(Backbone[S]):
         self, retrieved: Float[Tensor, "*lead time value"], x: Input
     ) -> Float[Tensor, "batch time output"]:
         """Return the layer's output, given what it retrieved."""
-
-    @property
-    def state_dtype(self) -> torch.dtype:
-        own = self.reference_parameter.dtype  # not by super(), which torch.compile cannot follow
-        return torch.promote_types(own, torch.float32) if self.at_least_float32 else own
 
     def read_weights(
         self,
@@ -105,10 +99,10 @@ class MemoryLayer(Backbone[S]):
         """Run checked input through the memory alone."""
         access, rest = self.access_at(x, state, mask, read_mask)
         # Autocast would narrow what is retrieved.
-        with without_autocast(x.device) if self.at_least_float32 else nullcontext():
+        with without_autocast(x.device) if self.retrieves_wide else nullcontext():
             retrieved, memory = ops.delta_memory(
                 **self._kept(access)._asdict(),
-                memory=None if state is None else state[0],
+                memory=None if state is None else state[0].to(self.state_dtype),
                 rule=self.rule,
                 combine=self.combine,
                 read_norm=self.read_norm,
@@ -121,7 +115,7 @@ class MemoryLayer(Backbone[S]):
 
     def _kept(self, access: Access) -> Access:
         """Return what is written and read in the dtype that the memory is kept in."""
-        return states.to(access, self.state_dtype) if self.at_least_float32 else access
+        return states.to(access, self.state_dtype) if self.retrieves_wide else access
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         value = self.state_shapes()[0][-1]
@@ -148,7 +142,7 @@ class MemoryLayer(Backbone[S]):
             access, rest = self.access(x, before, None)
             seen = trace(
                 **self._kept(access)._asdict(),
-                memory=before[0],
+                memory=before[0].to(self.state_dtype),
                 rule=self.rule,
                 combine=self.combine,
                 read_norm=self.read_norm,
@@ -187,7 +181,7 @@ class MemoryLayer(Backbone[S]):
 def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
     """Return what is retrieved in one step, in float32 or wider and outside autocast, as `ops.delta_memory` does."""
     like, lead = access.values, access.strength.shape[:-1]
-    compute = torch.promote_types(like.dtype, torch.float32)
+    compute = at_least_float32(like.dtype)
 
     def rows(part: Tensor) -> Tensor:
         return part.to(compute).flatten(0, len(lead))

@@ -114,9 +114,12 @@ def check_state(
     state: object,
     kind: type,
     layout: Mapping[str, tuple[tuple[int, ...], torch.dtype]],
-    device: torch.device,
+    like: Tensor,
 ) -> None:
-    """Raise `UserError` unless `state` is a `kind` whose fields have these shapes and dtypes."""
+    """Raise `UserError` unless `state` is a `kind` whose fields have these shapes and dtypes.
+
+    Where a dtype is wider than the layer's own, that of `like`, the latter will do.
+    """
     if type(state) is not kind:
         made = "layer.state_type(*state)"
         hint = (
@@ -132,10 +135,11 @@ def check_state(
             raise UserError(
                 f"{layer}: state.{field} has shape {list(tensor.shape)}; accepted: {list(shape)}"
             )
-        if tensor.dtype != dtype or tensor.device != device:
+        fits = tensor.dtype == dtype or (dtype.is_floating_point and tensor.dtype == like.dtype)
+        if not fits or tensor.device != like.device:
             raise UserError(
                 f"{layer}: state.{field} is {tensor.dtype} on {tensor.device}; "
-                f"accepted: {dtype} on {device}"
+                f"accepted: {dtype} on {like.device}"
             )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.nn.parts.auxiliary_loss import AuxiliaryLoss
 from fastweights.nn.parts.checks import check_range
 from fastweights.nn.parts.dropout import VariationalDropout
+from fastweights.ops.types import at_least_float32
 
 
 class OutputRegulariser(AuxiliaryLoss):
@@ -73,7 +73,7 @@ def _mean_square(
     x: Float[Tensor, "*batch time features"], mask: Bool[Tensor, "*batch time"] | None
 ) -> Float[Tensor, ""]:
     """Return the mean of x² over the steps of the mask and all features, in float32 at least; 0 of no steps."""
-    square = x.to(torch.promote_types(x.dtype, torch.float32)).square()
+    square = x.to(at_least_float32(x.dtype)).square()
     if mask is None:
         return square.sum() / max(square.numel(), 1)
     steps = mask.sum().clamp(min=1)

@@ -13,6 +13,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from fastweights.nn.parts.heads import head_size
 from fastweights.nn.parts.plain import is_plain
+from fastweights.ops.types import at_least_float32
 
 # Queries of a block: more of them reach more keys out of band, fewer make small products.
 BLOCK = 256
@@ -261,7 +262,7 @@ def distance_encodings(reach: int, size: int, like: Tensor) -> Float[Tensor, "di
         tensor([[0.8415, 0.5403],
                 [0.0000, 1.0000]])
     """
-    exact = torch.promote_types(like.dtype, torch.float32)
+    exact = at_least_float32(like.dtype)
     distances = torch.arange(reach, -1, -1, device=like.device, dtype=exact)
     exponents = torch.arange(0, size, 2, device=like.device, dtype=exact) / size
     angles = distances[:, None] * 10000.0**-exponents

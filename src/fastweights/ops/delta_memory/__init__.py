@@ -109,8 +109,8 @@ def delta_memory(
 
     Returns:
         retrieved [*lead, time, value], None without queries; and F after the last step, shaped as `memory`.
-        The computation runs in float32 or wider. Under autocast `retrieved` has the autocast type, F that of the
-        computation.
+        The computation runs in float32 or wider, and F comes in that type. Under autocast `retrieved` has the autocast
+        type.
 
     Raises:
         UserError: for arguments that do not fit each other, unknown names, padding between real steps, a backend that

@@ -51,7 +51,7 @@ def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:
         _queries(inputs.queries, sizes, values)
     if inputs.memory is not None:
         shape = (*lead, *key_shape(sizes, options.combine), size)
-        check_fits("memory", inputs.memory, shape, values, "values")
+        check_fits("memory", inputs.memory, shape, values, "values", carried=True)
     if not isinstance(options.read_norm, bool):
         raise UserError(f"read_norm is {options.read_norm!r}; accepted: True or False")
     arguments.check_norm_eps(options.norm_eps)

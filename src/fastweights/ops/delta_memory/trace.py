@@ -14,6 +14,7 @@ from fastweights.ops.delta_memory import arguments, reference
 from fastweights.ops.delta_memory.combine import products, start
 from fastweights.ops.delta_memory.decay import Gate, decayed
 from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.types import at_least_float32, fold
 
 Tensors = tuple[Tensor, ...]
 
@@ -68,17 +69,12 @@ def trace(
     inputs = Inputs(keys, values, strength, queries, memory, alpha)
     options = Options(rule, clamp, combine, read_norm, norm_eps)
     arguments.check(inputs, options, gate)
-    lead, time = strength.shape[:-1], strength.shape[-1]
-
-    def rows(tensor: Tensor) -> Tensor:
-        return tensor.flatten(0, len(lead) - 1)
-
-    keys, values, strength = tuple(map(rows, keys)), rows(values), rows(strength)
-    alpha = None if alpha is None else rows(alpha)
-    F = start(keys, values, None if memory is None else rows(memory), combine)
+    lead, time, output = strength.shape[:-1], strength.shape[-1], values.dtype
+    inputs = fold(inputs, at_least_float32(output), lead)
+    keys, values, strength, _, memory, alpha, *_ = inputs
+    F = start(keys, values, memory, combine)
     shape, F = F.shape[1:], F.flatten(1, -2)
-    inputs = Inputs(keys, values, strength, tuple(map(rows, queries)), F, alpha)
-    each = reference.steps(inputs, options)
+    each = reference.steps(inputs._replace(memory=F), options)
     decay, memories, weights, retrieved = strength[:, :0], {}, [], []
     for t, step in enumerate(each):
         F, factor = step.memory, step.clamp_factor
@@ -92,7 +88,7 @@ def trace(
             memories[t] = F
     reads = queries[1].shape[-2] if len(queries) == 2 else 1
     found = (
-        _stack(retrieved, values),
+        _stack(retrieved, values).to(output),
         _stack(weights, values.new_zeros(len(values), 0, reads, 0)),
         _stack([memories[t] for t in memory_steps], F[:, None][:, :0]).unflatten(2, shape[:-1]),
         F.reshape(-1, *shape),

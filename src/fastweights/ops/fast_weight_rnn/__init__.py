@@ -135,8 +135,8 @@ def fast_weight_rnn(
     Returns:
         outputs [batch, time, hidden], exactly 0 at padded steps; h [batch, hidden] and A [batch, hidden, hidden]
         after each row's last real step (rows without one keep their state), both None without `need_state`.
-        The computation runs in float32 or wider. Under autocast the outputs have the autocast type, the state that of
-        the computation.
+        The computation runs in float32 or wider, and the state comes in that type. Under autocast the outputs have the
+        autocast type.
 
     Raises:
         UserError: for arguments that do not fit each other, unknown names, padding between real steps, or a backend

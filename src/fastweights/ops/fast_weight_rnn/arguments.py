@@ -39,9 +39,9 @@ def check(inputs: Inputs, options: Options, mask: Tensor | None) -> None:
         elif weight is not None or bias is not None:
             raise UserError(f"{name}_weight and {name}_bias come together; one of them is None")
     if hidden is not None:
-        check_fits("hidden", hidden, (batch, size), drive, "drive")
+        check_fits("hidden", hidden, (batch, size), drive, "drive", carried=True)
     if memory is not None:
-        check_fits("memory", memory, (batch, size, size), drive, "drive")
+        check_fits("memory", memory, (batch, size, size), drive, "drive", carried=True)
     _scalar("decay", decay)
     _scalar("rate", rate)
     check_count("inner_steps", options.inner_steps)

@@ -87,8 +87,8 @@ def lstm(
     Returns:
         outputs [batch, time, hidden], exactly 0 at padded steps; h and c [batch, hidden] after each row's last real
         step (rows without one keep their state).
-        The computation runs in float32 or wider. Under autocast the outputs have the autocast type, the state that of
-        the computation.
+        The computation runs in float32 or wider, and the state comes in that type. Under autocast the outputs have the
+        autocast type.
 
     Raises:
         UserError: for arguments that do not fit each other, a class without a row, padding between real steps, or a

@@ -32,7 +32,7 @@ def check(inputs: Inputs, mask: Tensor | None) -> None:
     check_fits("recurrent_weight", recurrent_weight, (4 * size, size), gates, "gates")
     for name, state in (("hidden", hidden), ("cell", cell)):
         if state is not None:
-            check_fits(name, state, (steps[0], size), gates, "gates")
+            check_fits(name, state, (steps[0], size), gates, "gates", carried=True)
     check_mask("mask", mask, tuple(steps), like=gates)
 
 

@@ -72,8 +72,8 @@ def neural_memory(
         backend: "auto" or "reference".
 
     Returns:
-        An `Outputs`. There is no second derivative. The computation runs in float32 or wider. Under autocast hidden and
-        read have the autocast type, the rest that of the computation.
+        An `Outputs`. There is no second derivative. The computation runs in float32 or wider, and the state, error and
+        memory come in that type, hidden and read in that of `drive`, under autocast in the autocast type.
 
     Raises:
         UserError: for arguments that do not fit each other, a step outside the sequence, or an unknown backend.

@@ -44,7 +44,7 @@ def check(inputs: Inputs, options: Options) -> None:
         check_fits(f"learned.{name}", weight, shape, drive, "drive")
     states = ((batch, hidden), (batch, hidden), (batch, size), (batch, layers, size, size))
     for name, tensor, shape in zip(State._fields, state, states, strict=True):
-        check_fits(f"state.{name}", tensor, shape, drive, "drive")
+        check_fits(f"state.{name}", tensor, shape, drive, "drive", carried=True)
     check_mask("mask", mask, (batch, time), like=drive)
     outside = [step for step in options.memory_steps if not 0 <= step < time]
     if outside:

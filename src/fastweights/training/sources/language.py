@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -98,8 +99,9 @@ class Words(Carried):
         taken = int(self._lengths[self._segment])
         words = self.rows[:, self._place : self._place + taken + 1]
         loss, state = next_word_loss(model, words, self.start_state(model))
-        # Autocast layers may leave a state of fewer bits than the model carries from segment to segment.
-        self.carry(states.to(state, next(model.parameters()).dtype))
+        # A module of torch's may leave a state of fewer bits under autocast than it carries from segment to segment.
+        own = next(model.parameters()).dtype
+        self.carry(states.map_tensors(lambda part: _at_least(part, own), state))
         self._place, self._segment = self._place + taken, self._segment + 1
         self.rate_factor = taken / self.length
         metrics = {"cross_entropy": loss.detach()}
@@ -130,3 +132,10 @@ class Words(Carried):
     def _segment_lengths(self, epoch: int) -> Int64[np.ndarray, " segments"]:
         steps = self.rows.shape[1] - 1
         return segment_lengths(steps, self.length, vary=self.vary, seed=self.seed, epoch=epoch)
+
+
+def _at_least(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a floating-point tensor in a type that holds its numbers and those of another type."""
+    if not tensor.is_floating_point():
+        return tensor
+    return tensor.to(torch.promote_types(tensor.dtype, dtype))
