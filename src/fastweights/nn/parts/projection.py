@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from fastweights.nn.parts.plain import is_plain
+from fastweights.nn.parts.reference import reference_tensor
 from fastweights.ops.tracing import may_look
 
 
 def project(
-    linear: nn.Linear, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
+    linear: nn.Module, x: Float[Tensor, "*any input"] | Integer[Tensor, "*any"]
 ) -> Float[Tensor, "*any features"]:
     """Return C x + b; where x holds classes, their columns of C, which is the same and faster.
 
@@ -28,8 +29,9 @@ def project(
         return linear(x)
     if not is_plain(linear):
         size = next(part.in_features for part in linear.modules() if hasattr(part, "in_features"))
-        dtype = next(linear.parameters()).dtype
+        dtype = reference_tensor(linear).dtype
         return linear(F.one_hot(x.long(), cast("int", size)).to(dtype))
+    linear = cast("nn.Linear", linear)
     table, classes = linear.weight.t(), x.flatten()
     few = classes.numel() < linear.in_features
     table = table.index_select(0, classes) if few else table.contiguous()
@@ -39,7 +41,7 @@ def project(
 
 
 def project_at(
-    linear: nn.Linear,
+    linear: nn.Module,
     x: Float[Tensor, "batch time input"],
     steps: Bool[Tensor, "batch time"] | None,
 ) -> Float[Tensor, "batch time features"]:
