@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-PATIENCE = 1.5
+PATIENCE = 1.0
 """Seconds that a command has to end by itself."""
 
 INTERRUPTED = 130
