@@ -140,3 +140,10 @@ def test_an_edited_digit_of_a_checked_row_is_told(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"steps": 10', '"steps": 11'))
     with pytest.raises(UserError, match="line 1, was changed: it does not match its check"):
         report.check(tmp_path)
+
+
+def test_a_median_is_shown_where_one_was_aimed_at():
+    aimed = {"value": 2.0, "sd": 0.5, "median": 1.75, "seeds": 3}
+    assert report.value_text(row(**aimed, reach="median ≤ 2")) == "2.000 ± 0.500 (median 1.750)"
+    assert report.value_text(row(**aimed, reach="worst ≤ 2")) == "2.000 ± 0.500"
+    assert report.value_text(row(**aimed | {"median": None}, reach="median ≤ 2")) == "2.000 ± 0.500"

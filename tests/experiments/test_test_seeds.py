@@ -1,6 +1,7 @@
 """A trained model is tested on what is drawn from a seed that its training has not; the error of a mean of episodes."""
 
 import math
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -43,3 +44,16 @@ def test_episodes_of_a_test_have_a_seed_of_their_own_and_the_error_of_their_mean
     sd = math.sqrt(((1 - mean) ** 2 + (4 - mean) ** 2 + mean**2) / 3)
     assert found["test_reward"] == pytest.approx(mean, rel=1e-12)
     assert found["test_reward_error"] == pytest.approx(sd / math.sqrt(3))
+
+
+def test_a_test_of_retrieval_tells_how_many_sequences_are_done(monkeypatch):
+    told = []
+
+    @contextmanager
+    def progress_bar(*_words):
+        yield told.append
+
+    monkeypatch.setattr(predict, "progress_bar", progress_bar)
+    plan = RETRIEVAL.plan(RetrievalOptions(hidden=4))
+    predict.measure(models.from_config(plan.model_config()), plan.task(), 2500, 0)
+    assert told == [2000, 2500]

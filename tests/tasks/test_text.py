@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -84,6 +85,13 @@ def test_fingerprint_tells_texts_and_vocabularies_apart(text_files, tmp_path):
     ]
     assert len({task.fingerprint for task in others}) == 5
     assert Text(text_files).fingerprint == others[0].fingerprint
+
+
+def test_the_fingerprints_of_recorded_runs_never_change(tiny):
+    task = Text(tiny)
+    parts = [task.split(name).numpy().astype("<i4").tobytes() for name in task.counts]
+    whole = hashlib.sha256("\n".join(task.vocabulary).encode() + b"".join(parts)).hexdigest()
+    assert whole.startswith(task.fingerprint) and len(task.fingerprint) == 16
 
 
 @pytest.mark.parametrize(
