@@ -5,12 +5,13 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import prune, spectral_norm, weight_norm
+from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 import fastweights
 import fastweights.nn as fnn
 from fastweights import models
 from fastweights.errors import UserError
+from fastweights.nn.parts.plain import is_plain
 
 
 class Adapted(nn.Linear):
@@ -174,3 +175,9 @@ def test_a_subclass_of_an_embedding_is_called():
     model = models.SequenceModel(Shifted(20, 8), fnn.LSTM(8, 8), nn.Linear(8, 20)).eval()
     tokens = torch.randint(20, (2, 6))
     torch.testing.assert_close(model.step(tokens[:, 0])[0], model(tokens)[0][:, 0])
+
+
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_parametrised_weights_are_plain_and_those_of_an_adapter_are_not(name):
+    wrap = getattr(parametrizations, name)
+    assert is_plain(wrap(nn.Linear(2, 2))) and not is_plain(wrap(Adapted(2, 2)))
