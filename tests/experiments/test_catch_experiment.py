@@ -237,3 +237,9 @@ def test_a_run_goes_on_with_the_network_that_it_was_begun_with(tmp_path, monkeyp
     train(CATCH, begun, whole)
     left, right = (load(each).state_dict() for each in (folder, whole))
     assert all(torch.equal(left[name], right[name]) for name in right)
+
+
+def test_what_is_to_be_reached_is_so_on_the_screens_of_the_paper():
+    aims = {cell.name: cell.reach.limit for cell in studies.comparison(CATCH).cells if cell.reach}
+    small = {f"{model} 16-3": 0.95 for model in studies.MODELS if model != "control"}
+    assert aims == {"fast-weights 24-5": 0.95} | small

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastweights.experiments import registry, report
 from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.glimpses.options import GlimpsesOptions
+from fastweights.experiments.glimpses.report import report_answer
 from fastweights.experiments.glimpses.study import CHOSEN, GRID
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.study import Cell, Study
@@ -66,3 +67,10 @@ def test_rows_of_one_model_are_told_apart(mnist_files: Path, tmp_path: Path, uns
     report.write(tmp_path / "results")
     assert "| η=0 | R=4, plain |" in (tmp_path / "results" / "tiny" / "README.md").read_text()
     assert registry.study("ba2016-table2") == TABLE
+
+
+def test_an_answer_is_shown_glimpse_by_glimpse():
+    beliefs = [{"answer": 3, "probability": 0.25}, {"answer": 7, "probability": 0.5}]
+    told = {"image": 4, "answer": 7, "truth": 7, "probability": 0.5, "beliefs": beliefs}
+    _, steps = report_answer({**told, "attention": [0.75, 0.25]})
+    assert steps.rows["glimpse"] == ["1", "2"] and steps.rows["belief"] == ["3", "7"]

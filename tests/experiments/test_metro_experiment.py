@@ -254,3 +254,10 @@ def test_a_study_is_recorded(tmp_path):
     row = ledger.rows["tiny"]
     assert row["task"] == "metro maps (faithful)" and set(row["also"]) == set(study.ALSO)
     assert row["value"] == ledger.rows["tiny"]["by_seed"]["0"]["value"]
+
+
+def test_a_folder_is_named_after_what_the_model_has():
+    memory = METRO_MAP.plan(TINY)
+    plain = METRO_MAP.plan(dataclasses.replace(TINY, model="lstm", memory_size=None))
+    assert memory.folder_name().endswith("-fwm-h6-m4-s0") and memory.memory_size == 4
+    assert plain.folder_name().endswith("-lstm-h6-s0")
