@@ -35,6 +35,11 @@ def test_curves_are_means_over_frames_with_their_spread():
     assert one.get_label() == "lstm (2 seeds, ± sd)" and len(axes.collections) == 1
 
 
+def test_few_frames_are_not_millions():
+    (axes,) = reward_curves({"lstm": [rows([-1, 0])]}, frames={"lstm": 60}).axes
+    assert axes.get_xlabel() == "frames" and axes.lines[0].get_xdata().tolist() == [0, 600]
+
+
 def test_levels_are_drawn_in_their_own_panel():
     runs = {"": [rows([-1, 0], train_entropy=1.0)]}
     panels = {"reward": "reward", "train_entropy": "entropy", "train_value_loss": "value"}

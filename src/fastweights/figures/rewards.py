@@ -53,13 +53,15 @@ def reward_curves(
         raise UserError(f"the runs share no {' or '.join(wanted)} to draw")
     figure = style.figure(style.COLUMN if len(shown) == 1 else style.PAGE, 2.4)
     columns = figure.subplots(1, len(shown), squeeze=False)[0]
+    unit = _unit(runs, frames or {})
     for axes, (key, label) in zip(columns, shown.items(), strict=True):
         for place, (name, seeds) in enumerate(runs.items()):
             steps, values = gather(name, seeds, key)
-            at = steps if frames is None else steps * frames[name] / 1e6
+            at = steps if frames is None else steps * frames[name] / unit
             mean_and_spread(axes, name, at, values, place, positive=False)
         axes.set_ylabel(label)
-        scales.counted(axes, "update" if frames is None else "frames (million)", whole=not frames)
+        clock = "update" if frames is None else "frames (million)" if unit > 1 else "frames"
+        scales.counted(axes, clock, whole=unit == 1)
         _levels(axes, (levels or {}).get(key))
     style.legend_or_title(figure, columns[0], title)
     return figure
@@ -104,6 +106,17 @@ def reward_by_step(
     _levels(axes, levels)
     style.legend_or_title(figure, axes, title)
     return figure
+
+
+def _unit(runs: Mapping[str, Sequence[Rows]], frames: Mapping[str, int]) -> int:
+    """Return how many frames the axis counts as one: a million, where a run has that many in sight."""
+    ends = [
+        frames.get(name, 0) * row.get("step", 0)
+        for name in runs
+        for rows in runs[name]
+        for row in rows
+    ]
+    return 10**6 if max(ends, default=0) >= 10**5 else 1
 
 
 def _levels(axes: Axes, levels: Mapping[str, float] | None) -> None:
