@@ -27,7 +27,7 @@ three seeds (with so few it may pass what the metric can be). `target` is the nu
 `paper` the published one. `train s` is the mean training time on one machine, by machine where there are several.
 """
 FOLDERS = {
-    "babi-made": "bAbI's rules against its release and made stories: `scripts/babi_solver.py --json`, a row a split",
+    "babi-made": "bAbI's rules against its release: `scripts/babi_equality.py`, `scripts/babi_solver.py --json`",
     "bench": "speed, by `fastweights bench SUBJECT --out FILE`: variants timed side by side in one process",
     "official": "`scripts/equal_to_official.py DIR --json`: distance from the authors' code in float64",
     "reliability": "proofs by repetition and by damage, a program in `scripts/` each: `docs/reliability.md`",

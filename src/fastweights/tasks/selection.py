@@ -108,6 +108,16 @@ def count(stories: Stories, chosen: Int[ndarray, " chosen"]) -> Counts:
     return Counts(len(chosen), int(questions.sum()), int(words.sum()))
 
 
+def check_published(counts: Mapping[str, Counts], lacking: Collection[str] = ()) -> None:
+    """Raise `UserError` unless the counts are those published, but for the splits that lack stories."""
+    for split, expected in PUBLISHED.items():
+        if counts[split][:2] != expected and split not in lacking:
+            raise UserError(
+                f"{split} has {counts[split][:2]} stories and questions, published are {expected}:"
+                " is this bAbI v1.2?"
+            )
+
+
 def words_by_task(stories: Stories) -> dict[int, set[str]]:
     """Return the words that each task's stories use."""
     lengths = np.diff(stories.starts, append=len(stories.tokens) - 1)

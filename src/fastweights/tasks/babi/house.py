@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from fastweights.tasks.babi.draws import Draws
+from fastweights.tasks.babi.handling import Carriage, Clause, Gift
 from fastweights.tasks.babi.telling import Lengths, Line, Telling
 from fastweights.tasks.babi.words import COUNTS, DROP, GET, GIVE, GO, World
 
@@ -15,43 +14,6 @@ ACTS = {
     **dict.fromkeys((2, 3, 6, 8), ("go", "get", "drop")),
 }
 """What may happen in each task."""
-
-Clause = tuple[str, str, str]
-"""What happened, who did it, and with which thing ("" of a go)."""
-
-
-class Carriage(NamedTuple):
-    """The last time that somebody had a thing.
-
-    Attributes:
-        who: had it.
-        line: of the last handling, by which it came or went.
-        begin: how often he had gone, in what was told, when he got it.
-        end: how often when it left him; None: he still has it.
-    """
-
-    who: str
-    line: int
-    begin: int
-    end: int | None = None
-
-
-class Gift(NamedTuple):
-    """Who gave what to whom.
-
-    Attributes:
-        who: gave.
-        to: whom.
-        thing: which.
-        line: of the sentence.
-        at: place among the clauses.
-    """
-
-    who: str
-    to: str
-    thing: str
-    line: int
-    at: int
 
 
 class House(Telling[Clause]):
