@@ -67,6 +67,10 @@ def test_ambiguous_gifts_name_what_fits_as_well():
     assert solve(f"{often} What did Fred give to Jeff?").word == "milk"
     returned = "Fred gave the milk to Jeff. Jeff gave the milk to Fred. What did Fred give to Jeff?"
     assert solve(returned)[1:4] == ("milk", solve(returned).supports, ())
+    # Other gifts of a thing, however many lately, say nothing of this one.
+    before = f"{often} Jeff gave the milk to Bill. Bill gave the milk to Jeff. Jeff gave the apple to Bill."
+    before += " Bill gave the milk to Jeff. Jeff gave the milk to Bill."
+    assert solve(f"{before} What did Fred give to Jeff?")[1:4:2] == ("apple", ())
     long_ago = often + 5 * " Bill went to the park. Bill went to the school."
     assert solve(f"{long_ago} What did Fred give to Jeff?")[1:4:2] == ("apple", ())
 

@@ -112,7 +112,8 @@ def what_given(world: World, giver: str, receiver: str) -> Found | None:
     times = Counter(gift.thing for gift in recent)
     last = {gift.thing: gift for gift in recent}
     fitting = [gift for gift in last.values() if (gift.giver, gift.receiver) == (giver, receiver)]
-    best = max(fitting or given, key=lambda gift: (times[gift.thing], gift.statement))
+    often = max(fitting, key=lambda gift: (times[gift.thing], gift.statement), default=None)
+    best = often or given[-1]
     others = {gift.thing: None for gift in fitting if gift != best}
     return Found(best.thing, best.told, tuple(others))
 
