@@ -23,9 +23,9 @@ NAMES = st.sampled_from(("release", "any", "held-out"))
 @pytest.mark.parametrize(
     ("names", "checksum"),
     [
-        ("release", "75e1d08c97fb079e"),
-        ("any", "486c72233354a061"),
-        ("held-out", "4a72288c5f619b7b"),
+        ("release", "d4efacf1da5f8379"),
+        ("any", "141daccd41a2ac9b"),
+        ("held-out", "587fbf03f4c0f637"),
     ],
 )
 def test_stories_are_the_same_to_the_bit_everywhere(names, checksum):
@@ -142,3 +142,17 @@ def test_draws(key, count):
     assert sorted(draw.order(things)) == list(things)
     assert len(set(draw.sample(things, count // 2))) == count // 2
     assert draw.weighted((0, 3, 0)) == 1
+
+
+def test_who_is_asked_about_changes_the_colour_of_his_kind_too():
+    """As in the release, where 67 of 11,000 stories have another colour told last than the answer, all of them so."""
+    other = 0
+    for number in range(2000):
+        *told, asked = (line.words.split() for line in story(16, number).lines)
+        kinds = {words[0]: words[3] for words in told if words[2] == "a"}
+        said = [words for words in told if words[2] != "a" and kinds[words[0]] == kinds[asked[3]]]
+        if said[-1][2] == story(16, number).lines[-1].answer:
+            continue
+        other += 1
+        assert told.index([asked[3], "is", "a", kinds[asked[3]], "."]) < told.index(said[-1])
+    assert 2 <= other <= 30

@@ -79,6 +79,7 @@ def colours(draw: Draws, lengths: Lengths) -> list[Line]:
     while sum(kind[who] == kind[asked] for who in kind) not in (2, 4, 5):
         kind = {who: draw.pick(ANIMALS) for who in KEEPERS}
     colour: dict[str, str] = {}
+    told: dict[str, str] = {}
     lines: list[Line] = []
     introduced: dict[str, int] = {}
     coloured: dict[str, int] = {}
@@ -87,14 +88,14 @@ def colours(draw: Draws, lengths: Lengths) -> list[Line]:
         if who not in introduced:
             lines.append(Line(f"{who} is a {own} ."))
             introduced[who] = len(lines)
-            if who != asked:
-                colour[own] = draw.pick(COLOURS)
+            colour[own] = draw.pick(COLOURS)  # for those of the kind who tell theirs from now on
         else:
-            lines.append(Line(f"{who} is {colour[own]} ."))
+            told[who] = colour[own]
+            lines.append(Line(f"{who} is {told[who]} ."))
             coloured[who] = len(lines)
     last = [who for who in introduced if who != asked and kind[who] == kind[asked]][-1]
     supports = introduced[asked], introduced[last], coloured[last]
-    return [*lines, Line(f"what color is {asked} ?", colour[kind[asked]], supports)]
+    return [*lines, Line(f"what color is {asked} ?", told[last], supports)]
 
 
 def positions(draw: Draws, lengths: Lengths) -> list[Line]:
