@@ -40,6 +40,8 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     """The options filled in; only options that the model does not have are None."""
 
     stories: Literal["generated", "release", "published", "all"] = field()
+    names: Literal["release", "any", "held-out"] | None = field()
+    window: int | None = field()
     embedding: int = field()
     hidden: int = field()
     word_dropout: float = field()
@@ -49,18 +51,8 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     test_rows: int = field()
 
     fingerprint_fields = (
-        *(
-            "model",
-            "mode",
-            "size",
-            "tasks",
-            "stories=kept",
-            "rename",
-            "rename_tasks",
-            "often",
-            "times",
-        ),
-        *("names", "window", "questions"),
+        *("model", "mode", "size", "tasks", "stories=kept", "names", "window", "questions"),
+        *("rename", "rename_tasks", "often", "times"),
         *("embedding", "hidden", *MEMORY_OPTIONS, "word_dropout", "embedding_dropout", "set"),
         *("meta_objective", "steps", "batch", "length", "optimiser", "learning_rate"),
         *("weight_decay", "warmup", "schedule", "clip", "evaluation_interval"),

@@ -91,7 +91,8 @@ def defaults(options: CatBAbIOptions) -> dict[str, object]:
     return {
         **chosen,
         "stories": stories,
-        **({"names": "release", "window": 5} if stories == "generated" else {}),
+        "names": "release" if stories == "generated" else None,
+        "window": 5 if stories == "generated" else None,
         "steps": default_steps,
         "warmup": own.warmup if timed else min(own.warmup, steps // 10),
         "evaluation_interval": interval if timed else max(50, steps // 40),
