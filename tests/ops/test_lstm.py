@@ -15,7 +15,7 @@ from ways import WAYS
 SIZES = [(1, 1, 1), (3, 7, 9), (4, 1, 16), (9, 11, 50), (2, 40, 64), (33, 5, 70), (300, 3, 5)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def backend(lstm_ways):
     return lstm_ways["backend"]
 
