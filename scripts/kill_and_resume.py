@@ -32,8 +32,8 @@ from fastweights.cli import main
 from fastweights.experiments import plan, registry
 from fastweights.runs import Run
 
-TIMES = ("seconds", "compile_seconds", "train_seconds", "test_seconds", "updates_per_second")
-DIFFERING = (*TIMES, "out")
+TIMES = ("seconds", "compile_seconds", "train_seconds", "test_seconds")
+DIFFERING = (*TIMES, "updates_per_second", "words_per_second", "out")
 """What differs from run to run: times, and where it lies."""
 
 LENGTH = {

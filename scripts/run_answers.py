@@ -111,7 +111,8 @@ def _answer(name: str, out: str) -> str:
         found = run.load_checkpoint()
         assert found is not None
         weights = {
-            each: hashlib.sha1(t.numpy().tobytes()).hexdigest() for each, t in found.tensors.items()
+            each: hashlib.sha1(t.numpy().tobytes()).hexdigest()
+            for each, t in sorted(found.tensors.items())
         }
         return f"{told} {found.step} {weights} {[timeless(row) for row in run.metrics()]} {_plain(run.result())}"
     return told
