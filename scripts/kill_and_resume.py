@@ -73,7 +73,7 @@ def attempt(
 ) -> list[int | None]:
     """Start a run and return the exit codes of its ranks.
 
-    All of them, or one, are killed at a moment, if they are still there; others end by themselves then.
+    All of them, or one, are killed at a moment, if they are still there; others soon after, as torchrun does.
     """
     port, processes = free_port(), []
     for rank in range(ranks):
@@ -85,6 +85,10 @@ def attempt(
     time.sleep(moment)
     for process in processes if random.random() < 0.5 else random.sample(processes, 1):
         os.kill(process, signal.SIGKILL)  # where it has ended already, it is still to be waited for
+    if ranks > 1:
+        time.sleep(random.random() / 2)
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
     return [small_runs.end(process, PATIENCE) for process in processes]
 
 
