@@ -6,7 +6,7 @@
 What a call is given, its results, what it keeps for the backward, its scratch and all gradients lie in memory of their
 own: each ends where an unreadable page begins, then each begins where one ends. Sizes are 0 to 40, most of them 1, 2 or
 about a vector's width; forms, masks and states are drawn as `fuzz_ops` draws them. Exit code 1 if a case died or
-gave other numbers than in plain memory.
+gave other numbers than in plain memory, beyond rounding.
 """
 
 from __future__ import annotations
@@ -90,7 +90,13 @@ def case(seed: int, number: int) -> children.Found:
 def differences(found: op_calls.Outcome, plain: op_calls.Outcome) -> list[str]:
     if str(found.error) != str(plain.error):
         return [f"raised {found.error}, in plain memory {plain.error}"]
-    return [name for name, x in plain.found.items() if not torch.equal(x, found.found[name])]
+    pairs = [(name, x, found.found[name]) for name, x in plain.found.items()]
+    return [name for name, x, y in pairs if x.numel() and not equal(x, y)]
+
+
+def equal(x: Tensor, y: Tensor) -> bool:
+    """Return whether two results are equal but for rounding: torch's own products go by where a tensor lies."""
+    return float((x - y).abs().max()) <= 10 * fuzz_ops.FLOOR[x.dtype] * float(x.abs().max())
 
 
 if __name__ == "__main__":
