@@ -12,15 +12,18 @@ from fastweights.kernels.types import Pointer, Real
 def normalise(
     x: Pointer, step: int, size: int, columns: int, eps: Real, found: Pointer, scale: Pointer
 ) -> None:  # fmt: skip
-    """found = (x - mean) / σ over `size` lines; keeps 1/σ in `scale`."""
+    """found = (x - mean) / σ over `size` lines; keeps 1/σ in `scale`.
+
+    The mean is taken from the first line on, so that of equal features, or of one, it is exact.
+    """
     lanes = lane_count(x)
     zero = zeros(x, 1)[0]
     count = splat(scalar(eps, size))
     for column in range(0, columns, lanes):
-        mean = zero
-        for k in range(size):
-            mean = mean + load(x, k * step + column)
-        mean = mean / count
+        first, mean = load(x, column), zero
+        for k in range(1, size):
+            mean = mean + (load(x, k * step + column) - first)
+        mean = first + mean / count
         variance = zero
         for k in range(size):
             away = load(x, k * step + column) - mean

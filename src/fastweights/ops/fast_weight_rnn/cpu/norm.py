@@ -35,20 +35,22 @@ def power(base: Real, exponent: int) -> Real:
 
 @helper
 def _mean(y: Pointer, zero: Vector, inverse: Vector, size: int) -> Vector:
+    """Return the mean, taken from the first feature on: of equal features, or of one, it is exact."""
     lanes = lane_count(y)
+    first = load(y, 0)
     a, b, c, d = zero, zero, zero, zero
     k = 0
     last = size * lanes
     while k + 4 * lanes <= last:
-        a = a + load(y, k)
-        b = b + load(y, k + lanes)
-        c = c + load(y, k + 2 * lanes)
-        d = d + load(y, k + 3 * lanes)
+        a = a + (load(y, k) - first)
+        b = b + (load(y, k + lanes) - first)
+        c = c + (load(y, k + 2 * lanes) - first)
+        d = d + (load(y, k + 3 * lanes) - first)
         k += 4 * lanes
     while k < last:
-        a = a + load(y, k)
+        a = a + (load(y, k) - first)
         k += lanes
-    return ((a + b) + (c + d)) * inverse
+    return fma((a + b) + (c + d), inverse, first)
 
 
 @helper
