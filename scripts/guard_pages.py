@@ -96,6 +96,10 @@ def differences(found: op_calls.Outcome, plain: op_calls.Outcome) -> list[str]:
 
 def equal(x: Tensor, y: Tensor) -> bool:
     """Return whether two results are equal but for rounding: torch's own products go by where a tensor lies."""
+    same, numbers = torch.equal(x.isfinite(), y.isfinite()), x.isfinite()
+    if not same or not numbers.any():
+        return same
+    x, y = x[numbers], y[numbers]
     return float((x - y).abs().max()) <= 10 * fuzz_ops.FLOOR[x.dtype] * float(x.abs().max())
 
 
