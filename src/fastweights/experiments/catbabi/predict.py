@@ -214,7 +214,7 @@ def _test_file(folder: Path, file: Path) -> Record:
 
 def _tested(run: LoadedRun[CatBAbI], options: CatBAbITest) -> CatBAbI:
     """Return the task of a test: the run's own, or other stories in its words."""
-    making = {
+    making: Record = {
         "names": options.names,
         "window": options.window,
         "questions": options.story_questions,
@@ -224,10 +224,11 @@ def _tested(run: LoadedRun[CatBAbI], options: CatBAbITest) -> CatBAbI:
         return run.task
     stories = options.stories or "generated"
     own = run.task.options if run.task.made and stories == "generated" else {}
+    making = {name: own[name] for name in making if name in own} | given
     return CatBAbI(
         options.data_dir or run.plan.get("data_dir"),
         tasks=run.task.tasks,
         stories=stories,
         vocabulary=run.task.vocabulary,
-        **{name: own[name] for name in making if name in own} | given,
+        **making,
     )
