@@ -163,6 +163,6 @@ def test_a_run_refuses_what_cannot_be_understood(run, tmp_path, capsys):
     assert "no such file" in refused(capsys, "test", run, "--file", file)
     file.write_text("Mary is in the milk. Where is Mary?")
     assert f"{file}: sentence 1" in refused(capsys, "test", run, "--file", file)
-    assert "either --split or --file" in refused(
+    assert "leave out what chooses others" in refused(
         capsys, "test", run, "--file", file, "--split", "test"
     )

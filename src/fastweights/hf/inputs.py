@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Integer, Shaped
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
@@ -98,3 +98,17 @@ def predicted_labels(
         return labels
     behind_padding = ~nn.functional.pad(mask[:, :-1], (1, 0), value=True)
     return labels.masked_fill(behind_padding, -100)
+
+
+def predicted_of(
+    whole: float | Tensor | None, labels: Tensor, predicted: Tensor
+) -> Shaped[Tensor, ""] | None:
+    """Return how many labels of a whole batch are predicted, where its `whole` labels are as these are.
+
+    Whoever counts the labels of a batch counts those too that nothing predicts. At least 1: a batch whose labels are
+    all masked has a loss of 0, not 0 / 0.
+    """
+    if whole is None:
+        return None
+    counted, left = ((each[:, 1:] != -100).sum() for each in (labels, predicted))
+    return (torch.as_tensor(whole, device=labels.device) * left / counted.clamp(min=1)).clamp(min=1)

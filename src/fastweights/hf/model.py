@@ -142,11 +142,14 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             logits, state = self._logits(input_ids, state, mask, logits_to_keep)
         else:
             logits, state = self._packed_logits(input_ids, state, packed, logits_to_keep)
-        labels = inputs.predicted_labels(labels, mask, packed)
+        predicted = inputs.predicted_labels(labels, mask, packed)
         if cache is not None:
             cache.advance(state, input_ids.shape[1])
         carried: dict[str, Any] = {CACHE: cache if use_cache else None}
-        loss = None if labels is None else self._loss(logits, labels, num_items_in_batch)
+        loss = None
+        if labels is not None and predicted is not None:
+            whole = inputs.predicted_of(num_items_in_batch, labels, predicted)
+            loss = self._loss(logits, predicted, whole)
         output = CausalLMOutputWithPast(loss=loss, logits=logits, **carried)
         plain = self.config.return_dict if return_dict is None else return_dict
         return output if plain else output.to_tuple()
@@ -183,13 +186,8 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
             after
         )
 
-    def _loss(
-        self, logits: Tensor, labels: Tensor, whole: float | Tensor | None
-    ) -> Float[Tensor, ""]:
+    def _loss(self, logits: Tensor, labels: Tensor, whole: Tensor | None) -> Float[Tensor, ""]:
         """The mean cross-entropy of the labels and, in training, the backbone's own objectives in the same share."""
-        if whole is not None:
-            # A batch whose labels are all masked has none: its loss is 0, not 0 / 0.
-            whole = torch.as_tensor(whole, device=logits.device).clamp(min=1)
         loss = self.loss_function(
             logits=logits,
             labels=labels,

@@ -12,7 +12,7 @@ NO_PATH = "no path can hold such a character"
 
 
 def is_path(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path can be one: a zero byte ends it, and what no encoding of the system has stands in none.
+    r"""Return whether a path can be one: a zero byte ends it, and what no encoding of the system has stands in none.
 
     Example:
         >>> is_path("naïve"), is_path("a\0b"), is_path("\ud800")
