@@ -13,10 +13,20 @@ from fastweights.io import stopping
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no signals of that kind")
 
+
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """A job in a shell's background is born with SIGINT ignored, and so are its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 PROGRAM = """
 import ctypes, os, signal, sys, threading, time
 from fastweights.io import stopping
 stopping.PATIENCE = 0.2
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def noted():
     signal.signal(signal.SIGINT, lambda *_: None)
     while True: time.sleep(0.01)
