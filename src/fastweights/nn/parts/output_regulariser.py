@@ -33,6 +33,7 @@ class OutputRegulariser(AuxiliaryLoss):
     ICLR 2018: α on the dropped output, β on the output before.
 
     Example:
+        >>> import torch
         >>> regulariser = OutputRegulariser(dropout=0.0, activation=2.0, slowness=1.0)
         >>> y = regulariser(torch.tensor([[[1.0], [3.0]]]))
         >>> float(regulariser.auxiliary_loss)
