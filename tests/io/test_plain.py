@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import pytest
 
 from fastweights.errors import UserError
+from fastweights.io import plain
 from fastweights.io.atomic import oserror_as_user_error, remove, write_folder_atomically
 from fastweights.io.plain import check_own_folder, open_plain, read_plain
 
@@ -92,3 +94,13 @@ def test_what_a_link_leads_to_stays_when_the_link_is_removed_or_replaced(tmp_pat
         assert not (tmp_path / "link").is_symlink()
         assert (tmp_path / "mine" / "a").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "mine"]
+
+
+def test_a_file_larger_than_the_memory_is_refused_in_a_line(tmp_path, monkeypatch):
+    class Endless(io.BytesIO):
+        def read(self, *size):
+            raise MemoryError
+
+    monkeypatch.setattr(plain, "open_plain", lambda *_, **__: Endless())
+    with pytest.raises(OSError, match="larger than the memory"):
+        read_plain(tmp_path / "metrics.jsonl", None)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import logging
 import shutil
@@ -207,3 +208,13 @@ def test_runs_that_do_not_say_which_was_the_newest_are_read(said, run, caplog):
     )
     assert_whole(run.load_checkpoint(), 10)
     assert not caplog.text
+
+
+def test_a_folder_of_checkpoints_that_cannot_be_read_is_said(tmp_path, monkeypatch):
+    def refuse(_folder):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "checkpoint").mkdir()
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match="cannot read"):
+        checkpoint.saved_steps(tmp_path / "checkpoint")

@@ -64,7 +64,10 @@ def read_plain(path: Path, most: int | None, *, links: bool = False) -> bytes:
         OSError: if it is none, has more, or cannot be read.
     """
     with open_plain(path, "rb", links=links) as file:
-        content = file.read() if most is None else file.read(most + 1)
+        try:
+            content = file.read() if most is None else file.read(most + 1)
+        except MemoryError:
+            raise OSError(errno.EFBIG, "it is larger than the memory", str(path)) from None
     if most is not None and len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
     return content

@@ -114,10 +114,15 @@ def read_newest(root: Path) -> Checkpoint | None:
 
 
 def saved_steps(root: Path) -> list[int]:
-    """List the steps that have a checkpoint folder, oldest first."""
-    if not root.is_dir():
-        return []
-    return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal())
+    """List the steps that have a checkpoint folder, oldest first.
+
+    Raises:
+        UserError: if the folder cannot be read.
+    """
+    with oserror_as_user_error("read", root):
+        if not root.is_dir():
+            return []
+        return sorted(int(path.name) for path in root.iterdir() if path.name.isdecimal())
 
 
 def _newest_written(root: Path) -> int | None:

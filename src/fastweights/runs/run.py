@@ -280,7 +280,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     with oserror_as_user_error("read", path):
         if not path.is_file():
             return None
-        content = path.read_bytes()
+        content = read_plain(path, None, links=True)
     value = parse(content)
     if value is None:
         raise UserError(f"{path} is damaged: it is not a JSON object")
