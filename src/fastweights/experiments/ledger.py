@@ -68,7 +68,7 @@ class Ledger:
 
 
 class Seed(TypedDict, total=False):
-    """What a row says of one seed."""
+    """A seed of a row."""
 
     value: Figure
     seconds: float
@@ -81,7 +81,7 @@ class Seed(TypedDict, total=False):
 
 
 class Row(TypedDict, total=False):
-    """What a row says, each name with its type."""
+    """A recorded row, each name with its type."""
 
     recipe: str
     cell: str
@@ -140,15 +140,15 @@ def recorded(path: Path, keys: Set[str] = KEYS) -> list[Record]:
         if row is None or not row.keys() >= keys:
             raise UserError(f"{path}, line {number}, is not a row of results")
         try:
-            told = Recorded(unsealed(row), path)
+            read = Recorded(unsealed(row), path)
         except Changed as change:
             raise UserError(f"{path}, line {number}, was changed: {change}") from None
-        check(f"{path}, line {number},", told, Row)
-        for name in _wrong(told):
+        check(f"{path}, line {number},", read, Row)
+        for name in _wrong(read):
             raise UserError(
                 f"{path}, line {number}, was changed: its {name} is not that of its seeds"
             )
-        rows.append(told)
+        rows.append(read)
     return rows
 
 

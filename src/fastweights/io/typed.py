@@ -65,7 +65,9 @@ def _fits(value: object, kind: object) -> bool:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         bounds = [each.bound for each in parts[1:] if isinstance(each, Least)]
-        return _fits(value, parts[0]) and all(value >= bound for bound in bounds)  # type: ignore[operator]
+        if not _fits(value, parts[0]):
+            return False
+        return all(isinstance(value, int | float) and value >= bound for bound in bounds)
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in parts)
     if origin is Literal:
@@ -110,10 +112,15 @@ def _words(kind: object) -> str:
     if origin is Literal:
         return " or ".join(map(repr, parts))
     origin = origin or kind
-    simple = {bool: "true or false", str: "a text", NoneType: "null", int: "a whole number"}
+    simple: dict[object, str] = {
+        bool: "true or false",
+        str: "a text",
+        NoneType: "null",
+        int: "a whole number",
+    }
     simple |= {float: "a number", Path: "a path"}
     if origin in simple:
-        return simple[origin]  # type: ignore[index]
+        return simple[origin]
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return "a list" if not parts else f"a list, of {_words(parts[0])} each"
     return "an object"

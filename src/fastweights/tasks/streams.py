@@ -47,7 +47,33 @@ class Draws(NamedTuple):
     renamed: Bool[ndarray, " draws"]
 
 
-class Streams:
+class Positions:
+    """Where the stream of each row stands: an epoch, a place in it, an offset in the story there."""
+
+    def __init__(self, rows: int) -> None:
+        check_int("the number of rows", rows, 1)
+        self._epoch, self._place, self._offset = np.zeros((3, rows), np.int64)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that exact resume needs: each row's epoch, place in it and offset in the story there."""
+        names = ("epoch", "place", "offset")
+        return {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in names}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Load a state.
+
+        Raises:
+            UserError: if it has another number of rows.
+        """
+        for name in ("epoch", "place", "offset"):
+            if len(tensors[name]) != len(self._epoch):
+                raise UserError(
+                    f"the state is of {len(tensors[name])} streams, these are {len(self._epoch)}"
+                )
+            setattr(self, f"_{name}", tensors[name].numpy().copy())
+
+
+class Streams(Positions):
     """Endless streams of shuffled stories; an epoch's end in one row goes on into that row's next epoch.
 
     Row r's order in epoch e, and the renaming of each story in it, are functions of (seed, r, e, place in the order):
@@ -72,13 +98,12 @@ class Streams:
         seed: int = 0,
         first_row: int = 0,
     ) -> None:
-        check_int("the number of rows", rows, 1)
+        super().__init__(rows)
         self._stories, self._draws, self._renaming, self._seed = stories, draws, renaming, seed
         self._lengths = np.diff(stories.starts, append=len(stories.tokens) - 1)
         self._shortest = int(self._lengths[draws.stories].min())
         self._question = stories.vocabulary.index("?")
         self._rows = np.arange(first_row, first_row + rows)[:, None]
-        self._epoch, self._place, self._offset = np.zeros((3, rows), np.int64)
 
     def next(self, length: int) -> Segment:
         """Return the next `length` tokens of every row.
@@ -118,24 +143,6 @@ class Streams:
         self._place = (self._place + passed) % len(self._draws.stories)
         everywhere = np.ones(tokens.shape, bool)
         return segment(tokens, targets, tasks.ravel()[which], everywhere, self._question)
-
-    def state(self) -> dict[str, Tensor]:
-        """Return all that exact resume needs: each row's epoch, place in it and offset in the story there."""
-        names = ("epoch", "place", "offset")
-        return {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in names}
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Load a state.
-
-        Raises:
-            UserError: if it has another number of rows.
-        """
-        for name in ("epoch", "place", "offset"):
-            if len(tensors[name]) != len(self._rows):
-                raise UserError(
-                    f"the state is of {len(tensors[name])} streams, these are {len(self._rows)}"
-                )
-            setattr(self, f"_{name}", tensors[name].numpy().copy())
 
 
 def segments(

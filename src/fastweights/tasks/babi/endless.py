@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Int16
 from numpy import ndarray
 from torch import Tensor
@@ -17,22 +16,21 @@ from fastweights.tasks.babi.draws import first_draws
 from fastweights.tasks.babi.encoded import Encoder
 from fastweights.tasks.babi.files import RELEASED
 from fastweights.tasks.babi.story import Options, key, make
-from fastweights.tasks.checks import check_int
 from fastweights.tasks.shuffle import mix, permute
-from fastweights.tasks.streams import Segment, segment
+from fastweights.tasks.streams import Positions, Segment, segment
 
 _AHEAD = 64
 """Draws of a row that are looked up at a time."""
 
 
-class _Told(NamedTuple):
+class _Story(NamedTuple):
     """A story of a row, with its task."""
 
     task: int
     tokens: Int16[ndarray, " time"]
 
 
-class Endless:
+class Endless(Positions):
     """Endless streams of train stories that never come twice.
 
     An epoch is a shuffled list of tasks, as many entries as the release has stories of each. Row r's task at place p of
@@ -59,7 +57,7 @@ class Endless:
         first_row: int = 0,
         repeats: Mapping[int, int] | None = None,
     ) -> None:
-        check_int("the number of rows", rows, 1)
+        super().__init__(rows)
         counts = [RELEASED["train"][task] * (repeats or {}).get(task, 1) for task in tasks]
         self._tasks = np.repeat(np.array(tasks), counts)
         self._encoder, self._options, self._seed = Encoder(vocabulary), options, seed
@@ -67,7 +65,6 @@ class Endless:
         self._keys = np.array(keys, np.uint64)
         self._question = vocabulary.index("?")
         self._rows = range(first_row, first_row + rows)
-        self._epoch, self._place, self._offset = np.zeros((3, rows), np.int64)
         self._restart()
 
     def next(self, length: int) -> Segment:
@@ -86,29 +83,15 @@ class Endless:
         everywhere = np.ones(tasks.shape, bool)
         return segment(words[:, :-1], words[:, 1:], tasks, everywhere, self._question)
 
-    def state(self) -> dict[str, Tensor]:
-        """Return all that exact resume needs: each row's epoch, place in it and offset in the story there."""
-        names = ("epoch", "place", "offset")
-        return {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in names}
-
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Load a state.
-
-        Raises:
-            UserError: if it has another number of rows.
-        """
-        for name in ("epoch", "place", "offset"):
-            if len(tensors[name]) != len(self._rows):
-                raise UserError(
-                    f"the state is of {len(tensors[name])} streams, these are {len(self._rows)}"
-                )
-            setattr(self, f"_{name}", tensors[name].numpy().copy())
+        """Load a state, as `Positions.restore`."""
+        super().restore(tensors)
         self._restart()
 
     def _restart(self) -> None:
-        """Tell each row's stories from its epoch and place on."""
-        self._stories = [self._told(row) for row in range(len(self._rows))]
-        self._open: list[deque[_Told]] = [deque() for _ in self._rows]
+        """Make each row's stories from its epoch and place on."""
+        self._stories = [self._made(row) for row in range(len(self._rows))]
+        self._open: list[deque[_Story]] = [deque() for _ in self._rows]
 
     def _read(
         self, row: int, length: int
@@ -133,7 +116,7 @@ class Endless:
         self._place[row] %= len(self._tasks)
         return words, tasks
 
-    def _told(self, row: int) -> Iterator[_Told]:
+    def _made(self, row: int) -> Iterator[_Story]:
         """Yield a row's stories."""
         epoch, begin = int(self._epoch[row]), int(self._place[row])
         while True:
@@ -144,5 +127,5 @@ class Endless:
             draws = first_draws(self._keys[tasks], numbers, 0)
             for task, number, first in zip(tasks.tolist(), numbers.tolist(), draws, strict=True):
                 told = make(task, number, self._seed, "train", self._options, first)
-                yield _Told(task, self._encoder.encode(told))
+                yield _Story(task, self._encoder.encode(told))
             begin += _AHEAD
