@@ -11,7 +11,9 @@ from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
+import jaxtyping
 import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import fastweights
+from fastweights.ops.padding import lengths_and_shift
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -164,3 +167,8 @@ def test_what_is_installed_is_what_the_ranges_accept() -> None:
         if Version(installed := version(name)).base_version not in accepted
     }
     assert not refused
+
+
+def test_shapes_are_checked_while_tests_run() -> None:
+    with pytest.raises(jaxtyping.TypeCheckError, match="mask"):
+        lengths_and_shift(torch.ones(4, dtype=torch.bool))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import torch
 
 from fastweights.kernels import memory
@@ -15,12 +13,10 @@ def test_memory_comes_back_once_the_last_view_is_gone():
     place = first.data_ptr()
     view = first[5:]
     del first
-    gc.collect()
     other = memory.take(memory.LARGE, like)
     assert other.data_ptr() != place
     assert view.numel() == memory.LARGE - 5
     del view
-    gc.collect()
     assert memory.take(memory.LARGE - 10, like).data_ptr() == place
 
 
@@ -30,7 +26,6 @@ def test_a_large_tensor_takes_memory_used_before_and_a_small_one_its_own(monkeyp
     first = memory.take(memory.LARGE, like)
     place = first.data_ptr()
     del first
-    gc.collect()
     shape = (2, memory.LARGE // 4, 2)
     large, small = memory.empty(shape, like), memory.empty((2, 3), like)
     assert large.data_ptr() == place
@@ -43,7 +38,6 @@ def test_a_buffer_of_another_type_or_of_twice_the_size_is_not_taken():
     small = memory.take(memory.LARGE, torch.zeros(1))
     place = small.data_ptr()
     del small
-    gc.collect()
     others = [
         memory.take(memory.LARGE, torch.zeros(1, dtype=torch.float64)),
         memory.take(4 * memory.LARGE, torch.zeros(1)),
@@ -55,7 +49,6 @@ def test_a_buffer_of_another_type_or_of_twice_the_size_is_not_taken():
 def test_no_more_is_kept_than_a_few():
     held = [memory.take(memory.LARGE, torch.zeros(1)) for _ in range(2 * memory.KEPT)]
     del held
-    gc.collect()
     assert len(memory._free) <= memory.KEPT
 
 

@@ -3,8 +3,6 @@
 The fixture `poison` is on in all tests of ops and kernels (`tests/conftest.py`); here are the sizes, and that it works.
 """
 
-import gc
-
 import lstm_truth
 import pytest
 import torch
@@ -66,7 +64,6 @@ def test_what_is_uninitialised_is_nan(empty, dtype):
     for _ in "ab":  # a large buffer comes again
         assert empty(torch.zeros(3, 5, dtype=dtype)).isnan().all()
         empty(torch.zeros(3, 5, dtype=dtype)).zero_()
-        gc.collect()
 
 
 @pytest.mark.parametrize("empty", UNINITIALISED.values(), ids=UNINITIALISED)
