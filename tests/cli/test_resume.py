@@ -136,3 +136,29 @@ def test_a_run_that_recorded_older_names_of_options_goes_on(finished, tmp_path, 
         "query paper, not"
         in said(capsys, "--out", str(folder), "--resume", "--query", "trailing-read")[1]
     )
+
+
+def test_a_finished_run_is_tested_anew_with_other_options_of_its_test(finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    before = Run.open(folder).result()
+    weights = (folder / "checkpoint" / "000000004" / "model.safetensors").read_bytes()
+    for samples in ("70", "70", "50"):
+        assert said(capsys, "--out", str(folder), "--resume", "--test-samples", samples)[0] == 0
+        result = Run.open(folder).result()
+        assert result is not None and result["test_samples"] == int(samples)
+        assert Run.open(folder).config["plan"]["test_samples"] == int(samples)
+    other = {"out", "train_seconds"}
+    assert {k: v for k, v in result.items() if k not in other} == {
+        k: v for k, v in before.items() if k not in other
+    }
+    assert (folder / "checkpoint" / "000000004" / "model.safetensors").read_bytes() == weights
+
+
+def test_a_run_from_before_an_option_that_is_off_by_default_goes_on(finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    run = Run.open(folder)
+    plan = {name: value for name, value in run.config["plan"].items() if name != "curriculum"}
+    run.update_config({**run.config, "plan": plan})
+    assert said(capsys, "--out", str(folder), "--resume") == (0, "")

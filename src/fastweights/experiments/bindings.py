@@ -20,7 +20,7 @@ FEW = 10
 
 
 class Recall(NamedTuple):
-    """A memory's answers to what it was told, in the order of telling.
+    """A memory's answers to the keys that were written, in the order of writing.
 
     Attributes:
         first, second: the symbols of each key, [bindings].

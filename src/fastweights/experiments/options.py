@@ -22,6 +22,7 @@ class RunOptions:
 
     Attributes:
         changeable_on_resume: fields that a resumed run takes as they are given now.
+        of_test: fields that decide only how the run is tested; a resumed run, finished or not, takes those it is given.
         limits: fields that end a run, of which one is given, and that do not decide what is trained until then.
         renamed: fields by the name under which earlier versions recorded them.
     """
@@ -36,13 +37,15 @@ class RunOptions:
     """Which implementation of the recurrence runs: auto, or one that `fastweights list` shows for it."""
 
     changeable_on_resume: ClassVar[tuple[str, ...]] = ("device", "backend")
+    of_test: ClassVar[tuple[str, ...]] = ()
     limits: ClassVar[tuple[str, ...]] = ()
     renamed: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def recorded_on_resume(cls) -> tuple[str, ...]:
-        """Return the fields that a resumed run records anew where they are given: its limits, where the data is."""
-        return (*cls.limits, "data_dir") if issubclass(cls, DataOptions) else cls.limits
+        """Return the fields that a resumed run records anew where they are given: limits, test, where the data is."""
+        fields = (*cls.limits, *cls.of_test)
+        return (*fields, "data_dir") if issubclass(cls, DataOptions) else fields
 
 
 @dataclass(frozen=True, kw_only=True)

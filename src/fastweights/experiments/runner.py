@@ -56,7 +56,7 @@ def train(
         options: of the experiment; those left at None are filled in.
         folder: the run folder to make.
         resume: go on with the run in the folder, to the bit; where there is none yet, begin it. A finished one is
-            looked through, and made whole where that takes training only.
+            looked through, made whole where that takes training only, and tested anew where options of its test differ.
         overwrite: replace the run in the folder.
         explicit: fields that were given in so many words. A resumed run must have them as they are here, even those
             that are as by default; of the others, a default says nothing.
@@ -77,6 +77,7 @@ def train(
         run is not None
         and recorded is not None
         and not wants_more(recorded, plan)
+        and not _tests_otherwise(run, plan)
         and distributed.from_first(lambda: _is_whole(run, recorded))
     ):
         return Trained(recorded, [], recorded["steps"], False)
@@ -189,6 +190,13 @@ def _result(run: Run) -> Record | None:
     return result
 
 
+def _tests_otherwise(run: Run, plan: Plan) -> bool:
+    """Return whether a plan's options of the test are other ones than the run was begun with."""
+    record = run.config["plan"]
+    asked = {name: _plain(getattr(plan, name)) for name in plan.of_test}
+    return any(record.get(name, value) != value for name, value in asked.items())
+
+
 def _is_whole(run: Run, recorded: Record) -> bool:
     """Return whether a finished run still has its newest checkpoint; training from an older one makes it again.
 
@@ -260,7 +268,7 @@ def _check_decided(begun: Plan, plan: Plan, run: Run) -> None:
     """Refuse another length where a schedule ends with it: the run would not be the one that was begun."""
     before = begun.deciding()
     for name, value in plan.deciding().items():
-        if before.get(name, value) != value:
+        if name not in plan.of_test and before.get(name, value) != value:
             raise UserError(
                 f"{run.folder} was begun with {name} {before[name]}, with which a schedule ends: it cannot go on"
                 f" with {value}"

@@ -27,9 +27,9 @@ def plain(value: object) -> object:
 
 def to_json(value: object, *, indent: int | None = None) -> bytes:
     """Encode a value as one JSON text with a line end; see `plain`."""
-    told = plain(value)
-    text = json.dumps(told, indent=indent, ensure_ascii=False, allow_nan=False)
+    encodable = plain(value)
+    text = json.dumps(encodable, indent=indent, ensure_ascii=False, allow_nan=False)
     try:
         return (text + "\n").encode()
     except UnicodeEncodeError:  # a path's bytes may be no UTF-8: they stand as escapes
-        return (json.dumps(told, indent=indent, allow_nan=False) + "\n").encode()
+        return (json.dumps(encodable, indent=indent, allow_nan=False) + "\n").encode()

@@ -86,6 +86,7 @@ class CatBAbIOptions(
     """Rows that the test reads the split in; 1 is exact."""
 
     limits = ("minutes",)
+    of_test = ("test_rows",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,8 +54,8 @@ def report_answer(answer: Record) -> Iterator[Shown]:
 def report_solved(found: Record) -> Iterator[Shown]:
     """Show the right answers to stories' questions, each with the sentences it follows from."""
     for question in found["questions"]:
-        told = question["word"] is not None
-        yield f"{_place(found, question)}{question['question']} → {question['word'] if told else '?'}"
+        known = question["word"] is not None
+        yield f"{_place(found, question)}{question['question']} → {question['word'] if known else '?'}"
         if question["given"] not in (None, question["word"]):
             yield f"  the text has: {question['given']}"
         yield from _reasons(question)

@@ -58,6 +58,7 @@ class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOpti
     test_samples: int = 20_000
     """Fresh sequences in the final test."""
 
+    of_test = ("test_samples",)
     renamed: ClassVar[Mapping[str, str]] = {"form": "query", "data": "sampling"}
 
 

@@ -88,6 +88,7 @@ class TextOptions(
     """bfloat16: matrix products in half as many bits, for GPUs."""
 
     limits = ("minutes", "epochs")
+    of_test = ("test_rows",)
 
     def __post_init__(self) -> None:
         # A run finds its files again from any folder.
