@@ -161,4 +161,5 @@ def test_a_run_from_before_an_option_that_is_off_by_default_goes_on(finished, tm
     run = Run.open(folder)
     plan = {name: value for name, value in run.config["plan"].items() if name != "curriculum"}
     run.update_config({**run.config, "plan": plan})
-    assert said(capsys, "--out", str(folder), "--resume") == (0, "")
+    assert said(capsys, "--out", str(folder), "--resume")[0] == 0
+    assert "curriculum" not in Run.open(folder).config["plan"]
