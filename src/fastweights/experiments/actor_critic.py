@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastweights.errors import UserError, check_count, check_seed
-from fastweights.experiments.counting import counted
 from fastweights.experiments.options import (
     BackboneOptions,
     OptimiserOptions,
@@ -24,7 +23,7 @@ from fastweights.experiments.plan import (
     check_not_negative,
     check_positive,
 )
-from fastweights.experiments.terminal import progress_bar
+from fastweights.experiments.terminal import counted, progress_bar
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.experiments.demonstration import Demonstration
 from fastweights.experiments.ledger import recorded, statistics_of
 from fastweights.experiments.report import paper_text, value_text
@@ -109,8 +109,7 @@ def check(study: Study | Demonstration, name: str, theirs: Mapping[str, Row]) ->
     from fastweights.experiments.reproduce import run_again
 
     names = [cell.name for cell in listed(study, "*")]
-    if name not in names:
-        raise unknown(f"cell of {study.name}", name, names)
+    check_choice(f"cell of {study.name}", name, names)
     row = theirs.get(name)
     if row is None or not study.holds(row):
         raise UserError(f"nothing is recorded for the cell {name!r} of {study.name} as it is now")

@@ -194,7 +194,8 @@ class Experiment(Generic[O, P, T]):
         Raises:
             UserError: on a value out of range, an unknown model, or an option that the model does not have.
         """
-        plan = self.plan_type(**with_defaults(_named(options), self.defaults_of(options)))
+        named = _named(options)
+        plan = self.plan_type(**with_defaults(named, self.defaults(named)))
         plan.check()
         return plan
 
@@ -202,14 +203,6 @@ class Experiment(Generic[O, P, T]):
         """Raise `UserError` unless a run records a plan and a task whose fields are of the types that they have."""
         check(run.folder / "config.json", run.config["plan"], self.plan_type)
         check(run.folder / "config.json", run.config["task"], self.task_record)
-
-    def defaults_of(self, options: O) -> Mapping[str, object]:
-        """Return what is taken for fields that are None, by name.
-
-        Raises:
-            UserError: on an unknown model, or an option that the model does not have.
-        """
-        return self.defaults(_named(options))
 
     def resolved(self, options: O) -> Mapping[str, object]:
         """Return what is taken for fields that are None, a backbone's own options among them, by name.
@@ -219,8 +212,9 @@ class Experiment(Generic[O, P, T]):
         """
         from fastweights import models
 
-        defaults = self.defaults_of(options)
-        plan = self.plan_type(**with_defaults(_named(options), defaults))
+        named = _named(options)
+        defaults = self.defaults(named)
+        plan = self.plan_type(**with_defaults(named, defaults))
         return {**models.options(plan.model), **plan.network()["options"], **defaults}
 
 

@@ -67,8 +67,8 @@ def open_run(folder: Path, data_dir: Path | None = None) -> LoadedRun[Any]:
     """
     from fastweights import tasks
 
-    name = task_name(folder)
     run = open_checked(folder)
+    name = run.config["task"]["name"]
     check(f"{folder}/config.json", run.config["task"]["options"], tasks.kind(name))
     trained = run.config["plan"].get("data_dir")
     options = {**run.config["task"]["options"], "data_dir": data_dir or trained}
@@ -97,14 +97,20 @@ def loaded(run: Run, task: T) -> LoadedRun[T]:
 
 
 def open_checked(folder: Path) -> Run:
-    """Open a run whose `config.json` says what was trained, and on what.
+    """Open a run whose `config.json` says what was trained, and on which task.
 
     Raises:
         UserError: if the folder is no such run.
     """
+    from fastweights import tasks
     from fastweights.runs import Run
 
     run = Run.open(folder)
+    task = run.config.get("task")
+    if not isinstance(task, dict) or task.get("name") not in tasks.names():
+        raise UserError(
+            f"{folder} is not a run of a task that can be asked: {', '.join(tasks.names())}"
+        )
     config_of(run)
     return run
 
@@ -113,20 +119,3 @@ def check_data(run: Run, task: Mapping[str, Any]) -> None:
     """Raise `UserError` unless a task, as `Plan.task_config` has it, has the data that a run was begun with."""
     if task.get("fingerprint") != run.config["task"].get("fingerprint"):
         raise UserError(f"{run.folder} was trained on other words or stories than those given now")
-
-
-def task_name(folder: Path) -> str:
-    """Return the name of the task that a run was trained on.
-
-    Raises:
-        UserError: if the folder is no run of a task.
-    """
-    from fastweights import tasks
-    from fastweights.runs import Run
-
-    task = Run.open(folder).config.get("task")
-    if not isinstance(task, dict) or task.get("name") not in tasks.names():
-        raise UserError(
-            f"{folder} is not a run of a task that can be asked: {', '.join(tasks.names())}"
-        )
-    return task["name"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +189,7 @@ def extra_backbone_options(
 
     accepted, given = models.options(model), parse_pairs(pairs)
     for name, value in given.items():
-        if name not in accepted:
-            raise unknown(f"option of model {model!r}", name, accepted)
+        check_choice(f"option of model {model!r}", name, accepted)
         if name == "backend" or name in with_fields:
             raise UserError(f"{name} has an option of its own: --{name.replace('_', '-')} {value}")
         if isinstance(accepted[name], bool) and not isinstance(value, bool):

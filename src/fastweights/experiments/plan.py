@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fastweights.errors import UserError, check_seed
+from fastweights.errors import UserError, check_at_least, check_seed
 from fastweights.experiments.options import DescentPlan, RunOptions, TimeOptions, backend_option
 
 if TYPE_CHECKING:
@@ -193,10 +193,7 @@ def wants_more(recorded: Mapping[str, Any], plan: Plan) -> bool:
 
 def check_positive(plan: Plan, *names: str) -> None:
     """Raise `UserError` naming the first of these fields that is below 1; None is as good as 1."""
-    for name in names:
-        value = getattr(plan, name)
-        if value is not None and value < 1:
-            raise UserError(f"{name} must be at least 1, not {value}")
+    check_at_least(1, **{name: getattr(plan, name) for name in names})
 
 
 def check_finite(plan: Plan, *names: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastweights.errors import unknown
+from fastweights.errors import check_choice
 from fastweights.experiments.catbabi import CATBABI
 from fastweights.experiments.catch import CATCH
 from fastweights.experiments.experiment import AnyExperiment, ResultsTable
 from fastweights.experiments.glimpses import GLIMPSES
-from fastweights.experiments.loaded_run import open_checked, task_name
+from fastweights.experiments.loaded_run import open_checked
 from fastweights.experiments.metro_map import METRO_MAP
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.text import TEXT
@@ -27,8 +27,7 @@ def get(name: str) -> AnyExperiment:
     Raises:
         UserError: if there is none of that name; the message names the nearest.
     """
-    if name not in EXPERIMENTS:
-        raise unknown("task", name, EXPERIMENTS)
+    check_choice("task", name, EXPERIMENTS)
     return EXPERIMENTS[name]
 
 
@@ -38,8 +37,9 @@ def of_run(folder: Path) -> AnyExperiment:
     Raises:
         UserError: if the folder is no run of an experiment, or its plan was changed.
     """
-    experiment = get(task_name(folder))
-    experiment.check_record(open_checked(folder))
+    run = open_checked(folder)
+    experiment = get(run.config["task"]["name"])
+    experiment.check_record(run)
     return experiment
 
 
@@ -60,6 +60,5 @@ def study(name: str) -> ResultsTable:
         UserError: if there is none of that name; the message names the nearest.
     """
     known = studies()
-    if name not in known:
-        raise unknown("study", name, known)
+    check_choice("study", name, known)
     return known[name]

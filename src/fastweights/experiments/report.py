@@ -105,8 +105,12 @@ def columns(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Return the cells of a table of recorded rows, in the order of `columns`."""
-    return _cells(rows, {name: name for name in _letters(rows)})
+    """Return the cells of a table of recorded rows, in the order of `columns`; machines by their letters."""
+    also, letters = _also(rows), _letters(rows)
+    return [
+        (*_fixed(row, letters), *(_number(row.get("also", {}).get(name)) for name in also))
+        for row in rows
+    ]
 
 
 def interval(row: Row) -> tuple[float, float] | None:
@@ -154,7 +158,7 @@ def _page(section: Section, folder: Path) -> str:
         )
     if section.rows:
         letters = _letters(section.rows)
-        lines += _table(columns(section.rows), _cells(section.rows, letters))
+        lines += _table(columns(section.rows), cells(section.rows))
         lines += ["", LEGEND]
         if (folder / PICTURE).exists():
             lines.append(f"![{section.title}]({PICTURE})\n")
@@ -195,14 +199,6 @@ def _letters(rows: Sequence[Row]) -> dict[str, str]:
 
 def _also(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.get("also", {})))
-
-
-def _cells(rows: Sequence[Row], letters: Mapping[str, str]) -> list[tuple[str, ...]]:
-    also = _also(rows)
-    return [
-        (*_fixed(row, letters), *(_number(row.get("also", {}).get(name)) for name in also))
-        for row in rows
-    ]
 
 
 def _fixed(row: Row, letters: Mapping[str, str]) -> tuple[str, ...]:

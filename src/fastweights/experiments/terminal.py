@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 
 
@@ -52,6 +51,16 @@ class Notice(NamedTuple):
 
 Shown = TextTable | Steps | Notice | str
 """One thing on a terminal; a string is a line."""
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number and what it counts, in the singular where it is one.
+
+    Example:
+        >>> counted(1, "step"), counted(5400, "step")
+        ('1 step', '5,400 steps')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def figure_table(title: str, rows: Sequence[tuple[str, str]], heading: str = "") -> TextTable:

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-NAMES = {
-    "fast-weights": "JBFW",
-    "residual-lstm": "LSTM",
-    "transformer-xl": "TXL",
-    "mnm": "MNM",
-    "fwm": "FWM",
-}
-"""Of the table's models, by registered name."""
-
 ACCURACY = {
     ("fast-weights", "qa"): 13.22,
     ("residual-lstm", "qa"): 80.88,

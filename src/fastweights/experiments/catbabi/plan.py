@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from fastweights.errors import UserError, check_count
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.presets import BACKBONES, MAKING, MEMORY_OPTIONS
-from fastweights.experiments.counting import counted
 from fastweights.experiments.options import (
     OptimiserPlan,
     StepPlan,
@@ -26,6 +25,7 @@ from fastweights.experiments.plan import (
     check_positive,
     check_share,
 )
+from fastweights.experiments.terminal import counted
 
 if TYPE_CHECKING:
     from fastweights.tasks import CatBAbI

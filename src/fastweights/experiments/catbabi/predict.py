@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.experiments.catbabi.options import CatBAbITest
 from fastweights.experiments.catbabi.solving import solved
 from fastweights.experiments.catbabi.testing import last_sentence, measure, measure_release
@@ -150,13 +150,12 @@ def _answer(model: SequenceModel, vocabulary: tuple[str, ...], tokens: Tensor) -
     return Answered(words, vocabulary[int(answer)], float(probability), weights)
 
 
-def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
+def test(folder: Path, options: CatBAbITest) -> Record:
     """Test a run on a whole split, or on the stories of a file.
 
     Args:
         folder: a run of the task catbabi.
         options: which split and where the data is, or which file.
-        rows: that the split is read in; None: as the run's own test.
 
     Raises:
         UserError: if the folder is no such run, the split is unknown, the file's stories cannot be understood, or the
@@ -171,10 +170,9 @@ def test(folder: Path, options: CatBAbITest, rows: int | None = None) -> Record:
             raise UserError("--file answers the file's stories: leave out what chooses others")
         return _test_file(folder, options.file)
     split = options.split or "test"
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
+    check_choice("split", split, SPLITS)
     run = open_run(folder, options.data_dir)
-    read_in = int(run.plan["test_rows"]) if rows is None else rows
+    read_in = int(run.plan["test_rows"])
     task, data_dir = _tested(run, options), options.data_dir or run.plan.get("data_dir")
     return {
         **run.about(),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Shown,
     TextTable,
+    counted,
     figure_table,
     sample_table,
     training_rows,

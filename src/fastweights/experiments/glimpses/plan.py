@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError
-from fastweights.experiments.counting import counted
 from fastweights.experiments.glimpses.options import FAST_WEIGHT_OPTIONS, GlimpsesOptions
 from fastweights.experiments.options import StepPlan, backbone_fields, extra_backbone_options
 from fastweights.experiments.plan import Plan, Record, check_not_negative, check_positive
+from fastweights.experiments.terminal import counted
 
 if TYPE_CHECKING:
     from fastweights.tasks import Glimpses

@@ -59,13 +59,8 @@ def test(folder: Path, options: GlimpsesTest) -> Record:
         UserError: if the folder is no such run, the split is unknown, or MNIST is not there.
     """
     run = open_run(folder, options.data_dir)
-    about = {
-        "out": str(folder),
-        "model": run.config["model"]["name"],
-        "features": run.config["model"]["hidden"],
-        "reading": run.task.reading,
-    }
-    return {**about, **measure(run.model, run.task, options.split or "test")}
+    about = {"features": run.config["model"]["hidden"], "reading": run.task.reading}
+    return {**run.about(), **about, **measure(run.model, run.task, options.split or "test")}
 
 
 def measure(model: SequenceModel, task: Glimpses, split: str) -> Record:

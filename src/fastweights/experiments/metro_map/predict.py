@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fastweights.errors import unknown
+from fastweights.errors import check_choice
 from fastweights.experiments.actor_critic import evaluate as evaluate_agents
 from fastweights.experiments.actor_critic import measure
 from fastweights.experiments.experiment import Evaluation
@@ -50,8 +50,8 @@ def test(folder: Path, options: MetroMapTest) -> Record:
         UserError: if the folder is no such run, the split is unknown, or a number is out of range.
     """
     seed, split = options.seed or 0, options.split
-    if split not in (None, *SPLITS):
-        raise unknown("split", split, SPLITS)
+    if split is not None:
+        check_choice("split", split, SPLITS)
     run = open_run(folder)
     episodes = run.task.graphs if options.samples is None else options.samples
     found: Record = {

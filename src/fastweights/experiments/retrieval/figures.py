@@ -9,11 +9,11 @@ import torch
 
 from fastweights import figures
 from fastweights.errors import UserError
-from fastweights.experiments.counting import counted
 from fastweights.experiments.experiment import Animation, Figure
 from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import LoadedRun
 from fastweights.experiments.retrieval.predict import TEST_SEED
+from fastweights.experiments.terminal import counted
 from fastweights.nn import Trace
 from fastweights.tasks import Retrieval
 

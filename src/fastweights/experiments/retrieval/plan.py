@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError, check_count
-from fastweights.experiments.counting import counted
 from fastweights.experiments.options import OptimiserPlan, StepPlan
 from fastweights.experiments.plan import (
     Plan,
@@ -16,6 +15,7 @@ from fastweights.experiments.plan import (
     check_positive,
 )
 from fastweights.experiments.retrieval.options import FAST_WEIGHT_OPTIONS, RetrievalOptions
+from fastweights.experiments.terminal import counted
 
 if TYPE_CHECKING:
     from fastweights.tasks import Retrieval

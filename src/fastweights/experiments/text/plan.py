@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError
-from fastweights.experiments.counting import counted
 from fastweights.experiments.options import OptimiserPlan, extra_backbone_options
 from fastweights.experiments.plan import Record, TimedPlan, check_positive, check_share
+from fastweights.experiments.terminal import counted
 from fastweights.experiments.text.options import TextOptions, text_name, unit
 from fastweights.experiments.text.presets import MODEL_OPTIONS
 from fastweights.io.typed import Size

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
 from fastweights.experiments.text.options import TextTest, unit
@@ -140,13 +140,12 @@ def _predicted(model: SequenceModel, tokenizer: Tokenizer, text: str) -> Record:
     }
 
 
-def test(folder: Path, options: TextTest, rows: int | None = None) -> Record:
+def test(folder: Path, options: TextTest) -> Record:
     """Test a run on a whole split of its text, or on a file.
 
     Args:
         folder: a run of the task text.
         options: which split or file, and where the data is, which a file does not need.
-        rows: that the text is read in; None: as the run's own test, a file in one.
 
     Raises:
         UserError: if the folder is no such run, the split is unknown, the file cannot be used, or the data has other
@@ -155,20 +154,19 @@ def test(folder: Path, options: TextTest, rows: int | None = None) -> Record:
     if options.file is not None:
         if options.split is not None:
             raise UserError("give either --split or --file, not both")
-        return _test_file(folder, options.file, rows or 1)
+        return _test_file(folder, options.file)
     split = options.split or "test"
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
+    check_choice("split", split, SPLITS)
     run = open_run(folder, options.data_dir)
     task = run.task
     tokens = task.split(split)
     own = {"test": int(run.plan["test_rows"]), "valid": VALIDATION_ROWS}[split]
-    read_in = fitting(len(tokens), own) if rows is None else rows
-    found = _figures(run.model, tokens, split, read_in, task.words[split], len(tokens))
+    rows = fitting(len(tokens), own)
+    found = _figures(run.model, tokens, split, rows, task.words[split], len(tokens))
     return {**run.about(), "split": split, "unit": unit(task.tokenizer.kind), **found}
 
 
-def _test_file(folder: Path, file: Path, rows: int) -> Record:
+def _test_file(folder: Path, file: Path) -> Record:
     from fastweights.data import text as texts
 
     model, tokenizer = open_model(folder)
@@ -176,7 +174,7 @@ def _test_file(folder: Path, file: Path, rows: int) -> Record:
     # Behind the end of another text, so that the first word is predicted too.
     tokens = torch.cat([torch.tensor([tokenizer.end]), tokenizer.encode(text)])
     words, predicted = text_tokenizer.count_words(text), len(tokens) - 1
-    found = _figures(model, tokens, file.name, rows, words, predicted)
+    found = _figures(model, tokens, file.name, 1, words, predicted)
     if tokenizer.unknown is not None:
         found["unknown_share"] = float((tokens == tokenizer.unknown).sum()) / predicted
     assert model.config is not None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fastweights.experiments.counting import counted
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import (
     Notice,
     Shown,
     TextTable,
+    counted,
     figure_table,
     training_rows,
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from fastweights.experiments.counting import counted
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.study import Cell, Reach, Study
+from fastweights.experiments.terminal import counted
 from fastweights.experiments.text.options import TextOptions
 from fastweights.experiments.text.paper import LOG, TEST
 
