@@ -38,6 +38,13 @@ class Entry(NamedTuple):
     reals: int
 
 
+class Passes(NamedTuple):
+    """The two passes of an op."""
+
+    forward: Entry
+    backward: Entry
+
+
 @cache
 def lanes(dtype: torch.dtype) -> int:
     """Return how many scalars a vector register of this machine holds.
@@ -49,22 +56,22 @@ def lanes(dtype: torch.dtype) -> int:
     return host().vector_bytes // dtype.itemsize
 
 
-def warmup(entries: Callable[[], tuple[Entry, ...]], dtype: torch.dtype) -> None:
-    """Compile kernels ahead, for torch's present number of threads.
+def warmup(passes: Callable[[], Passes], dtype: torch.dtype) -> None:
+    """Compile the kernels of an op ahead, for torch's present number of threads.
 
     Args:
-        entries: imports them: Numba is slow to import.
+        passes: imports them: Numba is slow to import.
         dtype: torch.float32 or torch.float64.
 
     Raises:
         CompileError: if one does not compile on this machine.
     """
-    _compile(entries, dtype, threads.count(2) > 1)
+    _compile(passes, dtype, threads.count(2) > 1)
 
 
 @cache
-def _compile(entries: Callable[[], tuple[Entry, ...]], dtype: torch.dtype, several: bool) -> None:
-    for entry in entries():
+def _compile(passes: Callable[[], Passes], dtype: torch.dtype, several: bool) -> None:
+    for entry in passes():
         kernel = entry.parallel if several else entry.serial
         kernel.prepare(*[0] * entry.records, 1, *[REALS[dtype](0)] * entry.reals)
 

@@ -33,11 +33,12 @@ def run(
         Unavailable: if a kernel does not compile on this machine.
         RuntimeError: from autograd, if a second derivative is asked for.
     """
+    from fastweights.kernels.launcher import warmup
     from fastweights.ops.delta_memory.cpu import launch, operators, plan
 
     keys, values, strength, queries, memory, gate, real, read_mask = inputs
     if not torch.compiler.is_compiling():
-        launch.warmup(values.dtype)
+        warmup(launch.passes, values.dtype)
     head, outer, inner = 0, None, keys[-1]
     chain, query = (None, None) if queries is None else (None, queries[-1])
     if len(keys) == 1:

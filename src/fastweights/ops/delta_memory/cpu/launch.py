@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastweights.kernels import launcher, threads
 from fastweights.kernels import memory as buffers
+from fastweights.kernels import threads
 from fastweights.kernels.isa import host
-from fastweights.kernels.launcher import Entry, lanes, launch
+from fastweights.kernels.launcher import Entry, Passes, lanes, launch
 from fastweights.kernels.layout import addresses_of
 from fastweights.kernels.types import Size
 from fastweights.ops.delta_memory.cpu.plan import Addresses, Sizes, packed_plan
@@ -102,26 +102,15 @@ class BackwardArguments(NamedTuple):
 
 
 @cache
-def _forward() -> Entry:
+def passes() -> Passes:
+    """Import the kernels of both passes."""
+    from fastweights.ops.delta_memory.cpu.backward import backward, backward_parallel
     from fastweights.ops.delta_memory.cpu.forward import forward, forward_parallel
 
-    return Entry(forward, forward_parallel, records=2, reals=1)
-
-
-@cache
-def _backward() -> Entry:
-    from fastweights.ops.delta_memory.cpu.backward import backward, backward_parallel
-
-    return Entry(backward, backward_parallel, records=3, reals=1)
-
-
-def _entries() -> tuple[Entry, Entry]:
-    return _forward(), _backward()
-
-
-def warmup(dtype: torch.dtype) -> None:
-    """Compile the kernels of both passes; see `launcher.warmup`."""
-    launcher.warmup(_entries, dtype)
+    return Passes(
+        Entry(forward, forward_parallel, records=2, reals=1),
+        Entry(backward, backward_parallel, records=3, reals=1),
+    )
 
 
 def sizes_of(call: Arguments) -> Sizes:
@@ -175,7 +164,7 @@ def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor
     scratch = buffers.take(workers * plan.stride, like)
     made = {"saved": saved, "scratch": scratch, "retrieved": retrieved, "final": final}
     addresses = addresses_of(Addresses, **call.tensors, **made)
-    launch(_forward(), (packed,), addresses, workers, like.dtype, call.eps)
+    launch(passes().forward, (packed,), addresses, workers, like.dtype, call.eps)
     return retrieved, final, saved
 
 
@@ -209,7 +198,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         memory_gradient=memory,
         gate_gradient=gate,
     )
-    launch(_backward(), (packed, layout), addresses, workers, like.dtype, call.eps)
+    launch(passes().backward, (packed, layout), addresses, workers, like.dtype, call.eps)
     return results
 
 

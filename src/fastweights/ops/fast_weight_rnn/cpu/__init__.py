@@ -27,11 +27,12 @@ def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:
         >>> run(Inputs(torch.ones(2, 5, 3), torch.eye(3), decay=0.95, rate=0.5), Options()).shape
         torch.Size([2, 5, 3])
     """
+    from fastweights.kernels.launcher import warmup
     from fastweights.ops.fast_weight_rnn.cpu import launch, operators, plan
 
     drive, recurrent_weight, decay, rate, gain, bias, first_gain, first_bias, *_ = inputs
     if not torch.compiler.is_compiling():
-        launch.warmup(drive.dtype)
+        warmup(launch.passes, drive.dtype)
     time, size = drive.shape[1:]
     decay_tensor, decay_value = (decay, 0.0) if isinstance(decay, Tensor) else (None, float(decay))
     rate_tensor, rate_value = (rate, 0.0) if isinstance(rate, Tensor) else (None, float(rate))

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from fastweights.kernels import launcher, threads
 from fastweights.kernels import memory as buffers
+from fastweights.kernels import threads
 from fastweights.kernels.isa import host
-from fastweights.kernels.launcher import Entry, lanes, launch
+from fastweights.kernels.launcher import Entry, Passes, lanes, launch
 from fastweights.kernels.layout import addresses_of
 from fastweights.kernels.types import Size
 from fastweights.ops.fast_weight_rnn.cpu.plan import (
@@ -81,26 +80,15 @@ class BackwardArguments(NamedTuple):
 
 
 @cache
-def _forward() -> Entry:
+def passes() -> Passes:
+    """Import the kernels of both passes."""
+    from fastweights.ops.fast_weight_rnn.cpu.backward import backward, backward_parallel
     from fastweights.ops.fast_weight_rnn.cpu.forward import forward, forward_parallel
 
-    return Entry(forward, forward_parallel, records=2, reals=4)
-
-
-@cache
-def _backward() -> Entry:
-    from fastweights.ops.fast_weight_rnn.cpu.backward import backward, backward_parallel
-
-    return Entry(backward, backward_parallel, records=3, reals=3)
-
-
-def _entries() -> tuple[Entry, Entry]:
-    return _forward(), _backward()
-
-
-def warmup(dtype: torch.dtype) -> None:
-    """Compile the kernels of both passes; see `launcher.warmup`."""
-    launcher.warmup(_entries, dtype)
+    return Passes(
+        Entry(forward, forward_parallel, records=2, reals=4),
+        Entry(backward, backward_parallel, records=3, reals=3),
+    )
 
 
 def sizes_of(
@@ -154,7 +142,7 @@ def run_forward(call: Arguments) -> tuple[Tensor, Tensor]:
     )
     decay, rate = _number(call.decay, call.decay_value), _number(call.rate, call.rate_value)
     numbers = (decay, rate, call.norm_eps, 1 / plan.hidden)
-    launch(_forward(), (packed,), addresses, workers, drive.dtype, *numbers)
+    launch(passes().forward, (packed,), addresses, workers, drive.dtype, *numbers)
     return outputs, saved
 
 
@@ -190,7 +178,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     numbers = (
         _number(call.decay, call.decay_value), _number(call.rate, call.rate_value), 1 / plan.hidden
     )  # fmt: skip
-    launch(_backward(), (packed, layout), addresses, workers, gradient.dtype, *numbers)
+    launch(passes().backward, (packed, layout), addresses, workers, gradient.dtype, *numbers)
     return results
 
 

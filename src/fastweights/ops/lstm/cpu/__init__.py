@@ -21,12 +21,13 @@ def run(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor, Tensor]:
         Unavailable: if a kernel does not compile on this machine.
         RuntimeError: from autograd, if a second derivative is asked for.
     """
+    from fastweights.kernels.launcher import warmup
     from fastweights.ops.autograd import needs_saved
     from fastweights.ops.lstm.cpu import launch, operators
 
     gates, recurrent_weight, classes, hidden, cell, padding = inputs
     if not torch.compiler.is_compiling():
-        launch.warmup(gates.dtype)
+        warmup(launch.passes, gates.dtype)
     lengths = None if padding is None else padding.lengths
     tensors = (gates, classes, recurrent_weight, hidden, cell, lengths)
     outputs, last_hidden, last_cell = operators.recurrence(

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastweights.kernels import launcher, threads
 from fastweights.kernels import memory as buffers
+from fastweights.kernels import threads
 from fastweights.kernels.isa import host
-from fastweights.kernels.launcher import Entry, lanes, launch
+from fastweights.kernels.launcher import Entry, Passes, lanes, launch
 from fastweights.kernels.layout import addresses_of
 from fastweights.kernels.types import Size
 from fastweights.ops.lstm.arguments import check_classes
@@ -62,26 +62,15 @@ class BackwardArguments(NamedTuple):
 
 
 @cache
-def _forward() -> Entry:
+def passes() -> Passes:
+    """Import the kernels of both passes."""
+    from fastweights.ops.lstm.cpu.backward import backward, backward_parallel
     from fastweights.ops.lstm.cpu.forward import forward, forward_parallel
 
-    return Entry(forward, forward_parallel, records=3, reals=1)
-
-
-@cache
-def _backward() -> Entry:
-    from fastweights.ops.lstm.cpu.backward import backward, backward_parallel
-
-    return Entry(backward, backward_parallel, records=3, reals=1)
-
-
-def _entries() -> tuple[Entry, Entry]:
-    return _forward(), _backward()
-
-
-def warmup(dtype: torch.dtype) -> None:
-    """Compile the kernels of both passes; see `launcher.warmup`."""
-    launcher.warmup(_entries, dtype)
+    return Passes(
+        Entry(forward, forward_parallel, records=3, reals=1),
+        Entry(backward, backward_parallel, records=3, reals=1),
+    )
 
 
 def sizes_of(call: Arguments | BackwardArguments, steps: Tensor) -> Sizes:
@@ -136,7 +125,7 @@ def run_forward(call: Arguments) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         last_hidden=hidden,
         last_cell=cell,
     )
-    launch(_forward(), (packed, layout), addresses, workers, gates.dtype, 0.0)
+    launch(passes().forward, (packed, layout), addresses, workers, gates.dtype, 0.0)
     return outputs, hidden, cell, saved
 
 
@@ -166,7 +155,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         cell_gradient=cell,
     )
     workers = _workers(packed.record.batch)
-    launch(_backward(), (packed, layout), addresses, workers, outputs.dtype, 0.0)
+    launch(passes().backward, (packed, layout), addresses, workers, outputs.dtype, 0.0)
     return results
 
 
