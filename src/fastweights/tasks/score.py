@@ -15,8 +15,18 @@ from fastweights.errors import UserError
 WITHOUT = 3
 """The task whose train file is often not to be had whole; a mean without it stands beside the mean."""
 
-_MOST = 700.0
-"""Nats beyond which a perplexity is no float any more: that of a model gone wild stays there."""
+_MAX_NATS = 700.0
+"""Nats beyond which a perplexity overflows a float: that of a diverged model stays there."""
+
+
+def perplexity(cross_entropy: float) -> float:
+    """Return e to the mean cross-entropy of a word, in nats.
+
+    Example:
+        >>> round(perplexity(math.log(50)), 6)
+        50.0
+    """
+    return math.exp(min(cross_entropy, _MAX_NATS))
 
 
 class Score:
@@ -78,11 +88,13 @@ class Score:
         others = [sums for task, sums in by_task.items() if task != WITHOUT]
         return {
             "accuracy": right / count,
-            "perplexity": _perplexity(loss, count),
+            "perplexity": perplexity(loss / count),
             "cross_entropy": loss / count,
             "accuracy_without_task_3": _mean(sum(s[1] for s in others), sum(s[0] for s in others)),
             "per_task_accuracy": [_mean(s[1], s[0]) for s in by_task.values()],
-            "per_task_perplexity": [_perplexity(s[2], s[0]) for s in by_task.values()],
+            "per_task_perplexity": [
+                perplexity(s[2] / s[0]) if s[0] else None for s in by_task.values()
+            ],
             "answers": int(count),
         }
 
@@ -125,7 +137,3 @@ def classification_metrics(
 
 def _mean(total: float, count: float) -> float | None:
     return total / count if count else None
-
-
-def _perplexity(loss: float, count: float) -> float | None:
-    return math.exp(min(loss / count, _MOST)) if count else None

@@ -1,5 +1,6 @@
 """Training: one engine and small batch sources, each with a loss."""
 
+from fastweights.tasks.score import perplexity
 from fastweights.training.engine.averaging import Averaging
 from fastweights.training.engine.fit import fit
 from fastweights.training.engine.optimiser import Optimiser, Schedule
@@ -13,7 +14,7 @@ from fastweights.training.sources.language import Corpus, Words
 from fastweights.training.sources.rollout import Rollout
 from fastweights.training.sources.stream import Stream, evaluate_stream
 from fastweights.training.sources.supervised import Supervised, evaluate
-from fastweights.training.sources.text_loss import evaluate_words, perplexity
+from fastweights.training.sources.text_loss import evaluate_words
 
 __all__ = [
     "Averaging",

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from fastweights import state as states
 from fastweights.errors import UserError, check_at_least
+from fastweights.tasks.score import perplexity
 from fastweights.training.engine import distributed
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.carried import Carried
 from fastweights.training.sources.linear_loss import next_word_loss
 from fastweights.training.sources.segment_lengths import segment_lengths
-from fastweights.training.sources.text_loss import evaluate_words, fitting, perplexity, rows_of
+from fastweights.training.sources.text_loss import evaluate_words, fitting, rows_of
 
 
 @runtime_checkable

@@ -18,19 +18,6 @@ _PREDICTED_AT_ONCE = 1024
 _SCORED_AT_ONCE = 1 << 18
 """Logits whose exponentials are taken while they lie in the cache."""
 
-_MAX_NATS = 700.0
-"""Nats beyond which a perplexity overflows a float: that of a diverged model stays there."""
-
-
-def perplexity(cross_entropy: float) -> float:
-    """Return e to the mean cross-entropy of a word, in nats.
-
-    Example:
-        >>> round(perplexity(math.log(50)), 6)
-        50.0
-    """
-    return math.exp(min(cross_entropy, _MAX_NATS))
-
 
 def rows_of(ids: Int[Tensor, " tokens"], rows: int) -> Int[Tensor, "rows steps"]:
     """Cut a text into rows of equal length that follow each other; what is left over at its end falls away.
