@@ -24,7 +24,7 @@ def published(request, tmp_path, monkeypatch):
     """A name of a published text, and a folder with a small text that is taken for it."""
     name = request.param
     made = [Path(path) for path in make_text(tmp_path / "made")]
-    known = text.corpora()
+    known = text.CORPORA
     digests = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
     corpus = known[name]
     for path in made:
@@ -38,7 +38,7 @@ def test_it_is_found_packed_or_not_under_any_of_its_names(published, tmp_path, m
     name, made = published
     expected = text.read(name, text.find(name, made))
     assert expected.train.count("\n") == 200 and expected.test.count("\n") == 30
-    corpus = text.corpora()[name]
+    corpus = text.CORPORA[name]
     for number, place in enumerate(corpus.places):
         for packed in (False, True):
             root = tmp_path / f"{number}-{packed}"
@@ -71,7 +71,7 @@ def test_what_is_not_there(published, tmp_path, monkeypatch):
     for given_dir in (tmp_path / "none", None):
         with pytest.raises(UserError, match=f"fastweights data get {name}"):
             text.find(name, given_dir)
-    first = text.corpora()[name].files["valid"][0]
+    first = text.CORPORA[name].files["valid"][0]
     with pytest.raises(UserError, match="is a file"):
         text.find(name, made / first)
     (made / first).unlink()
@@ -92,7 +92,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_is_named(published, damage):
     name, made = published
-    path = made / text.corpora()[name].files["valid"][0]
+    path = made / text.CORPORA[name].files["valid"][0]
     change, complaint = DAMAGE[damage]
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(UserError, match=complaint) as refused:
@@ -126,7 +126,7 @@ def test_another_text_is_not_taken(catalogued, tmp_path):
 
 
 def test_addresses_are_of_one_commit_each():
-    for name in text.corpora():
+    for name in text.CORPORA:
         for address in CATALOGUE[name].addresses:
             assert any(len(part) == 40 for part in address.split("/")), address
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from fastweights.bench.subject import Bench, Progress, Row, Rows, Table, silent
-from fastweights.errors import UserError
+from fastweights.errors import check_at_least
 
 LIMIT = 0.2
 """Seconds that the import may add."""
@@ -35,8 +35,7 @@ def run(*, threads: int = 1, repeats: int = 5, progress: Progress = silent) -> l
     Raises:
         UserError: if `repeats` is below 1.
     """
-    if repeats < 1:
-        raise UserError(f"repeats must be at least 1, not {repeats}")
+    check_at_least(1, repeats=repeats)
     torch_seconds, added = zip(*(_once() for _ in range(repeats + 1)), strict=True)
     median = statistics.median(added[1:])
     return [

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from fastweights.errors import UserError
+from fastweights.errors import UserError, check_at_least
 
 SHORTEST_BURST = 0.02
 """Seconds: quicker calls are timed several in a row, so neither the clock nor a rival's cache traffic decides."""
@@ -49,8 +49,7 @@ def quiet(threads: int = 1) -> Iterator[None]:
         ...     torch.get_num_threads()
         1
     """
-    if threads < 1:
-        raise UserError(f"threads must be at least 1, not {threads}")
+    check_at_least(1, threads=threads)
     with contextlib.ExitStack() as held:
         held.callback(torch.set_num_threads, torch.get_num_threads())
         gc.collect()
@@ -95,8 +94,7 @@ def side_by_side(
         >>> sorted(side_by_side({"sum": lambda: sum(range(9)), "nothing": lambda: None}, rounds=3, burst=1e-5))
         ['nothing', 'sum']
     """
-    if rounds < 1:
-        raise UserError(f"repeats must be at least 1, not {rounds}")
+    check_at_least(1, repeats=rounds)
     calls: dict[str, int] = {}
     for name, function in callables.items():
         function()

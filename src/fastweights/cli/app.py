@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastweights.cli.encoding import never_failing
 from fastweights.cli.parsing import parse
-from fastweights.errors import Note, UserError, unknown
+from fastweights.errors import Note, UserError, check_choice
 from fastweights.io.stopping import INTERRUPTED, leave, stoppable
 
 OTHERS_WAIT = 3.0
@@ -174,15 +174,13 @@ def _run(words: list[str]) -> int:
     groups = {name.split()[0] for name in names}
     if not words or words[0] in ("-h", "--help"):
         return _overview("")
-    if words[0] not in groups:
-        raise unknown("command", words[0], groups)
+    check_choice("command", words[0], groups)
     if words[0] in COMMANDS:
         return parse(words[0], _load(words[0]), words[1:]).run()
     inside = [name.split()[1] for name in names if name.startswith(f"{words[0]} ")]
     if len(words) < 2 or words[1] in ("-h", "--help"):
         return _overview(words[0])
-    if words[1] not in inside:
-        raise unknown("task" if words[0] == "train" else f"{words[0]} command", words[1], inside)
+    check_choice("task" if words[0] == "train" else f"{words[0]} command", words[1], inside)
     name, options = f"{words[0]} {words[1]}", words[2:]
     return (
         _train(words[1], options)

@@ -12,7 +12,7 @@ import tyro
 
 from fastweights.bench import BENCHES, Option, Row
 from fastweights.cli.console import json_text, print_json, print_table, say
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 
 FIGURE = Option("figure", Path | None, None, "draw the rows into this file.")
 
@@ -47,8 +47,7 @@ class _Shared:
     """Print rows and machine as one JSON object."""
 
     def run(self) -> int:
-        if self.name not in BENCHES:
-            raise unknown("benchmark", self.name, BENCHES)
+        check_choice("benchmark", self.name, BENCHES)
         if self.threads < 1 or (self.repeats is not None and self.repeats < 1):
             raise UserError("threads and repeats must be at least 1")
         for option, owners in OWNERS.items():

@@ -39,10 +39,9 @@ class DataGet:
     def run(self) -> int:
         from fastweights.data import fetch
         from fastweights.data.catalogue import CATALOGUE
-        from fastweights.errors import unknown
+        from fastweights.errors import check_choice
 
-        if self.name not in CATALOGUE:
-            raise unknown("data set", self.name, CATALOGUE)
+        check_choice("data set", self.name, CATALOGUE)
         published = CATALOGUE[self.name]
         addresses = None if self.url is None else (self.url,)
         with _bar(published.title) as progress:

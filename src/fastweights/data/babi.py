@@ -15,7 +15,7 @@ from fastweights.data.babi_files import (
     git_digest,
     published_digests,
 )
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 
 TASK_NAMES = {
     1: "single supporting fact",
@@ -74,8 +74,7 @@ def file_names(size: str, tasks: Sequence[int]) -> list[str]:
         >>> file_names("1k", [6])
         ['en-valid/qa6_train.txt', 'en-valid/qa6_valid.txt', 'en-valid/qa6_test.txt']
     """
-    if size not in FOLDERS:
-        raise unknown("size", size, FOLDERS)
+    check_choice("size", size, FOLDERS)
     names = [f"{FOLDERS[size]}/qa{task}_{split}.txt" for task in tasks for split in SPLITS]
     return [*names, PART] if size == "10k" and 3 in tasks else names
 

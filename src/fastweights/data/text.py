@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastweights.data.file_set import FileSet, read_packed
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.io.cache import expanded
 
 SPLITS = ("train", "valid", "test")
@@ -21,7 +21,7 @@ class Texts(NamedTuple):
     test: str
 
 
-_CORPORA = {
+CORPORA = {
     "ptb": FileSet(
         name="ptb",
         title="Penn Treebank",
@@ -45,16 +45,7 @@ _CORPORA = {
         },
     ),
 }
-
-
-def corpora() -> dict[str, FileSet]:
-    """List the published texts by name.
-
-    Example:
-        >>> list(corpora())
-        ['ptb', 'wikitext-2']
-    """
-    return dict(_CORPORA)
+"""The published texts by name."""
 
 
 def find(name: str, data_dir: str | Path | None = None) -> Path:
@@ -90,7 +81,7 @@ def read_file(path: str | Path) -> str:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except FileNotFoundError:
-        known = ", ".join(corpora())
+        known = ", ".join(CORPORA)
         raise UserError(f"no such text: {path} (a file, or one of {known})") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -130,6 +121,5 @@ def _lines(text: str) -> str:
 
 
 def _corpus(name: str) -> FileSet:
-    if name not in _CORPORA:
-        raise unknown("text", name, _CORPORA)
-    return _CORPORA[name]
+    check_choice("text", name, CORPORA)
+    return CORPORA[name]

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
@@ -164,8 +164,7 @@ def from_config(config: Mapping[str, Any]) -> SequenceModel:
     """
     keys = {each.name for each in fields(ModelConfig)}
     for key in config:
-        if key not in keys:
-            raise unknown("key of a model's configuration", key, keys)
+        check_choice("key of a model's configuration", key, keys)
     missing = {"name", "input", "hidden", "classes"} - config.keys()
     if missing:
         raise UserError(f"the model's configuration lacks {', '.join(sorted(missing))}")

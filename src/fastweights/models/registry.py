@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice, unknown
 from fastweights.nn.backbone import Backbone
 
 Builder = Callable[..., Backbone]
@@ -137,6 +137,5 @@ def build(name: str, input_size: int, hidden_size: int, **given: object) -> Back
     entry = describe(name)
     accepted = options(name)
     for option in given:
-        if option not in accepted:
-            raise unknown(f"option of model {entry.name!r}", option, accepted)
+        check_choice(f"option of model {entry.name!r}", option, accepted)
     return entry.builder(input_size, hidden_size, **{**entry.defaults, **given})

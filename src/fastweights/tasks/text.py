@@ -87,7 +87,7 @@ class Text:
     @property
     def notes(self) -> list[str]:
         """Return what a record of results must say about the data."""
-        if self._data[0] in texts.corpora() and self._vocabulary_size is None:
+        if self._data[0] in texts.CORPORA and self._vocabulary_size is None:
             return []
         share = ", ".join(f"{name} {count:,}" for name, count in self.words.items())
         notes = [f"words: {share}"]
@@ -109,17 +109,17 @@ class Text:
 def _named(data: tuple[str, ...]) -> tuple[str, ...]:
     """The names of published texts as they are, and paths such that they hold from any folder."""
     if len(data) not in (1, len(SPLITS)):
-        known = ", ".join(texts.corpora())
+        known = ", ".join(texts.CORPORA)
         raise UserError(
             f"a text is one of {known}, one file, or three files, not {len(data)} names"
         )
-    if data[0] in texts.corpora() and len(data) == 1:
+    if data[0] in texts.CORPORA and len(data) == 1:
         return data
     return tuple(str(expanded(path).absolute()) for path in data)
 
 
 def _read(data: tuple[str, ...], data_dir: str | Path | None) -> Texts:
-    if data[0] in texts.corpora():
+    if data[0] in texts.CORPORA:
         return texts.read(data[0], texts.find(data[0], data_dir))
     if len(data) == 1:
         return texts.cut(texts.read_file(data[0]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastweights.data.text import corpora
+from fastweights.data.text import CORPORA
 from fastweights.experiments.options import (
     BackboneOptions,
     DataOptions,
@@ -92,8 +92,7 @@ class TextOptions(
 
     def __post_init__(self) -> None:
         # A run finds its files again from any folder.
-        known = corpora()
-        data = (each if each in known else str(expanded(each).absolute()) for each in self.data)
+        data = (each if each in CORPORA else str(expanded(each).absolute()) for each in self.data)
         object.__setattr__(self, "data", tuple(data))
 
     def task(self) -> Text:
@@ -125,7 +124,7 @@ def text_name(data: tuple[str, ...]) -> str:
         >>> text_name(("ptb",)), text_name(("me/letters.txt",)), text_name(("emma/1.txt", "emma/2.txt", "emma/3.txt"))
         ('ptb', 'letters', 'emma')
     """
-    if data[0] in corpora():
+    if data[0] in CORPORA:
         return data[0]
     file = Path(data[0])
     return (file.stem if len(data) == 1 else file.parent.name) or "text"

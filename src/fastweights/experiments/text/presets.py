@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastweights.data.text import corpora
+from fastweights.data.text import CORPORA
 from fastweights.errors import UserError
 from fastweights.experiments.plan import Record
 from fastweights.experiments.text.options import TextOptions
@@ -114,7 +114,7 @@ def defaults(options: TextOptions) -> dict[str, object]:
     from fastweights import models
 
     if not options.data:
-        raise UserError(f"the list of texts is empty; accepted: {', '.join(corpora())}, or files")
+        raise UserError(f"the list of texts is empty; accepted: {', '.join(CORPORA)}, or files")
     if options.minutes is not None and options.schedule == "cosine":
         raise UserError("a cosine ends at a step: leave out one of minutes and schedule")
     preset = PRESETS[options.preset]

@@ -14,6 +14,7 @@ from fastweights.nn.backbone import Input, Trace
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.plain import is_plain
+from fastweights.ops.types import at_least_float32
 
 
 class AssociativeLSTMState(NamedTuple):
@@ -102,7 +103,8 @@ class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
         sums = sums.to(state.hidden.dtype)
         gates, vectors = sums.split([3 * self.units, 6 * self.units], -1)
         f, i, o = torch.sigmoid(gates).chunk(3, -1)
-        vectors = bound(torch.complex(*at_least_float32(vectors).chunk(2, -1)))
+        wide = vectors.to(at_least_float32(vectors.dtype))
+        vectors = bound(torch.complex(*wide.chunk(2, -1)))
         vectors = vectors.unflatten(-1, (3, self.units))
         u, keys = vectors[:, 0], self.permute(vectors[:, 1:])
         c = f[:, None] * state.cell + keys[:, 0] * (i * u)[:, None]
@@ -143,14 +145,9 @@ def bound(z: Complex[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
 
 
 def as_complex(pairs: Float[Tensor, "*any hidden"]) -> Complex[Tensor, "*any units"]:
-    """Read (real, imaginary) pairs as complex numbers."""
-    pairs = at_least_float32(pairs)
+    """Read (real, imaginary) pairs as complex numbers, of which there are none of half types."""
+    pairs = pairs.to(at_least_float32(pairs.dtype))
     return torch.complex(pairs[..., ::2], pairs[..., 1::2])
-
-
-def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Upcast half types to float32: complex numbers have no narrower type."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def as_real(z: Complex[Tensor, "*any units"]) -> Float[Tensor, "*any hidden"]:

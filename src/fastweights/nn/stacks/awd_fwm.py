@@ -7,7 +7,6 @@ from typing import Literal
 from fastweights import ops
 from fastweights.nn.baselines.lstm import LSTM
 from fastweights.nn.memories.fwm_lstm import FWMLSTM
-from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.stacks.awd_stack import AWDStack, layer_sizes
 
 
@@ -73,9 +72,6 @@ class AWDFWM(AWDStack):
         slowness: float = 1.0,
         backend: str = "auto",
     ) -> None:
-        output_size = input_size if output_size is None else output_size
-        check_sizes(input_size=input_size, hidden_size=hidden_size, layers=layers)
-        check_sizes(output_size=output_size)
         *below, last = layer_sizes(input_size, hidden_size, output_size, layers)
         top = FWMLSTM(
             *last,

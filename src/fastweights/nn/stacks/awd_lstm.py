@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastweights.nn.baselines.lstm import LSTM
-from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.stacks.awd_stack import AWDStack, layer_sizes
 
 
@@ -61,9 +60,6 @@ class AWDLSTM(AWDStack):
         slowness: float = 1.0,
         backend: str = "auto",
     ) -> None:
-        output_size = input_size if output_size is None else output_size
-        check_sizes(input_size=input_size, hidden_size=hidden_size, layers=layers)
-        check_sizes(output_size=output_size)
         super().__init__(
             (
                 LSTM(*sizes, recurrent_dropout=recurrent_dropout, backend=backend)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
+from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.output_regulariser import OutputRegulariser
 from fastweights.nn.stacks.stack import Stack
@@ -77,13 +78,19 @@ class AWDStack(Stack):
 
 
 def layer_sizes(
-    input_size: int, hidden_size: int, output_size: int, layers: int
+    input_size: int, hidden_size: int, output_size: int | None, layers: int
 ) -> list[tuple[int, int]]:
-    """Return the input and output size of each layer.
+    """Return the input and output size of each layer; the last outputs as many as the first takes unless told.
+
+    Raises:
+        UserError: for a size below 1.
 
     Example:
-        >>> layer_sizes(400, 1150, 400, 3)
+        >>> layer_sizes(400, 1150, None, 3)
         [(400, 1150), (1150, 1150), (1150, 400)]
     """
+    output_size = input_size if output_size is None else output_size
+    check_sizes(input_size=input_size, hidden_size=hidden_size, layers=layers)
+    check_sizes(output_size=output_size)
     sizes = [input_size, *[hidden_size] * (layers - 1), output_size]
     return list(pairwise(sizes))

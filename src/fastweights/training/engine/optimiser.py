@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from fastweights.errors import UserError, unknown
+from fastweights.errors import UserError, check_choice
 
 NAMES = ("adam", "adamw", "rmsprop", "sgd")
 
@@ -40,8 +40,7 @@ class Optimiser:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise unknown("optimiser", self.name, NAMES)
+        check_choice("optimiser", self.name, NAMES)
         if not 0 < self.learning_rate < math.inf:
             raise UserError(f"the learning rate must be positive, not {self.learning_rate}")
         if not all(0 <= beta < 1 for beta in self.betas):
@@ -87,8 +86,7 @@ class Schedule:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.decay not in ("constant", "cosine"):
-            raise unknown("schedule", self.decay, ("constant", "cosine"))
+        check_choice("schedule", self.decay, ("constant", "cosine"))
         if self.warmup < 0 or not 0 <= self.floor <= 1:
             raise UserError(
                 "warm-up must not be negative and the floor lie in [0, 1],"

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fastweights.errors import UserError, check_at_least, unknown
+from fastweights.errors import UserError, check_at_least, check_choice
 from fastweights.io.encode import plain
 from fastweights.training.engine.averaging import Averaging
 from fastweights.training.engine.optimiser import Optimiser, Schedule
@@ -73,8 +73,7 @@ class Settings:
         if self.clip is not None and not 0 <= self.clip < math.inf:
             raise UserError(f"the gradient clip must be a number ≥ 0, not {self.clip}")
         check_device(self.device)
-        if self.precision not in PRECISIONS:
-            raise unknown("precision", self.precision, PRECISIONS)
+        check_choice("precision", self.precision, PRECISIONS)
         if any(a >= b for a, b in pairwise((0, *(self.evaluations or ())))):
             raise UserError(f"the steps of evaluations must rise from 1, not {self.evaluations}")
         if self.seconds is not None and not self.seconds > 0:

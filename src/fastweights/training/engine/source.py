@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fastweights.errors import unknown
+from fastweights.errors import check_choice
 
 Reading = float | None | list[float] | list[float | None]
 
@@ -61,6 +61,5 @@ def number(readings: Mapping[str, object], name: str) -> float:
         0.5
     """
     numbers = {key: value for key, value in readings.items() if isinstance(value, int | float)}
-    if name not in numbers:
-        raise unknown("metric", name, numbers)
+    check_choice("metric", name, numbers)
     return float(numbers[name])
