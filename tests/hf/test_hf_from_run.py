@@ -15,7 +15,8 @@ from fastweights.experiments.text.writing import write
 from fastweights.hf import from_run, pretrained_tokenizer
 from fastweights.runs import Run
 from fastweights.runs.records import sealed
-from fastweights.tasks import Text, text_tokenizer
+from fastweights.tasks import Text
+from fastweights.tasks.text_words import Words
 from fastweights.training import evaluate_words
 
 KINDS = ("words", "bpe")
@@ -139,7 +140,7 @@ def test_decoded_text_has_the_same_tokens(task, opened):
 
 
 def test_an_unknown_word_is_told_as_one():
-    words = text_tokenizer.Words(["<unk>", "<eos>", "the", "cat"])
+    words = Words(["<unk>", "<eos>", "the", "cat"])
     tokenizer = pretrained_tokenizer(words.record())
     assert tokenizer.decode(tokenizer("the dog\n")["input_ids"], skip_special_tokens=True) == (
         " the <unk>"
@@ -160,7 +161,7 @@ def test_other_runs_are_refused(folder, tmp_path):
 
 def test_a_tokenizer_of_another_vocabulary_is_refused(folder, tmp_path):
     config = json.loads((folder / "config.json").read_text())
-    record = text_tokenizer.Words(["<unk>", "<eos>", "the"]).record()
+    record = Words(["<unk>", "<eos>", "the"]).record()
     config["task"] = {"name": "text", "tokenizer": record}
     (folder / "config.json").rename(tmp_path / "kept")
     (folder / "config.json").write_text(json.dumps(sealed(config)))

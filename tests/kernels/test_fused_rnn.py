@@ -9,9 +9,10 @@ import torch
 from rnn_arguments import arguments, differentiate, run
 from torch import Tensor
 
+from fastweights.kernels import ready
 from fastweights.ops.fast_weight_rnn import cpu, reference
 
-pytestmark = pytest.mark.skipif(cpu.available() is not None, reason=str(cpu.available()))
+pytestmark = pytest.mark.skipif(ready.available() is not None, reason=str(ready.available()))
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4}
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fastweights.errors import UserError
 from fastweights.tasks import text_tokenizer, text_words
-from fastweights.tasks.text_tokenizer import Pieces, Words
+from fastweights.tasks.text_pieces import Pieces
+from fastweights.tasks.text_words import Words
 
 TEXT = "the cat sat\n\nthe cät saw the dog ; the dog sat\n" * 3
 TEXTS = st.text(st.sampled_from("ab ä\t\n\x85\u2028€🙂<>")) | st.text()

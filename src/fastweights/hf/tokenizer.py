@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from fastweights.tasks import text_tokenizer
 from fastweights.tasks.text_pieces import Pieces
-from fastweights.tasks.text_tokenizer import EOS
+from fastweights.tasks.text_words import EOS
 
 # What `str.split` splits at; the tokenizers' own idea of white space lacks the separators \x1c to \x1f.
 _SPACE = r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"

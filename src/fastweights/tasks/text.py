@@ -15,6 +15,7 @@ from fastweights.data.text import SPLITS, Texts
 from fastweights.errors import UserError, check_choice
 from fastweights.io.cache import expanded
 from fastweights.tasks import text_tokenizer
+from fastweights.tasks.text_words import UNKNOWN, count_words
 
 
 class Text:
@@ -55,7 +56,7 @@ class Text:
         self._data = _named((data,) if isinstance(data, str) else tuple(data))
         self._vocabulary_size = vocabulary_size
         read = _read(self._data, data_dir)
-        self.words = {s: text_tokenizer.count_words(t) for s, t in zip(SPLITS, read, strict=True)}
+        self.words = {s: count_words(t) for s, t in zip(SPLITS, read, strict=True)}
         _check(read, self._data)
         self.tokenizer = text_tokenizer.learn(tokenizer, read.train, vocabulary_size)
         self.vocabulary, self.classes = self.tokenizer.vocabulary, len(self.tokenizer.vocabulary)
@@ -93,7 +94,7 @@ class Text:
         notes = [f"words: {share}"]
         if self.unknown is not None:
             away = float((self._splits["test"] == self.unknown).double().mean())
-            notes.append(f"{away:.1%} of the test words stand as {text_tokenizer.UNKNOWN}")
+            notes.append(f"{away:.1%} of the test words stand as {UNKNOWN}")
         return notes
 
     def split(self, name: str) -> Int64[Tensor, " tokens"]:

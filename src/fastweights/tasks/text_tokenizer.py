@@ -10,19 +10,7 @@ from torch import Tensor
 
 from fastweights.errors import UserError, check_choice
 from fastweights.tasks.text_pieces import Pieces
-from fastweights.tasks.text_words import EOS, UNKNOWN, Record, Words, count_words
-
-__all__ = [
-    "EOS",
-    "KINDS",
-    "UNKNOWN",
-    "Pieces",
-    "Tokenizer",
-    "Words",
-    "count_words",
-    "from_record",
-    "learn",
-]
+from fastweights.tasks.text_words import Record, Words
 
 KINDS = (Words.kind, Pieces.kind)
 

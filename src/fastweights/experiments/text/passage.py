@@ -63,7 +63,7 @@ def most_recurring(
         length: words of the passage; where the text is shorter, all of it.
 
     Example:
-        >>> from fastweights.tasks.text_tokenizer import Words
+        >>> from fastweights.tasks.text_words import Words
         >>> words = Words(["<eos>", "a", "b"])
         >>> most_recurring(torch.tensor([1, 1, 0, 2, 2, 0]), torch.tensor([9, 9, 0]), words, 3).start
         3
@@ -125,7 +125,7 @@ def remembered(
         both places; None where no word returns but <eos> and <unk>.
 
     Example:
-        >>> from fastweights.tasks.text_tokenizer import Words
+        >>> from fastweights.tasks.text_words import Words
         >>> bits = torch.tensor([9.0, 14.0, 8.0, 3.0])
         >>> remembered(torch.tensor([1, 2, 1, 2]), bits, Words(["<eos>", "a", "b"]))
         (1, 3)

@@ -19,6 +19,7 @@ from fastweights.experiments.text.testing import VALIDATION_ROWS, measure
 from fastweights.models import SequenceModel
 from fastweights.tasks import text_tokenizer
 from fastweights.tasks.text_tokenizer import Tokenizer
+from fastweights.tasks.text_words import count_words
 from fastweights.training import perplexity
 from fastweights.training.sources.text_loss import fitting
 
@@ -134,7 +135,7 @@ def _predicted(model: SequenceModel, tokenizer: Tokenizer, text: str) -> Record:
         "words": words,
         "perplexity": perplexity(-float(own.mean())),
         "unit": unit(tokenizer.kind),
-        "bits_per_word": -float(own.sum()) / math.log(2) / text_tokenizer.count_words(text.strip()),
+        "bits_per_word": -float(own.sum()) / math.log(2) / count_words(text.strip()),
         "next": {"word": vocabulary[int(likeliest[-1])], "probability": math.exp(highest[-1])},
         "unknown": unknown_words,
     }
@@ -173,7 +174,7 @@ def _test_file(folder: Path, file: Path) -> Record:
     text = texts.read_file(file)
     # Behind the end of another text, so that the first word is predicted too.
     tokens = torch.cat([torch.tensor([tokenizer.end]), tokenizer.encode(text)])
-    words, predicted = text_tokenizer.count_words(text), len(tokens) - 1
+    words, predicted = count_words(text), len(tokens) - 1
     found = _figures(model, tokens, file.name, 1, words, predicted)
     if tokenizer.unknown is not None:
         found["unknown_share"] = float((tokens == tokenizer.unknown).sum()) / predicted

@@ -82,7 +82,7 @@ def spelled(tokenizer: Tokenizer, before: list[int], tokens: Iterable[int]) -> I
         tokens: those that come.
 
     Example:
-        >>> from fastweights.tasks.text_tokenizer import Words
+        >>> from fastweights.tasks.text_words import Words
         >>> words = Words(["<unk>", "<eos>", "the", "cat", "sat"])
         >>> list(spelled(words, [2], [3, 1, 2, 3]))
         [' cat', '\\n', 'the', ' cat']

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fastweights.kernels import ready
 from fastweights.ops import padding
 from fastweights.ops.arguments import over_lead
 from fastweights.ops.delta_memory import arguments, chunked, cpu, reference
@@ -45,7 +46,7 @@ OP = _DeltaMemory(
             "fused kernels, hand-written backward, Numba",
             cpu.run,
             device="cpu",
-            available=cpu.available,
+            available=ready.available,
             supports=cpu.supports,
         ),
         "chunked": Backend(

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fastweights.kernels import ready
 from fastweights.ops import padding
 from fastweights.ops.dispatch import Backend, Op
 from fastweights.ops.fast_weight_rnn import arguments, chunked, cpu, reference
@@ -13,7 +14,7 @@ from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
 from fastweights.ops.fast_weight_rnn.history import History
 from fastweights.ops.fast_weight_rnn.memory import final_memory
 from fastweights.ops.fast_weight_rnn.options import Inputs, Options
-from fastweights.ops.fast_weight_rnn.step import step
+from fastweights.ops.fast_weight_rnn.reference import step
 from fastweights.ops.fast_weight_rnn.trace import trace
 
 __all__ = ["NONLINEARITIES", "History", "Inputs", "Options", "fast_weight_rnn", "step", "trace"]
@@ -70,8 +71,8 @@ OP = _FastWeightRNN(
             "fused kernels, hand-written backward, Numba",
             cpu.run,
             device="cpu",
-            available=cpu.available,
-            supports=cpu.supports,
+            available=ready.available,
+            supports=ready.supports,
         ),
         "chunked": Backend("attention form in chunks of time, plain PyTorch", chunked.run),
         "reference": Backend("step by step, A written out, plain PyTorch", reference.run),

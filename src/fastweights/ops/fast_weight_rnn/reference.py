@@ -39,6 +39,17 @@ def steps(inputs: Inputs, options: Options) -> Iterator[list[Tensor]]:
         A = write(A, h, inputs.decay, inputs.rate)  # λ A + η h hᵀ              eq. 1
 
 
+def step(
+    inputs: Inputs, options: Options
+) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden hidden"]]:
+    """Return h(1) and A(1) of inputs with one time step; the arguments are as `fast_weight_rnn` documents them.
+
+    It costs less than `fast_weight_rnn` over one step: nothing is checked, cast or resolved.
+    """
+    h = next(steps(inputs, options))[-1]
+    return h, write(inputs.memory, h, inputs.decay, inputs.rate)
+
+
 def read(
     z: Float[Tensor, "batch hidden"],
     A_transposed: Float[Tensor, "batch hidden hidden"],

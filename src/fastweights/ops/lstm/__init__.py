@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from fastweights.kernels import ready
 from fastweights.ops import padding
 from fastweights.ops.dispatch import Backend, Op
 from fastweights.ops.lstm import arguments, cpu, reference
@@ -44,8 +45,8 @@ OP = _LSTM(
             "fused kernels, hand-written backward, Numba",
             cpu.run,
             device="cpu",
-            available=cpu.available,
-            supports=cpu.supports,
+            available=ready.available,
+            supports=ready.supports,
         ),
         "reference": Backend("step by step, plain PyTorch", reference.run),
     },

@@ -11,10 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.kernels import ready
-from fastweights.kernels.ready import available
 from fastweights.ops.delta_memory.options import Inputs, Options
-
-__all__ = ["available", "run", "supports"]
 
 
 def supports(tensor: Tensor, *, gate: str | None = None, **facts: object) -> str | None:

@@ -10,10 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.kernels.ready import available, supports
 from fastweights.ops.fast_weight_rnn.options import Inputs, Options
-
-__all__ = ["available", "run", "supports"]
 
 
 def run(inputs: Inputs, options: Options) -> Float[Tensor, "batch time hidden"]:

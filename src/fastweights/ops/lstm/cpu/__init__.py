@@ -8,10 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fastweights.kernels.ready import available, supports
 from fastweights.ops.lstm.options import Inputs, Options
-
-__all__ = ["available", "run", "supports"]
 
 
 def run(inputs: Inputs, options: Options) -> tuple[Tensor, Tensor, Tensor]:
