@@ -103,9 +103,10 @@ class Work(Generic[P, T]):
 
     Attributes:
         evaluate: tests a trained model, in whatever mode, by its plan and the outcome of its training.
-        test: tests a run anew.
-        predict: answers questions about a run, with its data in a folder or where it was in training; None: it takes
-            no questions.
+        test: tests the run in a folder anew; raises `UserError` where that is no run of the task or an option is wrong.
+        predict: answers questions about the run in a folder, with its data in another or where it was in training (None
+            does for tasks without data, and for runs that record their words); raises `UserError` where the first is no
+            run of the task, or a question cannot be answered; None: it takes no questions.
         report: what a terminal shows of a result and a few answered questions.
         report_test: the same of a test.
         report_answer: the same of an answer.
@@ -127,7 +128,8 @@ class Pictures:
 
     Attributes:
         open: loads a run to draw it.
-        draw: one run's figures; looks inside with a sequence, None: one of the task's.
+        draw: one run's figures; looks inside with a sequence, None: one of the task's; raises `UserError` where it
+            cannot be read.
         compare: several runs' figures.
         compare_on: the same, and what they make of a sequence; None: a sequence is for one run.
         animate: what animates a run, or why nothing does; None: no run of the task has an animation.

@@ -45,17 +45,9 @@ class Answered(NamedTuple):
 def predict(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> list[Record]:
     """Answer the questions of typed stories; the answer given is put in after each "?" before the story goes on.
 
-    Args:
-        folder: a run of the task catbabi.
-        stories: in any case, each with one or more questions.
-        data_dir: not needed: the run knows its words.
-
     Returns:
         for each story: `story` and `questions`, each a dict of `question`, `answer`, `probability` and `attention`:
         for each read, the three words whose writes it took most from, with the share of each in the magnitudes of all.
-
-    Raises:
-        UserError: if the folder is no such run, a story has no question, or a word is unknown.
     """
     model, vocabulary = open_model(folder)
     return [_asked(model, vocabulary, story) for story in stories]
@@ -153,13 +145,8 @@ def _answer(model: SequenceModel, vocabulary: tuple[str, ...], tokens: Tensor) -
 def test(folder: Path, options: CatBAbITest) -> Record:
     """Test a run on a whole split, or on the stories of a file.
 
-    Args:
-        folder: a run of the task catbabi.
-        options: which split and where the data is, or which file.
-
     Raises:
-        UserError: if the folder is no such run, the split is unknown, the file's stories cannot be understood, or the
-            data has other words or stories than those the run was trained on.
+        UserError: also if the data has other words or stories than those the run was trained on.
 
     Returns:
         accuracy, perplexity and so on; of generated stories also `release`: the same of the release's split, where it

@@ -36,15 +36,7 @@ class PlayedEpisode(NamedTuple):
 
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
-    """Draw one run: its learning curves, and an episode of its test.
-
-    Args:
-        run: which.
-        sequence: a number, which chooses the episode; None: the first.
-
-    Raises:
-        UserError: if the sequence is no number.
-    """
+    """Draw one run: its learning curves, and an episode of its test, the first or the one of a number."""
     title = f"{run.name}, Catch ({run.task.size}, {run.task.visible})"
     episode = _episode(run, sequence)
     yield Figure(

@@ -33,11 +33,7 @@ def evaluate(model: SequenceModel, plan: CatchPlan, outcome: Outcome) -> Evaluat
 
 
 def test(folder: Path, options: AgentTest) -> Record:
-    """Play episodes that the run has not learned from; with its own seed and as many they are those of its test.
-
-    Raises:
-        UserError: if the folder is no run of the task, or a number is out of range.
-    """
+    """Play episodes that the run has not learned from; with its own seed and as many they are those of its test."""
     run = open_run(folder)
     seed, samples = options.seed or 0, options.samples
     episodes = run.plan["test_episodes"] if samples is None else samples

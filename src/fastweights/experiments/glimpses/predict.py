@@ -33,31 +33,19 @@ def evaluate(model: SequenceModel, plan: GlimpsesPlan, outcome: Outcome) -> Eval
 
 
 def predict(folder: Path, numbers: Sequence[str], data_dir: Path | None = None) -> list[Record]:
-    """Classify images of the test split.
-
-    Args:
-        folder: a run of the task glimpses.
-        numbers: of the images, from 0.
-        data_dir: where MNIST is; None: where it was in training.
+    """Classify images of the test split, given by their numbers from 0.
 
     Returns:
         for each image: `image`, `answer`, its `probability`, the `truth`, `beliefs`: after each glimpse the likeliest
         digit with its probability, and `attention`: for each glimpse, the share of the last read that came from what
         its step wrote (magnitudes, adding up to 1, or all 0 where η = 0; empty for a model that does not attend).
-
-    Raises:
-        UserError: if the folder is no such run, MNIST is not there, or there is no image of a number.
     """
     run = open_run(folder, data_dir)
     return [answer(run.model, run.task, number) for number in numbers]
 
 
 def test(folder: Path, options: GlimpsesTest) -> Record:
-    """Test a run on a whole split, the test split if none is given.
-
-    Raises:
-        UserError: if the folder is no such run, the split is unknown, or MNIST is not there.
-    """
+    """Test a run on a whole split, the test split if none is given."""
     run = open_run(folder, options.data_dir)
     about = {"features": run.config["model"]["hidden"], "reading": run.task.reading}
     return {**run.about(), **about, **measure(run.model, run.task, options.split or "test")}

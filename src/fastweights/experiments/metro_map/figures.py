@@ -28,15 +28,7 @@ PANELS = {
 
 
 def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
-    """Draw one run: its rewards, what each step of an episode brings, and an episode of its test.
-
-    Args:
-        run: of the task metro-map.
-        sequence: a number, which chooses the test map; None: the first.
-
-    Raises:
-        UserError: if the sequence is no number of a map.
-    """
+    """Draw one run: its rewards, what each step brings, and an episode on the first test map or that of a number."""
     title = f"{run.config['model']['name']}, metro maps ({run.task.form})"
     number = _number(run, sequence)
     yield _curves({"": [run]}, title)

@@ -37,17 +37,11 @@ def evaluate(model: SequenceModel, plan: MetroMapPlan, outcome: Outcome) -> Eval
 def test(folder: Path, options: MetroMapTest) -> Record:
     """Play episodes that the run has not learned from; with its own seed and as many they are those of its test.
 
-    Args:
-        folder: a run of the task metro-map.
-        options: `samples`, how many on each split (agent i is on graph i mod the graphs; None: one a graph); `seed`, of
-            the episodes; `split`, whose graphs to play on (None: on both).
+    Agent i is on graph i mod the graphs; `samples` is for each split (None: one a graph).
 
     Returns:
         for each split `…_reward`, the mean total reward, its standard error `…_reward_error`, `…_episodes`, and what
         can be reached there: `…_best_possible` and `…_chance`.
-
-    Raises:
-        UserError: if the folder is no such run, the split is unknown, or a number is out of range.
     """
     seed, split = options.seed or 0, options.split
     if split is not None:

@@ -70,19 +70,11 @@ def measure(model: SequenceModel, task: Retrieval, samples: int, seed: int) -> E
 
 @torch.no_grad()
 def predict(folder: Path, sequences: Sequence[str], data_dir: Path | None = None) -> list[Record]:
-    """Answer typed sequences.
-
-    Args:
-        folder: a run of the task retrieval.
-        sequences: such as `c9k8j3f1??c`; of any number of pairs, in the form the run was trained on.
-        data_dir: not needed: the task has no data.
+    """Answer typed sequences such as `c9k8j3f1??c`, of any number of pairs, in the form the run was trained on.
 
     Returns:
         for each sequence: `answer`, its `probability`, and `attention`: for each step, the share of the last read
         that came from what that step wrote (magnitudes, adding up to 1; empty for a model that does not attend).
-
-    Raises:
-        UserError: naming the first sequence that cannot be answered, and why.
     """
     run = open_run(folder)
     encoded = [run.task.encode(sequence) for sequence in sequences]
@@ -103,11 +95,7 @@ def _answer(model: SequenceModel, tokens: torch.Tensor) -> Record:
 
 
 def test(folder: Path, options: RetrievalTest) -> Record:
-    """Test a run on fresh sequences, of its own number of pairs or another.
-
-    Raises:
-        UserError: if the folder is no run of the task, or a number is out of range.
-    """
+    """Test a run on fresh sequences, of its own number of pairs or another."""
     samples, seed = options.samples, options.seed or 0
     samples = 20_000 if samples is None else samples
     check_count("samples", samples, MAX_SAMPLES)

@@ -92,19 +92,13 @@ def encode(tokenizer: Tokenizer, text: str) -> Encoded:
 def predict(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> list[Record]:
     """Compute how likely each word of typed texts was, and which word was likelier.
 
-    Args:
-        folder: a run of the task text.
-        texts: each read from the zero state; a line's end is the word <eos>.
-        data_dir: not needed: the run knows its words.
+    Each is read from the zero state; a line's end is the word <eos>.
 
     Returns:
         for each text: `text`, `words` (each a dict of `word`, `probability`, `bits`, `likeliest` and the `highest`
         probability, which is that word's), `perplexity` of a `unit` (a word, or a piece where the tokens are pieces),
         `bits_per_word`, `next`: what would come next, with its probability, and `unknown`: words read as <unk>.
         Where the tokens are pieces, so is what is called a word in `words` and `next`.
-
-    Raises:
-        UserError: if the folder is no such run, a text is empty, or a word is not in the vocabulary.
     """
     model, tokenizer = open_model(folder)
     return [_predicted(model, tokenizer, text) for text in texts]
@@ -142,15 +136,10 @@ def _predicted(model: SequenceModel, tokenizer: Tokenizer, text: str) -> Record:
 
 
 def test(folder: Path, options: TextTest) -> Record:
-    """Test a run on a whole split of its text, or on a file.
-
-    Args:
-        folder: a run of the task text.
-        options: which split or file, and where the data is, which a file does not need.
+    """Test a run on a whole split of its text, or on a file, which needs no data.
 
     Raises:
-        UserError: if the folder is no such run, the split is unknown, the file cannot be used, or the data has other
-            words than those the run was trained on.
+        UserError: also if the data has other words than those the run was trained on.
     """
     if options.file is not None:
         if options.split is not None:
