@@ -11,12 +11,10 @@ from fastweights.ops import arguments, padding
 from fastweights.ops.arguments import check_fits, check_floating, check_mask
 from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import check_decay, decay_kind
-from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
 
 RULES = ("delta", "hebbian")
 COMBINES = ("product", "concat")
-
-Tensors = tuple[Tensor, ...]
 
 
 def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:

@@ -21,11 +21,9 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from fastweights.ops.delta_memory.combine import products
-from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
 from fastweights.ops.delta_memory.writes import find_writes
 from fastweights.ops.tracing import may_look
-
-Tensors = tuple[Tensor, ...]
 
 
 def run(

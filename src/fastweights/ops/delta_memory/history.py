@@ -7,9 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from fastweights.ops.delta_memory.options import Options
-
-Tensors = tuple[Tensor, ...]
+from fastweights.ops.delta_memory.options import Options, Tensors
 
 
 class History:

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from fastweights.ops.delta_memory.decay import Gate
 
+Tensors = tuple[Tensor, ...]
+"""Factors of keys or queries."""
+
 
 class Inputs(NamedTuple):
     """The tensors, with one leading dimension once they reach a backend.

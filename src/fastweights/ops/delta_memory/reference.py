@@ -16,9 +16,7 @@ from torch.nn.functional import layer_norm
 
 from fastweights.ops.delta_memory.combine import combined, start
 from fastweights.ops.delta_memory.decay import decayed
-from fastweights.ops.delta_memory.options import Inputs, Options
-
-Tensors = tuple[Tensor, ...]
+from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
 
 
 class Step(NamedTuple):

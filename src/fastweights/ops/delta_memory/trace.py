@@ -16,8 +16,6 @@ from fastweights.ops.delta_memory.decay import Gate, decayed
 from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.types import at_least_float32, fold
 
-Tensors = tuple[Tensor, ...]
-
 
 class MemoryTrace(NamedTuple):
     """A sequence as the memory saw it.
