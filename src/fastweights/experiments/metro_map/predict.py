@@ -15,9 +15,8 @@ from fastweights.experiments.metro_map.plan import MetroMapPlan
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import Shown, figure_table, training_rows
 from fastweights.models import SequenceModel
+from fastweights.tasks.environment import SPLITS
 from fastweights.training import Outcome
-
-SPLITS = ("train", "test")
 
 
 def evaluate(model: SequenceModel, plan: MetroMapPlan, outcome: Outcome) -> Evaluation:
