@@ -14,12 +14,7 @@ Variant = Callable[[], Sequence[Tensor]]
 def both_ways(
     forward: Callable[[], Sequence[Tensor]], inputs: Sequence[Tensor], gradient: Tensor
 ) -> Variant:
-    """Build a forward and backward pass: the outputs, then the gradients of the inputs.
-
-    Args:
-        forward: computes the outputs, the first of which has a gradient.
-        inputs: what is derived by.
-        gradient: of the first output.
+    """Build a forward and backward pass: the outputs, then the gradients of the inputs from that of the first output.
 
     Example:
         >>> x = torch.tensor([1.0, 3.0], requires_grad=True)

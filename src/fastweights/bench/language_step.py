@@ -41,13 +41,7 @@ SMALL = Shape(20, 70, 10_000, 200, 400)
 
 
 def network(name: str, shape: Shape, backend: str = "auto") -> SequenceModel:
-    """Build "awd-lstm" or "awd-fwm" with the dropouts of Penn Treebank and tied weights.
-
-    Args:
-        name: of the backbone.
-        shape: its sizes.
-        backend: of its LSTMs.
-    """
+    """Build "awd-lstm" or "awd-fwm" with the dropouts of Penn Treebank and tied weights; the backend is its LSTMs'."""
     torch.manual_seed(0)
     model = from_config(
         model_config(

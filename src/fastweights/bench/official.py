@@ -78,10 +78,7 @@ class Network(nn.Module):
 
 
 def program(folder: Path) -> AbstractContextManager[ModuleType]:
-    """Import the module of its network from a checkout, and forget it afterwards.
-
-    Args:
-        folder: the checkout of `ischlag/Fast-Weight-Memory-public`.
+    """Import its network's module from a checkout of `ischlag/Fast-Weight-Memory-public`, and forget it afterwards.
 
     Raises:
         UserError: if the folder is none, or the module does not import.

@@ -21,10 +21,7 @@ GRAPH_SEED = 666
 
 @contextmanager
 def program(folder: Path) -> Iterator[ModuleType]:
-    """Import the program from a checkout, let it run on the CPU, and forget it afterwards.
-
-    Args:
-        folder: the checkout of `ischlag/Fast-Weight-Memory-public`.
+    """Import the program from a checkout, let it run on the CPU, and forget it afterwards; see `official.program`.
 
     Raises:
         UserError: if the folder is none, or the program does not import.

@@ -80,15 +80,10 @@ def file_names(size: str, tasks: Sequence[int]) -> list[str]:
 
 
 def read(source: Source, size: str = "10k", tasks: Sequence[int] = ALL_TASKS) -> Release:
-    """Read and check the stories.
+    """Read and check the stories of a source, in the size "10k" or "1k".
 
     Files of one's own in the release's form are taken too; files of which some are the release's and some are not
     are refused, since those are damaged ones.
-
-    Args:
-        source: of `babi_files.find`.
-        size: "10k" or "1k".
-        tasks: numbers, 1 to 20.
 
     Raises:
         UserError: naming the file that is missing or damaged, with what to do.

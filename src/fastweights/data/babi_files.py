@@ -43,10 +43,7 @@ class Source:
     path: Path
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
-        """Read those of the files that are there.
-
-        Args:
-            names: as "en-valid-10k/qa1_train.txt"; nothing else is read.
+        """Read those of the files that are there, named as "en-valid-10k/qa1_train.txt", and nothing else.
 
         Raises:
             UserError: if the archive is damaged, or a file is far too large to be the release's.

@@ -175,12 +175,7 @@ def parse_pairs(pairs: tuple[str, ...]) -> dict[str, object]:
 def extra_backbone_options(
     model: str, pairs: tuple[str, ...], with_fields: Collection[str]
 ) -> dict[str, object]:
-    """Parse the options that `--set` gives a backbone.
-
-    Args:
-        model: its registered name.
-        pairs: NAME=VALUE.
-        with_fields: names that have an option of the command to themselves.
+    """Parse the options that `--set` gives a backbone; those `with_fields` have an option of the command to themselves.
 
     Raises:
         UserError: for an option that the model does not have, or that has a field.
@@ -232,10 +227,6 @@ def has_options(model: str, names: Collection[str]) -> bool:
 
 def backend_option(model: str, backend: str) -> dict[str, str]:
     """Return a backbone's option for the implementation of its recurrence; none where it has but one.
-
-    Args:
-        model: its registered name.
-        backend: as the options have it.
 
     Raises:
         UserError: if an implementation is asked of a model that has only one.

@@ -91,13 +91,7 @@ def sample_table(title: str, samples: Sequence[Record], question: str) -> list[T
 def progress_bar(title: str, unit: str, count: int) -> Iterator[Callable[[int], None]]:
     """Show how far a phase is: a bar on a terminal; else a line a tenth, if it takes longer than two seconds.
 
-    Args:
-        title: what is done.
-        unit: of what is counted.
-        count: how many there are.
-
-    Returns:
-        what is called with how many are done.
+    What it gives is called with how many of the `count` units are done.
     """
     from fastweights.training import TerminalProgress
 

@@ -54,11 +54,7 @@ def orderly() -> Iterator[None]:
 
 @contextmanager
 def stoppable(say: Callable[[], None]) -> Iterator[None]:
-    """End the process a moment after Ctrl-C unless the block has ended by then.
-
-    Args:
-        say: called before.
-    """
+    """End the process a moment after Ctrl-C, and call `say` before, unless the block has ended by then."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

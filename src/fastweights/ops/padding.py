@@ -21,11 +21,7 @@ def lengths_and_shift(
 ) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
     """Measure a mask: how many steps of each row are real, and how many padded ones come before them.
 
-    Args:
-        mask: [batch, time], True = real.
-
-    Returns:
-        lengths [batch] and shift [batch], the steps by which `to_front` moves each row (0 for suffix padding).
+    `to_front` moves each row by the second number, which is 0 where padding is at the end.
 
     Raises:
         UserError: if a row's real steps are not one run at its front or its end (not checked in a compiler or on meta).
@@ -112,12 +108,7 @@ def last_real(
     lengths: Int[Tensor, " batch"],
     initial: Float[Tensor, "batch features"] | None,
 ) -> Float[Tensor, "batch features"]:
-    """Take each row's value at its last real step; a row without one keeps its initial value.
-
-    Args:
-        y: [batch, time, features], real steps first.
-        lengths: [batch].
-        initial: [batch, features]; None means zeros.
+    """Take each row's value at its last real step, real ones first; a row without one keeps its initial value (or 0).
 
     Example:
         >>> y = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])

@@ -36,12 +36,7 @@ def at_least_float32(dtype: torch.dtype) -> torch.dtype:
 
 
 def result_types(tensors: list[Tensor], device: str, mixed: bool) -> Types:
-    """Return the types for arguments of these; see the module for the rule.
-
-    Args:
-        tensors: the floating-point arguments.
-        device: its type.
-        mixed: whether autocast is on.
+    """Return the types for floating-point arguments on a type of device, under autocast or not; see the module.
 
     Example:
         >>> result_types([torch.zeros(1).bfloat16()], "cpu", mixed=False)

@@ -68,13 +68,8 @@ class Damaged(Exception):
 def write(root: Path, step: int, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
     """Write the checkpoint of `step` under `root` and keep the newest two up to it.
 
-    A kill at any moment leaves the older ones whole.
-
-    Args:
-        root: the folder of all checkpoints.
-        step: training steps done.
-        tensors: by full name; those named "model.…" get a file of their own.
-        meta: plain JSON values.
+    A kill at any moment leaves the older ones whole. Tensors come by full name, and those named "model.…" get a file of
+    their own; `meta` has plain JSON values.
 
     Raises:
         UserError: if it cannot be written (full disk, no permission); the older ones are untouched.

@@ -140,10 +140,9 @@ class Run:
             return check_own_folder(self.folder / "figures")
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Append one row to `metrics.jsonl`; it has reached the system when this returns.
+        """Append a row to `metrics.jsonl`: plain JSON values, of which `"step"` says when.
 
-        Args:
-            row: plain JSON values; `"step"` says when.
+        It has reached the system when this returns.
 
         Raises:
             UserError: if it cannot be written; the rows before it are untouched.

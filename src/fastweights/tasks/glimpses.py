@@ -144,11 +144,7 @@ class Glimpses:
     def metrics(
         self, logits: Float[Tensor, "count classes"], examples: Examples
     ) -> dict[str, float | list[float]]:
-        """Score logits.
-
-        Args:
-            logits: [count, 10], in the order of the examples.
-            examples: the images.
+        """Score logits, in the order of the examples.
 
         Returns:
             `accuracy`, 0 to 1; `cross_entropy` in nats; `per_digit_accuracy` (0 for a digit that does not occur).

@@ -87,10 +87,6 @@ def draw_graph(states: int, moves: int, random: RandomState) -> Int[ndarray, "st
     A graph is refused unless exactly 2^states moves can lead from anywhere to anywhere, and where no move is left to
     reach a state by.
 
-    Args:
-        states, moves: how many.
-        random: numbers are taken from it.
-
     Source: Schlag et al. 2021, listing 1.
     """
     while True:

@@ -79,14 +79,7 @@ class Retrieval:
         return f"Retrieval({self.pairs}, form={self.form!r}, repeat_keys={self.repeat_keys})"
 
     def sample(self, count: int, generator: torch.Generator) -> Batch:
-        """Draw sequences, all at once.
-
-        Args:
-            count: how many.
-            generator: on the CPU; the same state gives the same sequences.
-
-        Returns:
-            a `Batch` on the CPU.
+        """Draw sequences, all at once and on the CPU; the same state of the generator gives the same ones.
 
         Raises:
             UserError: for a negative count.
@@ -112,11 +105,7 @@ class Retrieval:
     def metrics(
         self, logits: Float[Tensor, "count classes"], batch: Batch
     ) -> dict[str, float | list[float]]:
-        """Score logits.
-
-        Args:
-            logits: [count, 10], in the order of the batch.
-            batch: the sequences.
+        """Score logits, in the order of the batch.
 
         Returns:
             `accuracy`, 0 to 1; `cross_entropy` in nats; `per_slot_accuracy` by the pair asked for, oldest first (0

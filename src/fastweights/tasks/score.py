@@ -52,12 +52,7 @@ class Score:
         targets: Int[Tensor, " answers"],
         task_ids: Int[Tensor, " answers"],
     ) -> None:
-        """Add answers.
-
-        Args:
-            logits: [answers, classes], on any device.
-            targets: [answers], the right words.
-            task_ids: [answers], the task of each.
+        """Add answers, on any device, of which the targets are the right words.
 
         Raises:
             UserError: for a task that is not scored.

@@ -63,10 +63,7 @@ def load(source: babi.Source, size: str, tasks: Sequence[int]) -> Stories:
 def kept(kind: str, asked: str, build: Callable[[], Stories]) -> Stories:
     """Load stories from the cache, or build them and leave them there if it can be written to.
 
-    Args:
-        kind: for the name of the file.
-        asked: what decides the stories.
-        build: builds them.
+    The file is named by a kind and by all that was asked, which decides the stories.
     """
     name = hashlib.sha256(asked.encode()).hexdigest()[:16]
     path = None
@@ -114,11 +111,7 @@ def from_release(release: babi.Release) -> Stories:
 
 
 def reencoded(stories: Stories, vocabulary: Sequence[str]) -> Stories:
-    """Encode stories with other tokens.
-
-    Args:
-        stories: of any vocabulary.
-        vocabulary: words in the order of their tokens.
+    """Encode stories with the tokens of another vocabulary.
 
     Raises:
         UserError: naming a word of the stories that it lacks.

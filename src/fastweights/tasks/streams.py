@@ -106,14 +106,7 @@ class Streams(Positions):
         self._rows = np.arange(first_row, first_row + rows)[:, None]
 
     def next(self, length: int) -> Segment:
-        """Return the next `length` tokens of every row.
-
-        Args:
-            length: 1 or more.
-
-        Returns:
-            a segment on the CPU whose mask is all True.
-        """
+        """Return the next `length` tokens of every row, 1 or more: a segment on the CPU whose mask is all True."""
         if length < 1:
             raise UserError(f"a segment has at least 1 token, not {length}")
         # No more stories than these can begin in the segment, the one under way and the one after it included.
@@ -198,15 +191,7 @@ def segment(
     mask: Bool[ndarray, "rows length"],
     question: int,
 ) -> Segment:
-    """Build a segment from arrays.
-
-    Args:
-        tokens: the input.
-        targets: the token after each.
-        tasks: of each target.
-        mask: False past the end.
-        question: the token of "?".
-    """
+    """Build a segment from arrays; `question` is the token of "?"."""
     words, following, numbers = (
         torch.from_numpy(values.astype(np.int64)) for values in (tokens, targets, tasks)
     )

@@ -40,12 +40,8 @@ _log = logging.getLogger("fastweights.experiments")
 def open_to_draw(folder: Path, data_dir: Path | None = None) -> Run:
     """Load a run with its text, or without it (`task` None) where that is not to be found.
 
-    Args:
-        folder: a run of the task text.
-        data_dir: where the data is; if it is given, it must be there. None: where it was in training.
-
     Raises:
-        UserError: if the folder is no such run, has no checkpoint, or the data is not in the folder given.
+        UserError: as `open_run`, and if the data is not in the folder given.
     """
     try:
         return open_run(folder, data_dir)

@@ -65,12 +65,7 @@ def evaluate(model: SequenceModel, plan: TextPlan, outcome: Outcome) -> Evaluati
 
 def training_figures(outcome: Outcome, ends: tuple[int, ...], words: int) -> Record:
     """Return how the training went: epochs, words a second, validation perplexity by the epochs that the authors' log
-    is quoted at.
-
-    Args:
-        outcome: of `fit`.
-        ends: the step after which each epoch ends.
-        words: of an epoch.
+    is quoted at; `ends` are the steps after which an epoch of so many words ends.
     """
     epochs = epochs_of(outcome.steps, ends)
     at = {row["step"]: row["validation_perplexity"] for row in outcome.history}

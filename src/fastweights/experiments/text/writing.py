@@ -74,12 +74,7 @@ def write(
 
 
 def spelled(tokenizer: Tokenizer, before: list[int], tokens: Iterable[int]) -> Iterator[str]:
-    """Decode tokens one by one; together the pieces are what the tokenizer makes of all at once.
-
-    Args:
-        tokenizer: of the tokens.
-        before: tokens that are already written.
-        tokens: those that come.
+    """Decode the tokens that come behind others; together the pieces are what the tokenizer makes of all at once.
 
     Example:
         >>> from fastweights.tasks.text_words import Words

@@ -55,11 +55,6 @@ def drop_rows(
     Of an embedding's weight: whole words, each wherever it occurs (the embedding dropout of
     AWD-LSTM). Otherwise the table is returned as it is.
 
-    Args:
-        table: [rows, features].
-        rate: the probability that a row is dropped, 0 to 1.
-        training: whether to drop anything.
-
     Example:
         >>> import torch
         >>> drop_rows(torch.ones(2, 3), 1.0, training=True).tolist()

@@ -252,11 +252,6 @@ def by_place_of(
 def distance_encodings(reach: int, size: int, like: Tensor) -> Float[Tensor, "distances {size}"]:
     """Return R(d) = [sin(d ω_i) …, cos(d ω_i) …], ω_i = 10000^(-2i / size), for d = reach, …, 1, 0.
 
-    Args:
-        reach: the greatest distance.
-        size: features of each encoding.
-        like: its dtype and device are those of the result.
-
     Example:
         >>> distance_encodings(1, 2, torch.zeros(()))
         tensor([[0.8415, 0.5403],

@@ -75,15 +75,7 @@ def linear_cross_entropy(
 ) -> Float[Tensor, ""]:
     """Compute the mean cross-entropy of `head(x)`, as `torch.nn.functional.cross_entropy` has it.
 
-    Gradients are taken in the forward pass; there are none of second order.
-
-    Args:
-        x: [rows, features].
-        head: to the logits of all classes.
-        targets: [rows], the right class of each.
-
-    Returns:
-        the loss in nats, of x's type.
+    Gradients are taken in the forward pass; there are none of second order. The loss is in nats, of x's type.
 
     Example:
         >>> head = nn.Linear(4, 1000)
