@@ -43,6 +43,19 @@ def test_rows_of_a_batch_do_not_see_each_other():
         assert torch.equal(a, b[4:5])
 
 
+@pytest.mark.parametrize("size", [3, 16, 19])
+def test_an_infinite_state_saturates_the_gates_and_spoils_no_gradient(size):
+    given = arguments(5, 4, size)
+    given["hidden"][1, 0] = -torch.inf
+    leaves = {name: given[name].clone().requires_grad_() for name in ("gates", "hidden", "cell")}
+    found = {}
+    for backend in ("reference", "cpu"):
+        _, h, c = by_op(**given | leaves, backend=backend)
+        found[backend] = torch.autograd.grad((h.sum(), c.sum()), list(leaves.values()))
+    for ours, right in zip(found["cpu"], found["reference"], strict=True):
+        torch.testing.assert_close(ours, right)
+
+
 @pytest.mark.parametrize("classes", [None, 6])
 def test_without_a_gradient_nothing_is_kept_and_the_bits_are_the_same(classes):
     given = arguments(6, 9, 20, classes=classes)

@@ -67,10 +67,11 @@ def _finish_panel(
         store_first(outputs, 0, count, zero)
         return
     gates = offset(gates_row(plan, tensors, row, t, like), unit)
-    i = sigmoid(load_first(gates, 0, count) + load(sums, 0))
-    f = sigmoid(load_first(gates, size, count) + load(sums, lanes))
-    g = tanh(load_first(gates, 2 * size, count) + load(sums, 2 * lanes))
-    o = sigmoid(load_first(gates, 3 * size, count) + load(sums, 3 * lanes))
+    # Units that fill up the panel have weights of 0, which times an infinite h are NaN and spread in the backward.
+    i = sigmoid(load_first(gates, 0, count) + load_first(sums, 0, count))
+    f = sigmoid(load_first(gates, size, count) + load_first(sums, lanes, count))
+    g = tanh(load_first(gates, 2 * size, count) + load_first(sums, 2 * lanes, count))
+    o = sigmoid(load_first(gates, 3 * size, count) + load_first(sums, 3 * lanes, count))
     c = fma(f, load(cells, 0), i * g)
     h = o * tanh(c)
     store(kept, 0, i)
