@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import multiprocessing
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
-from typing import TypeAlias
+from typing import NamedTuple, NoReturn
 
 import proof
 
 PATIENCE = 1800.0
 """Seconds after which a case counts as hung; the first compiles kernels, on a busy machine for minutes."""
 
-Found: TypeAlias = tuple[int, tuple[str, ...]]
-"""How many calls a case made, and what was wrong with them."""
+
+class Found(NamedTuple):
+    """What a case found.
+
+    Attributes:
+        calls: how many it made.
+        wrong: what was wrong with them.
+        left_out: how many of them were not judged in full, by reason.
+    """
+
+    calls: int
+    wrong: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = {}
 
 
 def outcomes(case: Callable[[int], Found], numbers: Sequence[int]) -> Iterator[tuple[int, Found]]:
@@ -28,20 +42,25 @@ def outcomes(case: Callable[[int], Found], numbers: Sequence[int]) -> Iterator[t
     while left:
         ours, theirs = multiprocessing.Pipe(duplex=False)
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_serve, args=(case, left, theirs), daemon=True)
+        process = context.Process(target=serve, args=(case, left, theirs), daemon=True)
         process.start()
         theirs.close()
-        while left:
-            found = _received(ours)
-            if isinstance(found, str):
+        try:
+            while left:
+                found = _received(ours)
+                if isinstance(found, Found):
+                    yield left.pop(0), found
+                    continue
                 if found == "hung":
                     process.kill()
                 process.join()
-                found = 1, (f"{found}, exit code {process.exitcode}",)
-                yield left.pop(0), found
+                yield left.pop(0), Found(1, (f"{found}, exit code {process.exitcode}",))
                 break
-            yield left.pop(0), found
-        process.join()
+        except BaseException:  # nobody asks for more: this process is to end
+            process.kill()
+            raise
+        finally:
+            process.join()
 
 
 def _received(pipe: Connection) -> Found | str:
@@ -51,15 +70,27 @@ def _received(pipe: Connection) -> Found | str:
         return "the process died"
 
 
-def _serve(case: Callable[[int], Found], numbers: Sequence[int], pipe: Connection) -> None:
-    for number in numbers:
-        pipe.send(case(number))
+def serve(case: Callable[[int], Found], numbers: Sequence[int], pipe: Connection) -> None:
+    """Send what each case finds, as long as somebody reads it."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal's goes to both; the parent ends this one
+    with contextlib.suppress(BrokenPipeError):  # the parent is no more
+        for number in numbers:
+            pipe.send(case(number))
+
+
+def stop(number: int, frame: object) -> NoReturn:
+    """End in order at a signal."""
+    sys.exit(128 + number)
 
 
 def all_right(
     about: str, case: Callable[[int, int], Found], describe: Callable[[int, int], object]
 ) -> bool:
     """Run the cases that the command line asks for, a line or row a part; return whether none found anything.
+
+    SIGTERM and Ctrl-C end it with what it has found since the last row, and exit code 143 or 130.
 
     Args:
         about: what the program does, for its help.
@@ -78,19 +109,48 @@ def all_right(
     options = parser.parse_args()
     if options.only is not None:
         describe(options.seed, options.only)
-        calls, wrong = case(options.seed, options.only)
-        print(*wrong, f"{calls} calls, {len(wrong)} wrong", sep="\n")
-        return not wrong
+        found = case(options.seed, options.only)
+        part = Part(options.seed, options.only)
+        part.add(found)
+        print(*found.wrong, sep="\n")
+        part.report(as_json=False)
+        return not found.wrong
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
     numbers = range(options.first, options.first + options.cases)
-    total = done = calls = bad = 0
-    for number, (made, wrong) in outcomes(functools.partial(case, options.seed), numbers):
-        done, calls, bad = done + 1, calls + made, bad + len(wrong)
-        for each in wrong:
-            print(f"case {number}: {each}", file=sys.stderr, flush=True)
-        if done == options.part or number == numbers[-1]:
-            first = number + 1 - done
-            row = {"seed": options.seed, "first": first, "cases": done, "calls": calls}
-            line = f"cases from {first}: {bad} wrong in {calls} calls"
-            proof.report(row | {"wrong": bad}, line, as_json=options.json)
-            total, done, calls, bad = total + bad, 0, 0, 0
-    return total == 0
+    right, part = True, Part(options.seed, options.first)
+    with contextlib.closing(outcomes(functools.partial(case, options.seed), numbers)) as found:
+        try:
+            for number, each in found:
+                for wrong in each.wrong:
+                    print(f"case {number}: {wrong}", file=sys.stderr, flush=True)
+                right = right and not each.wrong
+                part.add(each)
+                if part.cases == options.part:
+                    part.report(as_json=options.json)
+                    part = Part(options.seed, number + 1)
+        finally:
+            if part.cases:
+                part.report(as_json=options.json)
+    return right
+
+
+class Part:
+    """The sum of some cases: a line or a row."""
+
+    def __init__(self, seed: int, first: int) -> None:
+        self.seed, self.first = seed, first
+        self.cases = self.calls = self.wrong = 0
+        self.left_out = Counter[str]()
+
+    def add(self, found: Found) -> None:
+        self.cases += 1
+        self.calls += found.calls
+        self.wrong += len(found.wrong)
+        self.left_out.update(found.left_out)
+
+    def report(self, *, as_json: bool) -> None:
+        row = {"seed": self.seed, "first": self.first, "cases": self.cases, "calls": self.calls}
+        line = f"cases from {self.first}: {self.wrong} wrong in {self.calls} calls"
+        line += "".join(f", {count} {reason}" for reason, count in self.left_out.items())
+        proof.report(row | {"wrong": self.wrong} | self.left_out, line, as_json=as_json)

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 
 import children
 import fuzz_ops
+import judge
 import op_calls
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ def case(seed: int, number: int) -> children.Found:
     if next(iter(call.tensors.values())).dtype.itemsize < 4:  # kernels would be given copies
         call = op_calls.as_type(call, torch.float32)
     if "cpu" not in op_calls.backends(call.op):
-        return 0, ()
+        return children.Found(0, ())
     plain, wrong = op_calls.run(call, "cpu"), []
     for at_end in (True, False):
         with everything_guarded(at_end=at_end):
@@ -84,7 +85,7 @@ def case(seed: int, number: int) -> children.Found:
             found = op_calls.run(call._replace(tensors=tensors), "cpu")
             wrong += [f"{call.op}: {each}" for each in differences(found, plain)]
             del tensors, found
-    return 2, tuple(wrong)
+    return children.Found(2, tuple(wrong))
 
 
 def differences(found: op_calls.Outcome, plain: op_calls.Outcome) -> list[str]:
@@ -100,7 +101,7 @@ def equal(x: Tensor, y: Tensor) -> bool:
     if not same or not numbers.any():
         return same
     x, y = x[numbers], y[numbers]
-    return float((x - y).abs().max()) <= 10 * fuzz_ops.FLOOR[x.dtype] * float(x.abs().max())
+    return float((x - y).abs().max()) <= 10 * judge.FLOOR[x.dtype] * float(x.abs().max())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Random calls of the ops: they come again, they cover what they say, and what is wrong is found."""
 
+import multiprocessing
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import fuzz_ops
 import op_calls
 import pytest
 import torch
+from draws import Call
+from judge import Judge
 
 SEED = 0
 PLAIN = next(n for n in range(100) if op_calls.draw(SEED, n, finite=True).op == "lstm")
@@ -39,8 +43,8 @@ def test_every_op_and_kind_of_argument_is_drawn():
 
 def test_few_cases_are_right():
     for number in range(4):
-        calls, wrong = fuzz_ops.case(SEED, number)
-        assert calls and wrong == ()
+        found = fuzz_ops.case(SEED, number)
+        assert found.calls and found.wrong == ()
 
 
 @pytest.mark.parametrize(
@@ -53,29 +57,112 @@ def test_few_cases_are_right():
 )
 def test_a_wrong_result_is_a_flag(change, words):
     call = op_calls.as_type(op_calls.draw(SEED, PLAIN, finite=True), torch.float32)
-    right = op_calls.run(call, "reference").found["outputs"]
-    flaw = fuzz_ops.difference(call, "outputs", change(right), right, right.double())
-    assert flaw is not None and words in flaw
+    judge = Judge(call)
+    right = judge.plain.found["outputs"]
+    assert judge.flaws(judge.plain) == []
+    flaw = judge.difference("outputs", change(right), right, right.double())
+    assert flaw is not None and words in flaw and not judge.left_out
+
+
+def memory_call(value: float, *, second: float = 0.0, dtype: torch.dtype = torch.float32) -> Call:
+    """Return a call of two rows that write a value into the first feature of the norm-clamped memory, then another."""
+    k = torch.eye(3)[:1].expand(2, 2, 3).contiguous()
+    v = torch.zeros(2, 2, 3)
+    v[0, :, 0], v[1] = torch.tensor([value, second]), 0.1
+    tensors = {"keys[0]": k, "values": v, "strength": torch.ones(2, 2)}
+    options = {"rule": "hebbian", "gate": "norm"}
+    call = Call("delta_memory", tensors, options, ("values",), ("none", "random"), False, 1, 0)
+    return op_calls.as_type(call, dtype)
+
+
+def other(judge: Judge, row: int, name: str = "∂values") -> op_calls.Outcome:
+    """Return the reference's outcome with one row of a result doubled."""
+    x = judge.plain.found[name].clone()
+    x[row] *= 2
+    return op_calls.Outcome(judge.plain.found | {name: x})
+
+
+def test_a_gradient_where_the_clamp_begins_is_left_out_for_that_row_alone():
+    judge = Judge(
+        memory_call(3.0)
+    )  # the clamp leaves a norm of 1, and so does the next write, of 0
+    assert judge.flaws(other(judge, 0)) == [] and judge.left_out == {"ties"}
+    assert judge.flaws(other(judge, 1)) != []
+    assert judge.flaws(other(judge, 0, "memory")) != []
+    judge = Judge(memory_call(3.0, second=1.0))
+    assert judge.flaws(other(judge, 0)) != [] and not judge.left_out
+
+
+@pytest.mark.parametrize(("value", "judged"), [(1e18, True), (1e20, False)])
+def test_what_overflows_in_the_plain_form_is_left_out(value, judged):
+    judge = Judge(memory_call(value, second=1.0))  # the square of the norm is 1e36, or 1e40
+    assert bool(judge.flaws(other(judge, 1, "memory"))) == judged
+    assert judge.left_out == (set() if judged else {"overflows"})
+
+
+def test_a_gradient_of_zero_is_held_to_the_size_of_what_it_is_summed_from():
+    """LN has no gradient by a sum of its outputs; its terms are as large as 1 / √ε."""
+    x = torch.randn(1, 1, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    tensors = {"keys[0]": x, "values": x, "strength": torch.ones(1, 1).double(), "queries[0]": x}
+    judge = Judge(
+        Call("delta_memory", tensors, {}, ("queries[0]",), ("expanded", "none"), False, 1, 0)
+    )
+    assert judge.truth.found["∂queries[0]"].abs().max() < 1e-14
+    for error, right in ((3e-16, True), (1e-13, False)):
+        found = {"∂queries[0]": judge.truth.found["∂queries[0]"] + error}
+        flaws = judge.flaws(op_calls.Outcome(judge.plain.found | found))
+        assert (flaws == []) == right
 
 
 def die(number: int) -> children.Found:
     if number == 1:
         os.abort()
-    return 1, ()
+    return children.Found(1)
 
 
 def test_a_case_that_kills_its_process_is_known():
     found = dict(children.outcomes(die, [1, 2]))
-    assert found == {1: (1, ("the process died, exit code -6",)), 2: (1, ())}
+    died = children.Found(1, ("the process died, exit code -6",))
+    assert found == {1: died, 2: children.Found(1)}
+
+
+def test_the_process_ends_with_the_one_that_asks(monkeypatch):
+    stream = children.outcomes(die, range(2, 10**6))
+    assert next(stream) == (2, children.Found(1))
+    stream.close()
+    assert not multiprocessing.active_children()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    ours.close()
+    children.serve(die, [2], theirs)
+
+
+def in_process(monkeypatch, *arguments: str):
+    monkeypatch.setattr(sys, "argv", ["fuzz_ops", *arguments])
+    monkeypatch.setattr(children, "outcomes", lambda case, numbers: ((n, case(n)) for n in numbers))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
 def test_a_part_is_a_row(monkeypatch, capsys):
-    monkeypatch.setattr(children, "outcomes", lambda case, numbers: [(n, case(n)) for n in numbers])
-    monkeypatch.setattr(sys, "argv", ["fuzz_ops", "3", "--part", "2", "--first", "5"])
-    assert not children.all_right("", lambda seed, n: (2, ("wrong",) * (n == 6)), print)
+    in_process(monkeypatch, "3", "--part", "2", "--first", "5")
+
+    def case(seed: int, number: int) -> children.Found:
+        return children.Found(2, ("wrong",) * (number == 6), {"ties": int(number < 7)})
+
+    assert not children.all_right("", case, print)
     out, err = capsys.readouterr()
     assert out.splitlines() == [
-        "cases from 5: 1 wrong in 4 calls",
-        "cases from 7: 0 wrong in 2 calls",
+        "cases from 5: 1 wrong in 4 calls, 2 ties",
+        "cases from 7: 0 wrong in 2 calls, 0 ties",
     ]
     assert err == "case 6: wrong\n"
+
+
+def test_one_that_is_stopped_tells_what_it_has_done(monkeypatch, capsys):
+    in_process(monkeypatch, "9")
+    with pytest.raises(SystemExit) as stopped:
+        children.all_right(
+            "", lambda seed, n: children.Found(2) if n < 2 else children.stop(15, None), print
+        )
+    assert stopped.value.code == 143
+    assert capsys.readouterr().out == "cases from 0: 0 wrong in 4 calls\n"

@@ -20,13 +20,14 @@ def past_an_end(number: int) -> children.Found:
     x = guard_pages.guarded((3, 5), torch.float32, at_end=True).zero_()
     at = x.data_ptr() + x.nbytes - number
     ctypes.c_char.from_address(at).value = b"a"
-    return 1, ()
+    return children.Found(1)
 
 
 def test_past_an_end_the_process_dies():
     """The last byte may be written, the one behind it may not."""
-    died = (1, ("the process died, exit code -11",))
-    assert dict(children.outcomes(past_an_end, [1, 0])) == {1: (1, ()), 0: died}
+    died = children.Found(1, ("the process died, exit code -11",))
+    found = dict(children.outcomes(past_an_end, [1, 0]))
+    assert found == {1: children.Found(1), 0: died}
 
 
 def test_a_fused_op_keeps_to_its_memory(monkeypatch):
@@ -35,5 +36,5 @@ def test_a_fused_op_keeps_to_its_memory(monkeypatch):
     taken = []
     guarded = guard_pages.guarded
     monkeypatch.setattr(guard_pages, "guarded", lambda *a, **k: taken.append(a) or guarded(*a, **k))
-    assert guard_pages.case(SEED, LSTM) == (2, ())
+    assert guard_pages.case(SEED, LSTM) == children.Found(2)
     assert len(taken) > 8

@@ -1,0 +1,193 @@
+"""What may differ between a backend and the reference, and what is a flag: the rules of `fuzz_ops`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+
+import op_calls
+import plain_neural_memory
+import torch
+from draws import Call
+from op_calls import Outcome
+from roundings import Rounded, watched
+from torch import Tensor
+
+from fastweights.errors import UserError
+from fastweights.ops.types import result_types
+
+WORSE = 10
+"""Times the plain form's own error that a backend's may be."""
+FLOOR = {torch.float64: 1e-13, torch.float32: 2e-5, torch.bfloat16: 2**-7, torch.float16: 2**-9}
+"""Relative error that is allowed anyway: where the plain form happens to be exact."""
+NEIGHBOURS = 8
+REASONS = ("overflows", "ties")
+"""Why a difference may be no flag."""
+
+
+def true(call: Call) -> Outcome:
+    """Return what the reference finds; for the Metalearned Neural Memory its equations under autograd."""
+    return op_calls.run(
+        call, "reference", _independent if call.op == "neural_memory" else op_calls.call_op
+    )
+
+
+def _independent(
+    op: str, given: dict[str, Tensor], options: dict[str, object]
+) -> tuple[Tensor | None, ...]:
+    return op_calls.call_op(op, given, options, plain_neural_memory.neural_memory)
+
+
+class Judge:
+    """One call's truth, and what of a backend's outcome is wrong.
+
+    Attributes:
+        call, plain, truth: the call; the reference's outcome in the call's type, and in float64.
+        left_out: the reasons for which differences were no flag.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.precise = call, op_calls.as_type(call, torch.float64)
+        self.plain = op_calls.run(call, "reference")
+        self.truth = true(self.precise) if self.plain.error is None else self.plain
+        self.left_out = set[str]()
+
+    def flaws(self, outcome: Outcome) -> list[str]:
+        """Return what is wrong with an outcome."""
+        if outcome.error is not None or self.plain.error is not None:
+            ours, theirs = (f"{type(e).__name__}: {e}" for e in (outcome.error, self.plain.error))
+            if ours != theirs:
+                return [f"raised {ours}, the reference {theirs}"]
+            return [] if isinstance(outcome.error, UserError) else [f"raised {ours}"]
+        if self.truth.error is not None:
+            return [f"float64 raised {self.truth.error}"]
+        every = (self.plain.found, outcome.found, self.truth.found)
+        wrong = []
+        for name in dict.fromkeys(name for found in every for name in found):
+            like = next(found[name] for found in every if name in found)
+            p, f, t = (found.get(name, torch.zeros_like(like)) for found in every)
+            flaw = self.difference(name, f, p, t.double())
+            wrong += [f"{name} {flaw}"] if flaw else []
+        return wrong
+
+    def difference(self, name: str, found: Tensor, plain: Tensor, truth: Tensor) -> str | None:
+        """Return how a result differs from the reference's, None if it may."""
+        if (found.shape, found.dtype) != (plain.shape, plain.dtype):
+            return f"is {found.dtype} {list(found.shape)}, not {plain.dtype} {list(plain.shape)}"
+        judged = torch.ones(found.shape, dtype=torch.bool)
+        if self._flaw(name, found, plain, truth, judged) is None:
+            return None
+        if self.overflows:
+            self.left_out.add("overflows")
+            return None
+        if name[0] == "∂" and found.numel() and self.tied is not None:
+            judged.flatten(0, self.tied.dim() - 1)[self.tied.flatten()] = False
+            if self._flaw(name, found, plain, truth, judged) is None:
+                self.left_out.add("ties")
+                return None
+        return self._flaw(name, found, plain, truth, judged, rounded=True)
+
+    def _flaw(
+        self, name: str, found: Tensor, plain: Tensor, truth: Tensor, judged: Tensor,
+        *, rounded: bool = False,
+    ) -> str | None:  # fmt: skip
+        lost = plain.isfinite() & truth.isfinite() & ~found.isfinite() & judged
+        if lost.any():
+            return f"is not finite in {int(lost.sum())} places where the reference is"
+        hidden = plain.isnan() & truth.isnan() & found.isfinite() & judged
+        if hidden.any() and name[0] != "∂" and self._weights_finite():
+            return f"is a number in {int(hidden.sum())} places where the reference is NaN"
+        at = found.isfinite() & plain.isfinite() & truth.isfinite() & judged
+        error, own = largest(found - truth, at), largest(plain - truth, at)
+        size = largest(truth, at)
+        floor = FLOOR[found.dtype] * size + torch.finfo(found.dtype).tiny
+        if name == "∂memory" and self.call.options.get("gate") == "norm":
+            floor += torch.finfo(found.dtype).eps * self._given("memory")
+        if rounded:
+            near = (each.found.get(name) for each in self.neighbours)
+            own = max([own, *(largest(x - truth, at) for x in near if x is not None)])
+        if error <= max(WORSE * own, floor):
+            return None
+        return f"is {error:.1e} off, the reference {own:.1e}, of {size:.1e}"
+
+    @cached_property
+    def neighbours(self) -> list[Outcome]:
+        """Outcomes of calls that differ in the last bit of every number, given or found on the way."""
+        eps, outcomes = torch.finfo(self.computed_in).eps, []
+        for seed in range(NEIGHBOURS):
+            draws = torch.Generator().manual_seed(seed)
+            tensors = {
+                name: x * (1 + eps * torch.randint(-1, 2, x.shape, generator=draws).double())
+                if x.is_floating_point()
+                else x
+                for name, x in self.precise.tensors.items()
+            }
+            with Rounded(eps, seed):
+                outcomes.append(true(self.precise._replace(tensors=tensors)))
+        return outcomes
+
+    @cached_property
+    def overflows(self) -> bool:
+        """Whether the plain form itself leaves the range of its type, in a result or on the way to it."""
+        finite = all(_real(self.call, x).isfinite().all() for x in self.call.tensors.values())
+        for name, x in self.plain.found.items():
+            truth = self.truth.found.get(name)
+            if truth is not None and bool((~x.isfinite() & (truth.isfinite() | finite)).any()):
+                return True
+        tensors = {
+            name: x.nan_to_num(0, 0, 0) if x.is_floating_point() else x
+            for name, x in self.call.tensors.items()
+        }
+        numbers = self.call._replace(tensors=tensors)
+        return watched(lambda: op_calls.run(numbers, "reference")).overflows
+
+    @cached_property
+    def tied(self) -> Tensor | None:
+        """The rows [*lead] whose norm is the clamp's limit but for rounding, where the gradient is any of two."""
+        if self.call.options.get("gate") != "norm":
+            return None
+        *lead, time = self.call.tensors["strength"].shape
+        norms = torch.stack(watched(lambda: true(self.precise)).norms[:time], -1)
+        at_limit = (norms.view(*lead, time) - 1).abs() < FLOOR[self.computed_in]
+        mask = self.call.tensors.get("mask")
+        if mask is not None:
+            between = (1,) * (len(lead) + 1 - mask.dim())
+            at_limit &= mask.reshape(*mask.shape[:-1], *between, mask.shape[-1])
+        return at_limit.any(-1)
+
+    @cached_property
+    def computed_in(self) -> torch.dtype:
+        """The type that the op computes in."""
+        floating = [x for x in self.call.tensors.values() if x.is_floating_point()]
+        return result_types(floating, "cpu", self.call.autocast).compute
+
+    def _given(self, name: str) -> float:
+        """Return the largest gradient that a result is given."""
+        at = op_calls.RESULTS[self.call.op].index(name)
+        kind = self.call.weights[at]
+        if kind == "none":
+            return 0.0
+        given = op_calls.weight(kind, self.plain.found[name], self.call.seed + at)
+        return float(given.abs().max()) if given.numel() else 0.0
+
+    def _weights_finite(self) -> bool:
+        """Return whether NaN can only come of what a step is given: 0 times a weight may be left out."""
+        steps = self.call.tensors.keys() & {"drive", "gates", "values", "hidden", "cell", "memory"}
+        weights = (x for name, x in self.call.tensors.items() if name not in steps)
+        return all(bool(x.isfinite().all()) for x in weights)
+
+
+def largest(x: Tensor, at: Tensor) -> float:
+    """Return the largest of the numbers chosen."""
+    return float(x.double()[at].abs().max()) if at.any() else 0.0
+
+
+def _real(call: Call, x: Tensor) -> Tensor:
+    """Return what a tensor has at real steps, if it has steps."""
+    mask = call.tensors.get("mask")
+    return x if mask is None or x.shape[: mask.dim()] != mask.shape else x[mask]
+
+
+def counted(left_out: set[str]) -> Counter[str]:
+    """Return how many calls were judged but for a reason, for every reason."""
+    return Counter({reason: int(reason in left_out) for reason in REASONS})
