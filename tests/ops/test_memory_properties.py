@@ -133,3 +133,20 @@ def test_reads_are_attention_over_past_writes(combine, gate):
     assert not inside.read_weights.transpose(2, 3).triu(1).any()
     read = inside.read_weights[:, :, :, -1] @ written
     torch.testing.assert_close(read, retrieved, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("keys", [1, 2])
+@pytest.mark.parametrize("power", [60, -60])
+def test_float32_serves_as_long_as_squares_are_in_its_range(keys, power, memory_ways):
+    """Keys larger by a power of two, and values smaller by it: F is the same, and so are the gradients but for that."""
+    factors = [torch.randn(2, 9, size) for size in (3, 4)[:keys]]
+    values, strength = torch.randn(2, 9, 5), torch.rand(2, 9)
+    found = []
+    for scale in (1.0, 2.0**power):
+        k = [(factor * scale ** (1 / keys)).requires_grad_() for factor in factors]
+        v = (values / scale).requires_grad_()
+        _, F = ops.delta_memory(tuple(k), v, strength, rule="hebbian", gate="norm", **memory_ways)
+        *d_k, d_v = torch.autograd.grad(F.square().sum() + F.sum(), [*k, v])
+        found.append((F, d_v / scale, *(d * scale ** (1 / keys) for d in d_k)))
+    for scaled, right in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(scaled, right, rtol=1e-4, atol=1e-5)
