@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from babi_runs import TINY, spoken, trained
+from babi_runs import TINY, refused, spoken, trained
 
 from fastweights.experiments import runner
 from fastweights.experiments.catbabi import CATBABI
@@ -59,3 +59,11 @@ def test_resumed_equals_uninterrupted(tmp_path):
     )
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_study_of_the_release_is_refused_without_it(tmp_path, capsys, monkeypatch):
+    """In one line, before two hours of training, and nothing is left."""
+    monkeypatch.chdir(tmp_path)
+    said = refused(capsys, "reproduce", "catbabi-generated")
+    assert "is measured on the release: no bAbI release" in said and "fastweights data get" in said
+    assert list(tmp_path.iterdir()) == []

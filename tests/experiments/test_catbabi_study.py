@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 
 from fastweights.errors import UserError
-from fastweights.experiments import report
+from fastweights.experiments import report, runner
 from fastweights.experiments.catbabi import CATBABI
 from fastweights.experiments.catbabi.options import CatBAbIOptions
-from fastweights.experiments.catbabi.study import METRIC, MODELS, ablations, long, table1
+from fastweights.experiments.catbabi.study import (
+    METRIC,
+    MODELS,
+    ON_RELEASE,
+    ablations,
+    long,
+    table1,
+)
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.study import Cell, Study
+from fastweights.tasks.babi import files
 
 
 @pytest.fixture
@@ -107,3 +115,51 @@ def test_the_studies_hold_what_the_paper_has():
     assert published["fwm qa"] == 96.75 and published["fwm lm"] == 93.04
     changed = ablations(CATBABI)
     assert len({changed.fingerprint(cell) for cell in changed.cells}) == 7
+
+
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """Few generated validation and test stories, and no data but what a test names."""
+    for split in ("valid", "test"):
+        monkeypatch.setitem(files.RELEASED, split, dict.fromkeys(range(1, 21), 2))
+    monkeypatch.setenv("FASTWEIGHTS_DATA", str(tmp_path / "nothing"))
+
+
+@pytest.mark.usefixtures("few", "own_cache")
+def test_what_cannot_be_measured_is_refused_before_anything_trains(options, release, tmp_path):
+    """The release's test split, without the release: one line, and nothing on disk."""
+    made = dataclasses.replace(options, stories="generated", tasks=(1, 4), memory_size=4)
+    alone = dataclasses.replace(made, data_dir=None)
+    damaged = tmp_path / "damaged"
+    (damaged / "en-valid-10k").mkdir(parents=True)
+    for given, said in (
+        (alone, "release_test_accuracy_percent is measured on the release: no bAbI release"),
+        (
+            dataclasses.replace(made, data_dir=damaged),
+            "is measured on the release: .*damaged has no",
+        ),
+        (options, "is of generated stories: --stories generated"),
+    ):
+        cells = (
+            Cell("first", made, metric=ON_RELEASE, seeds=1),
+            Cell("second", given, metric=ON_RELEASE, seeds=1),
+        )
+        with pytest.raises(UserError, match=said):
+            run(tmp_path / "new", Study(CATBABI, "tiny", "a tiny study", cells))
+    assert not (tmp_path / "new").exists()
+    told, _ = run(tmp_path / "new", Study(CATBABI, "tiny", "a tiny study", cells[:1]))
+    assert told == ["first 0"]
+
+
+@pytest.mark.usefixtures("few", "own_cache")
+def test_a_run_that_ended_without_its_metric_is_tested_anew(options, release, tmp_path):
+    """Trained where the release was not at hand: the result is named, and training is not repeated."""
+    made = dataclasses.replace(options, stories="generated", tasks=(1, 4), memory_size=4)
+    wanted = Study(CATBABI, "tiny", "a tiny study", (Cell("a", made, metric=ON_RELEASE, seeds=1),))
+    folder = tmp_path / "runs" / "tiny" / wanted.folder_name(wanted.cells[0]) / "seed-0"
+    runner.train(CATBABI, dataclasses.replace(made, data_dir=None), folder)
+    with pytest.raises(UserError, match=r"result.json has no release_test_accuracy_percent: rem"):
+        run(tmp_path, wanted)
+    (folder / "result.json").unlink()
+    told, (row,) = run(tmp_path, wanted)
+    assert told == ["a 0"] and row["value"] is not None

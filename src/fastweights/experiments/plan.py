@@ -50,6 +50,9 @@ class Plan(DescentPlan, RunOptions, ABC):
         check_seed(self.seed)
         check_device(self.device)
 
+    def check_figure(self, name: str) -> None:
+        """Raise `UserError` if a run's result would lack a figure for want of data, saying which."""
+
     @property
     @abstractmethod
     def title(self) -> str:

@@ -83,7 +83,8 @@ def reproduce(
     A run that diverges is recorded as such.
 
     Raises:
-        UserError: if nothing matches `only`, a number is out of range, or a run fails otherwise.
+        UserError: if nothing matches `only`, a number is out of range, what is to be measured needs data that is not
+            at hand, or a run fails otherwise.
     """
     if budget_minutes is not None and not budget_minutes > 0:
         raise UserError(f"the budget must be more than 0 minutes, not {budget_minutes}")
@@ -97,6 +98,8 @@ def reproduce(
     show_progress = show_progress and jobs == 1
     jobs_left = _todo(study, cells, ledger, runs / study.name, seeds, deadline, show_progress)
     todo = list(jobs_left)
+    for cell in {job.cell.name: job.cell for job in todo}.values():
+        study.check(cell)
     for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
         if entry is not None:
             backend = entry.pop("backend")
@@ -107,6 +110,7 @@ def reproduce(
 
 def run_again(study: Study, cell: Cell, seed: int, folder: Path) -> float | None:
     """Run a seed of a cell in a folder of its own and return its value; None if it diverges."""
+    study.check(cell)
     entry = _run(Job(study.experiment, cell, seed, folder / "run", math.inf, show_progress=True))
     assert entry is not None, "there is no budget"
     return entry["value"]
@@ -252,7 +256,7 @@ def _run(job: Job) -> Record | None:
         asked = experiment.test_options(seed=job.seed, **job.cell.tested_on)
         tested = experiment.work.test(job.folder, asked)
     return {
-        "value": tested[job.cell.metric],
+        "value": job.cell.value(tested, job.folder),
         "seconds": round(result["train_seconds"], 2),
         "steps": result["steps"],
         "limit_seconds": result["limit_seconds"],

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fastweights.errors import UserError
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.options import RunOptions
 from fastweights.experiments.plan import Plan
@@ -87,6 +88,18 @@ class Cell:
         """Return its options with a seed."""
         return dataclasses.replace(self.options, seed=seed)
 
+    def value(self, tested: Mapping[str, Any], folder: Path) -> float:
+        """Return the metric of a run in a folder.
+
+        Raises:
+            UserError: if it was not measured.
+        """
+        if self.metric not in tested:
+            raise UserError(
+                f"{folder / 'result.json'} has no {self.metric}: remove it, and the same command tests the run anew"
+            )
+        return tested[self.metric]
+
 
 @dataclass(frozen=True)
 class Study:
@@ -108,6 +121,12 @@ class Study:
     def plan(self, cell: Cell) -> Plan:
         """Return the plan of a cell's runs."""
         return self.experiment.plan(cell.options)
+
+    def check(self, cell: Cell) -> None:
+        """Raise `UserError` if a cell's runs would end without its metric: before they train, not after."""
+        plan = self.plan(cell)
+        if cell.tested_on is None:
+            plan.check_figure(cell.metric)
 
     def fingerprint(self, cell: Cell) -> str:
         """Return a hash of everything that decides a cell's numbers; when it changes, the recorded row is void."""

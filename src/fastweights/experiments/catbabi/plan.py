@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -30,6 +31,9 @@ from fastweights.experiments.terminal import counted
 if TYPE_CHECKING:
     from fastweights.tasks import CatBAbI
     from fastweights.training import Settings, Stream, TerminalProgress
+
+ON_RELEASE = "release_test_"
+"""What the figures of a test on the release's split begin with, where the stories of training were generated."""
 
 MOST_ROWS = 4096
 """Rows of a test: each has a state, and of more they read a story or two."""
@@ -70,6 +74,17 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
         given = [name for name in MAKING if getattr(self, name) is not None]
         if given and self.kept != "generated":
             raise UserError(f"{given[0]} is of generated stories: --stories generated")
+
+    def check_figure(self, name: str) -> None:
+        """Raise `UserError` if a figure is of the release, which is not at hand, or of other stories of training."""
+        if not name.startswith(ON_RELEASE):
+            return
+        if self.kept != "generated":
+            raise UserError(f"{name} is of generated stories: --stories generated")
+        try:
+            released(self.tasks, self.data_dir)
+        except UserError as error:
+            raise UserError(f"{name} is measured on the release: {error}") from None
 
     @property
     def kept(self) -> str:
@@ -168,6 +183,22 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
         work = self.batch * self.length
         title = f"{self.model}, catbAbI {self.mode}"
         return TerminalProgress(title, work=work, unit="words", limit=self.seconds)
+
+
+def released(
+    tasks: Sequence[int] | None,
+    data_dir: str | Path | None,
+    vocabulary: Sequence[str] | None = None,
+) -> CatBAbI:
+    """Load the release in the words of a model that learnt from generated stories; None: those of all tasks.
+
+    Raises:
+        UserError: if it cannot be found or used.
+    """
+    from fastweights.tasks import CatBAbI
+    from fastweights.tasks.babi.encoded import ALL_WORDS
+
+    return CatBAbI(data_dir, tasks=tasks, vocabulary=vocabulary or ALL_WORDS)
 
 
 @functools.lru_cache(maxsize=2)

@@ -12,7 +12,7 @@ import torch
 from fastweights import state as states
 from fastweights.data import babi_files
 from fastweights.errors import Note, UserError
-from fastweights.experiments.catbabi.plan import CatBAbIPlan
+from fastweights.experiments.catbabi.plan import ON_RELEASE, CatBAbIPlan, released
 from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.plan import Record
 from fastweights.experiments.terminal import progress_bar
@@ -73,8 +73,8 @@ def evaluate(model: SequenceModel, plan: CatBAbIPlan, outcome: Outcome) -> Evalu
     }
     release = measure_release(model, task, "test", rows, plan.data_dir)
     if release is not None:
-        figures |= {f"release_test_{name}": release[name] for name in RELEASED}
-        figures["release_test_accuracy_percent"] = 100 * release["accuracy"]
+        figures |= {f"{ON_RELEASE}{name}": release[name] for name in RELEASED}
+        figures[f"{ON_RELEASE}accuracy_percent"] = 100 * release["accuracy"]
     return Evaluation(figures, list(_first_questions(model, task)))
 
 
@@ -107,7 +107,7 @@ def measure_release(
     except UserError:
         return None
     try:
-        release = CatBAbI(data_dir, tasks=task.tasks, vocabulary=task.vocabulary)
+        release = released(task.tasks, data_dir, task.vocabulary)
     except UserError as error:
         warnings.warn(Note(f"not tested on the release: {error}"), stacklevel=2)
         return None
