@@ -41,13 +41,38 @@ def test_a_machine_without_data(tmp_path, capsys, release):
     assert any("whose rules were read off the release" in x for x in tested["release"]["notes"])
     alone = spoken(capsys, "test", folder, "--stories", "all", "--data-dir", release)
     assert alone["release"] is None and alone["answers"] > tested["release"]["answers"]
-    longer = spoken(capsys, "test", folder, "--names", "held-out", "--window", 20)
-    assert "names held-out, window 20" in longer["notes"][0]
+    graded = ("--window", 20, "--people", 6, "--things", 2)
+    longer = spoken(capsys, "test", folder, "--names", "held-out", *graded)
+    assert "names held-out, window 20, people 6, things 2" in longer["notes"][0]
+
+
+def test_a_pool_of_graded_worlds(tmp_path, capsys):
+    few = ("--pool", 3, "--people", 2, "--things", 1)
+    folder = trained(tmp_path / "run", *TINY, "--tasks", 1, 2, *few)
+    assert "3 of each task's stories, again and again" in capsys.readouterr().err
+    options = json.loads((folder / "config.json").read_text())["task"]["options"]
+    assert (options["pool"], options["people"], options["things"]) == (3, 2, 1)
+    (tmp_path / "no").mkdir()
+    for words, said in (
+        (("--pool", 0), "pool must be at least 1, not 0"),
+        (("--people", 22, "--names", "any", "--tasks", 1), "names for 2 to 21 people"),
+        (("--pool", 3, "--stories", "release"), "pool is of generated stories"),
+    ):
+        assert said in refused(capsys, "train", "catbabi", *words, "--out", tmp_path / "no" / "run")
+    assert not any((tmp_path / "no").iterdir())
 
 
 def test_resumed_equals_uninterrupted(tmp_path):
     options = CatBAbIOptions(
-        hidden=8, embedding=6, memory_size=4, steps=6, length=30, batch=2, tasks=TASKS, names="any"
+        hidden=8,
+        embedding=6,
+        memory_size=4,
+        steps=6,
+        length=30,
+        batch=2,
+        tasks=TASKS,
+        names="any",
+        pool=3,
     )
     whole = runner.train(CATBABI, options, tmp_path / "whole")
     asked = iter([False, False, True])

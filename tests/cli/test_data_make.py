@@ -35,6 +35,14 @@ def test_the_reader_reads_what_was_made(tmp_path, capsys):
         text.count("?") for by in release.stories.values() for each in by.values() for text in each
     )
     assert asked == sum(said["questions"].values())
+    pairs = made(tmp_path / "two", capsys, "--stories", 1, "--tasks", 1, "--people", 2)
+    assert "--stories 1 --seed 0 --tasks 1 --names release --window 5 --people 2" in (
+        (tmp_path / "two" / "README.txt").read_text()
+    )
+    assert (
+        pairs["checksum"]
+        != made(tmp_path / "four", capsys, "--stories", 1, "--tasks", 1)["checksum"]
+    )
     assert "--stories 3 --seed 7 --tasks 4 18" in (folder / "README.txt").read_text()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,22 @@ def test_rows_lengths_and_restarts_change_nothing():
         stream.next(0)
 
 
+@pytest.mark.usefixtures("few")
+def test_a_pool_is_all_that_ever_comes():
+    """The stories of the numbers below it, in every row, each of them again and again."""
+    read, eos = streams(pool=2).next(3000).tokens, ALL_WORDS.index("<eos>")
+    seen: set[bytes] = set()
+    for row in read:
+        starts = (row == eos).nonzero().squeeze(1).tolist()
+        seen |= {row[a:b].numpy().tobytes() for a, b in itertools.pairwise(starts)}
+    encoder = Encoder(ALL_WORDS)
+    assert seen == {
+        encoder.encode(make(task, number, 5, "train", Options())).astype(np.int64).tobytes()
+        for task in TASKS
+        for number in range(2)
+    }
+
+
 @pytest.mark.usefixtures("few", "own_cache")
 def test_the_task():
     task = CatBAbI(stories="generated", tasks=TASKS, window=3, names="any")
@@ -77,15 +95,22 @@ def test_the_task():
     assert task.counts["test"].stories == 9 and "train" not in task.counts
     assert CatBAbI(**task.options).fingerprint == task.fingerprint
     assert task.fingerprint != CatBAbI(stories="generated", tasks=(4, 16)).fingerprint
+    graded = CatBAbI(stories="generated", tasks=(1,), people=2, pool=9)
+    assert "names release, window 5, people 2, pool 9" in graded.notes[0]
+    assert CatBAbI(**graded.options).options == graded.options
     assert isinstance(task.streams(1), Endless)
     for options, said in (
         ({"stories": "generated", "rename": "all"}, "neither renamed"),
         ({"stories": "generated", "size": "1k"}, "nor of a size"),
         ({"names": "any"}, "are of generated stories"),
         ({"stories": "generated", "window": 0}, "window must be at least 1"),
+        ({"stories": "generated", "pool": 0}, "pool must be at least 1, not 0"),
+        ({"pool": 3}, "things and pool are of generated stories"),
+        ({"people": 3}, "are of generated stories"),
+        ({"stories": "generated", "people": 5, "tasks": (1,)}, "2 to 4 people .names 'release'."),
         ({"stories": "made"}, "unknown choice of stories"),
     ):
         with pytest.raises(UserError, match=said):
-            CatBAbI(tasks=TASKS, **options)
+            CatBAbI(**{"tasks": TASKS, **options})
     with pytest.raises(UserError, match="unknown split 'train'"):
         task.segments("train", 1, 10)

@@ -36,6 +36,10 @@ class DataMake:
     """Tasks 1-3 and 5-14 ask about one of the last so many clauses."""
     questions: int | None = None
     """Questions of a story of tasks 1-3, 5-15, 17 and 18 [default: as the release]."""
+    people: int = 4
+    """People of a story of tasks 1-3 and 5-14."""
+    things: int = 3
+    """Things of a story of tasks 2, 3 and 5-8."""
     jobs: int = 1
     """Processes side by side."""
     json: bool = False
@@ -52,7 +56,8 @@ class DataMake:
         check_choice("data set", self.name, ["babi"])
         check_seed(self.seed)
         tasks = ALL_TASKS if self.tasks is None else self.tasks
-        options = Options(self.names, Lengths(self.questions, self.window))
+        lengths = Lengths(self.questions, self.window)
+        options = Options(self.names, lengths, self.people, self.things)
         options.check(tasks)
         total = sum(sum(by.values()) for by in files.counts(self.stories, tasks).values())
         with progress_bar("bAbI", "stories", total) as on_progress:
@@ -82,5 +87,7 @@ class DataMake:
             "names": self.names,
             "window": self.window,
             "questions": self.questions,
+            "people": self.people if self.people != 4 else None,
+            "things": self.things if self.things != 3 else None,
         }
         return " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from fastweights.data import babi, babi_files
-from fastweights.errors import UserError, check_choice
+from fastweights.errors import UserError, check_at_least, check_choice
 from fastweights.tasks import selection, story_text, streams
 from fastweights.tasks.babi.encoded import held
 from fastweights.tasks.babi.endless import Endless
@@ -44,7 +44,9 @@ class CatBAbI:
             things renamed, stand in for the others, and no other story is renamed; "none": no copies; "all", or numbers
             of tasks: their stories are renamed at every draw, and the missing ones stand in as well.
         repeats: how often a story of a task comes in an epoch, where not once.
-        names, window, questions: of generated stories, as `tasks.babi.story` has them.
+        names, window, questions, people, things: of generated stories, as `tasks.babi.story` has them.
+        pool: train stories of each task that are generated, which then come again and again: what learning by heart
+            comes to. None: they never end.
         vocabulary: words in the order of their tokens, those of a model that learnt from other stories; None: the
             stories' own.
 
@@ -76,6 +78,9 @@ class CatBAbI:
         names: str = "release",
         window: int | None = 5,
         questions: int | None = None,
+        people: int = 4,
+        things: int = 3,
+        pool: int | None = None,
         vocabulary: Sequence[str] | None = None,
     ) -> None:
         stories = "published" if stories == "release" else stories
@@ -84,7 +89,8 @@ class CatBAbI:
         self._size, self._kept = size, stories
         self._repeats = selection.check_repeats(repeats or {}, self.tasks)
         self._rename = selection.check_rename(rename, self.tasks)
-        self._making = Options(names, Lengths(questions, window))
+        self._making = Options(names, Lengths(questions, window), people, things)
+        self._pool = pool
         self._check_made()
         self._stories = (
             held(self.tasks, self._making)
@@ -117,13 +123,15 @@ class CatBAbI:
     def _check_made(self) -> None:
         if self.made:
             self._making.check(self.tasks)
+            check_at_least(1, pool=self._pool)
             if self._rename not in ("missing", "none") or self._size != "10k":
                 raise UserError(
                     "generated stories are neither renamed nor of a size: they never end"
                 )
-        elif self._making != Options():
+        elif self._making != Options() or self._pool is not None:
+            *others, last = self._made_with()
             raise UserError(
-                "names, window and questions are of generated stories: stories='generated'"
+                f"{', '.join(others)} and {last} are of generated stories: stories='generated'"
             )
 
     def __repr__(self) -> str:
@@ -143,12 +151,7 @@ class CatBAbI:
         }
 
     def _made_with(self) -> dict[str, object]:
-        lengths = self._making.lengths
-        return {
-            "names": self._making.names,
-            "window": lengths.window,
-            "questions": lengths.questions,
-        }
+        return {**self._making.arguments(), "pool": self._pool}
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -176,6 +179,7 @@ class CatBAbI:
                 seed=seed,
                 first_row=first_row,
                 repeats=self._repeats,
+                pool=self._pool,
             )
         draws = selection.epoch(
             self._stories,
@@ -238,8 +242,14 @@ class CatBAbI:
     def _noted(self) -> list[str]:
         notes = []
         if self.made:
+            given = self._made_with().items() - Options().arguments().items()
+            shown = {
+                "names": self._making.names,
+                "window": self._making.lengths.window,
+                **dict(given),
+            }
             options = ", ".join(
-                f"{name} {value}" for name, value in self._made_with().items() if value
+                f"{name} {shown[name]}" for name in self._made_with() if shown.get(name)
             )
             notes.append(f"stories made by the rules of bAbI v1.2 ({options})")
         elif not self._stories.published:

@@ -50,6 +50,12 @@ class CatBAbIOptions(
     """Generated stories: ask about one of the last so many clauses."""
     questions: int | None = None
     """Generated stories: questions of a story of tasks 1-3, 5-15, 17 and 18."""
+    people: int | None = None
+    """Generated stories: people of a story of tasks 1-3 and 5-14. [default: 4]"""
+    things: int | None = None
+    """Generated stories: things of a story of tasks 2, 3 and 5-8. [default: 3]"""
+    pool: int | None = None
+    """Generated stories: learn from so many of each task, again and again. [default: none comes twice]"""
     rename: Literal["none", "missing", "all"] = "missing"
     """Stories with people, places and things renamed: only copies that stand in for missing ones of task 3, or all."""
     rename_tasks: tuple[int, ...] = ()
@@ -105,3 +111,5 @@ class CatBAbITest(DataOptions):
         None
     )
     story_questions: Annotated[int | None, "questions of a generated story"] = None
+    people: Annotated[int | None, "people of a generated story"] = None
+    things: Annotated[int | None, "things of a generated story"] = None

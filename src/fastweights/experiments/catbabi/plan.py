@@ -55,7 +55,7 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     test_rows: int = field()
 
     fingerprint_fields = (
-        *("model", "mode", "size", "tasks", "stories=kept", "names", "window", "questions"),
+        *("model", "mode", "size", "tasks", "stories=kept", *MAKING),
         *("rename", "rename_tasks", "often", "times"),
         *("embedding", "hidden", *MEMORY_OPTIONS, "word_dropout", "embedding_dropout", "set"),
         *("meta_objective", "steps", "batch", "length", "optimiser", "learning_rate"),
@@ -103,7 +103,7 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
             "stories": self.kept,
             "rename": named,
             "repeats": {str(task): self.times for task in self.often},
-            **{n: getattr(self, n) for n in MAKING if self.kept == "generated"},
+            **{n: getattr(self, n) for n in MAKING if getattr(self, n) is not None},
         }
 
     @property
@@ -172,10 +172,15 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
         stories = (
             f"{counts.stories:,} stories with {counts.questions:,} questions to learn from"
             if counts
-            else "new stories at every step, no data (--stories release reads bAbI's own)"
+            else f"{self._made()}, no data (--stories release reads bAbI's own)"
         )
         time = f"{self.duration(counted(self.steps, 'step'))} of {self.batch} × {self.length} words"
         return "; ".join((f"{self.title}, {stories}", time, *self.task().notes))
+
+    def _made(self) -> str:
+        if self.pool is None:
+            return "new stories at every step"
+        return f"{self.pool:,} of each task's stories, again and again"
 
     def progress(self) -> TerminalProgress:
         from fastweights.training import TerminalProgress

@@ -203,6 +203,8 @@ def _tested(run: LoadedRun[CatBAbI], options: CatBAbITest) -> CatBAbI:
         "names": options.names,
         "window": options.window,
         "questions": options.story_questions,
+        "people": options.people,
+        "things": options.things,
     }
     given = {name: value for name, value in making.items() if value is not None}
     if options.stories is None and not given:

@@ -31,7 +31,7 @@ class _Story(NamedTuple):
 
 
 class Endless(Positions):
-    """Endless streams of train stories that never come twice.
+    """Endless streams of train stories, which never come twice but in a pool.
 
     An epoch is a shuffled list of tasks, as many entries as the release has stories of each. Row r's task at place p of
     epoch e, and the story's number, are functions of (seed, r, e, p): rows do not depend on how many there are.
@@ -44,6 +44,7 @@ class Endless(Positions):
         seed: any integer.
         first_row: number of the first row, for a process that trains a share of a batch.
         repeats: how often an epoch's entries of a task come, where not once.
+        pool: stories of each task, which come again and again; None: none ever does.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Endless(Positions):
         seed: int = 0,
         first_row: int = 0,
         repeats: Mapping[int, int] | None = None,
+        pool: int | None = None,
     ) -> None:
         super().__init__(rows)
         counts = [RELEASED["train"][task] * (repeats or {}).get(task, 1) for task in tasks]
         self._tasks = np.repeat(np.array(tasks), counts)
         self._encoder, self._options, self._seed = Encoder(vocabulary), options, seed
+        self._pool = pool
         keys = [key(seed, "train", task) for task in range(max(tasks) + 1)]
         self._keys = np.array(keys, np.uint64)
         self._question = vocabulary.index("?")
@@ -124,6 +127,8 @@ class Endless(Positions):
             order = mix(self._seed, self._rows[row], epochs + epoch)
             tasks = self._tasks[permute(places, len(self._tasks), order)]
             numbers = mix(order, places)
+            if self._pool is not None:
+                numbers %= np.uint64(self._pool)
             draws = first_draws(self._keys[tasks], numbers, 0)
             for task, number, first in zip(tasks.tolist(), numbers.tolist(), draws, strict=True):
                 told = make(task, number, self._seed, "train", self._options, first)

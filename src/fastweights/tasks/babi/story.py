@@ -64,6 +64,17 @@ class Options:
     people: int = 4
     things: int = 3
 
+    def arguments(self) -> dict[str, object]:
+        """Return them as `story` takes them."""
+        lengths = self.lengths
+        return {
+            "names": self.names,
+            "window": lengths.window,
+            "questions": lengths.questions,
+            "people": self.people,
+            "things": self.things,
+        }
+
     def check(self, tasks: Sequence[int]) -> None:
         """Check that stories of these tasks can be made.
 
