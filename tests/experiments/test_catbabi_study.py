@@ -9,21 +9,23 @@ from pathlib import Path
 import pytest
 
 from fastweights.errors import UserError
-from fastweights.experiments import report, runner
-from fastweights.experiments.catbabi import CATBABI
-from fastweights.experiments.catbabi.options import CatBAbIOptions
-from fastweights.experiments.catbabi.study import (
+from fastweights.experiments import registry, report, runner
+from fastweights.experiments.catbabi import CATBABI, made_study
+from fastweights.experiments.catbabi.made_study import (
     METRIC,
     MODELS,
     ON_RELEASE,
-    ablations,
     generated,
-    long,
-    table1,
+    lookback,
 )
+from fastweights.experiments.catbabi.options import CatBAbIOptions
+from fastweights.experiments.catbabi.study import ablations, long, table1
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.study import Cell, Study
 from fastweights.tasks.babi import files
+from pictures import assert_drawn
+
+pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 @pytest.fixture
@@ -116,6 +118,95 @@ def test_the_studies_hold_what_the_paper_has():
     assert published["fwm qa"] == 96.75 and published["fwm lm"] == 93.04
     changed = ablations(CATBABI)
     assert len({changed.fingerprint(cell) for cell in changed.cells}) == 7
+
+
+def test_the_studies_of_generated_stories():
+    """Every model in both modes at equal time; the paper's figures in a column that says what they are."""
+    cells = made_study.table1(CATBABI).cells
+    assert {cell.name for cell in cells} == {f"{m} {mode}" for m in MODELS for mode in ("qa", "lm")}
+    assert {(cell.options.minutes, cell.metric, cell.paper) for cell in cells} == {
+        (45.0, ON_RELEASE, None)
+    }
+    assert cells[0].besides == {"paper, its data and protocol": 96.75}
+    study = lookback(CATBABI)
+    assert len(study.cells) == len({study.fingerprint(cell) for cell in study.cells}) == 12
+    folders = [study.folder_name(cell) for cell in study.cells]
+    assert [folders.count(folder) for folder in folders] == [4] * 12
+    tested = [cell.tested_on for cell in study.cells[:4]]
+    assert [(each["names"], each["window"]) for each in tested if each] == [
+        *(("release", 5), ("release", 10), ("release", 20), ("held-out", 5))
+    ]
+    seeds = {cell.name: cell.seeds for cell in (*ablations(CATBABI).cells, *long(CATBABI).cells)}
+    assert seeds["one read"] == seeds["keys concatenated"] == seeds["fwm qa"] == 3
+
+
+def smallest(wanted: Study, names: tuple[str, ...], **changes: object) -> Study:
+    """Return a study with cells of these names alone, each a run of a moment."""
+    tiny = {"hidden": 8, "embedding": 6, "length": 10, "batch": 2, "steps": 3, "minutes": None}
+    return dataclasses.replace(
+        wanted,
+        cells=tuple(
+            dataclasses.replace(
+                cell,
+                seeds=1,
+                options=dataclasses.replace(
+                    cell.options,
+                    **tiny,
+                    **changes,
+                    memory_size=4 if cell.options.model == "fwm" else None,
+                ),
+            )
+            for cell in wanted.cells
+            if cell.name in names
+        ),
+    )
+
+
+@pytest.mark.usefixtures("few", "own_cache")
+@pytest.mark.parametrize(
+    ("wanted", "names", "pictures", "said"),
+    [
+        (
+            made_study.table1(CATBABI),
+            ("fwm qa", "gated-deltanet qa", "fwm lm"),
+            ["table", "tasks-lm", "tasks-qa"],
+            [
+                "| task | fwm | gated-deltanet |",
+                "| 16 basic induction |",
+                "paper, its data and protocol",
+            ],
+        ),
+        (
+            lookback(CATBABI),
+            ("fwm, window 5", "fwm, window 20", "fwm, held-out names"),
+            [],
+            ["| fwm | window 20 | accuracy percent |"],
+        ),
+        (
+            ablations(CATBABI),
+            ("three reads", "one read", "keys concatenated", "residual"),
+            ["curves-keys", "curves-reads", "tasks-keys", "tasks-reads"],
+            ["appendix E", "![Schlag et al. 2021, appendix E: ablations, tasks reads](tasks-re"],
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_study_ends_in_rows_and_pictures(wanted, names, pictures, said, tmp_path, monkeypatch):
+    files.write(tmp_path / "made", stories=2)  # in all words of the release
+    tiny = smallest(wanted, names, data_dir=tmp_path / "made")
+    monkeypatch.setattr(registry, "studies", lambda: {tiny.name: tiny})
+    told, rows = run(tmp_path, tiny)
+    assert len(told) == len(rows) == len(names)
+    if wanted.name == "catbabi-lookback":
+        assert len(list((tmp_path / "runs" / tiny.name).iterdir())) == 1, "one run, tested thrice"
+    report.write(tmp_path / "results")
+    folder = tmp_path / "results" / tiny.name
+    page = (folder / "README.md").read_text()
+    assert sorted(path.stem for path in folder.glob("*.png")) == pictures
+    for path in folder.glob("*.png"):
+        assert_drawn(path)
+        assert f"({path.name})" in page
+    assert all(each in page for each in said)
 
 
 def test_the_runs_under_way_are_still_of_the_study():

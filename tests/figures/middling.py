@@ -10,6 +10,7 @@ from smallest import (
     REFERENCE,
     Draw,
     bindings_of,
+    by_task_of,
     epochs_of,
     glimpses_of,
     mode_of,
@@ -84,6 +85,18 @@ MIDDLING: dict[str, Draw] = {
         labels={at: f"two supporting facts {at}" for at in range(1, 21)},
         overall=dict.fromkeys(MODELS[:4], 0.5),
         title="catbAbI qa, test split",
+    ),
+    "tasks, curves": lambda: figures.task_curves(
+        {name: [by_task_of(9, [at / 20 for at in range(20)])] * 2 for name in MODELS},
+        range(1, 21),
+        labels={at: f"two supporting facts {at}" for at in range(1, 21)},
+        over="minutes",
+        title="catbAbI qa, validation text",
+    ),
+    "tasks, curves of some": lambda: figures.task_curves(
+        {name: [by_task_of(3, [at / 20 for at in range(20)])] for name in MODELS[:2]},
+        range(1, 21),
+        shown=[3, 14, 16, 19, 20, 1, 2],
     ),
     "reads": lambda: figures.read_grid(
         torch.rand(3, 60),

@@ -25,6 +25,13 @@ def streams_of(points: int, value: float = 0.5) -> list[dict]:
     ]  # fmt: skip
 
 
+def by_task_of(points: int, accuracies: list[float | None]) -> list[dict]:
+    return [
+        {"step": 10 * at, "seconds": 30.0 * at, "per_task_accuracy": accuracies}
+        for at in range(points)
+    ]
+
+
 def epochs_of(points: int) -> list[dict]:
     return [
         {"epoch": float(at), "seconds": 9.0 * at, "validation_perplexity": 600 / (1 + at),
@@ -149,6 +156,12 @@ SMALLEST: dict[str, Draw] = {
         [1],
         labels={1: "single supporting fact"},
         title="fwm, catbAbI qa, validation text",
+    ),
+    "tasks, curves": lambda: figures.task_curves(
+        {"fwm": [by_task_of(1, [0.5])]}, [1], title="fwm, catbAbI qa"
+    ),
+    "tasks, curves, nothing finite": lambda: figures.task_curves(
+        {"fwm": [by_task_of(2, [None])]}, [1], over="minutes"
     ),
     "reads": lambda: figures.read_grid(
         torch.zeros(1, 1),

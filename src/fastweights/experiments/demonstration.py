@@ -60,6 +60,10 @@ class Demonstration:
         """Draw the picture, of the mechanism itself: the rows say the rest."""
         self.picture(path)
 
+    def lines(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return no further lines: the rows say all."""
+        return []
+
     def reproduce(self, results: Path, seeds: int | None = None) -> list[Record]:
         """Measure, record the rows in `results/NAME/cells.jsonl`, and return them.
 

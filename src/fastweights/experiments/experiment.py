@@ -93,7 +93,11 @@ class ResultsTable(Protocol):
         ...
 
     def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-        """Draw the table into a file, if it is one that is drawn."""
+        """Draw the table into a file, if it is one that is drawn, and other pictures of the rows beside it."""
+        ...
+
+    def lines(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return further lines of the table's page, of its rows."""
         ...
 
 

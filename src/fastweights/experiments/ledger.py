@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from fastweights.errors import UserError
 from fastweights.experiments.plan import Record, wants_more
@@ -76,6 +76,8 @@ class Seed(TypedDict, total=False):
     limit_seconds: float | None
     threads: Size
     also: dict[str, Figure]
+    kept: dict[str, Any]
+    curve: list[dict[str, Any]]
     machine: str
     commit: str | None
 
@@ -237,7 +239,8 @@ def _row(study: Study, cell: Cell, by_seed: dict[int, Record], backend: str) -> 
         "also": {
             name: _mean([entry.get("also", {}).get(name) for entry in by_seed.values()])
             for name in cell.also
-        },
+        }
+        | dict(cell.besides),
         "backend": backend,
         **{
             name: "; ".join(sorted({entry[name] for entry in by_seed.values() if entry.get(name)}))

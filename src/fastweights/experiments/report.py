@@ -54,6 +54,7 @@ class Section(NamedTuple):
     notes: tuple[str, ...]
     rows: list[Row]
     void: list[str]
+    lines: list[str]
 
 
 def write(results: Path, only: str | None = None) -> Path:
@@ -142,12 +143,14 @@ def _section(folder: Path, rows: list[dict[str, Any]], *, draw: bool) -> Section
     name = folder.name
     study = registry.studies().get(name)
     if study is None:
-        return Section(name, name, (), list(rows), [])
+        return Section(name, name, (), list(rows), [], [])
     void = [row["cell"] for row in rows if not study.holds(row)]
     held: list[Row] = [row for row in rows if row["cell"] not in void]
     if draw and held and importlib.util.find_spec("matplotlib") is not None:
         study.draw(held, folder / PICTURE)
-    return Section(name, study.title, study.notes, held, void)
+    return Section(
+        name, study.title, study.notes, held, void, study.lines(held) if draw and held else []
+    )
 
 
 def _page(section: Section, folder: Path) -> str:
@@ -160,14 +163,20 @@ def _page(section: Section, folder: Path) -> str:
         letters = _letters(section.rows)
         lines += _table(columns(section.rows), cells(section.rows))
         lines += ["", LEGEND]
-        if (folder / PICTURE).exists():
-            lines.append(f"![{section.title}]({PICTURE})\n")
+        lines += section.lines
+        pictures = sorted(folder.glob("*.png"), key=lambda path: (path.name != PICTURE, path.name))
+        lines += [f"![{_alternative(section, path)}]({path.name})\n" for path in pictures]
         named = [f"{letter} {machine}" for machine, letter in letters.items()]
         where = "; ".join(named) if len(named) > 1 else next(iter(letters))
         lines.append(f"Machine: {where}. Command: `fastweights reproduce {section.name}`.\n")
     notes = sorted(path.name for path in folder.glob("*.md") if path.name != PAGE)
     lines += [f"More: [{name.removesuffix('.md')}]({name})\n" for name in notes]
     return "\n".join(lines)
+
+
+def _alternative(section: Section, picture: Path) -> str:
+    of = "" if picture.name == PICTURE else f", {picture.stem.replace('-', ' ')}"
+    return f"{section.title}{of}"
 
 
 SUMMARY = ("study", "what it is", "first row", "metric", "value", "paper", "rows", "reached")

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
+from fastweights.experiments.entry import diverged, entry_of
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.ledger import Ledger
 from fastweights.experiments.options import TimeOptions
-from fastweights.experiments.plan import Plan, Record, backend_of
+from fastweights.experiments.plan import Record
 from fastweights.experiments.study import Cell, Study
 
 WAIT_SECONDS = 0.5
@@ -246,38 +247,19 @@ def _run(job: Job) -> Record | None:
             stop=lambda: time.time() >= job.deadline,
         )
     except Diverged as trouble:
-        return _diverged(experiment.plan(options), job.folder, trouble.step)
+        return diverged(experiment.plan(options), job.folder, trouble.step)
     if trained.interrupted:
         if time.time() < job.deadline:
             raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
         return None
-    result = tested = trained.result
+    tested = trained.result
     if job.cell.tested_on is not None:
-        asked = experiment.test_options(seed=job.seed, **job.cell.tested_on)
-        tested = experiment.work.test(job.folder, asked)
-    return {
-        "value": job.cell.value(tested, job.folder),
-        "seconds": round(result["train_seconds"], 2),
-        "steps": result["steps"],
-        "limit_seconds": result["limit_seconds"],
-        "threads": result["threads"],
-        "backend": result["backend"],
-        "also": {name: tested.get(name, result.get(name)) for name in job.cell.also},
-    }
-
-
-def _diverged(plan: Plan, folder: Path, step: int) -> Record:
-    """Return what there is to record of a run without a result, an outcome that no repetition changes."""
-    from fastweights import models
-    from fastweights.runs import Run
-
-    rows = Run.open(folder).metrics()
-    return {
-        "value": None,
-        "diverged_at": step,
-        "seconds": round(rows[-1]["seconds"], 2) if rows else 0.0,
-        "backend": backend_of(models.from_config(plan.model_config())),
-    }
+        fields = {field.name for field in dataclasses.fields(experiment.test_options)}
+        seed = {"seed": job.seed} if "seed" in fields else {}
+        tested = experiment.work.test(
+            job.folder, experiment.test_options(**seed, **job.cell.tested_on)
+        )
+    return entry_of(job.cell, job.folder, trained.result, tested)
 
 
 def context() -> Record:

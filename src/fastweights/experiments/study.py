@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from fastweights.errors import UserError
-from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.experiment import AnyExperiment, Figure
 from fastweights.experiments.options import RunOptions
 from fastweights.experiments.plan import Plan
+
+Row: TypeAlias = Mapping[str, Any]
+"""A recorded row, as `ledger.Row` has it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Cell:
         mode: what the table calls the condition (data, budget …).
         also: further keys of the result whose values stand beside the metric.
         label: what the table calls the model, where its name alone does not tell; empty: its name.
+        besides: figures that are known beforehand, by what their column is called: those of another protocol, say,
+            which are no `paper`.
+        keeps: further keys of the result, of any form, that the row keeps for the study's own tables and pictures.
+        curve: keys of the rows of metrics that it keeps for them.
         stage_of: the name of the run that this cell is a stage of, where several cells ask for one run after so many
             epochs; empty: a run of its own.
     """
@@ -81,6 +88,9 @@ class Cell:
     tested_on: Mapping[str, Any] | None = None
     mode: str = ""
     also: tuple[str, ...] = ()
+    besides: Mapping[str, float] = field(default_factory=dict[str, float])
+    keeps: tuple[str, ...] = ()
+    curve: tuple[str, ...] = ()
     label: str = ""
     stage_of: str = ""
 
@@ -106,7 +116,8 @@ class Study:
     """A named set of cells of one experiment, with the sentences that a reader of its table needs.
 
     A study with a `no_binding_error` (in percent) or with `errors` is a table of errors by model and size, and is drawn
-    as one; one with `modes` is a table of accuracies by model and mode.
+    as one; one with `modes` is a table of accuracies by model and mode. `pictures` draws further ones, and `tables`
+    writes lines of its page, from the rows.
     """
 
     experiment: AnyExperiment
@@ -117,6 +128,8 @@ class Study:
     no_binding_error: float | None = None
     modes: bool = False
     errors: bool = False
+    pictures: Callable[[Sequence[Row]], Iterator[Figure]] | None = None
+    tables: Callable[[Sequence[Row]], Iterator[str]] | None = None
 
     def plan(self, cell: Cell) -> Plan:
         """Return the plan of a cell's runs."""
@@ -144,8 +157,12 @@ class Study:
             for cell in self.cells
         )
 
-    def draw(self, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-        """Draw the table into a file, if it is one that is drawn."""
+    def lines(self, rows: Sequence[Row]) -> list[str]:
+        """Return further lines of the study's page, of its rows."""
+        return [] if self.tables is None else list(self.tables(rows))
+
+    def draw(self, rows: Sequence[Row], path: Path) -> None:
+        """Draw the table into a file, if it is one that is drawn, and other pictures of the rows beside it."""
         from fastweights import figures
 
         if self.errors or self.no_binding_error is not None:
@@ -155,3 +172,5 @@ class Study:
             figures.save(figure, path, dpi=150)
         elif self.modes:
             figures.save(figures.mode_table(rows, title=self.title), path, dpi=150)
+        for figure in () if self.pictures is None else self.pictures(rows):
+            figures.save(figure.make(), path.with_name(f"{figure.name}.png"), dpi=150)

@@ -34,6 +34,7 @@ from fastweights.figures.story import read_grid
 from fastweights.figures.streams import stream_curves
 from fastweights.figures.surprise import surprise
 from fastweights.figures.table import error_table
+from fastweights.figures.task_curves import task_curves
 from fastweights.figures.walk import Walk, walk_strip
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "stream_curves",
     "surprise",
     "task_accuracy",
+    "task_curves",
     "training_curves",
     "walk_strip",
 ]

@@ -49,16 +49,17 @@ def mode_table(rows: Sequence[Row], *, title: str = "") -> Figure:
         models = modes.setdefault(row["mode"], {})
         if models.setdefault(row["model"], row) is not row:
             raise UserError(f"two rows of {row['model']} in mode {row['mode']!r}")
+    published = any(row["paper"] is not None for row in rows)
     lines = [len(models) for models in modes.values()]
     height = LINE * sum(lines) + 0.35 * len(modes) + 0.75
     figure = style.figure(style.PAGE, height)
     panels = figure.subplots(len(modes), 1, sharex=True, squeeze=False, height_ratios=lines)[:, 0]
     for axes, (mode, models) in zip(panels, modes.items(), strict=True):
-        _panel(axes, list(models.values()))
+        _panel(axes, list(models.values()), published)
         axes.set_title(mode, loc="left", fontweight="bold")
     panels[-1].set_xlabel("test accuracy (%)")
     here = {"color": style.BLUE, "markersize": 5, "label": "here, mean ± sd of the seeds"}
-    marks = [here, {"label": "paper", **HOLLOW}]
+    marks = [here, *([{"label": "paper", **HOLLOW}] if published else [])]
     handles = [Line2D([], [], marker="o", linestyle="none", **mark) for mark in marks]
     style.shared_legend(figure, handles, title)
     return figure
@@ -68,8 +69,9 @@ COLUMNS = {"here": 68, "seeds": 98, "paper": 130}
 """The numbers beside a panel: the right edge of each column, in points from the panel."""
 
 
-def _panel(axes: Axes, rows: Sequence[Row]) -> None:
-    for name, edge in COLUMNS.items():
+def _panel(axes: Axes, rows: Sequence[Row], published: bool) -> None:
+    columns = {name: edge for name, edge in COLUMNS.items() if published or name != "paper"}
+    for name, edge in columns.items():
         _write(axes, edge, -0.5, name, color=style.GREY, va="bottom")
     for line, row in enumerate(rows):
         value, sd, paper = row["value"], row["sd"], row["paper"]
@@ -85,8 +87,8 @@ def _panel(axes: Axes, rows: Sequence[Row]) -> None:
             "diverged" if value is None else f"{value:.2f}{spread}",
             str(row["seeds"]),
             "–" if paper is None else f"{paper:.2f}",
-        )
-        for edge, text in zip(COLUMNS.values(), texts, strict=True):
+        )[: len(columns)]
+        for edge, text in zip(columns.values(), texts, strict=True):
             _write(axes, edge, line, text, va="center_baseline")
     axes.set(xlim=(-2, 102), ylim=(len(rows) - 0.5, -0.5))
     axes.set_yticks(range(len(rows)), [row["model"] for row in rows])

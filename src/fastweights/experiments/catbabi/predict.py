@@ -161,6 +161,7 @@ def test(folder: Path, options: CatBAbITest) -> Record:
     run = open_run(folder, options.data_dir)
     read_in = int(run.plan["test_rows"])
     task, data_dir = _tested(run, options), options.data_dir or run.plan.get("data_dir")
+    measured = measure(run.model, task, split, read_in)
     return {
         **run.about(),
         "mode": run.plan["mode"],
@@ -168,7 +169,8 @@ def test(folder: Path, options: CatBAbITest) -> Record:
         "rows": read_in,
         "tasks": list(task.tasks),
         "notes": list(task.notes),
-        **measure(run.model, task, split, read_in),
+        **measured,
+        "accuracy_percent": 100 * measured["accuracy"],
         "release": measure_release(run.model, task, split, read_in, data_dir),
     }
 
