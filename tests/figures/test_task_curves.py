@@ -25,7 +25,8 @@ def test_a_panel_for_each_task():
     assert mean.get_xdata().tolist() == [0, 10, 20, 30]
     np.testing.assert_allclose(mean.get_ydata(), [0, 7.5, 15, 22.5])
     np.testing.assert_allclose(lstm.get_ydata(), [0, 10, 20, 30])
-    assert np.isnan(none.lines[0].get_ydata()).all() and last.lines[0].get_ydata()[0] == 50
+    assert last.lines[0].get_ydata()[0] == 50 and last.get_yticks().tolist() == [0, 50, 100]
+    assert not none.lines and [text.get_text() for text in none.texts] == ["no values"]
     (only,) = task_curves({"fwm": [rows_of()]}, TASKS, shown=[16], over="minutes").axes
     assert only.get_title() == "" and only.get_title(loc="left") == "16"
     assert only.lines[0].get_xdata().tolist() == [0, 1, 2, 3]

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from fastweights.errors import UserError, check_choice
@@ -67,19 +68,30 @@ def task_curves(
     grid = figure.subplots(lines, across, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(drawn) :]:
         axes.remove()
+    handles: list[Artist] = []
     for axes, task in zip(grid.flat, drawn, strict=False):
-        draw_runs(axes, _of(runs, list(tasks).index(task)), "accuracy", over)
+        curves = _of(runs, list(tasks).index(task))
+        if any(np.isfinite(_values(rows)).any() for seeds in curves.values() for rows in seeds):
+            draw_runs(axes, curves, "accuracy", over)
+            scales.counted(axes, "", whole=over == "step")
+            handles = handles or axes.get_legend_handles_labels()[0]
+        else:  # whose axes are shared, so that they keep their ticks
+            middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+            axes.text(0.5, 0.5, "no values", color=style.GREY, **middle)
         name = f"{task} {(labels or {}).get(task, '')}".strip()
         axes.set_title(textwrap.fill(name, LETTERS), loc="left", fontsize=6.5)
         axes.set(ylim=(0, 105), yticks=(0, 50, 100))
-        scales.counted(axes, "", whole=over == "step")
     for place in range(across):
         column = [axes for axes in grid[:, place] if axes.figure is not None]
         column[-1].tick_params(labelbottom=True)
     figure.supxlabel(AXES[over], fontsize=8)
     figure.supylabel("accuracy (%)", fontsize=8)
-    style.shared_legend(figure, grid[0, 0].get_legend_handles_labels()[0], title)
+    style.shared_legend(figure, handles, title)
     return figure
+
+
+def _values(rows: Rows) -> list[float]:
+    return [row["accuracy"] for row in rows]
 
 
 def _of(runs: Mapping[str, Sequence[Rows]], place: int) -> dict[str, list[Rows]]:
