@@ -40,5 +40,16 @@ def test_numbers_never_change():
     assert int(mix(0)) == 0xE220A8397B1DCDAF
     assert mix(-1) == mix(2**64 - 1)
     assert len({int(mix(a, b)) for a in range(30) for b in range(30)}) == 900
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4))
+def test_numbers_are_hashed_as_arrays_are(parts):
+    """Whichever of the parts are arrays: the quick way for numbers is the same hash."""
+    arrays = [np.array([part]) for part in parts]
+    whole = int(mix(*arrays)[0])
+    for count in range(len(parts)):
+        assert int(mix(*parts[:count], *arrays[count:])[0]) == whole
+        assert int(mix(*arrays[: count + 1], *parts[count + 1 :])[0]) == whole
+    assert int(mix(*parts)) == whole and mix(*parts).dtype == np.uint64
     order = permute(np.arange(8), 8, np.full(8, 2021, np.uint64))
     assert order.tolist() == [7, 5, 1, 3, 0, 2, 6, 4]

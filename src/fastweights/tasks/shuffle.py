@@ -11,6 +11,11 @@ from numpy import ndarray
 
 _ROUNDS = 4
 
+_ALL = 2**64 - 1
+_GAP, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_GAP_64, _FIRST_64, _SECOND_64 = map(np.uint64, (_GAP, _FIRST, _SECOND))
+_30, _27, _31 = map(np.uint64, (30, 27, 31))
+
 
 def mix(*parts: int | Int[ndarray, "*_any"] | UInt64[ndarray, "*_any"]) -> UInt64[ndarray, "*_any"]:
     """Hash integers, element by element, into 64 well mixed bits.
@@ -25,17 +30,25 @@ def mix(*parts: int | Int[ndarray, "*_any"] | UInt64[ndarray, "*_any"]) -> UInt6
         >>> hex(int(mix(0)))
         '0xe220a8397b1dcdaf'
     """
-    mixed = np.uint64(0)
+    mixed = 0  # a Python integer, which is quicker than a NumPy one, until the first array
     with np.errstate(over="ignore"):
         for part in parts:
-            word = (
-                np.uint64(part & (2**64 - 1)) if isinstance(part, int) else part.astype(np.uint64)
-            )
-            mixed = mixed + word + np.uint64(0x9E3779B97F4A7C15)
-            mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            mixed = mixed ^ (mixed >> np.uint64(31))
-    return np.asarray(mixed)
+            if isinstance(part, int) and isinstance(mixed, int):
+                x = (mixed + part + _GAP) & _ALL
+                x = ((x ^ (x >> 30)) * _FIRST) & _ALL
+                x = ((x ^ (x >> 27)) * _SECOND) & _ALL
+                mixed = x ^ (x >> 31)
+                continue
+            word = np.uint64(part & _ALL) if isinstance(part, int) else part.astype(np.uint64)
+            before = np.uint64((mixed + _GAP) & _ALL) if isinstance(mixed, int) else mixed + _GAP_64
+            x = word + before
+            x ^= x >> _30
+            x *= _FIRST_64
+            x ^= x >> _27
+            x *= _SECOND_64
+            x ^= x >> _31
+            mixed = x
+    return np.asarray(mixed, np.uint64)
 
 
 def permute(

@@ -19,6 +19,7 @@ _BITS = 30
 _SHIFT = np.uint64(64 - _BITS)
 _FIRST, _LATER = 128, 512
 """Draws hashed at a time: most stories take fewer than the first ones."""
+_PLACES = np.arange(_FIRST)
 
 
 class Draws:
@@ -76,10 +77,10 @@ class Draws:
 def first_draws(*key: int | UInt64[ndarray, " keys"]) -> list[list[int]]:
     """Return the first draws of many keys, whose parts are numbers or arrays of them."""
     parts = [part if isinstance(part, int) else part[:, None] for part in key]
-    return (mix(*parts, np.arange(_FIRST)) >> _SHIFT).tolist()
+    return (mix(*parts, _PLACES) >> _SHIFT).tolist()
 
 
 def _blocks(key: tuple[int, ...], first: list[int] | None) -> Iterator[list[int]]:
-    yield (mix(*key, np.arange(_FIRST)) >> _SHIFT).tolist() if first is None else first
+    yield (mix(*key, _PLACES) >> _SHIFT).tolist() if first is None else first
     for begin in itertools.count(_FIRST, _LATER):
         yield (mix(*key, np.arange(begin, begin + _LATER)) >> _SHIFT).tolist()

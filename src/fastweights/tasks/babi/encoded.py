@@ -37,10 +37,13 @@ class Encoder:
     def encode(self, story: Story) -> Int16[ndarray, " time"]:
         """Return a story's tokens with <eos> in front of it."""
         parts = [self._index[SPECIAL[EOS]]]
+        known = self._known
         for words, answer, _ in story.lines:
-            if words not in self._known:
-                self._known[words] = b"".join(map(self._index.__getitem__, words.split()))
-            parts.append(self._known[words])
+            tokens = known.get(words)
+            if tokens is None:
+                tokens = b"".join(map(self._index.__getitem__, words.split()))
+                known[words] = tokens
+            parts.append(tokens)
             if answer is not None:
                 parts.append(self._index[answer])
         return np.frombuffer(b"".join(parts), np.int16)

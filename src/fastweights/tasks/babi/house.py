@@ -7,14 +7,6 @@ from fastweights.tasks.babi.handling import Carriage, Clause, Gift
 from fastweights.tasks.babi.telling import Lengths, Line, Telling
 from fastweights.tasks.babi.words import COUNTS, DROP, GET, GIVE, GO, World
 
-ACTS = {
-    1: ("go",),
-    5: ("go", "get", "drop", "give"),
-    7: ("go", "get", "drop", "give"),
-    **dict.fromkeys((2, 3, 6, 8), ("go", "get", "drop")),
-}
-"""What may happen in each task."""
-
 
 class House(Telling[Clause]):
     """A story in a house.
@@ -34,7 +26,7 @@ class House(Telling[Clause]):
     def __init__(self, draw: Draws, task: int, world: World, lengths: Lengths) -> None:
         super().__init__(draw, lengths)
         self.world, self.there = world, 5 if task == 3 else 1
-        self.acts = tuple(getattr(self, act) for act in ACTS[task])
+        self.acts = ACTS[task]
         self.room = {who: draw.pick(world.places) for who in world.people}
         self.lies: dict[str, str] = {thing: draw.pick(world.places) for thing in world.things}
         self.held: dict[str, list[str]] = {who: [] for who in world.people}
@@ -48,7 +40,7 @@ class House(Telling[Clause]):
         """Tell two sentences; what turns out to be impossible is drawn anew, all of it."""
         pick, acts, people = self.draw.pick, self.acts, self.world.people
         for _ in range(2):
-            while not pick(acts)(pick(people)):
+            while not pick(acts)(self, pick(people)):
                 pass
 
     def go(self, who: str) -> bool:
@@ -208,6 +200,13 @@ class House(Telling[Clause]):
         held = [thing for thing in self.handled[who] if thing in self.held[who]]
         return Line(f"what is {who} carrying ?", ",".join(held) or "nothing", supports)
 
+
+ACTS = {
+    1: (House.go,),
+    **dict.fromkeys((2, 3, 6, 8), (House.go, House.get, House.drop)),
+    **dict.fromkeys((5, 7), (House.go, House.get, House.drop, House.give)),
+}
+"""What may happen in each task."""
 
 ASKED = {
     1: House.where_is_person,

@@ -155,7 +155,7 @@ def make(
     for attempt in itertools.count():
         draw = Draws(begin, number, attempt, first=None if attempt else first)
         lines = _told(draw, task, split, options)
-        if split_of(task, (line.words for line in lines if line.answer is None)) == split:
+        if split_of(task, [words for words, answer, _ in lines if answer is None]) == split:
             return Story(task, tuple(lines))
     raise AssertionError("attempts are endless")
 
