@@ -170,7 +170,7 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         last = torch.zeros_like(tokens, dtype=torch.bool)
         last[:, -kept:] = True
         logits, state = self.model(tokens, state, mask=mask, at=last)
-        return logits.unflatten(0, (len(tokens), -1)), state
+        return logits.unflatten(0, (tokens.shape[0], -1)), state
 
     def _packed_logits(
         self,

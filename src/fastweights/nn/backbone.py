@@ -19,6 +19,7 @@ from fastweights.nn.parts.reference import reference_tensor
 from fastweights.nn.parts.stepper import StepInput, Stepper
 from fastweights.nn.parts.trace import Trace
 from fastweights.ops import padding
+from fastweights.ops.tracing import look_into_rnns
 from fastweights.ops.types import at_least_float32, autocasts
 
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
@@ -249,6 +250,8 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         self._check_classes(x)
 
     def _check_input(self, x: Tensor, axes: str) -> None:
+        if torch.compiler.is_dynamo_compiling():
+            look_into_rnns()
         sizes = (self.input_size, self.takes_classes)
         checks.check_input(type(self).__name__, x, axes, *sizes, self.reference_parameter)
 

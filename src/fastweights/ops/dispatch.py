@@ -17,14 +17,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from fastweights.errors import Unavailable, UserError, unknown
 from fastweights.kernels import dense
-from fastweights.ops.tracing import recorded, transformed
+from fastweights.ops.tracing import constant, recorded, transformed
 from fastweights.ops.types import (
     all_tensors,
     autocasts,
@@ -36,8 +36,6 @@ from fastweights.ops.types import (
     without_autocast,
 )
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Inputs = TypeVar("Inputs", bound=tuple[object, ...])
 Options = TypeVar("Options")
 Raw = TypeVar("Raw")
@@ -171,7 +169,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                 self._warn(
                     f"backend {name!r} of {self.name} is not available, a slower one runs: {reason}"
                 )
-            elif _refusal(backend, tensor, facts) is None:
+            elif _refusal(backend, tensor, facts, asked_for=False) is None:
                 return name
         raise UserError(f"no backend can run {self.name} on {tensor.device}, {tensor.dtype}")
 
@@ -186,7 +184,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         backend = self.backends[name]
         if backend.device not in (None, tensor.device.type):
             return f"the tensors are on {tensor.device}"
-        return _refusal(backend, tensor, facts)
+        return _refusal(backend, tensor, facts, asked_for=True)
 
     def _warn(self, message: str) -> None:
         if message not in self._warned and not torch.compiler.is_compiling():
@@ -274,13 +272,7 @@ def describe(op: str | None = None) -> dict[str, str]:
     return lines
 
 
-def _constant(function: Callable[P, T]) -> Callable[P, T]:
-    """Do what `torch.compiler.assume_constant_result` does without importing the compiler, which takes a second."""
-    vars(function)["_dynamo_marked_constant"] = True
-    return function
-
-
-@_constant
+@constant
 def unavailable(op: str, name: str) -> str | None:
     """Return why a backend of an op cannot run on this machine; None if it can.
 
@@ -292,9 +284,17 @@ def unavailable(op: str, name: str) -> str | None:
 
 
 def _refusal(
-    backend: Backend[Inputs, Options, Raw], tensor: Tensor, facts: dict[str, object]
+    backend: Backend[Inputs, Options, Raw],
+    tensor: Tensor,
+    facts: dict[str, object],
+    *,
+    asked_for: bool,
 ) -> str | None:
-    fused = backend.device is not None
-    if fused and transformed():
+    if backend.device is None:
+        return backend.supports(tensor, **facts)
+    if transformed():
         return "torch.func transforms the call, which kernels have no rules for"
-    return (fused and dense.obstacle(tensor, recorded())) or backend.supports(tensor, **facts)
+    written_down = recorded()
+    if written_down and not asked_for and torch.compiler.is_exporting():
+        return "an exported program is to run where these kernels are not"
+    return dense.obstacle(tensor, written_down) or backend.supports(tensor, **facts)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
+
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def recorded() -> bool:
@@ -51,3 +58,35 @@ def may_look(tensor: Tensor) -> bool:
         (True, False)
     """
     return tensor.device.type == "cpu" and not traced()
+
+
+def is_open(size: int) -> bool:
+    """Say whether a size is left open by the program that `torch.export` is writing: what runs for any number of it.
+
+    Example:
+        >>> is_open(3)
+        False
+    """
+    return isinstance(size, torch.SymInt) and torch.compiler.is_exporting()
+
+
+def constant(function: Callable[P, T]) -> Callable[P, T]:
+    """Do what `torch.compiler.assume_constant_result` does without importing the compiler, which takes a second."""
+    vars(function)["_dynamo_marked_constant"] = True
+    return function
+
+
+@constant
+def look_into_rnns() -> bool:
+    """Let the compiler look into `torch.nn.LSTM` and `RNN`, whose weights layers read, until it has its graph.
+
+    It refuses them otherwise, even where none is called. To be called while it is at work.
+    """
+    from torch._dynamo import config
+    from torch._dynamo.symbolic_convert import InstructionTranslator
+
+    if not config.allow_rnn:
+        config.allow_rnn = True
+        restore = partial(setattr, config, "allow_rnn", False)
+        InstructionTranslator.current_tx().output.add_cleanup_hook(restore)
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -12,9 +13,12 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
+from fastweights.nn.baselines.unrolled import run_cell
 from fastweights.nn.parts.constants import Constants
 from fastweights.nn.parts.plain import is_plain, read
 from fastweights.ops import padding
+from fastweights.ops.tracing import is_open, recorded
+from fastweights.ops.types import with_fields
 
 PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
@@ -69,6 +73,10 @@ class TorchRNN(Constants, Backbone[S]):
     def run(
         self, x: Input, state: S | None, mask: Mask, read_mask: Mask, need_state: bool
     ) -> tuple[Float[Tensor, "batch time hidden"], S]:
+        if not self._called() and (
+            is_open(x.shape[1]) or (mask is not None and recorded())
+        ):  # neither torch.nn's loop nor a packed sequence can be traced
+            return self._run_steps(x, state, mask)
         if mask is not None:
             return self._run_padded(x, state, mask)
         return self._call(x, state)
@@ -77,17 +85,33 @@ class TorchRNN(Constants, Backbone[S]):
         if self._called():
             y, after = self._call(x[:, None], state)
             return y[:, 0], after
+        after = self._cell()(x, self._start(x, state))
+        return after[0], after
+
+    def _start(self, x: Tensor, state: S | None) -> S:
+        """Return the state in the parameters' dtype."""
         before = self.initial_state(x.shape[0]) if state is None else state
+        own = self.parameter("weight_ih_l0").dtype
+        return with_fields(before, [part.to(own) for part in before])
+
+    def _cell(self) -> Callable[[Tensor, S], S]:
+        """Return a function from the input of a step and the state before it to the state after it."""
         read(self, "rnn")
         weight_ih, _, *biases = (self.parameter(name) for name in PARAMETERS)
         weights = (weight_ih, self.recurrent_weight(), *biases)
-        before = [part.to(weight_ih.dtype) for part in before]
-        if isinstance(self.rnn, nn.LSTM):
-            after = torch.lstm_cell(x, tuple(before), *weights)
-        else:
-            cell = torch.rnn_relu_cell if self.rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
-            after = (cell(x, before[0], *weights),)
-        return after[0], self.state_type(*after)
+        rnn, kind = self.rnn, self.state_type
+        if isinstance(rnn, nn.LSTM):
+            return lambda x, before: kind(*torch.lstm_cell(x, tuple(before), *weights))
+        cell = torch.rnn_relu_cell if rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
+        return lambda x, before: kind(cell(x, before[0], *weights))
+
+    def _run_steps(
+        self, x: Input, state: S | None, mask: Mask
+    ) -> tuple[Float[Tensor, "batch time hidden"], S]:
+        """Run step by step, where the call is written down to be run again."""
+        if mask is not None:
+            padding.lengths_and_shift(mask)  # refuses padding between real steps
+        return run_cell(self._cell(), self._start(x, state), x, mask)
 
     def _called(self) -> bool:
         """Return whether the module has to be called, for its weights do not say all that it does."""

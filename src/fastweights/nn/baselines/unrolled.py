@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 import torch
@@ -13,6 +14,7 @@ from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
+from fastweights.ops.over_time import Others, over_time
 
 C = TypeVar("C", bound=tuple[Tensor, ...])
 """The form of a state that a cell works on."""
@@ -54,16 +56,8 @@ class Unrolled(Backbone[S], Generic[S, C]):
     ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
-        now = self._start(x, state)
-        outputs = []
-        for t, drive in enumerate(self.drive(x).unbind(1)):
-            after = self.cell(drive, now)
-            now = after if mask is None else _where(mask[:, t], after, now)
-            outputs.append(now[0])
-        y = torch.stack(outputs, 1)
-        if mask is not None:
-            y = y.masked_fill(~mask[:, :, None], 0)
-        return y, self.from_cell_state(now)
+        y, end = run_cell(self.cell, self._start(x, state), self.drive(x), mask)
+        return y, self.from_cell_state(end)
 
     def run_step(self, x: StepInput, state: S | None) -> tuple[Float[Tensor, "batch hidden"], S]:
         after = self.cell(self.drive(x), self._start(x, state))
@@ -71,6 +65,28 @@ class Unrolled(Backbone[S], Generic[S, C]):
 
     def _start(self, x: Tensor, state: S | None) -> C:
         return self.to_cell_state(self.initial_state(x.shape[0]) if state is None else state)
+
+
+def run_cell(
+    cell: Callable[[Tensor, C], C], start: C, x: Float[Tensor, "batch time drive"], mask: Mask
+) -> tuple[Float[Tensor, "batch time hidden"], C]:
+    """Run a cell over time: its states' first fields, 0 at padded steps, and its state after each row's last real one.
+
+    Args:
+        cell: what the state is after a step, of the step's input and the state before it.
+        start: the state before the first step.
+        x: the input of each step.
+        mask: True = real.
+    """
+
+    def step(before: C, drive: Tensor, others: Others) -> tuple[C, tuple[Tensor, ...]]:
+        (real,) = others
+        after = cell(drive, before)
+        now = after if real is None else _where(real, after, before)
+        return now, (now[0],)
+
+    end, (y,) = over_time(step, start, x, (mask,))
+    return y if mask is None else y.masked_fill(~mask[:, :, None], 0), end
 
 
 def _where(real: Bool[Tensor, " batch"], after: C, before: C) -> C:

@@ -129,7 +129,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         self, qkv: Float[Tensor, "batch time channels"], state: DeltaNetState | None, mask: Mask
     ) -> tuple[Float[Tensor, "batch time channels"], Float[Tensor, "batch before channels"]]:
         """Run the short convolution and SiLU; return with them what is to be carried."""
-        recent = self.initial_state(len(qkv)).recent if state is None else state.recent
+        recent = self.initial_state(qkv.shape[0]).recent if state is None else state.recent
         if self.convolution is None:
             return silu(qkv), recent
         return self.convolution(qkv, recent, mask)

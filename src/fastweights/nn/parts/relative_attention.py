@@ -173,7 +173,7 @@ class RelativeAttention(nn.Module):
         steps: Int[Tensor, "batch queries"] | None,
     ) -> Iterator[Block]:
         """Yield the blocks of queries."""
-        reach, older = len(encodings) - 1, 0 if past is None else past.shape[1]
+        reach, older = encodings.shape[0] - 1, 0 if past is None else past.shape[1]
         q = self.query(x if steps is None else x.take_along_dim(steps[:, :, None], 1))
         q = self._by_heads(q)
         queries = q + self.content_bias[:, None, None]
@@ -188,7 +188,7 @@ class RelativeAttention(nn.Module):
             count = places.stop - places.start
             nearest = distances[:, :, -min(reach + 1, count) :]
             scores = distance_queries[:, :, block].flatten(1, 2) @ nearest
-            scores = scores.unflatten(1, (len(x), -1))
+            scores = scores.unflatten(1, (x.shape[0], -1))
             bias = (
                 by_place(scores, count) if own is None else by_place_of(scores, count, last - own)
             )

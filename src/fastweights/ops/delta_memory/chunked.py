@@ -20,10 +20,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from fastweights.ops.delta_memory import reference
 from fastweights.ops.delta_memory.combine import products
 from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
 from fastweights.ops.delta_memory.writes import find_writes
-from fastweights.ops.tracing import may_look
+from fastweights.ops.tracing import is_open, may_look
 
 
 def run(
@@ -35,11 +36,17 @@ def run(
     concat = combine == "concat" and len(keys) == 2
     if concat:
         keys = (torch.cat(keys, 2),)
-    length = pick_chunk(values.shape[1], len(keys)) if chunk is None else chunk
+    time = values.shape[1]
+    if is_open(time):  # there is no number of chunks
+        if clamp:
+            return reference.run(inputs, options)
+        length = None
+    else:
+        length = pick_chunk(time, len(keys)) if chunk is None else chunk
     wanted = clamp or rule == "delta"  # what F holds under the keys
     F, norm, retrieved = memory, None, []
     if clamp:
-        norm = values.new_zeros(len(values)) if F is None else F.flatten(1).square().sum(1)
+        norm = values.new_zeros(values.shape[0]) if F is None else F.flatten(1).square().sum(1)
     chunks = zip(
         _cut_all(keys, length),
         *(_cut(x, length) for x in (values, strength, gate, real)),
@@ -104,7 +111,7 @@ class Chunk(NamedTuple):
         if self.F is not None:
             added = torch.addcmul(added, decay[:, :1, None], self.F.flatten(2))
         sizes = (factor.shape[2] for factor in self.keys)
-        return added.view(len(added), *sizes, self.writes.shape[2])
+        return added.view(added.shape[0], *sizes, self.writes.shape[2])
 
 
 def read(
@@ -141,7 +148,7 @@ def _retrieve(
         if most == 0:
             return torch.zeros_like(here.writes)
         steps = read_mask.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
-        decay = _take(decay.expand(len(steps), -1, -1), steps)
+        decay = _take(decay.expand(steps.shape[0], -1, -1), steps)
         queries = tuple(_take(part, steps) for part in queries)
         read_mask = read_mask.gather(1, steps)
     n, *links = queries
@@ -170,11 +177,14 @@ def _refreshed(
     return norm + (torch.linalg.vector_norm(F.detach().flatten(1), dim=1).square() - norm).detach()
 
 
-def _cut(x: Tensor | None, length: int) -> Iterable[Tensor | None]:
-    return repeat(None) if x is None else x.split(length, 1)
+def _cut(x: Tensor | None, length: int | None) -> Iterable[Tensor | None]:
+    """Return chunks of some length, or (None) the whole as one."""
+    if x is None:
+        return repeat(None)
+    return (x,) if length is None else x.split(length, 1)
 
 
-def _cut_all(parts: Tensors | None, length: int) -> Iterable[Tensors | None]:
+def _cut_all(parts: Tensors | None, length: int | None) -> Iterable[Tensors | None]:
     if parts is None:
         return repeat(None)
-    return zip(*(part.split(length, 1) for part in parts), strict=True)
+    return zip(*(_cut(part, length) for part in parts), strict=True)

@@ -63,4 +63,4 @@ def start(
     if memory is not None:
         return memory
     sizes = tuple(factor.shape[-1] for factor in keys)
-    return values.new_zeros(len(values), *key_shape(sizes, combine), values.shape[-1])
+    return values.new_zeros(values.shape[0], *key_shape(sizes, combine), values.shape[-1])

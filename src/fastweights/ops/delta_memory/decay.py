@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from fastweights.ops.arguments import check_fits
+from fastweights.ops.tracing import is_open
 
 Gate = Float[Tensor, "*lead time"]
 """α as it is given."""
@@ -38,10 +39,10 @@ def without_decay(
 
 
 def decayed(
-    x: Float[Tensor, "batch ..."], gate: Float[Tensor, "batch time"] | None, t: int
+    x: Float[Tensor, "batch ..."], gate: Float[Tensor, " batch"] | None
 ) -> Float[Tensor, "batch ..."]:
-    """Return α_t x, for F or for what remains of earlier writes."""
-    return x if gate is None else gate[:, t].reshape(-1, *(1,) * (x.dim() - 1)) * x
+    """Return α x, for F or for what remains of earlier writes, given a step's α."""
+    return x if gate is None else gate.reshape(-1, *(1,) * (x.dim() - 1)) * x
 
 
 def cumulative_decay(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
@@ -73,6 +74,8 @@ def _spans(factors: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch edges 
     edges = factors.shape[1] + 1
     below = factors.new_ones(edges, edges, dtype=torch.bool).tril(-1)
     product, width = torch.where(below, pad(factors, (1, 0)).unsqueeze(2), 1), 1
+    if is_open(edges):  # no number of doublings
+        return product.cumprod(1).tril()
     while width < edges:
         product = product * pad(product[:, :-width], (0, 0, width, 0), value=1.0)
         width *= 2

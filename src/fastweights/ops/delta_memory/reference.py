@@ -6,8 +6,8 @@ over a chunk), `history` (one step, without F), `cpu/` (fused) and `oracle.delta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,6 +17,7 @@ from torch.nn.functional import layer_norm
 from fastweights.ops.delta_memory.combine import combined, start
 from fastweights.ops.delta_memory.decay import decayed
 from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
+from fastweights.ops.over_time import Others, each_step, over_time
 
 
 class Step(NamedTuple):
@@ -40,42 +41,65 @@ def run(
 ) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
     """Return what is retrieved at every step, and the memory after the last; `options.chunk` is ignored."""
     memory = start(inputs.keys, inputs.values, inputs.memory, options.combine)
-    F, retrieved = memory.flatten(1, -2), []
-    for step in steps(inputs._replace(memory=F), options):
-        F = step.memory
-        retrieved.append(step.retrieved)
+
+    def step(
+        before: tuple[Tensor], values: Tensor, others: Others
+    ) -> tuple[tuple[Tensor], tuple[Tensor, ...]]:
+        done = _take(before[0], _at_step(inputs, values, others), options)
+        return (done.memory,), () if done.retrieved is None else (done.retrieved,)
+
+    (F,), retrieved = over_time(step, (memory.flatten(1, -2),), inputs.values, _others(inputs))
     F = F.reshape(memory.shape)
     if inputs.queries is None:
         return None, F
-    outputs = torch.stack(retrieved, 1) if retrieved else torch.zeros_like(inputs.values)
+    outputs = retrieved[0] if retrieved else torch.zeros_like(inputs.values)  # there is no step
     read_mask = inputs.read_mask
     return outputs if read_mask is None else outputs.masked_fill(~read_mask.unsqueeze(2), 0), F
 
 
 def steps(inputs: Inputs, options: Options) -> Iterator[Step]:
     """Yield every step in turn, from a memory that is given and flat: [batch, key, value]."""
-    keys, values, strength, queries, memory, gate, mask, _ = inputs
-    assert memory is not None
-    F = memory
-    queries_t = None if queries is None else _each(queries)
-    for t, factors in enumerate(_each(keys)):
-        k, v, beta = combined(factors, options.combine), values[:, t], strength[:, t].unsqueeze(1)
-        F = decayed(F, gate, t)  # α F
-        u = beta * (v - read(F, k)) if options.rule == "delta" else beta * v
-        F = torch.baddbmm(F, k.unsqueeze(2), u.unsqueeze(1))  # F' = α F + u kᵀ      FWM eq. 3
-        clamp_factor = None
-        if options.clamp:
-            clamp_factor = _clamp_factor(F, None if mask is None else mask[:, t])
-            F = clamp_factor[:, None, None] * F  # F' / max(1, ‖F'‖)                   FWM eq. 4
-        asked, n = [], None
-        if queries_t is not None:
-            n, *links = queries_t[t]
-            for e in _each(links) if links else ((),):
-                asked.append((n, *e))
-                n = read(F, combined(asked[-1], options.combine))  # LN(F (n ⊗ e))    FWM eq. 7
-                if options.read_norm:
-                    n = layer_norm(n, n.shape[-1:], eps=options.norm_eps)
-        yield Step(F, clamp_factor, tuple(asked), n)
+    assert inputs.memory is not None
+    F = inputs.memory
+    for values, others in each_step(inputs.values, _others(inputs)):
+        done = _take(F, _at_step(inputs, values, others), options)
+        yield done
+        F = done.memory
+
+
+def _take(F: Float[Tensor, "batch key value"], at: Inputs, options: Options) -> Step:
+    """Take a step, given F before it and what the inputs hold there."""
+    k, beta = combined(at.keys, options.combine), at.strength.unsqueeze(1)
+    F = decayed(F, at.gate)  # α F
+    u = beta * (at.values - read(F, k)) if options.rule == "delta" else beta * at.values
+    F = torch.baddbmm(F, k.unsqueeze(2), u.unsqueeze(1))  # F' = α F + u kᵀ          FWM eq. 3
+    clamp_factor = None
+    if options.clamp:
+        clamp_factor = _clamp_factor(F, at.mask)
+        F = clamp_factor[:, None, None] * F  # F' / max(1, ‖F'‖)                       FWM eq. 4
+    asked, n = [], None
+    if at.queries is not None:
+        n, *links = at.queries
+        for e in links[0].unbind(1) if links else (None,):
+            asked.append((n,) if e is None else (n, e))
+            n = read(F, combined(asked[-1], options.combine))  # LN(F (n ⊗ e))        FWM eq. 7
+            if options.read_norm:
+                n = layer_norm(n, n.shape[-1:], eps=options.norm_eps)
+    return Step(F, clamp_factor, tuple(asked), n)
+
+
+def _others(inputs: Inputs) -> Others:
+    """Return what has a time besides the values, side by side."""
+    queries = inputs.queries or ()
+    return (*inputs.keys, inputs.strength, *queries, inputs.gate, inputs.mask)
+
+
+def _at_step(inputs: Inputs, values: Tensor, others: Others) -> Inputs:
+    """Return what inputs hold at a step, of which the others come as `_others` has them."""
+    rest = iter(cast("Tensors", others))
+    keys, strength = tuple([next(rest) for _ in inputs.keys]), next(rest)
+    queries = None if inputs.queries is None else tuple([next(rest) for _ in inputs.queries])
+    return Inputs(keys, values, strength, queries, None, next(rest), next(rest), None)
 
 
 def read(
@@ -92,8 +116,3 @@ def _clamp_factor(
     norm = torch.linalg.vector_norm(F, dim=(1, 2))
     over = norm > 1 if real is None else (norm > 1) & real
     return 1 / torch.where(over, norm, 1)
-
-
-def _each(parts: Sequence[Tensor]) -> list[Tensors]:
-    """Return what every step, or every read, has of each part."""
-    return list(zip(*(part.unbind(1) for part in parts), strict=True))

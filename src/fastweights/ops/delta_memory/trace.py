@@ -77,7 +77,9 @@ def trace(
     for t, step in enumerate(each):
         F, factor = step.memory, step.clamp_factor
         factor = torch.ones_like(strength[:, :1]) if factor is None else factor.unsqueeze(1)
-        decay = torch.cat((decayed(decay, alpha, t) * factor, factor), 1)
+        decay = torch.cat(
+            (decayed(decay, None if alpha is None else alpha[:, t]) * factor, factor), 1
+        )
         asked = tuple(torch.stack(parts, 1) for parts in zip(*step.queries, strict=True))
         inner = products(asked, tuple(k[:, : t + 1] for k in keys), combine)
         weights.append(pad(inner * decay.unsqueeze(1), (0, time - t - 1)))

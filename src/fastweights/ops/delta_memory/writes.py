@@ -48,9 +48,8 @@ def find_writes(
     if norm is not None:
         u, factors, norm = clamped(K, found, values, strength, norm, real, rule == "delta")
         return u, cumulative_clamp(factors), norm
-    decay = (
-        K.new_ones(1, len(K[0]), len(K[0]) + 1).tril(1) if gate is None else cumulative_decay(gate)
-    )
+    steps = K.shape[1]
+    decay = K.new_ones(1, steps, steps + 1).tril(1) if gate is None else cumulative_decay(gate)
     if rule == "hebbian":
         return beta * values, decay, None
     rest = beta * (values - decay[:, :, :1] * found)

@@ -49,7 +49,7 @@ def _last(outputs: Tensor, hidden: Tensor | None, lengths: Int[Tensor, " batch"]
     if lengths is None and outputs.shape[1]:
         return outputs[:, -1]
     if lengths is None:
-        lengths = outputs.new_zeros(len(outputs), dtype=torch.long)
+        lengths = outputs.new_zeros(outputs.shape[0], dtype=torch.long)
     return padding.last_real(outputs, lengths, hidden)
 
 

@@ -9,7 +9,11 @@ from torch import Tensor
 from fastweights.ops import padding
 from fastweights.ops.lstm.arguments import check_classes
 from fastweights.ops.lstm.options import Inputs, Options
+from fastweights.ops.over_time import Others, over_time
 from fastweights.ops.tracing import may_look
+
+State = tuple[Tensor, Tensor]
+"""h and c."""
 
 
 def run(
@@ -34,18 +38,19 @@ def run(
         padded = padded_steps.at_end().unsqueeze(2)
         given = given.masked_fill(padded, 0)
     W_transposed = recurrent_weight.t()
-    outputs, cells = [], []
-    for gates_t in given.unbind(1):
+
+    def step(before: State, gates_t: Tensor, others: Others) -> tuple[State, tuple[Tensor, ...]]:
+        h, c = before
         i, f, g, o = torch.addmm(gates_t, h, W_transposed).chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
-        outputs.append(h)
-        cells.append(c)
-    y = torch.stack(outputs, 1)
+        return (h, c), (h,) if padded is None else (h, c)
+
+    (h, c), (y, *cells) = over_time(step, start, given)
     if padded_steps is None or padded is None:
         return y, h, c
     h, c = (
-        padding.last_real(torch.stack(states, 1), padded_steps.lengths, first)
-        for states, first in zip((outputs, cells), start, strict=True)
+        padding.last_real(each, padded_steps.lengths, first)
+        for each, first in zip((y, *cells), start, strict=True)
     )
     return y.masked_fill(padded, 0), h, c

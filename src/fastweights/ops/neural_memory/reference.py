@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.ops.neural_memory.options import Learned, State
+from fastweights.ops.over_time import Others, over_time
+from fastweights.ops.tracing import is_open
 
 
 class Saved(NamedTuple):
@@ -119,18 +121,36 @@ def run(
         """M less its start: rows that nothing was written to keep theirs to the bit."""
         return state.memory + (M - begun).transpose(0, 1)
 
-    moments, memory = [], {}
-    for t, drive_t in enumerate(drive.unbind(1)):
-        now, error, saved = step(
-            drive_t, learned, M, now, None if mask is None else mask[:, t, None]
+    memory = {}
+    if is_open(drive.shape[1]):
+        (*now, M), (hidden, read, error) = over_time(
+            lambda before, *given: _step_anew(learned, before, *given), (*now, M), drive, (mask,)
         )
-        moments.append((now[0], now[2], error))
-        if record is not None:
-            record.append(saved)
-        if t in steps:
-            memory[t] = written()
-    hidden, read, error = (torch.stack(each, 1) for each in zip(*moments, strict=True))
+    else:
+        moments = []
+        for t, drive_t in enumerate(drive.unbind(1)):
+            now, error, saved = step(
+                drive_t, learned, M, now, None if mask is None else mask[:, t, None]
+            )
+            moments.append((now[0], now[2], error))
+            if record is not None:
+                record.append(saved)
+            if t in steps:
+                memory[t] = written()
+        hidden, read, error = (torch.stack(each, 1) for each in zip(*moments, strict=True))
     end = written()
     chosen = [memory[t][:, None] for t in steps]
-    at_steps = torch.cat([end.new_empty(len(end), 0, *M.shape[::2], M.shape[-1]), *chosen], 1)
+    at_steps = torch.cat([end.new_empty(end.shape[0], 0, *M.shape[::2], M.shape[-1]), *chosen], 1)
     return hidden, read, error, at_steps, *now, end
+
+
+def _step_anew(
+    learned: Learned, before: tuple[Tensor, ...], drive: Tensor, others: Others
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Take one step with a memory of its own; return h, c, r and M after it, and h, r and the error."""
+    (h, c, r, M), (real,) = before, others
+    M = M.clone()
+    (h, c, r), error, _ = step(
+        drive, learned, M, (h, c, r), None if real is None else real[:, None]
+    )
+    return (h, c, r, M), (h, r, error)

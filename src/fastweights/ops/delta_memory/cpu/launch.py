@@ -59,7 +59,7 @@ class Arguments(NamedTuple):
     def memory_shape(self) -> tuple[Size, ...]:
         """The shape of a memory."""
         outer = () if self.outer_key is None else (self.outer_key.shape[2],)
-        return (len(self.values), *outer, self.inner_key.shape[2], self.values.shape[2])
+        return (self.values.shape[0], *outer, self.inner_key.shape[2], self.values.shape[2])
 
     @property
     def tensors(self) -> dict[str, Tensor | None]:

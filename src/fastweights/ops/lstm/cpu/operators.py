@@ -28,7 +28,7 @@ def _fake_forward(call: Arguments) -> tuple[Tensor, ...]:
 
 def _keep(call: Arguments, results: Sequence[Tensor], saved: Tensor) -> Kept:
     tensors = (results[0], saved, call.classes, call.recurrent_weight, call.hidden, call.lengths)
-    return Kept(tensors, (call.cell is not None, len(call.gates)))
+    return Kept(tensors, (call.cell is not None, call.gates.shape[0]))
 
 
 recurrence = Fused(
