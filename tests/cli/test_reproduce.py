@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,3 +110,41 @@ def test_help_and_docs_say_what_agrees(capsys) -> None:
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert f"within {SPREAD:g} standard deviations of the recorded seeds" in text
     assert f"within {100 * SINGLE:g} %" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals of that kind")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_of_a_study_outlives_it(number: signal.Signals, tmp_path: Path) -> None:
+    """Begun in a shell's background, where Ctrl-C is ignored."""
+    line = [sys.executable, "-m", "fastweights", "reproduce", "retrieval", "--jobs", "2"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        study = subprocess.Popen(
+            line, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        until(lambda: len(list(tmp_path.glob("runs/*/*/*/metrics.jsonl"))) == 2)
+        study.send_signal(number)
+        assert study.wait(timeout=60) in (130, -number)
+        until(lambda: not group_is_alive(study.pid))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(study.pid, signal.SIGKILL)
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def group_is_alive(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True

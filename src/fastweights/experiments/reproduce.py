@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +17,8 @@ from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.ledger import Ledger
 from fastweights.experiments.options import TimeOptions
 from fastweights.experiments.plan import Record
+from fastweights.experiments.processes import processes
 from fastweights.experiments.study import Cell, Study
-
-WAIT_SECONDS = 0.5
-"""For processes that were stopped together with this one to say so."""
 
 
 class Job(NamedTuple):
@@ -195,39 +190,18 @@ def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, Record | None]]:
             if time.time() < job.deadline:
                 yield job, _run(job)
         return
-    # Fresh interpreters: a fork would share torch's and Numba's thread pools with the parent.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
+    with processes(jobs, _run) as submit:
         # Stages of one run come one after the other.
         stages: dict[Path, list[Job]] = {}
         for job in todo:
             stages.setdefault(job.folder, []).append(job)
-        running = {pool.submit(_run, jobs[0]): jobs for jobs in stages.values()}
-        try:
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    job, *later = running.pop(future)
-                    yield job, future.result()
-                    if later:
-                        running[pool.submit(_run, later[0])] = later
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            _stop(running)
-            raise
-
-
-def _stop(running: Iterable[Future[Record | None]]) -> None:
-    """Stop the processes at work: a terminal's Ctrl-C has reached them too, one meant for this process alone not."""
-    if wait(running, timeout=WAIT_SECONDS).not_done:
-        for process in multiprocessing.active_children():
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGINT)
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+        running = {submit(jobs[0]): jobs for jobs in stages.values()}
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job, *later = running.pop(future)
+                yield job, future.result()
+                if later:
+                    running[submit(later[0])] = later
 
 
 def _run(job: Job) -> Record | None:

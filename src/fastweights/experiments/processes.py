@@ -1,0 +1,98 @@
+"""Processes side by side, of which none outlives the one that began them, however that ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+from fastweights.io.stopping import INTERRUPTED
+
+WAIT_SECONDS = 0.5
+"""For processes that were stopped together with this one to say so."""
+
+
+Work = TypeVar("Work")
+Done = TypeVar("Done")
+
+
+@contextmanager
+def processes(
+    count: int, function: Callable[[Work], Done]
+) -> Iterator[Callable[[Work], Future[Done]]]:
+    """Begin processes of one thread each; the block is given what calls a function in one of them.
+
+    Ctrl-C, and SIGTERM, by which schedulers stop a process, end them with the block. Where this process is killed
+    outright they stop by themselves.
+    """
+    # Fresh interpreters: a fork would share torch's and Numba's thread pools with the parent.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+    calls: set[Future[Done]] = set()
+
+    def submit(work: Work) -> Future[Done]:
+        calls.add(future := pool.submit(_call, function, work))
+        return future
+
+    with pool, _terminated_is_interrupted():
+        try:
+            yield submit
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _stop(calls)
+            raise
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(calls: Iterable[Future[Any]]) -> None:
+    """Stop the processes at work: a terminal's Ctrl-C has reached them too, one meant for this process alone not."""
+    if wait(calls, timeout=WAIT_SECONDS).not_done:
+        for process in multiprocessing.active_children():
+            if process.pid is not None:
+                # Not SIGINT: a shell that begins a command in the background has it ignored.
+                os.kill(process.pid, signal.SIGTERM)
+
+
+def _begin() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process once the one that began it has ended: it would train on, or wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is a process of a pool"
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _call(function: Callable[[Work], Done], work: Work) -> Done:
+    """Call a function, and do not go back to a pool that is gone."""
+    try:
+        return function(work)
+    finally:
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(INTERRUPTED)
