@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 
 from fastweights.data import babi
 from fastweights.errors import UserError
+from fastweights.io.showing import shown_by
 from fastweights.tasks import CatBAbI
 from fastweights.tasks.babi import endless, files
 from fastweights.tasks.babi.encoded import ALL_WORDS, Encoder
@@ -70,6 +73,22 @@ def test_rows_lengths_and_restarts_change_nothing():
         streams(2).restore(stream.state())
     with pytest.raises(UserError, match="at least 1 token"):
         stream.next(0)
+
+
+@pytest.mark.usefixtures("few", "own_cache")
+def test_how_far_the_making_of_held_stories_is_shown():
+    """To who asks for it, when they are made, not when they are taken from the cache."""
+    seen: list[object] = []
+
+    @contextmanager
+    def bar(title: str, unit: str, count: int) -> Iterator[Callable[[int], None]]:
+        seen.extend((title, unit, count))
+        yield seen.append
+
+    for _ in range(2):
+        with shown_by(bar):
+            CatBAbI(stories="generated", tasks=(4,))
+    assert seen == ["validation and test stories", "stories", 6, 1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.usefixtures("few")

@@ -14,11 +14,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from fastweights.cli.encoding import never_failing
 from fastweights.cli.parsing import parse
 from fastweights.errors import Note, UserError, check_choice
+from fastweights.io.showing import shown_by
 from fastweights.io.stopping import INTERRUPTED, leave, stoppable
 
 OTHERS_WAIT = 3.0
@@ -64,12 +66,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: a check failed. 2: something given cannot be used. 130: interrupted, resumable.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with never_failing(), stoppable(_interrupted), warnings.catch_warnings():
+    with never_failing(), stoppable(_interrupted), shown_by(_bar), warnings.catch_warnings():
         warnings.showwarning = _show(warnings.showwarning)
         code = _exit_code(words)
     if arguments is None and code == INTERRUPTED:
         leave()
     return code
+
+
+def _bar(title: str, unit: str, count: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show work inside the library; of processes that do the same the first alone shows it."""
+    from fastweights.experiments.terminal import progress_bar
+
+    if int(os.environ.get("RANK", 0)):
+        return nullcontext(lambda done: None)
+    return progress_bar(title, unit, count)
 
 
 def _show(otherwise: Callable[..., None]) -> Callable[..., None]:

@@ -11,6 +11,7 @@ from jaxtyping import Int16
 from numpy import ndarray
 
 from fastweights.data import babi
+from fastweights.io.showing import shown
 from fastweights.tasks.babi.files import RELEASED
 from fastweights.tasks.babi.story import RULES, Options, Story, make
 from fastweights.tasks.babi.words import VOCABULARY
@@ -63,11 +64,13 @@ def held(tasks: Sequence[int], options: Options) -> Stories:
 
 def _made(sizes: Sequence[tuple[str, int, int]], options: Options) -> Stories:
     encoder = Encoder(ALL_WORDS)
-    parts = [
-        encoder.encode(make(task, number, SEED, split, options))
-        for split, task, count in sizes
-        for number in range(count)
-    ]
+    parts: list[Int16[ndarray, " time"]] = []
+    total = sum(count for _, _, count in sizes)
+    with shown("validation and test stories", "stories", total) as on_progress:
+        for split, task, count in sizes:
+            for number in range(count):
+                parts.append(encoder.encode(make(task, number, SEED, split, options)))
+                on_progress(len(parts))
     lengths = [len(part) for part in parts]
     counts = [count for _, _, count in sizes]
     return Stories(
