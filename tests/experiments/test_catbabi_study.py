@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -192,7 +194,9 @@ def smallest(wanted: Study, names: tuple[str, ...], **changes: object) -> Study:
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_a_study_ends_in_rows_and_pictures(wanted, names, pictures, said, tmp_path, monkeypatch):
-    files.write(tmp_path / "made", stories=2)  # in all words of the release
+    files.write(
+        tmp_path / "made", stories=2
+    )  # the words of the release; each file's last story is lost
     tiny = smallest(wanted, names, data_dir=tmp_path / "made")
     monkeypatch.setattr(registry, "studies", lambda: {tiny.name: tiny})
     told, rows = run(tmp_path, tiny)
@@ -222,9 +226,10 @@ def test_the_runs_under_way_are_still_of_the_study():
 
 @pytest.fixture
 def few(monkeypatch, tmp_path):
-    """Few generated validation and test stories, and no data but what a test names."""
+    """Few generated validation and test stories, the first draw of each, and no data but what a test names."""
     for split in ("valid", "test"):
         monkeypatch.setitem(files.RELEASED, split, dict.fromkeys(range(1, 21), 2))
+    monkeypatch.setattr(sys.modules[files.make.__module__], "split_of", lambda *of: mock.ANY)
     monkeypatch.setenv("FASTWEIGHTS_DATA", str(tmp_path / "nothing"))
 
 
