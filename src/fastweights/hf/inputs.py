@@ -78,7 +78,7 @@ def packed_texts(
     *marks: Tensor | None,
 ) -> Packed | None:
     """Return the texts that `packing.find` finds in these rows; a row of one step has but one."""
-    if tokens.shape[1] == 1 or all(given is None for given in marks):
+    if all(given is None for given in marks) or tokens.shape[1] == 1:
         return None
     real = torch.ones_like(tokens, dtype=torch.bool) if mask is None else mask
     return packing.find(real, *marks)

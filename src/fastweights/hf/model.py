@@ -18,6 +18,7 @@ from fastweights.hf.config import FastWeightConfig
 from fastweights.hf.loading import check_placed, check_weights, restore_constants
 from fastweights.hf.packing import Packed
 from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
+from fastweights.ops.tracing import is_open, recorded
 
 # transformers 5 has had both names for the cache: forward takes either, what comes out is called by the version's own.
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
@@ -161,12 +162,16 @@ class FastWeightForCausalLM(PreTrainedModel, GenerationMixin):
         mask: Bool[Tensor, "batch time"] | None,
         kept: int | Tensor,
     ) -> tuple[Float[Tensor, "batch kept classes"], object]:
-        if tokens.shape[1] == 1 and mask is None and not self.training:
+        one = not is_open(tokens.shape[1]) and tokens.shape[1] == 1
+        if one and mask is None and not self.training:
             logits, state = self.model.step(tokens[:, 0], state)
             return logits[:, None], state
         if isinstance(kept, Tensor) or not kept:
             logits, state = self.model(tokens, state, mask=mask)
             return logits[:, kept] if isinstance(kept, Tensor) else logits, state
+        if recorded():  # a graph has no number of steps that a mask marks
+            y, state = self.model(tokens, state, mask=mask, apply_head=False)
+            return self.model.head(y[:, -kept:]), state
         last = torch.zeros_like(tokens, dtype=torch.bool)
         last[:, -kept:] = True
         logits, state = self.model(tokens, state, mask=mask, at=last)

@@ -157,7 +157,8 @@ def _last_real(
 ) -> Float[Tensor, "*batch output"]:
     """Return each row's output at its last real step (0 if it has none)."""
     last = mask.shape[-1] - 1 - mask.flip(-1).int().argmax(-1)
-    return y.take_along_dim(last[..., None, None], -2).squeeze(-2)
+    index = last[..., None, None].expand(*last.shape, 1, y.shape[-1])
+    return y.gather(-2, index).squeeze(-2)
 
 
 def _features_out(encoder: nn.Module) -> int | None:

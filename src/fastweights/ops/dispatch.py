@@ -162,14 +162,16 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                 raise UserError(f"backend {requested!r} cannot run {self.name}: {reason}")
             return requested
         for name, backend in self.backends.items():
-            if backend.device not in (None, tensor.device.type):
+            if backend.device is not None and (
+                backend.device != tensor.device.type or torch.compiler.is_exporting()
+            ):
                 continue
             reason = unavailable(self.name, name)
             if reason is not None:
                 self._warn(
                     f"backend {name!r} of {self.name} is not available, a slower one runs: {reason}"
                 )
-            elif _refusal(backend, tensor, facts, asked_for=False) is None:
+            elif _refusal(backend, tensor, facts) is None:
                 return name
         raise UserError(f"no backend can run {self.name} on {tensor.device}, {tensor.dtype}")
 
@@ -178,13 +180,15 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         self.backends[name] = replace(self.backends[name], available=lambda: reason)
 
     def _obstacle(self, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
+        backend = self.backends[name]
+        if backend.device is not None and torch.compiler.is_exporting():
+            return "exported programs, which run without this library, are plain PyTorch ('auto')"
         reason = unavailable(self.name, name)
         if reason is not None:
             return reason
-        backend = self.backends[name]
         if backend.device not in (None, tensor.device.type):
             return f"the tensors are on {tensor.device}"
-        return _refusal(backend, tensor, facts, asked_for=True)
+        return _refusal(backend, tensor, facts)
 
     def _warn(self, message: str) -> None:
         if message not in self._warned and not torch.compiler.is_compiling():
@@ -284,17 +288,10 @@ def unavailable(op: str, name: str) -> str | None:
 
 
 def _refusal(
-    backend: Backend[Inputs, Options, Raw],
-    tensor: Tensor,
-    facts: dict[str, object],
-    *,
-    asked_for: bool,
+    backend: Backend[Inputs, Options, Raw], tensor: Tensor, facts: dict[str, object]
 ) -> str | None:
     if backend.device is None:
         return backend.supports(tensor, **facts)
     if transformed():
         return "torch.func transforms the call, which kernels have no rules for"
-    written_down = recorded()
-    if written_down and not asked_for and torch.compiler.is_exporting():
-        return "an exported program is to run where these kernels are not"
-    return dense.obstacle(tensor, written_down) or backend.supports(tensor, **facts)
+    return dense.obstacle(tensor, recorded()) or backend.supports(tensor, **facts)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from fastweights.errors import UserError
 from fastweights.ops.tracing import is_open
 from fastweights.ops.types import with_fields
 
@@ -34,6 +35,9 @@ def over_time(
         carry: what the first step is given.
         x: [batch, time, …].
         others: more of them, or None.
+
+    Raises:
+        UserError: where an exported program leaves the time open and gradients are on.
 
     Returns:
         What the last step handed on, and all that steps put out [batch, time, …] (none if there is no step).
@@ -65,6 +69,11 @@ def each_step(
 
 
 def _scan(step: Step[C], carry: C, x: Tensor, others: Others) -> tuple[C, list[Tensor]]:
+    if torch.is_grad_enabled():
+        raise UserError(
+            "a recurrence over an open number of steps is exported without gradients; accepted: "
+            "torch.export.export(…) under torch.no_grad(), or a time that is a number"
+        )
     from torch._higher_order_ops import scan  # as slow to import as the compiler, which is at work
 
     there = [each is not None for each in others]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
@@ -15,6 +15,7 @@ from fastweights.nn.backbone import Backbone, Input, Mask
 from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.constants import Constants
 from fastweights.ops import padding
+from fastweights.ops.tracing import recorded
 
 
 class ConvNetState(NamedTuple):
@@ -121,13 +122,17 @@ class ConvNet(Constants, Backbone[ConvNetState]):
         at = self.arrival - done + begin[:, None]
         here = (self.arrival >= done) & (self.arrival < done + length[:, None])
         pixels = x[:, :, : self.patch**2]
-        patches = pixels.take_along_dim(at.clamp(0, x.shape[1] - 1)[:, :, None], 1)
-        rows, times = (real if read_mask is None else real & read_mask).nonzero(as_tuple=True)
+        steps = at.clamp(0, x.shape[1] - 1)[:, :, None]
+        patches = pixels.gather(1, steps.expand(-1, -1, pixels.shape[2]))
+        wanted = real if read_mask is None else real & read_mask
+        rows, times = _all_steps(wanted) if recorded() else wanted.nonzero(as_tuple=True)
         seen = here[rows] & (at[rows] <= times[:, None])
         found = self.features(
             self._joined(torch.where(seen[:, :, None], patches[rows], before.picture[rows]))
         )
         y = found.new_zeros(*x.shape[:2], self.hidden_size).index_put((rows, times), found)
+        if recorded():
+            y = y.masked_fill(~wanted[:, :, None], 0)
         picture = torch.where(here[:, :, None], patches, before.picture)
         return y, ConvNetState(picture, before.steps + length)
 
@@ -141,3 +146,12 @@ class ConvNet(Constants, Backbone[ConvNetState]):
     def extra_repr(self) -> str:
         side = self.grid * self.patch
         return f"{self.input_size}, {self.hidden_size}, picture={side}×{side}, patch={self.patch}"
+
+
+def _all_steps(
+    like: Bool[Tensor, "batch time"],
+) -> tuple[Int[Tensor, " steps"], Int[Tensor, " steps"]]:
+    """Return the row and the time of every step: a graph has no such number of steps as a mask marks."""
+    batch, time = like.shape
+    places = torch.arange(batch * time, device=like.device)
+    return places // time, places % time

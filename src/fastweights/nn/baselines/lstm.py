@@ -16,6 +16,7 @@ from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.plain import read
+from fastweights.ops.tracing import is_open
 from fastweights.ops.types import autocasts
 
 
@@ -149,13 +150,14 @@ class LSTM(TorchRNN[LSTMState]):
         weight = self.parameter("weight_ih_l0")
         bias = self.parameter("bias_ih_l0") + self.parameter("bias_hh_l0")
         if isinstance(x, Embedded):
-            if len(x.table) <= x.classes.numel():
+            count = x.classes.numel()
+            if not is_open(count) and x.table.shape[0] <= count:
                 return F.linear(x.table, weight, bias), x.classes
             x = x.vectors()
         if x.is_floating_point():
             return F.linear(x, weight, bias), None
         columns = weight.t()
-        if self.input_size <= x.numel():
+        if not is_open(x.numel()) and self.input_size <= x.numel():
             return columns + bias, x
         return (columns.index_select(0, x.flatten()) + bias).unflatten(0, x.shape), None
 

@@ -15,6 +15,7 @@ from fastweights.nn.parts.relative_attention import distance_encodings
 from fastweights.nn.parts.transformer_layer import Context, TransformerLayer
 from fastweights.nn.parts.wrapped import inside
 from fastweights.ops import padding
+from fastweights.ops.tracing import is_open, recorded
 
 HEAD_SIZE = 64
 
@@ -156,7 +157,10 @@ class TransformerXL(Backbone[TransformerXLState]):
     def _context(self, state: TransformerXLState | None, x: Input) -> Context:
         time, before = x.shape[1], 0 if state is None else self.memory_length
         farthest = before + time - 1
-        reach = farthest if self.window == "segment" else min(self.memory_length, farthest)
+        if self.window == "segment":
+            reach = farthest
+        else:  # of an open number of steps, what lies farther than there are is never seen
+            reach = self.memory_length if is_open(time) else min(self.memory_length, farthest)
         encodings = self.dropout(
             distance_encodings(reach, self.hidden_size, self.reference_parameter)
         )
@@ -180,6 +184,10 @@ class TransformerXL(Backbone[TransformerXLState]):
         entered.append(h)
         if read_mask is None:
             return self.dropout(last(h, past, context)), entered
+        if recorded():  # a graph has no such number of steps
+            return self.dropout(last(h, past, context)).masked_fill(
+                ~read_mask[:, :, None], 0
+            ), entered
         steps, chosen = chosen_steps(read_mask)
         read = self.dropout(last(h, past, context, steps))
         unread = read.new_zeros(*read_mask.shape, self.hidden_size)
@@ -195,6 +203,8 @@ class TransformerXL(Backbone[TransformerXLState]):
         batch, time, _ = entered[0].shape
         past, length = self.initial_state(batch) if state is None else state
         size = self.memory_length
+        if lengths is None and is_open(time):
+            lengths = torch.full((batch,), time, device=past.device)
         if lengths is None:
             newest = torch.stack([h[:, -size:] for h in entered], 1)
             past, taken = torch.cat([past[:, :, time:], newest], 2), time

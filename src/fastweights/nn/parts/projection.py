@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fastweights.nn.parts.plain import is_plain
 from fastweights.nn.parts.reference import reference_tensor
-from fastweights.ops.tracing import may_look
+from fastweights.ops.tracing import is_open, may_look
 
 
 def project(
@@ -33,7 +33,8 @@ def project(
         return linear(F.one_hot(x.long(), cast("int", size)).to(dtype))
     linear = cast("nn.Linear", linear)
     table, classes = linear.weight.t(), x.flatten()
-    few = classes.numel() < linear.in_features
+    count = classes.numel()
+    few = is_open(count) or count < linear.in_features
     table = table.index_select(0, classes) if few else table.contiguous()
     if linear.bias is not None:
         table = table + linear.bias

@@ -13,6 +13,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from fastweights.nn.parts.heads import head_size
 from fastweights.nn.parts.plain import is_plain
+from fastweights.ops.tracing import is_open
 from fastweights.ops.types import at_least_float32
 
 # Queries of a block: more of them reach more keys out of band, fewer make small products.
@@ -91,7 +92,11 @@ class RelativeAttention(nn.Module):
         """
         blocks = self._blocks(x, past, empty, encodings, steps)
         count = x.shape[1] if steps is None else steps.shape[1]
-        few = count * (self.heads - 1) < x.shape[2] and is_plain(self.key_value)
+        few = (
+            not is_open(count)
+            and count * (self.heads - 1) < x.shape[2]
+            and is_plain(self.key_value)
+        )
         read = self._read_unprojected(blocks, x, past) if few else self._read(blocks, x, past)
         return self.out(read.movedim(0, 2).flatten(2))
 
@@ -180,13 +185,14 @@ class RelativeAttention(nn.Module):
         distance_queries = self.scale * (q + self.distance_bias[:, None, None])
         distances = self.distance(encodings).unflatten(1, (self.heads, -1)).movedim(0, 2)
         missing = None if empty is None else pad(empty, (0, x.shape[1]))
-        for start in range(0, q.shape[2], BLOCK):
-            block = slice(start, min(start + BLOCK, q.shape[2]))
+        whole = is_open(q.shape[2])  # there is no number of blocks: one reaches all keys
+        for start in (0,) if whole else range(0, q.shape[2], BLOCK):
+            block = slice(start, q.shape[2] if whole else min(start + BLOCK, q.shape[2]))
             own = None if steps is None else steps[:, block]
             first, last = (start, block.stop - 1) if own is None else map(int, own.aminmax())
-            places = slice(max(0, older + first - reach), older + last + 1)
+            places = slice(0 if whole else max(0, older + first - reach), older + last + 1)
             count = places.stop - places.start
-            nearest = distances[:, :, -min(reach + 1, count) :]
+            nearest = distances if whole else distances[:, :, -min(reach + 1, count) :]
             scores = distance_queries[:, :, block].flatten(1, 2) @ nearest
             scores = scores.unflatten(1, (x.shape[0], -1))
             bias = (

@@ -17,7 +17,8 @@ def run(inputs: Inputs, options: Options) -> Outputs:
     """Return what `neural_memory` does, with gradients where they are asked for."""
     drive, learned, start, state, mask = inputs
     leaves, steps = (*state, *learned), options.memory_steps
-    if torch.is_grad_enabled() and any(x.requires_grad for x in (drive, *leaves)):
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in (drive, *leaves))
+    if wanted and not torch.compiler.is_exporting():  # a program holds the steps themselves
         found = Recurrence.apply(drive, start, mask, steps, *leaves)
     else:
         found = reference.run(drive, learned, start, state, mask, steps)

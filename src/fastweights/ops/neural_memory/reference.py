@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 
 from fastweights.ops.neural_memory.options import Learned, State
 from fastweights.ops.over_time import Others, over_time
-from fastweights.ops.tracing import is_open
 
 
 class Saved(NamedTuple):
@@ -29,6 +29,10 @@ class Saved(NamedTuple):
     found: Tensor
     missing: Tensor
     reads: Tensor
+
+
+Now = tuple[Tensor, Tensor, Tensor, Tensor]
+"""h, c, r and M."""
 
 
 def full_memory(
@@ -59,24 +63,42 @@ def write_(
     keys: Float[Tensor, "batch heads size"],
     found: Float[Tensor, "batch heads outputs"],
     errors: Float[Tensor, "batch heads outputs"],
-) -> None:
+) -> Float[Tensor, "layers batch size size"]:
     """Add Σ_heads z_l-1ᵀ error_l to each layer, in place."""
-    size = keys.shape[-1]
-    ends = zip(M, (keys, *found.split(size, -1)), errors.split(size, -1), strict=False)
-    for weight, z, error in ends:
+    for weight, z, error in _ends(M, keys, found, errors):
         weight.baddbmm_(z.mT, error)
+    return M
+
+
+def write(
+    M: Float[Tensor, "layers batch size size"],
+    keys: Float[Tensor, "batch heads size"],
+    found: Float[Tensor, "batch heads outputs"],
+    errors: Float[Tensor, "batch heads outputs"],
+) -> Float[Tensor, "layers batch size size"]:
+    """Return what `write_` makes of M, which stays."""
+    ends = _ends(M, keys, found, errors)
+    return torch.stack([torch.baddbmm(weight, z.mT, error) for weight, z, error in ends])
+
+
+def _ends(
+    M: Tensor, keys: Tensor, found: Tensor, errors: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Return each layer with what stands at its two ends."""
+    size = keys.shape[-1]
+    return zip(M, (keys, *found.split(size, -1)), errors.split(size, -1), strict=False)
 
 
 def step(
     drive: Float[Tensor, "batch gates"],
     learned: Learned,
-    M: Float[Tensor, "layers batch size size"],
-    before: tuple[Tensor, Tensor, Tensor],
+    before: Now,
     real: Bool[Tensor, "batch 1"] | None,
-) -> tuple[tuple[Tensor, Tensor, Tensor], Float[Tensor, " batch"], Saved]:
-    """Take one step: change M, and return h, c and r, the error, and what the way back needs."""
+    write: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = write_,
+) -> tuple[Now, Float[Tensor, " batch"], Saved]:
+    """Take one step: return what is after it, the error, and what the way back needs; `write_` changes M."""
+    h, c, r, M = before
     size = M.shape[-1]
-    h, c, r = before
     sums = torch.addmm(drive, torch.cat([h, r], 1), learned.recurrent.t())
     i, f, g, o = sums.chunk(4, 1)
     i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
@@ -91,17 +113,17 @@ def step(
         strength = strength * real
     found = recall(M, keys)
     missing = torch.nn.functional.linear(values, learned.targets, learned.targets_bias) - found
-    write_(M, keys, found, rate(strength, heads, size) * missing)
+    M = write(M, keys, found, rate(strength, heads, size) * missing)
     reads = recall(M, torch.cat([keys, queries], 1))
     again, answers = reads[..., -size:].chunk(2, 1)
     error = (again - values).square().mean((1, 2))
     r = answers.mean(1)
     if real is not None:
-        pairs = zip((h, c, r), before, strict=True)
+        pairs = zip((h, c, r), before[:3], strict=True)
         h, c, r = (torch.where(real, new, old) for new, old in pairs)
         error = error * real[:, 0]
     gates = torch.cat([i, f, g, o], 1)
-    return (h, c, r), error, Saved(gates, c, interface, strength, found, missing, reads)
+    return (h, c, r, M), error, Saved(gates, c, interface, strength, found, missing, reads)
 
 
 def run(
@@ -115,22 +137,28 @@ def run(
 ) -> tuple[Tensor, ...]:
     """Return hidden, read, error, the memory at the steps, and the state's tensors; `record` gets what is saved."""
     begun = full_memory(start, state.memory)
-    M, now = begun.clone(), (state.hidden, state.cell, state.read)
+    now = (state.hidden, state.cell, state.read, begun.clone())
 
     def written() -> Tensor:
         """M less its start: rows that nothing was written to keep theirs to the bit."""
-        return state.memory + (M - begun).transpose(0, 1)
+        return state.memory + (now[3] - begun).transpose(0, 1)
 
     memory = {}
-    if is_open(drive.shape[1]):
-        (*now, M), (hidden, read, error) = over_time(
-            lambda before, *given: _step_anew(learned, before, *given), (*now, M), drive, (mask,)
-        )
+    if torch.compiler.is_exporting():  # autograd, and an operator over time, need M as it was
+
+        def step_anew(before: Now, drive: Tensor, others: Others) -> tuple[Now, tuple[Tensor, ...]]:
+            (real,) = others
+            after, error, _ = step(
+                drive, learned, before, None if real is None else real[:, None], write
+            )
+            return after, (after[0], after[2], error)
+
+        now, (hidden, read, error) = over_time(step_anew, now, drive, (mask,))
     else:
         moments = []
         for t, drive_t in enumerate(drive.unbind(1)):
             now, error, saved = step(
-                drive_t, learned, M, now, None if mask is None else mask[:, t, None]
+                drive_t, learned, now, None if mask is None else mask[:, t, None]
             )
             moments.append((now[0], now[2], error))
             if record is not None:
@@ -140,17 +168,5 @@ def run(
         hidden, read, error = (torch.stack(each, 1) for each in zip(*moments, strict=True))
     end = written()
     chosen = [memory[t][:, None] for t in steps]
-    at_steps = torch.cat([end.new_empty(end.shape[0], 0, *M.shape[::2], M.shape[-1]), *chosen], 1)
-    return hidden, read, error, at_steps, *now, end
-
-
-def _step_anew(
-    learned: Learned, before: tuple[Tensor, ...], drive: Tensor, others: Others
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Take one step with a memory of its own; return h, c, r and M after it, and h, r and the error."""
-    (h, c, r, M), (real,) = before, others
-    M = M.clone()
-    (h, c, r), error, _ = step(
-        drive, learned, M, (h, c, r), None if real is None else real[:, None]
-    )
-    return (h, c, r, M), (h, r, error)
+    at_steps = torch.cat([end.new_empty(end.shape[0], 0, *end.shape[1:]), *chosen], 1)
+    return hidden, read, error, at_steps, *now[:3], end
