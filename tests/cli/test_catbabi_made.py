@@ -47,11 +47,12 @@ def test_a_machine_without_data(tmp_path, capsys, release):
 
 
 def test_a_pool_of_graded_worlds(tmp_path, capsys):
-    few = ("--pool", 3, "--people", 2, "--things", 1)
+    few = ("--pool", 3, "--pool-tasks", 2, "--people", 2, "--things", 1)
     folder = trained(tmp_path / "run", *TINY, "--tasks", 1, 2, *few)
-    assert "3 of each task's stories, again and again" in capsys.readouterr().err
+    said = "of task 2 3 stories, again and again; new ones of the others"
+    assert said in capsys.readouterr().err
     options = json.loads((folder / "config.json").read_text())["task"]["options"]
-    assert (options["pool"], options["people"], options["things"]) == (3, 2, 1)
+    assert [options[name] for name in ("pool", "pool_tasks", "people", "things")] == [3, [2], 2, 1]
     (tmp_path / "no").mkdir()
     for words, said in (
         (("--pool", 0), "pool must be at least 1, not 0"),

@@ -94,17 +94,32 @@ def test_how_far_the_making_of_held_stories_is_shown():
 @pytest.mark.usefixtures("few")
 def test_a_pool_is_all_that_ever_comes():
     """The stories of the numbers below it, in every row, each of them again and again."""
-    read, eos = streams(pool=2).next(3000).tokens, ALL_WORDS.index("<eos>")
-    seen: set[bytes] = set()
-    for row in read:
-        starts = (row == eos).nonzero().squeeze(1).tolist()
-        seen |= {row[a:b].numpy().tobytes() for a, b in itertools.pairwise(starts)}
+    seen = stories_of(streams(pools=dict.fromkeys(TASKS, 2)).next(3000).tokens)
     encoder = Encoder(ALL_WORDS)
     assert seen == {
         encoder.encode(make(task, number, 5, "train", Options())).astype(np.int64).tobytes()
         for task in TASKS
         for number in range(2)
     }
+
+
+@pytest.mark.usefixtures("few")
+def test_the_other_tasks_of_a_pool_of_some_never_end():
+    some, none, every = (
+        streams(pools=pools).next(2000).tokens
+        for pools in ({TASKS[0]: 2}, None, dict.fromkeys(TASKS, 2))
+    )
+    assert not some.equal(none) and not some.equal(every)
+    counts = [len(stories_of(read)) for read in (every, some, none)]
+    assert counts == sorted(set(counts))
+
+
+def stories_of(read) -> set[bytes]:
+    eos, seen = ALL_WORDS.index("<eos>"), set()
+    for row in read:
+        starts = (row == eos).nonzero().squeeze(1).tolist()
+        seen |= {row[a:b].numpy().tobytes() for a, b in itertools.pairwise(starts)}
+    return seen
 
 
 @pytest.mark.usefixtures("few", "own_cache")
@@ -117,6 +132,8 @@ def test_the_task():
     graded = CatBAbI(stories="generated", tasks=(1,), people=2, pool=9)
     assert "names release, window 5, people 2, pool 9" in graded.notes[0]
     assert CatBAbI(**graded.options).options == graded.options
+    some = CatBAbI(stories="generated", tasks=TASKS, pool=9, pool_tasks=TASKS[:1])
+    assert CatBAbI(**some.options).options == some.options
     assert isinstance(task.streams(1), Endless)
     for options, said in (
         ({"stories": "generated", "rename": "all"}, "neither renamed"),
@@ -124,7 +141,12 @@ def test_the_task():
         ({"names": "any"}, "are of generated stories"),
         ({"stories": "generated", "window": 0}, "window must be at least 1"),
         ({"stories": "generated", "pool": 0}, "pool must be at least 1, not 0"),
-        ({"pool": 3}, "things and pool are of generated stories"),
+        ({"pool": 3}, "pool and pool_tasks are of generated stories"),
+        ({"stories": "generated", "pool_tasks": (4,)}, "say its size too"),
+        (
+            {"stories": "generated", "tasks": (1,), "pool": 3, "pool_tasks": (4,)},
+            "task 4 cannot be in a pool",
+        ),
         ({"people": 3}, "are of generated stories"),
         ({"stories": "generated", "people": 5, "tasks": (1,)}, "2 to 4 people .names 'release'."),
         ({"stories": "made"}, "unknown choice of stories"),

@@ -47,6 +47,7 @@ class CatBAbI:
         names, window, questions, people, things: of generated stories, as `tasks.babi.story` has them.
         pool: train stories of each task that are generated, which then come again and again: what learning by heart
             comes to. None: they never end.
+        pool_tasks: the tasks of which there are so few; None: all.
         vocabulary: words in the order of their tokens, those of a model that learnt from other stories; None: the
             stories' own.
 
@@ -81,6 +82,7 @@ class CatBAbI:
         people: int = 4,
         things: int = 3,
         pool: int | None = None,
+        pool_tasks: Sequence[int] | None = None,
         vocabulary: Sequence[str] | None = None,
     ) -> None:
         stories = "published" if stories == "release" else stories
@@ -91,6 +93,7 @@ class CatBAbI:
         self._rename = selection.check_rename(rename, self.tasks)
         self._making = Options(names, Lengths(questions, window), people, things)
         self._pool = pool
+        self._pool_tasks = selection.check_some(pool_tasks, self.tasks, "in a pool")
         self._check_made()
         self._stories = (
             held(self.tasks, self._making)
@@ -124,11 +127,13 @@ class CatBAbI:
         if self.made:
             self._making.check(self.tasks)
             check_at_least(1, pool=self._pool)
+            if self._pool_tasks is not None and self._pool is None:
+                raise UserError("pool_tasks are the tasks of a pool: say its size too")
             if self._rename not in ("missing", "none") or self._size != "10k":
                 raise UserError(
                     "generated stories are neither renamed nor of a size: they never end"
                 )
-        elif self._making != Options() or self._pool is not None:
+        elif self._making != Options() or (self._pool, self._pool_tasks) != (None, None):
             *others, last = self._made_with()
             raise UserError(
                 f"{', '.join(others)} and {last} are of generated stories: stories='generated'"
@@ -151,7 +156,16 @@ class CatBAbI:
         }
 
     def _made_with(self) -> dict[str, object]:
-        return {**self._making.arguments(), "pool": self._pool}
+        return {
+            **self._making.arguments(),
+            "pool": self._pool,
+            "pool_tasks": self._pool_tasks,
+        }
+
+    def _pools(self) -> dict[int, int]:
+        return (
+            {} if self._pool is None else dict.fromkeys(self._pool_tasks or self.tasks, self._pool)
+        )
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -179,7 +193,7 @@ class CatBAbI:
                 seed=seed,
                 first_row=first_row,
                 repeats=self._repeats,
-                pool=self._pool,
+                pools=self._pools(),
             )
         draws = selection.epoch(
             self._stories,

@@ -139,15 +139,24 @@ def check_tasks(tasks: Sequence[int]) -> tuple[int, ...]:
     return numbers
 
 
+def check_some(
+    some: Sequence[int] | None, tasks: tuple[int, ...], what: str
+) -> tuple[int, ...] | None:
+    """Return the numbers of some of the tasks, sorted; raise `UserError` if one is none of them. None stays None."""
+    if some is None:
+        return None
+    numbers = check_tasks(some)
+    _check_among(numbers, tasks, what)
+    return numbers
+
+
 def check_rename(rename: str | Sequence[int], tasks: tuple[int, ...]) -> str | tuple[int, ...]:
     """Return which stories are renamed: one of `RENAME`, or tasks; raise `UserError` if it is neither."""
     if isinstance(rename, str):
         if rename not in RENAME:
             raise unknown("renaming", rename, (*RENAME, "numbers of tasks"))
         return rename
-    numbers = check_tasks(rename)
-    _check_among(numbers, tasks, "renamed")
-    return numbers
+    return check_some(rename, tasks, "renamed")
 
 
 def check_repeats(

@@ -56,6 +56,8 @@ class CatBAbIOptions(
     """Generated stories: things of a story of tasks 2, 3 and 5-8. [default: 3]"""
     pool: int | None = None
     """Generated stories: learn from so many of each task, again and again. [default: none comes twice]"""
+    pool_tasks: tuple[int, ...] | None = None
+    """Generated stories: the tasks with a pool; new stories of the others. [default: all]"""
     rename: Literal["none", "missing", "all"] = "missing"
     """Stories with people, places and things renamed: only copies that stand in for missing ones of task 3, or all."""
     rename_tasks: tuple[int, ...] = ()

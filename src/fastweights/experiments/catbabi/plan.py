@@ -180,7 +180,10 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     def _made(self) -> str:
         if self.pool is None:
             return "new stories at every step"
-        return f"{self.pool:,} of each task's stories, again and again"
+        if self.pool_tasks is None:
+            return f"{self.pool:,} of each task's stories, again and again"
+        some = ", ".join(map(str, self.pool_tasks))
+        return f"of task {some} {self.pool:,} stories, again and again; new ones of the others"
 
     def progress(self) -> TerminalProgress:
         from fastweights.training import TerminalProgress

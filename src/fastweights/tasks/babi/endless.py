@@ -44,7 +44,7 @@ class Endless(Positions):
         seed: any integer.
         first_row: number of the first row, for a process that trains a share of a batch.
         repeats: how often an epoch's entries of a task come, where not once.
-        pool: stories of each task, which come again and again; None: none ever does.
+        pools: how many stories of a task there are, by task, which come again and again; of the others none ever does.
     """
 
     def __init__(
@@ -57,13 +57,15 @@ class Endless(Positions):
         seed: int = 0,
         first_row: int = 0,
         repeats: Mapping[int, int] | None = None,
-        pool: int | None = None,
+        pools: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__(rows)
         counts = [RELEASED["train"][task] * (repeats or {}).get(task, 1) for task in tasks]
         self._tasks = np.repeat(np.array(tasks), counts)
         self._encoder, self._options, self._seed = Encoder(vocabulary), options, seed
-        self._pool = pool
+        endless = np.iinfo(np.uint64).max
+        sizes = [(pools or {}).get(task, endless) for task in range(max(tasks) + 1)]
+        self._pools = np.array(sizes, np.uint64)
         keys = [key(seed, "train", task) for task in range(max(tasks) + 1)]
         self._keys = np.array(keys, np.uint64)
         self._question = vocabulary.index("?")
@@ -126,9 +128,7 @@ class Endless(Positions):
             epochs, places = np.divmod(np.arange(begin, begin + _AHEAD), len(self._tasks))
             order = mix(self._seed, self._rows[row], epochs + epoch)
             tasks = self._tasks[permute(places, len(self._tasks), order)]
-            numbers = mix(order, places)
-            if self._pool is not None:
-                numbers %= np.uint64(self._pool)
+            numbers = mix(order, places) % self._pools[tasks]
             draws = first_draws(self._keys[tasks], numbers, 0)
             for task, number, first in zip(tasks.tolist(), numbers.tolist(), draws, strict=True):
                 told = make(task, number, self._seed, "train", self._options, first)
