@@ -93,7 +93,11 @@ class CatBAbI:
         self._rename = selection.check_rename(rename, self.tasks)
         self._making = Options(names, Lengths(questions, window), people, things)
         self._pool = pool
-        self._pool_tasks = selection.check_some(pool_tasks, self.tasks, "in a pool")
+        self._pool_tasks = (
+            None
+            if pool_tasks is None
+            else selection.check_some(pool_tasks, self.tasks, "in a pool")
+        )
         self._check_made()
         self._stories = (
             held(self.tasks, self._making)

@@ -139,12 +139,8 @@ def check_tasks(tasks: Sequence[int]) -> tuple[int, ...]:
     return numbers
 
 
-def check_some(
-    some: Sequence[int] | None, tasks: tuple[int, ...], what: str
-) -> tuple[int, ...] | None:
-    """Return the numbers of some of the tasks, sorted; raise `UserError` if one is none of them. None stays None."""
-    if some is None:
-        return None
+def check_some(some: Sequence[int], tasks: tuple[int, ...], what: str) -> tuple[int, ...]:
+    """Return the numbers of some of the tasks, sorted; raise `UserError` if one is none of them."""
     numbers = check_tasks(some)
     _check_among(numbers, tasks, what)
     return numbers
