@@ -29,6 +29,9 @@ ON_RELEASE = "release_test_accuracy_percent"
 MINUTES = 45.0
 """Training time of every model of a table, on one thread: what makes its rows comparable."""
 
+FEW = 1125
+"""Stories of task 17 that are learnt from: as many as the release's train file has."""
+
 OTHER_PROTOCOL = (
     "All training stories are generated, no two alike, by rules that were read off the release, its test file included."
     " This is another protocol than the paper's, and its figures are not to be measured against the paper's"
@@ -39,7 +42,9 @@ def generated(experiment: AnyExperiment) -> Study:
     """The Fast Weight Memory on generated stories, tested on the release's test split."""
     notes = (
         "Accuracy in percent on the answers of the release's test split, read in one row. Tasks 16, 17 and 19 come"
-        f" three times an epoch. {OTHER_PROTOCOL}.",
+        f" four times an epoch, task 17 from a pool of {FEW:,} stories, as many as the release has: alone, 1,500 steps"
+        " of stories that never come again leave it where it began, at 61 % of its answers, and so many of this pool"
+        f" give 99 % of answers to other stories. {OTHER_PROTOCOL}.",
     )
     return Study(
         experiment,
@@ -51,7 +56,14 @@ def generated(experiment: AnyExperiment) -> Study:
 
 
 def _generated() -> Iterator[Cell]:
-    qa = CatBAbIOptions(stories="generated", often=(16, 17, 19), times=3, steps=32_000)
+    qa = CatBAbIOptions(
+        stories="generated",
+        often=(16, 17, 19),
+        times=4,
+        pool=FEW,
+        pool_tasks=(17,),
+        steps=32_000,
+    )
     words = dataclasses.replace(qa, mode="lm", steps=24_000)
     for name, options, limit in (("fwm qa", qa, 99.3), ("fwm lm", words, 97.0)):
         yield Cell(
