@@ -36,7 +36,7 @@ SMALL = {
     "catbabi": "--hidden 6 --embedding 4 --memory-size 3 --batch 4 --length 10 --tasks 1 --test-rows 4",
     "glimpses": "--features 6 --glimpse-layer 8 --batch 4",
     "catch": "--size 5 --hidden 6 --agents 4 --evaluation-episodes 10 --test-episodes 10",
-    "metro-map": "--hidden 6 --memory-size 4 --graphs 10 --length 6",
+    "metro-map": "--hidden 6 --memory-size 4 --graphs 10 --horizon 6",
     "text": "--embedding 6 --hidden 8 --memory-size 3 --batch 4 --length 20",
 }
 """Options by task, apart from how long a run is."""

@@ -42,7 +42,7 @@ def retrieval(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--stories", "generated", "--window", "0"], "window must be at least 1, not 0"),
         (["--stories", "generated", "--questions", "0"], "questions must be at least 1, not 0"),
         (["--stories", "generated", "--rename", "all"], "are neither renamed nor of a size"),
-        (["--size", "1k"], "en-valid: is it bAbI v1.2"),
+        (["--release", "1k"], "en-valid: is it bAbI v1.2"),
         (["--minutes", "0"], "minutes must be more than 0"),
         (["--minutes", "nan"], "minutes must be more than 0"),
         (["--minutes", "inf"], "minutes must be more than 0, not inf"),

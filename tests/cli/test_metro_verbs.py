@@ -9,7 +9,7 @@ import pytest
 
 from fastweights.cli import main
 
-TINY = ["--hidden", "6", "--memory-size", "4", "--graphs", "10", "--length", "6", "--updates", "2"]
+TINY = ["--hidden", "6", "--memory-size", "4", "--graphs", "10", "--horizon", "6", "--updates", "2"]
 TINY += ["--backend", "chunked", "--evaluation-interval", "1"]
 
 

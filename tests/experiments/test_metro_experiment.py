@@ -25,7 +25,7 @@ TINY = MetroMapOptions(
     hidden=6,
     memory_size=4,
     graphs=12,
-    length=8,
+    horizon=8,
     updates=4,
     evaluation_interval=2,
     backend="chunked",
@@ -42,7 +42,7 @@ def run(tmp_path_factory) -> Path:
 def test_the_settings_are_the_papers():
     ready = METRO_MAP.plan(MetroMapOptions())
     assert (ready.hidden, ready.memory_size, ready.reads) == (32, 16, 3)
-    assert (ready.agents, ready.test_episodes, ready.length) == (600, 600, 30)
+    assert (ready.agents, ready.test_episodes, ready.horizon) == (600, 600, 30)
     assert (ready.discount, ready.value_weight, ready.learning_rate) == (0.9, 0.1, 1e-3)
     assert ready.entropy_weight == ready.final_entropy_weight == 0.03
     assert (ready.beta2, ready.eps, ready.clip, ready.trace_decay) == (0.999, 1e-4, 0, 1)
@@ -92,7 +92,7 @@ def test_a_run_cut_short_and_resumed_equals_one_that_was_not(run, tmp_path):
         ({"model": "lstm"}, "'lstm' has no memory_size"),
         ({"graphs": 0}, "graphs must be at least 1"),
         ({"states": 2}, "states must be at least 3"),
-        ({"length": 0}, "steps must be at least 1"),
+        ({"horizon": 0}, "steps must be at least 1"),
         ({"set": ("reads=2",)}, "reads has an option of its own"),
         ({"minutes": 1.0, "schedule": "cosine"}, "a schedule ends at an update"),
     ],

@@ -40,6 +40,7 @@ def test_every_field_decides_or_is_known_not_to(name):
     pairs = [text.partition("=") for text in experiment.plan_type.fingerprint_fields]
     stated = [name if name in fields else attribute for name, _, attribute in pairs]
     beside = {"seed", *options.changeable_on_resume, *options.recorded_on_resume()}
+    beside -= {*options.of_test}  # a test's options decide its figures
     assert len(stated) == len({*stated}) and not beside & {*stated}
     assert {*stated} | beside == fields
 

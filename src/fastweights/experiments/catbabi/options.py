@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from fastweights.experiments.options import (
     BackboneOptions,
@@ -37,7 +38,7 @@ class CatBAbIOptions(
     """Backbone; `fastweights list` shows them all."""
     mode: Literal["qa", "lm"] = "qa"
     """`qa`: learn the answers. `lm`: learn every word, the answers among them."""
-    size: Literal["10k", "1k"] = "10k"
+    release: Literal["10k", "1k"] = "10k"
     """Which release: 10,000 or 1,000 training questions a task."""
     tasks: tuple[int, ...] | None = None
     """Tasks, 1 to 20. [default: all]"""
@@ -95,6 +96,7 @@ class CatBAbIOptions(
 
     limits = ("minutes",)
     of_test = ("test_rows",)
+    renamed: ClassVar[Mapping[str, str]] = {"size": "release"}
 
 
 @dataclass(frozen=True, kw_only=True)

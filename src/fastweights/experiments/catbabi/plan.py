@@ -55,7 +55,7 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     test_rows: int = field()
 
     fingerprint_fields = (
-        *("model", "mode", "size", "tasks", "stories=kept", *MAKING),
+        *("model", "mode", "size=release", "tasks", "stories=kept", *MAKING),
         *("rename", "rename_tasks", "often", "times"),
         *("embedding", "hidden", *MEMORY_OPTIONS, "word_dropout", "embedding_dropout", "set"),
         *("meta_objective", "steps", "batch", "length", "optimiser", "learning_rate"),
@@ -98,7 +98,7 @@ class CatBAbIPlan(StepPlan, OptimiserPlan, TimedPlan, CatBAbIOptions):
     def _task_options(self) -> Record:
         named = self.rename_tasks if self.rename_tasks and self.rename != "all" else self.rename
         return {
-            "size": self.size,
+            "size": self.release,
             "tasks": self.tasks,
             "stories": self.kept,
             "rename": named,

@@ -27,11 +27,11 @@ class MetroMapOptions(MemoryOptions, AgentOptions):
     """Moves at each station."""
     graphs: int = 600
     """Maps to train on; there are as many others to test on."""
-    length: int = 30
+    horizon: int = 30
     """Steps of an episode."""
 
     limits = ("minutes", "updates")
-    renamed: ClassVar[Mapping[str, str]] = {"form": "rules"}
+    renamed: ClassVar[Mapping[str, str]] = {"form": "rules", "length": "horizon"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ class MetroMapPlan(AgentPlan, MetroMapOptions):
         "model",
         "form=rules",
         *TASK_OPTIONS,
-        "length",
+        "length=horizon",
         *MEMORY_OPTIONS,
         *AGENT_FIELDS,
     )
@@ -66,5 +66,5 @@ class MetroMapPlan(AgentPlan, MetroMapOptions):
         options = {name: getattr(self, name) for name in TASK_OPTIONS}
         return {
             "name": "metro-map",
-            "options": {"form": self.rules, **options, "steps": self.length},
+            "options": {"form": self.rules, **options, "steps": self.horizon},
         }
