@@ -54,6 +54,16 @@ def test_segments_add_up_to_the_loss_of_the_whole_text(mode, make):
     torch.testing.assert_close(ours, right)
 
 
+def test_an_answer_counts_as_several_steps():
+    model, task = fwm(), Noise()
+    source = Stream(task, batch=3, length=20, mode="lm", answer_weight=2.5, seed=1)
+    loss, _ = source.next_loss(model)
+    text = segment_at(source.rows.text, 0, 20)
+    each = F.cross_entropy(model(text.tokens)[0].mT, text.targets, reduction="none")
+    weight = torch.where(text.answers, 2.5, 1.0)
+    torch.testing.assert_close(loss, (weight * each).sum() / weight.sum())
+
+
 def test_gradients_stop_at_the_segment():
     model = fwm()
     source = Stream(Noise(), batch=2, length=10, seed=1)
@@ -148,7 +158,16 @@ def test_a_loss_of_the_backbone_is_added():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch": 0}, {"length": 0}, {"validation_segments": 0}, {"mode": "both"}]
+    "wrong",
+    [
+        {"batch": 0},
+        {"length": 0},
+        {"validation_segments": 0},
+        {"mode": "both"},
+        {"mode": "qa", "answer_weight": 2.0},
+        {"mode": "lm", "answer_weight": 0.0},
+        {"mode": "lm", "answer_weight": float("nan")},
+    ],
 )
 def test_what_cannot_be_is_refused(wrong, unchecked):
     with pytest.raises(UserError):

@@ -83,6 +83,8 @@ class CatBAbIOptions(
     """The probability that an element of a word's embedding is dropped."""
     meta_objective: float = 1.0
     """mnm: weight of the memory's own reconstruction loss."""
+    answer_weight: float | None = None
+    """`lm`: how many other words an answer counts as in the loss. [default: 1]"""
     length: int = 200
     """Steps of truncated back-propagation through time."""
     weight_decay: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -64,6 +65,7 @@ class Stream(Carried):
         batch: rows, each a stream of its own; each of several processes has its share of them.
         length: steps of a segment, over which gradients flow.
         mode: "qa": the loss is that of the answers; "lm": that of every step.
+        answer_weight: in mode "lm", how many other steps an answer counts as in the loss; more than 0.
         seed: of the order of the stories.
         device: where the segments go; the model's.
         validation_rows: rows into which the validation text is cut.
@@ -84,6 +86,7 @@ class Stream(Carried):
         batch: int = 32,
         length: int = 200,
         mode: Literal["qa", "lm"] = "qa",
+        answer_weight: float = 1.0,
         seed: int = 0,
         device: str = "cpu",
         validation_rows: int = 64,
@@ -95,6 +98,11 @@ class Stream(Carried):
         check_at_least(1, validation_segments=validation_segments)
         if mode not in ("qa", "lm"):
             raise UserError(f"mode must be qa or lm, not {mode!r}")
+        if not 0 < answer_weight < math.inf:
+            raise UserError(f"answer_weight must be a number above 0, not {answer_weight}")
+        if mode == "qa" and answer_weight != 1:
+            raise UserError("answers alone are learnt in mode qa: answer_weight is of mode lm")
+        self.answer_weight = answer_weight
         own = distributed.share(batch)
         super().__init__(batch=len(own))
         self.task, self.mode, self.length = task, mode, length
@@ -104,7 +112,7 @@ class Stream(Carried):
         self.start, self.auxiliary = start, auxiliary
 
     def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Compute the mean cross-entropy of the next segment of every row, and the answers' accuracy.
+        """Compute the mean cross-entropy of the next segment of every row, weighted, and the answers' accuracy.
 
         In one of several processes both are sums over its own rows, divided by its share of the targets of
         all rows.
@@ -114,14 +122,17 @@ class Stream(Carried):
         logits, state = _logits(model, segment.tokens, self.start_state(model), chosen)
         self.carry(state)
         targets = segment.targets[chosen]
-        right = logits.detach().argmax(1) == targets
-        if self.mode == "lm":
-            right = right[segment.answers[chosen]]
-        predicted, answers = (
-            max(1, count) / distributed.world()
-            for count in distributed.total(len(targets), len(right))
-        )
-        loss = F.cross_entropy(logits, targets, reduction="sum") / predicted
+        asked = segment.answers[chosen]
+        right = (logits.detach().argmax(1) == targets)[asked]
+        steps, answers = distributed.total(len(targets), len(right))
+        # Exactly the number of steps where an answer counts as one.
+        predicted = max(1, steps + (self.answer_weight - 1) * answers) / distributed.world()
+        answers = max(1, answers) / distributed.world()
+        if self.answer_weight == 1:
+            loss = F.cross_entropy(logits, targets, reduction="sum") / predicted
+        else:
+            each = F.cross_entropy(logits, targets, reduction="none")
+            loss = torch.where(asked, self.answer_weight * each, each).sum() / predicted
         metrics = {"accuracy": right.sum() / answers}
         return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics
 
