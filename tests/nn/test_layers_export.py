@@ -10,6 +10,8 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 
 from fastweights import state as states
+from fastweights.errors import UserError
+from fastweights.nn import FastWeightRNN
 
 BATCH, TIME = Dim("batch", min=1, max=64), Dim("time", min=1, max=4096)
 pytestmark = [
@@ -19,7 +21,6 @@ pytestmark = [
         "ignore:The tensor attributes self.*_flat_weights",
         "ignore:.*LeafSpec",
         "ignore:The .grad",
-        "ignore:.*torch.jit.script_method",
     ),
 ]
 
@@ -53,14 +54,40 @@ def _quiet():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_of_one_size(name):
-    layer, x = small(name), torch.randn(2, 3, INPUT)
+    layer, x = small(name), torch.randn(2, 2, INPUT)
     program = torch.export.export(layer, (x,), dynamic_shapes={"x": {0: BATCH}})
     assert namespaces(program) == {"aten"}
-    again = torch.randn(3, 3, INPUT)
+    again = torch.randn(3, 2, INPUT)
     assert_equal(program.module()(again), layer(again))
 
 
+@pytest.mark.parametrize("name", ["lstm", "deltanet"])
+def test_a_program_is_decomposed_and_learns(name):
+    layer, x = small(name), torch.randn(2, 3, INPUT)
+    program = torch.export.export(layer, (x,)).run_decompositions().module()
+    for each in (layer, program):
+        each(x)[0].square().sum().backward()
+    for key, parameter in layer.named_parameters():
+        torch.testing.assert_close(program.get_parameter(key).grad, parameter.grad)
+
+
+def test_a_time_left_open_is_for_inference():
+    layer, x = small("gru-ln"), torch.randn(2, 3, INPUT)
+    with pytest.raises(UserError, match=r"without gradients; accepted: .* under torch\.no_grad"):
+        torch.export.export(layer, (x,), dynamic_shapes={"x": {1: TIME}})
+
+
+def test_kernels_are_in_no_program():
+    layer, x = FastWeightRNN(INPUT, 3, backend="cpu"), torch.randn(2, 3, INPUT)
+    with pytest.raises(UserError, match=r"'cpu' cannot run fast_weight_rnn: exported programs"):
+        torch.export.export(layer, (x,))
+    layer(x)  # and what a program may not hold is not lost to others
+
+
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore"
+)  # torch's own, of modules that its prototype of a scan brings in
 @pytest.mark.parametrize("name", NAMES)
 def test_of_any_batch_and_time(name):
     layer = small(name)
@@ -71,7 +98,9 @@ def test_of_any_batch_and_time(name):
         "state": pytree.tree_map(lambda _: {0: BATCH}, given["state"]),
         "mask": {0: BATCH, 1: TIME},
     }
-    program = through_a_file(torch.export.export(layer, (x,), given, dynamic_shapes=shapes))
+    with torch.no_grad():
+        program = torch.export.export(layer, (x,), given, dynamic_shapes=shapes)
+    program = through_a_file(program)
     assert namespaces(program) == {"aten"}
     x, mask = padded(3, 7)
     state = states.detach(layer(x)[1])
