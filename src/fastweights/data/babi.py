@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from fastweights.data.babi_files import (
     published_digests,
 )
 from fastweights.errors import UserError, check_choice
+from fastweights.io.showing import shown
 
 TASK_NAMES = {
     1: "single supporting fact",
@@ -97,8 +99,9 @@ def read(source: Source, size: str = "10k", tasks: Sequence[int] = ALL_TASKS) ->
     _check_all_there(source, names, files, size)
     published = _check_digests(source, {name: files[name] for name in names})
     stories: dict[str, dict[int, tuple[str, ...]]] = {split: {} for split in SPLITS}
-    for task in tasks:
-        for split in SPLITS:
+    with shown("bAbI", "files", len(tasks) * len(SPLITS)) as on_progress:
+        for done, (task, split) in enumerate(itertools.product(tasks, SPLITS)):
+            on_progress(done)
             name = f"{FOLDERS[size]}/qa{task}_{split}.txt"
             name = PART if partial and name == whole else name
             stories[split][task] = parse(files[name], f"{source.path}: {name}")
