@@ -13,10 +13,13 @@ A flag: an error more than ten times the plain form's own; other exceptions than
 that died. The plain form's own error is the largest over the call and eight that round every number, given or found on
 the way, to a neighbour: that is known even where the plain form happens to be exact. Exit code 1 if there is a flag.
 
-Three differences are none, and the first two are counted beside the flags, by call:
+Some differences are none, and but for the last they are counted beside the flags, by call:
 
-- overflows: the plain form leaves the range of its type on the way, as where a norm's square does in float32.
-- ties: a gradient where the norm of F' is 1 but for rounding in the float64 reference: the clamp has two there.
+- overflows: the plain form leaves the range of its type on the way; in `delta_memory` numbers of up to 1e18 in float32.
+- level: features of a layer norm are equal but for rounding, and it divides by what rounding left of their deviation.
+- ties: a gradient where the norm of F' is 1 but for rounding in the float64 reference, in the rows where it is: the
+  clamp has two there.
+- parameters: a gradient that is NaN where a parameter is not finite: 0 times it may be left out, or not.
 - The gradient by a memory that clamps have shrunk is held to the last bit of the gradient that is given for its end: in
   a chunk the fused form keeps ⟨F̄, F⟩ alone, which falls with every clamp and keeps the rounding of its start.
 """

@@ -22,7 +22,7 @@ WORSE = 10
 FLOOR = {torch.float64: 1e-13, torch.float32: 2e-5, torch.bfloat16: 2**-7, torch.float16: 2**-9}
 """Relative error that is allowed anyway: where the plain form happens to be exact."""
 NEIGHBOURS = 8
-REASONS = ("overflows", "ties")
+REASONS = ("overflows", "level", "ties", "parameters")
 """Why a difference may be no flag."""
 
 
@@ -82,14 +82,20 @@ class Judge:
         judged = torch.ones(found.shape, dtype=torch.bool)
         if self._flaw(name, found, plain, truth, judged) is None:
             return None
-        if self.overflows:
-            self.left_out.add("overflows")
-            return None
         if name[0] == "∂" and self.tied is not None:
             judged.flatten(0, self.tied.dim() - 1)[self.tied.flatten()] = False
             if self._flaw(name, found, plain, truth, judged) is None:
                 self.left_out.add("ties")
                 return None
+        if self._flaw(name, found, plain, truth, judged, rounded=True) is None:
+            return None
+        for reason in ("overflows", "level"):
+            if getattr(self, reason):
+                self.left_out.add(reason)
+                return None
+        if name[0] == "∂" and not self._weights_finite():
+            judged &= found.isfinite()
+            self.left_out.add("parameters")
         return self._flaw(name, found, plain, truth, judged, rounded=True)
 
     def _flaw(
@@ -133,32 +139,59 @@ class Judge:
 
     @cached_property
     def overflows(self) -> bool:
-        """Whether the plain form itself leaves the range of its type, in a result or on the way to it."""
-        finite = all(_real(self.call, x).isfinite().all() for x in self.call.tensors.values())
+        """Whether the plain form itself leaves the range of its type, in a result or on the way to it.
+
+        Of `delta_memory` already where it says so: inner products in chunks are squares.
+        """
+        finite = all(x.isfinite().all() for x in self._real_steps().values())
         for name, x in self.plain.found.items():
             truth = self.truth.found.get(name)
             if truth is not None and bool((~x.isfinite() & (truth.isfinite() | finite)).any()):
                 return True
-        tensors = {
+        numbers = {
             name: x.nan_to_num(0, 0, 0) if x.is_floating_point() else x
-            for name, x in self.call.tensors.items()
+            for name, x in self._real_steps().items()
         }
-        numbers = self.call._replace(tensors=tensors)
-        return watched(lambda: op_calls.run(numbers, "reference")).overflows
+        call = self.call._replace(tensors=numbers)
+        found = watched(lambda: op_calls.run(call, "reference")).largest
+        most = torch.finfo(self.computed_in).max
+        return found > (most**0.5 / 16 if self.call.op == "delta_memory" else most)
+
+    @cached_property
+    def level(self) -> bool:
+        """Whether a layer norm of the plain form has features that are equal but for rounding: it divides by that."""
+        levels = watched(lambda: true(self.precise)).levels
+        return WORSE * torch.finfo(self.computed_in).eps * levels > 1
 
     @cached_property
     def tied(self) -> Tensor | None:
         """The rows [*lead] whose norm is the clamp's limit but for rounding, where the gradient is any of two."""
         if self.call.options.get("gate") != "norm":
             return None
-        *lead, time = self.call.tensors["strength"].shape
-        norms = torch.stack(watched(lambda: true(self.precise)).norms[:time], -1)
-        at_limit = (norms.view(*lead, time) - 1).abs() < FLOOR[self.computed_in]
+        steps = self.call.tensors["strength"].shape
+        norms = torch.stack(watched(lambda: true(self.precise)).norms[: steps[-1]], -1)
+        at_limit = (norms.view(steps) - 1).abs() < FLOOR[self.computed_in]
+        return (at_limit & self._mask(steps)).any(-1)
+
+    def _mask(self, steps: torch.Size) -> Tensor:
+        """Return which steps [*lead, time] are real."""
         mask = self.call.tensors.get("mask")
-        if mask is not None:
-            between = (1,) * (len(lead) + 1 - mask.dim())
-            at_limit &= mask.reshape(*mask.shape[:-1], *between, mask.shape[-1])
-        return at_limit.any(-1)
+        if mask is None:
+            return torch.ones(steps, dtype=torch.bool)
+        between = (1,) * (len(steps) - mask.dim())
+        return mask.reshape(*mask.shape[:-1], *between, mask.shape[-1]).expand(steps)
+
+    def _real_steps(self) -> dict[str, Tensor]:
+        """Return the call's tensors with 0 at padded steps."""
+        tensors = dict(self.call.tensors)
+        if "mask" in tensors:
+            steps = tensors["strength" if "strength" in tensors else "mask"].shape
+            real = self._mask(steps)
+            for name, x in tensors.items():
+                if x.is_floating_point() and x.shape[: len(steps)] == steps:
+                    between = (1,) * (x.dim() - len(steps))
+                    tensors[name] = x.masked_fill(~real.reshape(*steps, *between), 0)
+        return tensors
 
     @cached_property
     def computed_in(self) -> torch.dtype:
@@ -176,7 +209,7 @@ class Judge:
         return float(given.abs().max()) if given.numel() else 0.0
 
     def _weights_finite(self) -> bool:
-        """Return whether NaN can only come of what a step is given: 0 times a weight may be left out."""
+        """Return whether NaN can only come of what a step is given: 0 times a weight may be left out, or not."""
         steps = self.call.tensors.keys() & {"drive", "gates", "values", "hidden", "cell", "memory"}
         weights = (x for name, x in self.call.tensors.items() if name not in steps)
         return all(bool(x.isfinite().all()) for x in weights)
@@ -186,12 +219,6 @@ def largest(x: Tensor, at: Tensor | None = None) -> float:
     """Return the largest of the numbers chosen, or of all."""
     x = x.double() if at is None else x.double()[at]
     return float(x.abs().max()) if x.numel() else 0.0
-
-
-def _real(call: Call, x: Tensor) -> Tensor:
-    """Return what a tensor has at real steps, if it has steps."""
-    mask = call.tensors.get("mask")
-    return x if mask is None or x.shape[: mask.dim()] != mask.shape else x[mask]
 
 
 def counted(left_out: set[str]) -> Counter[str]:
