@@ -76,9 +76,9 @@ def memory_call(value: float, *, second: float = 0.0, dtype: torch.dtype = torch
 
 
 def other(judge: Judge, row: int, name: str = "∂values") -> op_calls.Outcome:
-    """Return the reference's outcome with one row of a result doubled."""
+    """Return the reference's outcome with one row of a result far off."""
     x = judge.plain.found[name].clone()
-    x[row] *= 2
+    x[row] += 1e6
     return op_calls.Outcome(judge.plain.found | {name: x})
 
 
@@ -98,6 +98,18 @@ def test_what_overflows_in_the_plain_form_is_left_out(value, judged):
     judge = Judge(memory_call(value, second=1.0))  # the square of the norm is 1e36, or 1e40
     assert bool(judge.flaws(other(judge, 1, "memory"))) == judged
     assert judge.left_out == (set() if judged else {"overflows"})
+
+
+@pytest.mark.parametrize("height", [1.0, 1e9])
+def test_a_layer_norm_of_equal_features_is_left_out_where_rounding_made_them_so(height):
+    ones, drive = torch.ones(4), torch.tensor([[[0.1, 0.7, -0.2, 0.4]]]) + height
+    tensors = {"drive": drive, "recurrent_weight": torch.zeros(4, 4), "norm_weight": ones}
+    tensors |= {"norm_bias": ones}
+    options = {"decay": 0.9, "rate": 0.1}
+    kinds = ("random", "none", "none")
+    judge = Judge(Call("fast_weight_rnn", tensors, options, ("norm_bias",), kinds, False, 1, 0))
+    assert bool(judge.flaws(other(judge, 0, "∂norm_bias"))) == (height == 1)
+    assert judge.left_out == (set() if height == 1 else {"level"})
 
 
 def test_a_gradient_of_zero_is_held_to_the_size_of_what_it_is_summed_from():
