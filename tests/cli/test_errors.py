@@ -162,12 +162,15 @@ def test_resume_under_another_recipe(run: Path, capsys: pytest.CaptureFixture[st
     assert "hidden" in said
 
 
-@pytest.mark.parametrize("given", [("--test-samples", "20000"), ("--pairs=4",), ("--seed", "0")])
+OTHERWISE = ("--pairs", "2", "--seed", "1", "--query", "trailing-read")
+
+
+@pytest.mark.parametrize("given", [("--query", "paper"), ("--pairs=4",), ("--seed", "0")])
 def test_resume_with_an_option_as_by_default(
     given: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "run")
-    assert main(["train", "retrieval", *TINY, "--pairs", "2", "--seed", "1", "--out", out]) == 0
+    assert main(["train", "retrieval", *TINY, *OTHERWISE, "--out", out]) == 0
     capsys.readouterr()
     said = refused(capsys, "train", "retrieval", "--resume", *given, "--out", out)
     name, _, _ = given[0].removeprefix("--").replace("-", "_").partition("=")

@@ -27,6 +27,7 @@ def test_a_state_is_loaded_as_weights_are(backbone, x):
         assert torch.equal(one, other)
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes self.*_flat_weights")  # of torch.nn.LSTM
 @pytest.mark.parametrize("name", ["fast-weights-reference", "deltanet", "stack"])
 def test_a_program_that_takes_and_returns_a_state_is_saved(name):
     layer = BACKBONES[name](INPUT, HIDDEN).eval()
