@@ -106,14 +106,9 @@ def test_records_without_end_are_not_read(name, run):
     for trap in (lambda path: path.symlink_to("/dev/zero"), os.mkfifo):
         (run.folder / name).unlink(missing_ok=True)
         trap(run.folder / name)
-        if name == "metrics.jsonl":
-            with pytest.raises(UserError, match="no plain file"):
-                run.metrics()
-        elif name == "config.json":
-            with pytest.raises(UserError, match="not a run folder"):
-                Run.open(run.folder)
-        else:
-            assert run.result() is None
+        read = {"metrics.jsonl": run.metrics, "result.json": run.result}
+        with pytest.raises(UserError, match="no plain file"):
+            read.get(name, lambda: Run.open(run.folder))()
 
 
 NAMES = ("/dev/zero", "../config.json", "../../mine/file", "pipe", "link", "folder", "", ".", "a/b")
@@ -138,3 +133,19 @@ def test_a_list_of_checksums_without_end_is_not_read(run, caplog):
     (run.folder / "checkpoint" / "000000020" / "SHA256SUMS").write_bytes(b"0" * (1 << 17))
     assert run.load_checkpoint().step == 10
     assert "more than 65,536 bytes" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to nothing"])
+@pytest.mark.parametrize("name", ["result.json", "metrics.jsonl"])
+def test_what_is_no_plain_file_is_said_and_not_taken_for_absent(name, kind, tmp_path):
+    run = Run.create(tmp_path / "run", {})
+    path = run.folder / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(UserError, match=name):
+        run.result() if name == "result.json" else run.metrics()

@@ -164,7 +164,7 @@ class Run:
             UserError: if another line is damaged or was changed, or the steps do not rise.
         """
         path = self.folder / _METRICS
-        if not path.exists():
+        if not os.path.lexists(path):
             return []
         with oserror_as_user_error("read", path):
             lines = read_plain(path, None, links=True).split(b"\n")
@@ -277,7 +277,7 @@ def _check_empty(folder: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     with oserror_as_user_error("read", path):
-        if not path.is_file():
+        if not os.path.lexists(path):  # a pipe, a folder or a link to nothing is not an absent file
             return None
         content = read_plain(path, None, links=True)
     value = parse(content)
