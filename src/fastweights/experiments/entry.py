@@ -1,4 +1,4 @@
-"""What a ledger records of a run: of one seed of a cell."""
+"""Entries of a ledger: what is recorded of one seed of a cell."""
 
 from __future__ import annotations
 

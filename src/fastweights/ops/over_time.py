@@ -15,9 +15,9 @@ from fastweights.ops.tracing import is_open
 from fastweights.ops.types import with_fields
 
 C = TypeVar("C", bound=tuple[object, ...])
-"""What a step hands to the next: a (named) tuple of tensors, or of None too where the time is a number."""
+"""The carry, from a step to the next: a (named) tuple of tensors, or of None too where the time is a number."""
 Others = tuple[Tensor | None, ...]
-"""What a step has of each sequence but the first."""
+"""The values of a step of every sequence but the first."""
 Step = Callable[[C, Tensor, Others], tuple[C, tuple[Tensor, ...]]]
 
 

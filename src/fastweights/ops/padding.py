@@ -108,7 +108,7 @@ def last_real(
     lengths: Int[Tensor, " batch"],
     initial: Float[Tensor, "batch features"] | None,
 ) -> Float[Tensor, "batch features"]:
-    """Take each row's value at its last real step, real ones first; a row without one keeps its initial value (or 0).
+    """Select each row's value at its last real step, real ones first; a row without one keeps its initial value (or 0).
 
     Example:
         >>> y = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def recorded() -> bool:
-    """Say whether the call is written down to be run again, as `torch.compile` and `torch.jit.trace` do.
+    """Return whether the call is written down to be run again, as `torch.compile` and `torch.jit.trace` do.
 
     What reads memory behind torch's back must then be called as a registered operator.
 
@@ -31,7 +31,7 @@ def recorded() -> bool:
 
 
 def traced() -> bool:
-    """Say whether something stands between the call and its numbers: `torch.compile`, a fake tensor, `torch.func`.
+    """Return whether something stands between the call and its numbers: `torch.compile`, a fake tensor, `torch.func`.
 
     Example:
         >>> traced()
@@ -41,7 +41,7 @@ def traced() -> bool:
 
 
 def transformed() -> bool:
-    """Say whether `torch.func` or `torch.vmap` transforms the call.
+    """Return whether `torch.func` or `torch.vmap` transforms the call.
 
     Example:
         >>> transformed()
@@ -51,7 +51,7 @@ def transformed() -> bool:
 
 
 def may_look(tensor: Tensor) -> bool:
-    """Say whether Python may decide by a tensor's numbers, neither breaking a trace nor waiting for an accelerator.
+    """Return whether Python may decide by a tensor's numbers, neither breaking a trace nor waiting for an accelerator.
 
     Example:
         >>> may_look(torch.zeros(1)), may_look(torch.zeros(1, device="meta"))
@@ -61,7 +61,7 @@ def may_look(tensor: Tensor) -> bool:
 
 
 def is_open(size: int) -> bool:
-    """Say whether a size is left open by the program that `torch.export` is writing: what runs for any number of it.
+    """Return whether a size is left open by the program that `torch.export` is writing: what runs for any number of it.
 
     Example:
         >>> is_open(3)

@@ -1,6 +1,6 @@
 """The types of an op's computation and results, and nested tuples of tensors, which are cast and folded as one.
 
-The computation runs in float32, or in the widest type among the arguments (tensors without dimensions aside), and the
+The computation runs in float32, or in the widest type among the arguments (zero-dimensional tensors aside), and the
 state comes in that type, so that what a sequence carries is never rounded between two calls. Outputs come in the first
 argument's type; under autocast, where types may be mixed, in the autocast type (in the computation's, where that is
 wider than float32).

@@ -11,7 +11,7 @@ from fastweights.experiments.experiment import Figure
 from fastweights.experiments.study import Row
 
 CURVE = ("accuracy", "perplexity", "per_task_accuracy")
-"""What a cell keeps of its metrics for these pictures."""
+"""Metrics whose curves a cell records for these pictures."""
 HARD = (3, 14, 16, 19)
 """Tasks where the paper's ablations differ (appendix E, figure 8)."""
 
@@ -102,4 +102,4 @@ def _by_task(row: Row) -> list[float]:
 
 
 BY_TASK = "release_test_per_task_accuracy"
-"""What a cell keeps of its result for the table."""
+"""The field of a result that a cell records for the table."""

@@ -80,7 +80,7 @@ class AWDStack(Stack):
 def layer_sizes(
     input_size: int, hidden_size: int, output_size: int | None, layers: int
 ) -> list[tuple[int, int]]:
-    """Return the input and output size of each layer; the last outputs as many as the first takes unless told.
+    """Return the input and output size of each layer; the last outputs as many as the first takes by default.
 
     Raises:
         UserError: for a size below 1.

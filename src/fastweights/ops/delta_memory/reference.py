@@ -68,7 +68,7 @@ def steps(inputs: Inputs, options: Options) -> Iterator[Step]:
 
 
 def _take(F: Float[Tensor, "batch key value"], at: Inputs, options: Options) -> Step:
-    """Take a step, given F before it and what the inputs hold there."""
+    """Compute a step from F before it and the inputs at that step."""
     k, beta = combined(at.keys, options.combine), at.strength.unsqueeze(1)
     F = decayed(F, at.gate)  # α F
     u = beta * (at.values - read(F, k)) if options.rule == "delta" else beta * at.values

@@ -96,7 +96,7 @@ def step(
     real: Bool[Tensor, "batch 1"] | None,
     write: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = write_,
 ) -> tuple[Now, Float[Tensor, " batch"], Saved]:
-    """Take one step: return what is after it, the error, and what the way back needs; `write_` changes M."""
+    """Compute one step: the state after it, the error, and what the backward pass needs; `write_` changes M."""
     h, c, r, M = before
     size = M.shape[-1]
     sums = torch.addmm(drive, torch.cat([h, r], 1), learned.recurrent.t())

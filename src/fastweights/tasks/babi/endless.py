@@ -94,7 +94,7 @@ class Endless(Positions):
         self._restart()
 
     def _restart(self) -> None:
-        """Make each row's stories from its epoch and place on."""
+        """Start each row's stories at its epoch and place."""
         self._stories = [self._made(row) for row in range(len(self._rows))]
         self._open: list[deque[_Story]] = [deque() for _ in self._rows]
 
