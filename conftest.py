@@ -1,10 +1,12 @@
-"""Checks shapes at run time, in the modules that annotate them: to check every helper took two thirds of the time."""
+"""Checks shapes at run time, where they are annotated: to check every helper took two thirds of the time."""
 
+import re
 from pathlib import Path
 
-from jaxtyping import install_import_hook
+import jaxtyping
 
 SOURCE = Path(__file__).parent / "src"
+check_shapes = jaxtyping.jaxtyped
 
 
 def annotated() -> list[str]:
@@ -14,7 +16,25 @@ def annotated() -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
+def has_shapes(each) -> bool:
+    """Return whether a function annotates a shape, itself or by a name of its module; a class may."""
+    function = getattr(each, "fget", getattr(each, "__func__", each))
+    if isinstance(each, type) or not hasattr(function, "__globals__"):
+        return True
+    if "<locals>" in function.__qualname__:  # checks would be made anew at every call
+        return False
+    words = re.findall(r"\w+", " ".join(map(str, function.__annotations__.values())))
+    return any("jaxtyping" in repr(function.__globals__.get(word)) for word in words)
+
+
+def where_shapes_are(*, typechecker):
+    """Stand for `jaxtyping.jaxtyped` in what its import hook writes above every function."""
+    decorate = check_shapes(typechecker=typechecker)
+    return lambda each: decorate(each) if has_shapes(each) else each
+
+
+jaxtyping.jaxtyped = where_shapes_are
 # An int may stand for a float, as PEP 484 has it.
-install_import_hook(
+jaxtyping.install_import_hook(
     annotated(), "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )

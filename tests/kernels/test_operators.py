@@ -152,8 +152,8 @@ def draw(*shapes):
     return [torch.rand(shape).requires_grad_() for shape in shapes]
 
 def check(run, arguments):
-    compiled = torch.compile(run, fullgraph=True, backend="aot_eager", dynamic=DYNAMIC)
-    for time in (5, 7):
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    for time in (5, 7):  # one size, then any
         inputs = arguments(time)
         found, true = compiled(*inputs), run(*inputs)
         assert all(map(torch.equal, found, true))
@@ -166,12 +166,10 @@ print("one graph each")
 """
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_compiles_into_one_graph(dynamic):
+def test_compiles_into_one_graph():
     """In a process of its own: the tests' run-time shape checks cannot be traced."""
-    script = COMPILED.replace("DYNAMIC", str(dynamic))
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == "one graph each\n"

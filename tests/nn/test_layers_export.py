@@ -13,6 +13,11 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn import FastWeightRNN
 
+KINDS = (
+    "gru-ln", "irnn", "lstm", "awd-lstm", "fast-weights", "fwm", "mnm", "gated-deltanet",
+    "transformer-xl", "associative-lstm",
+)  # fmt: skip
+"""One backbone of each way to go over time: a scan of an op or a cell, torch's own, attention, stacks of them."""
 BATCH, TIME = Dim("batch", min=1, max=64), Dim("time", min=1, max=4096)
 pytestmark = [
     pytest.mark.usefixtures("unchecked"),
@@ -88,7 +93,7 @@ def test_kernels_are_in_no_program():
 @pytest.mark.filterwarnings(
     "ignore"
 )  # torch's own, of modules that its prototype of a scan brings in
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_of_any_batch_and_time(name):
     layer = small(name)
     x, mask = padded(2, 3)

@@ -27,8 +27,8 @@ RUNS = {
     "delta_memory": {
         **{f"{way} whole": (CLAMPED, WAYS[way]) for way in WAYS},
         **{f"{way} padded": (CLAMPED, WAYS[way] | MASKED) for way in WAYS},
-        **{f"{way} gated": (GATED, WAYS[way]) for way in WAYS},
-        **{f"{way} written": (WRITTEN, WAYS[way]) for way in WAYS},
+        "gated": (GATED, WAYS["auto"]),
+        "written": (WRITTEN, WAYS["auto"]),
         "autocast": (CLAMPED, WAYS["auto"]),
     },
     "fast_weight_rnn": {

@@ -99,8 +99,8 @@ def run(gates, weight, hidden, cell, mask):
     outputs, h, c = ops.lstm(gates, weight, hidden=hidden, cell=cell, mask=mask, backend="cpu")
     return 2 * outputs, h, c
 
-compiled = torch.compile(run, fullgraph=True, backend="aot_eager", dynamic=DYNAMIC)
-for time in (5, 7):
+compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+for time in (5, 7):  # one size, then any
     inputs = [torch.randn(s, requires_grad=True) for s in ((4, time, 24), (24, 6), (4, 6), (4, 6))]
     for mask in (None, torch.arange(time) < torch.tensor([[3], [5], [0], [1]])):
         results = []
@@ -114,12 +114,10 @@ print("one graph")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dynamic", [False, True])
-def test_compiles_into_one_graph(dynamic):
+def test_compiles_into_one_graph():
     """In a process of its own: the tests' run-time shape checks cannot be traced."""
-    script = COMPILED.replace("DYNAMIC", str(dynamic))
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == "one graph\n"
