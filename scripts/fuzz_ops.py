@@ -15,13 +15,16 @@ the way, to a neighbour: that is known even where the plain form happens to be e
 
 Some differences are none, and but for the last they are counted beside the flags, by call:
 
-- overflows: the plain form leaves the range of its type on the way; in `delta_memory` numbers of up to 1e18 in float32.
-- level: features of a layer norm are equal but for rounding, and it divides by what rounding left of their deviation.
+- overflows: the plain form leaves the range of its type on the way; in `delta_memory` numbers of up to 1e18 in float32,
+  the product of its gates one of them.
+- level: features of a layer norm are equal but for rounding, which it enlarges to a tenth of what it finds or more.
 - ties: a gradient where the norm of F' is 1 but for rounding in the float64 reference, in the rows where it is: the
   clamp has two there.
-- parameters: a gradient that is NaN where a parameter is not finite: 0 times it may be left out, or not.
-- The gradient by a memory that clamps have shrunk is held to the last bit of the gradient that is given for its end: in
-  a chunk the fused form keeps ⟨F̄, F⟩ alone, which falls with every clamp and keeps the rounding of its start.
+- parameters: a gradient that is NaN where a parameter is not finite, or is summed over rows one of which the plain form
+  itself makes NaN: 0 times it may be left out, or not.
+- Gradients that clamps have shrunk are held to the last bit of what they were before: by a memory, of the gradient that
+  is given for its end (in a chunk the fused form has ⟨F̄, F⟩ alone, which falls with every clamp and keeps the rounding
+  of its start); by a strength, to ten times that of a row's results times their gradients.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ WORSE = 10
 FLOOR = {torch.float64: 1e-13, torch.float32: 2e-5, torch.bfloat16: 2**-7, torch.float16: 2**-9}
 """Relative error that is allowed anyway: where the plain form happens to be exact."""
 NEIGHBOURS = 8
+SHARED = ("recurrent_weight", "decay", "rate", "norm_", "preliminary_norm_", "learned.", "start")
+"""How the names begin of what all rows share."""
 REASONS = ("overflows", "level", "ties", "parameters")
 """Why a difference may be no flag."""
 
@@ -93,7 +95,7 @@ class Judge:
             if getattr(self, reason):
                 self.left_out.add(reason)
                 return None
-        if name[0] == "∂" and not self._weights_finite():
+        if name[0] == "∂" and not (self._weights_finite() and self._rows_finite(name)):
             judged &= found.isfinite()
             self.left_out.add("parameters")
         return self._flaw(name, found, plain, truth, judged, rounded=True)
@@ -112,8 +114,8 @@ class Judge:
         error, own = largest(found - truth, at), largest(plain - truth, at)
         size = largest(truth, at)
         floor = FLOOR[found.dtype] * size + torch.finfo(found.dtype).tiny
-        if name == "∂memory" and self.call.options.get("gate") == "norm":
-            floor += torch.finfo(found.dtype).eps * self._given("memory")
+        if self.call.options.get("gate") == "norm":
+            floor += torch.finfo(found.dtype).eps * self._before_clamps(name)
         if rounded:
             near = (each.found.get(name) for each in self.neighbours)
             own = max([own, *(largest(x - truth, at) for x in near if x is not None)])
@@ -124,6 +126,11 @@ class Judge:
     @cached_property
     def neighbours(self) -> list[Outcome]:
         """Outcomes of calls that differ in the last bit of every number, given or found on the way."""
+        return [outcome for outcome, _ in self._near]
+
+    @cached_property
+    def _near(self) -> list[tuple[Outcome, list[Tensor]]]:
+        """The neighbours, with what their layer norms were given."""
         eps, outcomes = torch.finfo(self.computed_in).eps, []
         for seed in range(NEIGHBOURS):
             draws = torch.Generator().manual_seed(seed)
@@ -133,15 +140,16 @@ class Judge:
                 else x
                 for name, x in self.precise.tensors.items()
             }
-            with Rounded(eps, seed):
-                outcomes.append(true(self.precise._replace(tensors=tensors)))
+            with Rounded(eps, seed) as rounded:
+                outcome = true(self.precise._replace(tensors=tensors))
+            outcomes.append((outcome, rounded.normed))
         return outcomes
 
     @cached_property
     def overflows(self) -> bool:
         """Whether the plain form itself leaves the range of its type, in a result or on the way to it.
 
-        Of `delta_memory` already where it says so: inner products in chunks are squares.
+        Of `delta_memory` already where it says so: inner products in chunks are squares, and gates are multiplied.
         """
         finite = all(x.isfinite().all() for x in self._real_steps().values())
         for name, x in self.plain.found.items():
@@ -155,13 +163,22 @@ class Judge:
         call = self.call._replace(tensors=numbers)
         found = watched(lambda: op_calls.run(call, "reference")).largest
         most = torch.finfo(self.computed_in).max
-        return found > (most**0.5 / 16 if self.call.op == "delta_memory" else most)
+        if self.call.op == "delta_memory":
+            most = most**0.5 / 16
+        if "gate" in numbers:
+            found = max(found, largest(numbers["gate"].double().cumprod(-1)))
+        return found > most
 
     @cached_property
     def level(self) -> bool:
         """Whether a layer norm of the plain form has features that are equal but for rounding: it divides by that."""
-        levels = watched(lambda: true(self.precise)).levels
-        return WORSE * torch.finfo(self.computed_in).eps * levels > 1
+        exact = watched(lambda: true(self.precise)).normed
+        moved = (
+            largest(((near - x) * scale).nan_to_num(0, 0, 0))
+            for _, normed in self._near
+            for near, (x, scale) in zip(normed, exact, strict=True)
+        )
+        return max(moved, default=0.0) > 1 / WORSE
 
     @cached_property
     def tied(self) -> Tensor | None:
@@ -199,20 +216,41 @@ class Judge:
         floating = [x for x in self.call.tensors.values() if x.is_floating_point()]
         return result_types(floating, "cpu", self.call.autocast).compute
 
-    def _given(self, name: str) -> float:
-        """Return the largest gradient that a result is given."""
-        at = op_calls.RESULTS[self.call.op].index(name)
-        kind = self.call.weights[at]
-        if kind == "none":
+    def _before_clamps(self, name: str) -> float:
+        """Return the size of a gradient before clamps take away what is along F.
+
+        By the memory: what its end is given. By a strength: ten times what of a row is differentiated, over them.
+        """
+        given = {
+            result: op_calls.weight(kind, self.plain.found[result], self.call.seed + n).double()
+            for n, (result, kind) in enumerate(
+                zip(op_calls.RESULTS[self.call.op], self.call.weights, strict=True)
+            )
+            if kind != "none" and result in self.plain.found
+        }
+        if name == "∂memory":
+            return largest(given["memory"]) if "memory" in given else 0.0
+        if name != "∂strength":
             return 0.0
-        given = op_calls.weight(kind, self.plain.found[name], self.call.seed + at)
-        return float(given.abs().max()) if given.numel() else 0.0
+        strength = self._real_steps()["strength"]
+        terms = (
+            (x * self.truth.found[result]).abs().nan_to_num(0, 0, 0).flatten(strength.dim() - 1)
+            for result, x in given.items()
+        )
+        whole = sum(x.sum(-1) for x in terms)
+        return WORSE * largest(whole) / max(1.0, largest(strength.nan_to_num(0, 0, 0)))
 
     def _weights_finite(self) -> bool:
         """Return whether NaN can only come of what a step is given: 0 times a weight may be left out, or not."""
-        steps = self.call.tensors.keys() & {"drive", "gates", "values", "hidden", "cell", "memory"}
+        steps = {"drive", "gates", "values", "hidden", "cell", "memory"}
         weights = (x for name, x in self.call.tensors.items() if name not in steps)
         return all(bool(x.isfinite().all()) for x in weights)
+
+    def _rows_finite(self, gradient: str) -> bool:
+        """Return whether a gradient is of one row alone, or of rows that all come to numbers."""
+        results = (x for name, x in self.plain.found.items() if name[0] != "∂")
+        shared = gradient[1:].startswith(SHARED)
+        return not shared or all(bool(x.isfinite().all()) for x in results)
 
 
 def largest(x: Tensor, at: Tensor | None = None) -> float:

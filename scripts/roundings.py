@@ -26,15 +26,21 @@ class Rounded(TorchDispatchMode):
 
     A sum is off by that of its terms, and a layer norm is the operations it is made of. Whole numbers are
     found exactly: exponents and counts are.
+
+    Attributes:
+        normed: what layer norms were given, in order.
     """
 
     def __init__(self, eps: float, seed: int) -> None:
         super().__init__()
         self.eps, self.draws = eps, torch.Generator().manual_seed(seed)
+        self.normed = list[Tensor]()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if func in PARTS:
+            if func is NORM:
+                self.normed.append(args[0].detach())
             with self:
                 return PARTS[func](*args, **kwargs)
         results, name = func(*args, **kwargs), _name(func)
@@ -56,7 +62,7 @@ class Rounded(TorchDispatchMode):
         off = torch.where(x == x.round(), 0, x)
         for size in (off,) if terms is None else (off, terms):
             signs = torch.randint(-1, 2, x.shape, generator=self.draws)
-            x = x + self.eps * signs.to(x.dtype) * size
+            x = x + self.eps * signs.to(x.dtype) * size.nan_to_num(0, 0, 0)
         return x
 
 
@@ -71,8 +77,9 @@ def layer_norm(
     return found if bias is None else found + bias, x - away, scale
 
 
+NORM = torch.ops.aten.native_layer_norm.default
 PARTS = {
-    torch.ops.aten.native_layer_norm.default: layer_norm,
+    NORM: layer_norm,
     torch.ops.aten.native_layer_norm_backward.default: decomposition_table[
         torch.ops.aten.native_layer_norm_backward.default
     ],
@@ -88,13 +95,14 @@ class Watched(TorchDispatchMode):
 
     Attributes:
         largest: the largest number that any finds, at times infinity.
-        levels: the largest mean that a layer norm takes away, over the deviation that it divides by.
+        normed: what layer norms were given, and one over the deviation that they divided by, in order.
         norms: what vector norms were found, in order.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.largest, self.levels, self.norms = 0.0, 0.0, list[Tensor]()
+        self.largest, self.normed = 0.0, list[tuple[Tensor, Tensor]]()
+        self.norms = list[Tensor]()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         results = func(*args, **(kwargs or {}))
@@ -103,10 +111,10 @@ class Watched(TorchDispatchMode):
                 self.largest = max(
                     self.largest, float(x.detach().abs().nan_to_num(0, math.inf).max())
                 )
-        if _name(func) == "native_layer_norm" and results[0].numel():
-            _, mean, scale = results
-            self.levels = max(self.levels, float((mean * scale).abs().nan_to_num(0, 0, 0).max()))
-            if float(args[0].detach().abs().max()) ** 2 > torch.finfo(mean.dtype).max:
+        if func is NORM and results[0].numel():
+            x, scale = args[0].detach(), results[2]
+            self.normed.append((x, scale))
+            if float(x.abs().max()) ** 2 > torch.finfo(scale.dtype).max:
                 self.largest = math.inf  # its variance is
         if _name(func) == "linalg_vector_norm":
             self.norms.append(results.detach())

@@ -80,6 +80,23 @@ def test_a_row_of_nan_spoils_itself_alone(case, backends):
     assert_same([r[[0, 2, 3]] for r in found], [r[[0, 2, 3]] for r in true])
 
 
+def test_an_empty_memory_is_not_read(backends):
+    """h(0) may make NaN of what would be read with: nothing is stored yet."""
+    case = Case(nonlinearity="tanh", norm=False, preliminary=True)
+    arguments = dict(truth(case, (3, 1, 5)).arguments)
+    del arguments["memory"]
+    arguments["hidden"] = torch.zeros(3, 5, dtype=torch.float64)
+    arguments["hidden"][0, 2] = float("inf")
+    gain = arguments["preliminary_norm_weight"].requires_grad_()
+    arguments["hidden"].requires_grad_()
+    outputs = call(case, arguments, **backends)[0]
+    assert outputs.isfinite().all()
+    gradients = torch.autograd.grad(
+        outputs.sum(), (gain, arguments["hidden"]), materialize_grads=True, allow_unused=True
+    )
+    assert not gradients[0].any() and gradients[1].isfinite().all()
+
+
 @cases
 def test_later_input_changes_no_earlier_output(case, backends):
     arguments = dict(truth(case, (2, TIME, 5)).arguments)

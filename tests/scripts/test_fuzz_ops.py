@@ -126,6 +126,37 @@ def test_a_gradient_of_zero_is_held_to_the_size_of_what_it_is_summed_from():
         assert (flaws == []) == right
 
 
+def test_a_row_that_is_not_finite_hides_nothing_of_another():
+    x = torch.randn(2, 1, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x[1] = float("inf")
+    tensors = {"keys[0]": x, "values": x, "strength": torch.ones(2, 1).double(), "queries[0]": x}
+    judge = Judge(
+        Call("delta_memory", tensors, {}, ("queries[0]",), ("expanded", "none"), False, 1, 0)
+    )
+    assert any(near.found["∂queries[0]"][0].any() for near in judge.neighbours)
+
+
+@pytest.mark.parametrize(("gate", "judged"), [(1e2, True), (1e12, False)])
+def test_gates_whose_product_overflows_are_left_out(gate, judged):
+    call = memory_call(0.0)
+    tensors = call.tensors | {"gate": torch.full((2, 2), gate), "values": torch.zeros(2, 2, 3)}
+    judge = Judge(call._replace(tensors=tensors, options={}))
+    assert bool(judge.flaws(other(judge, 1, "memory"))) == judged
+    assert judge.left_out == (set() if judged else {"overflows"})
+
+
+def test_a_sum_over_rows_of_nan_may_be_nan():
+    drive = torch.ones(2, 1, 4)
+    drive[1] = float("nan")
+    tensors = {"drive": drive, "recurrent_weight": torch.zeros(4, 4), "decay": torch.tensor(0.9)}
+    kinds = ("random", "none", "none")
+    call = Call("fast_weight_rnn", tensors, {"rate": 0.1}, ("decay", "drive"), kinds, False, 1, 0)
+    judge = Judge(call)
+    for name, right in (("∂decay", True), ("∂drive", False)):
+        nan = {name: judge.plain.found[name] * float("nan")}
+        assert (judge.flaws(op_calls.Outcome(judge.plain.found | nan)) == []) == right
+
+
 def die(number: int) -> children.Found:
     if number == 1:
         os.abort()

@@ -139,6 +139,8 @@ def _step(frame: Frame, t: int) -> None:
     if plan.flat:
         copy(dh, offset(work, layout.flat_gradient), state)
         copy(total, dz, state)
+    elif plan.preliminary and t == 0 and not plan.has_memory:  # h_0 was not read; it may be NaN
+        copy(total, dz, state)
     elif plan.preliminary:
         normalise_backward(
             dh, query, plan.use_tanh, offset(saved, plan.preliminary_before + t * state),
