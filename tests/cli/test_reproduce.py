@@ -16,6 +16,8 @@ import pytest
 
 from fastweights.cli import main
 from fastweights.experiments import registry
+from fastweights.experiments.catbabi import CATBABI
+from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.comparison import SINGLE, SPREAD, agreement
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.options import RetrievalOptions
@@ -43,6 +45,21 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> Path:
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_data_is_where_it_is_said(release, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FASTWEIGHTS_DATA", "elsewhere")
+    small = {"steps": 1, "hidden": 4, "memory_size": 2, "batch": 2, "length": 5, "tasks": (1,)}
+    options = CatBAbIOptions(stories="release", **small)
+    cells = (Cell("one", options, metric="test_accuracy_percent", seeds=1),)
+    monkeypatch.setattr(
+        registry, "studies", lambda: {"tiny": Study(CATBABI, "tiny", "a tiny study", cells)}
+    )
+    assert main(["reproduce", "tiny"]) == 2
+    assert "in elsewhere" in capsys.readouterr().err
+    assert main(["reproduce", "tiny", "--data-dir", str(release)]) == 0
 
 
 @pytest.mark.usefixtures("unsynced")

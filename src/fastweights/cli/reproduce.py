@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import tyro
 
 from fastweights.cli.console import print_json, say, show
 from fastweights.errors import UserError
+from fastweights.io.cache import VARIABLE
 
 if TYPE_CHECKING:
     from fastweights.experiments.demonstration import Demonstration
@@ -54,6 +56,8 @@ class Reproduce:
     """Folder of the rows to compare with, such as those of a clone; it is only read."""
     runs: Path = Path("runs")
     """Folder of the runs."""
+    data_dir: Path | None = None
+    """Folder of the data sets, or of the one that is trained on. [default: FASTWEIGHTS_DATA, else the cache folder]"""
     json: bool = False
     """Print the rows as one JSON object."""
 
@@ -63,6 +67,8 @@ class Reproduce:
         from fastweights.experiments.demonstration import Demonstration
         from fastweights.experiments.study import Study
 
+        if self.data_dir is not None:
+            os.environ[VARIABLE] = str(self.data_dir)  # the processes of --jobs inherit it
         study = registry.study(self.study)
         theirs = recorded_rows(self.recorded, study.name)
         assert isinstance(study, Study | Demonstration)
