@@ -137,10 +137,10 @@ def test_no_process_of_a_study_outlives_it(number: signal.Signals, tmp_path: Pat
     line = [sys.executable, "-m", "fastweights", "reproduce", "ba2016-table1", "--jobs", "2"]
     line += ["--models", "irnn"]  # which compiles nothing
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    said = tmp_path / "said.txt"
     try:
-        study = subprocess.Popen(
-            line, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL
-        )
+        with said.open("w") as stderr:
+            study = subprocess.Popen(line, cwd=tmp_path, start_new_session=True, stderr=stderr)
     finally:
         signal.signal(signal.SIGINT, before)
     try:
@@ -148,6 +148,7 @@ def test_no_process_of_a_study_outlives_it(number: signal.Signals, tmp_path: Pat
         study.send_signal(number)
         assert study.wait(timeout=60) in (130, -number)
         until(lambda: not group_is_alive(study.pid))
+        assert "leaked" not in said.read_text()
     finally:
         with suppress(ProcessLookupError):
             os.killpg(study.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -16,6 +17,9 @@ from fastweights.io.stopping import INTERRUPTED
 
 WAIT_SECONDS = 0.5
 """For processes that were stopped together with this one to say so."""
+
+QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""Python's tracker of semaphores, a process of its own, warns on our terminal of what one stopped at once left."""
 
 
 Work = TypeVar("Work")
@@ -33,7 +37,11 @@ def processes(
     """
     # Fresh interpreters: a fork would share torch's and Numba's thread pools with the parent.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+    sys.warnoptions.append(QUIET)  # the tracker, which the pool's queues start, is given these
+    try:
+        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+    finally:
+        sys.warnoptions.remove(QUIET)
     calls: set[Future[Done]] = set()
 
     def submit(work: Work) -> Future[Done]:
