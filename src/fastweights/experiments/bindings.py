@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +13,14 @@ from torch import Tensor
 from fastweights import ops
 from fastweights.experiments.demonstration import Case, Demonstration, Measured
 from fastweights.experiments.study import Reach
+from fastweights.io.showing import shown
 
 SYMBOLS = 10
 PAIRS = SYMBOLS * SYMBOLS
 COMBINE = ("product", "concat")
 FEW = 10
+DRAWN = 5
+"""Seeds in the picture."""
 
 
 class Recall(NamedTuple):
@@ -69,9 +73,13 @@ def recall(combine: str, bindings: int, seed: int) -> Recall:
 def measure(seeds: int) -> Measured:
     """Measure, for each way to make a key and for few and all bindings, the share that is lost and the worst error."""
     measured: dict[str, list[float]] = {}
-    for combine in COMBINE:
-        for bindings in (FEW, PAIRS):
-            found = [recall(combine, bindings, seed) for seed in range(seeds)]
+    asked = [(combine, bindings) for combine in COMBINE for bindings in (FEW, PAIRS)]
+    with shown("writing and asking", "memories", len(asked) * seeds) as on_progress:
+        for n, (combine, bindings) in enumerate(asked):
+            found = []
+            for seed in range(seeds):
+                found.append(recall(combine, bindings, seed))
+                on_progress(n * seeds + seed + 1)
             name = f"{combine} {bindings}"
             measured[f"{name} lost"] = [100 * (1 - each.recalled.mean().item()) for each in found]
             measured[f"{name} error"] = [each.error.max().item() for each in found]
@@ -97,13 +105,12 @@ def picture(path: Path) -> None:
 
     last = {combine: recall(combine, PAIRS, seed=0) for combine in COMBINE}
     counts = list(range(5, PAIRS + 1, 5))
-    lost = {
-        combine: [
-            [100 * (1 - recall(combine, n, seed).recalled.mean().item()) for n in counts]
-            for seed in range(5)
-        ]
-        for combine in COMBINE
-    }
+    lost: dict[str, list[list[float]]] = {combine: [] for combine in COMBINE}
+    with shown("drawing", "curves", len(COMBINE) * DRAWN) as on_progress:
+        for n, (combine, seed) in enumerate(itertools.product(COMBINE, range(DRAWN)), start=1):
+            found = (recall(combine, bindings, seed) for bindings in counts)
+            lost[combine].append([100 * (1 - each.recalled.mean().item()) for each in found])
+            on_progress(n)
     errors = {}
     for combine, found in last.items():
         grid = torch.zeros(SYMBOLS, SYMBOLS)

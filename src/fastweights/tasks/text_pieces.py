@@ -95,7 +95,8 @@ class Pieces:
             initial_alphabet=_library().pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
-        library.train_from_iterator((line.removesuffix("\n") for line in _lines(text)), trainer)
+        lines = (line for block in blocks(text, _LINE_END) for line in _lines(block))
+        library.train_from_iterator((line.removesuffix("\n") for line in lines), trainer)
         learnt = json.loads(library.to_str())["model"]
         vocabulary = sorted(learnt["vocab"], key=learnt["vocab"].__getitem__)
         return cls(vocabulary, [" ".join(pair) for pair in learnt["merges"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Int, Int64
 from torch import Tensor
 
 from fastweights.errors import UserError
+from fastweights.io.showing import shown
 from fastweights.tasks.checks import list_tokens
 
 EOS, UNKNOWN = "<eos>", "<unk>"
@@ -124,13 +126,17 @@ class _Index(dict[str, int]):
 
 
 def blocks(text: str, border: re.Pattern[str]) -> Iterator[str]:
-    """Split a text, behind borders, into pieces of about a million characters."""
+    """Split a text, behind borders, into pieces of about a million characters, and show how far it is."""
     start = 0
-    while start < len(text):
-        found = border.search(text, start + _BLOCK)
-        end = found.end() if found else len(text)
-        yield text[start:end]
-        start = end
+    several = len(text) > _BLOCK
+    with shown("text", "characters", len(text)) if several else nullcontext() as on_progress:
+        while start < len(text):
+            found = border.search(text, start + _BLOCK)
+            end = found.end() if found else len(text)
+            yield text[start:end]
+            start = end
+            if on_progress is not None:
+                on_progress(start)
 
 
 def count_words(text: str) -> int:
