@@ -27,10 +27,11 @@ def named_files(page: Path) -> set[str]:
 
 
 def command_names() -> list[str]:
-    """Return the commands that `fastweights --help` lists, `train text` and the like."""
+    """Return the commands that `fastweights --help` lists, `train text` and the like; of one for all tasks, for one."""
     with contextlib.redirect_stdout(io.StringIO()) as shown:
         main(["--help"])
-    return re.findall(r"│ ([a-z][a-z-]*(?: [a-z-]+)?) +│", shown.getvalue())
+    listed = shown.getvalue().replace("TASK     ", "retrieval")
+    return re.findall(r"│ ([a-z][a-z-]*(?: [a-z-]+)?) +│", listed)
 
 
 COMMANDS = command_names()

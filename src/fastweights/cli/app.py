@@ -57,7 +57,7 @@ COMMANDS = {
     "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),
     "warmup": Entry("warmup:Warmup", "Compile the fused kernels ahead of their first use."),
 }  # fmt: skip
-"""All but `train`, whose tasks are the experiments of the registry."""
+"""All but `train` and `tune`, whose tasks are the experiments of the registry."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -171,8 +171,10 @@ def _summaries() -> dict[str, str]:
     """Return what each command is for, `train` with the tasks that have experiments."""
     from fastweights.experiments import registry
 
-    training = {f"train {each.name}": each.summary for each in registry.EXPERIMENTS.values()}
-    return training | {name: entry.summary for name, entry in COMMANDS.items()}
+    tasks = registry.EXPERIMENTS.values()
+    training = {f"train {each.name}": each.summary for each in tasks}
+    tuning = {f"tune {each.name}": f"Search for settings of {each.name}." for each in tasks}
+    return training | tuning | {name: entry.summary for name, entry in COMMANDS.items()}
 
 
 def _run(words: list[str]) -> int:
@@ -191,13 +193,10 @@ def _run(words: list[str]) -> int:
     inside = [name.split()[1] for name in names if name.startswith(f"{words[0]} ")]
     if len(words) < 2 or words[1] in ("-h", "--help"):
         return _overview(words[0])
-    check_choice("task" if words[0] == "train" else f"{words[0]} command", words[1], inside)
+    on_task = OF_TASKS.get(words[0])
+    check_choice("task" if on_task else f"{words[0]} command", words[1], inside)
     name, options = f"{words[0]} {words[1]}", words[2:]
-    return (
-        _train(words[1], options)
-        if words[0] == "train"
-        else parse(name, _load(name), options).run()
-    )
+    return on_task(words[1], options) if on_task else parse(name, _load(name), options).run()
 
 
 def _train(task: str, options: list[str]) -> int:
@@ -215,6 +214,24 @@ def _train(task: str, options: list[str]) -> int:
     return command.run(experiment, explicit=[word.replace("-", "_") for word in words])
 
 
+def _tune(task: str, options: list[str]) -> int:
+    from fastweights.cli.tune import Tune
+    from fastweights.experiments import registry
+
+    experiment = registry.get(task)
+    command = parse(
+        f"tune {task}",
+        Tune[experiment.options],
+        options,
+        lambda given: experiment.resolved(given.experiment),
+    )
+    return command.run(experiment, options)
+
+
+OF_TASKS: dict[str, Callable[[str, list[str]], int]] = {"train": _train, "tune": _tune}
+"""What the commands do whose second word is a task."""
+
+
 def _load(name: str) -> Callable[..., Command]:
     module, _, attribute = COMMANDS[name].place.partition(":")
     return getattr(importlib.import_module(f"fastweights.cli.{module}"), attribute)
@@ -228,8 +245,13 @@ def _overview(group: str) -> int:
 
     table = Table(box=ROUNDED, show_header=False, title="commands", title_justify="left")
     for name, summary in _summaries().items():
-        if name.startswith(group):
+        # In the whole list one line stands for all tasks that can be tuned.
+        if name.startswith(group) and (group or not name.startswith("tune ")):
             table.add_row(f"[bold]{name}[/bold]", summary)
+    if not group:
+        table.add_row(
+            "[bold]tune TASK[/bold]", "Search for settings of a task, by trials that are recorded."
+        )
     console = Console()
     console.print(
         f"usage: fastweights {group or 'COMMAND'} …   ( --help after any command shows its options )",

@@ -63,6 +63,21 @@ class Questions(NamedTuple):
     stdin: Literal["lines", "whole"] | None
 
 
+class Goal(NamedTuple):
+    """What a search for settings is after: a figure of the evaluations, which measure on no test data.
+
+    Attributes:
+        key: its name in the rows of metrics.
+        direction: which way it is better.
+    """
+
+    key: str
+    direction: Literal["minimize", "maximize"]
+
+
+LOSS = Goal("cross_entropy", "minimize")
+
+
 class Figure(NamedTuple):
     """A figure that can be drawn: its file's name, and what makes it."""
 
@@ -163,6 +178,8 @@ class Experiment(Generic[O, P, T]):
         questions: what a run can be asked; None: nothing.
         sequence: what `plot --sequence` takes.
         animated: what `plot --gif` shows; empty: there is no animation.
+        goal: what `tune` is after.
+        search: what `tune` tries where nothing is said, as `--search` has it.
         load_work, load_pictures: load what it does, and what draws it.
     """
 
@@ -176,6 +193,8 @@ class Experiment(Generic[O, P, T]):
     questions: Questions | None = None
     sequence: str
     animated: str = ""
+    goal: Goal = LOSS
+    search: tuple[str, ...] = ("learning_rate=1e-4:1e-1:log",)
     load_work: Callable[[], Work[P, T]]
     load_pictures: Callable[[], Pictures]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +21,9 @@ from fastweights.experiments.plan import Plan, Record, backend_of, wants_more
 from fastweights.experiments.records import config_of, metrics_of, result_of
 from fastweights.runs import Run, begun, load
 from fastweights.runs.load import model_of
-from fastweights.training import Diverged, Outcome, fit
+from fastweights.training import Diverged, Outcome, Progress, fit
 from fastweights.training.engine import distributed
+from fastweights.training.engine.progress import Several
 
 _log = logging.getLogger("fastweights.experiments")
 
@@ -45,6 +46,7 @@ def train(
     overwrite: bool = False,
     explicit: Collection[str] = (),
     progress: bool = False,
+    listeners: Sequence[Progress] = (),
     stop: Callable[[], bool] | None = None,
 ) -> Trained:
     """Train, test and record a run of an experiment.
@@ -61,6 +63,7 @@ def train(
         explicit: fields that were given in so many words. A resumed run must have them as they are here, even those
             that are as by default; of the others, a default says nothing.
         progress: show a bar on the terminal.
+        listeners: to the training, besides.
         stop: asked after each step; True ends the run as Ctrl-C does, resumable.
 
     Raises:
@@ -82,7 +85,7 @@ def train(
     ):
         return Trained(recorded, [], recorded["steps"], False)
     with _threads(plan):
-        return _train(experiment, plan, folder, run, overwrite, progress, stop)
+        return _train(experiment, plan, folder, run, overwrite, progress, listeners, stop)
 
 
 def _train(
@@ -92,6 +95,7 @@ def _train(
     run: Run | None,
     overwrite: bool,
     progress: bool,
+    listeners: Sequence[Progress],
     stop: Callable[[], bool] | None,
 ) -> Trained:
     if run is not None:
@@ -114,8 +118,8 @@ def _train(
         )
         if progress:
             print(plan.opening(model), file=sys.stderr, flush=True)
-        bar = plan.progress() if progress else None
-        outcome = fit(model, source, settings, writing, progress=bar, stop=stop)
+        heard = Several([*([plan.progress()] if progress else []), *listeners])
+        outcome = fit(model, source, settings, writing, progress=heard, stop=stop)
     if outcome.interrupted:
         return Trained({}, [], outcome.steps, True)
     return distributed.from_first(lambda: _finish(experiment, plan, model, outcome, writing))

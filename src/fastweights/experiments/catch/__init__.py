@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastweights.experiments.actor_critic import AgentTest
 from fastweights.experiments.catch.options import CatchOptions, defaults
 from fastweights.experiments.catch.plan import CatchPlan
-from fastweights.experiments.experiment import Experiment, Pictures, Work
+from fastweights.experiments.experiment import Experiment, Goal, Pictures, Work
 
 
 def _work() -> Work[CatchPlan, AgentTest]:
@@ -35,6 +35,7 @@ CATCH = Experiment(
     test_options=AgentTest,
     sequence="the number of an episode",
     animated="an episode and the fast weights",
+    goal=Goal("reward", "maximize"),
     load_work=_work,
     load_pictures=_pictures,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastweights.experiments.experiment import Experiment, Pictures, Work
+from fastweights.experiments.experiment import Experiment, Goal, Pictures, Work
 from fastweights.experiments.metro_map.options import MetroMapOptions, MetroMapTest, defaults
 from fastweights.experiments.metro_map.plan import MetroMapPlan
 
@@ -33,6 +33,7 @@ METRO_MAP = Experiment(
     defaults=defaults,
     test_options=MetroMapTest,
     sequence="the number of a test map",
+    goal=Goal("reward", "maximize"),
     load_work=_work,
     load_pictures=_pictures,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+from fastweights.experiments.experiment import Experiment, Goal, Pictures, Questions, Work
 from fastweights.experiments.records import TextRecord
 from fastweights.experiments.text.options import TextOptions, TextTest
 from fastweights.experiments.text.plan import TextPlan
@@ -44,6 +44,7 @@ TEXT = Experiment(
     test_options=TextTest,
     questions=Questions("texts", "the company said it will sell", "whole"),
     sequence="a text, for one run or two models",
+    goal=Goal("validation_cross_entropy", "minimize"),
     load_work=_work,
     load_pictures=_pictures,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,6 +32,29 @@ class Progress(Protocol):
 
 class NoProgress(Progress):
     """Listens in silence."""
+
+
+class Several(Progress):
+    """Listeners side by side, called in the order that they are given in."""
+
+    def __init__(self, listeners: Iterable[Progress]) -> None:
+        self.listeners = tuple(listeners)
+
+    def start(self, step: int, steps: int) -> None:
+        for each in self.listeners:
+            each.start(step, steps)
+
+    def update(self, step: int, readings: Mapping[str, float]) -> None:
+        for each in self.listeners:
+            each.update(step, readings)
+
+    def evaluated(self, row: Mapping[str, Any]) -> None:
+        for each in self.listeners:
+            each.evaluated(row)
+
+    def stop(self) -> None:
+        for each in self.listeners:
+            each.stop()
 
 
 UNSAID = 2.0
