@@ -179,6 +179,24 @@ def test_a_signal_finishes_the_step_and_writes_a_checkpoint(run, number):
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no such signal")
+def test_sigusr1_saves_and_goes_on(run):
+    before, saved = signal.getsignal(signal.SIGUSR1), {}
+
+    class Asked(Regression):
+        def next_loss(self, model):
+            if self.step == 8:
+                signal.raise_signal(signal.SIGUSR1)
+            found = run.load_checkpoint()
+            saved[self.step] = found.step if found else None
+            return super().next_loss(model)
+
+    outcome = fit(network(), Asked(), recipe(20), run)
+    assert outcome.steps == 20 and not outcome.interrupted
+    assert saved[8] is None and saved[9] == saved[19] == 9
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
 def test_a_second_ctrl_c_stops_at_once(run):
     class Twice(Regression):
         def next_loss(self, model):

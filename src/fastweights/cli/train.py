@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Train(Generic[O]):
     """Replace a run that stands in that folder."""
     plot: bool = False
     """Draw the run's figures at the end."""
+    track: tuple[str, ...] = ()
+    """Pass every evaluation on to these too: tensorboard, wandb, mlflow, trackio (each is a package to install)."""
     json: bool = False
     """Print the result as one JSON object."""
 
@@ -62,10 +65,13 @@ class Train(Generic[O]):
         """
         from fastweights.experiments.plotting import draw
         from fastweights.experiments.runner import train
+        from fastweights.training import trackers
         from fastweights.training.engine import distributed
 
         options = self.experiment
         folder = self.out or Path("runs") / experiment.plan(options).folder_name()
+        config = dataclasses.asdict(experiment.plan(options))
+        listeners = [trackers.build(name, folder, config) for name in self.track]
         with distributed.joined(options.device):
             first = distributed.rank() == 0
             if self.resume == "yes" and not distributed.from_first(
@@ -82,6 +88,7 @@ class Train(Generic[O]):
                 overwrite=self.overwrite,
                 explicit=explicit,
                 progress=True,
+                listeners=listeners,
             )
         if not first:
             return 130 if trained.interrupted else 0

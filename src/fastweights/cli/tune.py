@@ -46,7 +46,7 @@ class Tune(Generic[O]):
     sampler_seed: int = 0
     """Seed of what is proposed."""
     prune: bool = True
-    """End runs early that are worse than the median of those before; --no-prune lets all come to their end."""
+    """Let every run come to its end; by default one that is worse than the median of those before ends early."""
     budget: float | None = None
     """Minutes to spend; cut short, the next call goes on. [default: until done]"""
     jobs: int = 1

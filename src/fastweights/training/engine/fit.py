@@ -49,7 +49,7 @@ def fit(
 
     A run that was interrupted or killed and resumed ends with the same weights and the same metrics
     (apart from times) as one that was not, to the bit, on the same machine. Ctrl-C and SIGTERM
-    finish the step, write a checkpoint and return. Torch's global generators are as before
+    finish the step, write a checkpoint and return; SIGUSR1 has it write one and go on. Torch's global generators are as before
     afterwards.
 
     Within `distributed.joined` each process trains on its share of every batch, and all stop at the
@@ -157,7 +157,7 @@ class _Training:
             self.finished, showing, saving = distributed.any_of(
                 self._over(),
                 now - shown >= _PROGRESS_SECONDS,
-                now - saved >= settings.checkpoint_seconds,
+                now - saved >= settings.checkpoint_seconds or self.interrupt.save_requested(),
             )
             if showing:
                 self.progress.update(self.done, self.meter.recent())
