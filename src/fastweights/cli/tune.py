@@ -46,7 +46,7 @@ class Tune(Generic[O]):
     sampler_seed: int = 0
     """Seed of what is proposed."""
     prune: bool = True
-    """Let every run come to its end; by default one that is worse than the median of those before ends early."""
+    """Do not end runs early; by default one that is worse than the median of those before ends."""
     budget: float | None = None
     """Minutes to spend; cut short, the next call goes on. [default: until done]"""
     jobs: int = 1

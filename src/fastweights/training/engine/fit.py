@@ -49,8 +49,8 @@ def fit(
 
     A run that was interrupted or killed and resumed ends with the same weights and the same metrics
     (apart from times) as one that was not, to the bit, on the same machine. Ctrl-C and SIGTERM
-    finish the step, write a checkpoint and return; SIGUSR1 has it write one and go on. Torch's global generators are as before
-    afterwards.
+    finish the step, write a checkpoint and return; SIGUSR1 has it write one and go on. Torch's global
+    generators are as before afterwards.
 
     Within `distributed.joined` each process trains on its share of every batch, and all stop at the
     same step. The first one writes, evaluates and reports to `progress`; the others wait meanwhile. A run
