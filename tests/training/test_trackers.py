@@ -26,6 +26,7 @@ class Fake(SimpleNamespace):
 
     def __getattr__(self, name: str):
         def call(*args: object, **options: object) -> object:
+            print("what a library says of itself")
             self.calls.append((name, args, options))
             return self.answers.get(name, self)
 
@@ -50,7 +51,7 @@ def run(
     ("name", "begins"), [("wandb", "init"), ("trackio", "init"), ("mlflow", "start_run")]
 )
 def test_every_evaluation_is_passed_on_and_a_resumed_run_is_the_same(
-    name, begins, tmp_path, monkeypatch
+    name, begins, tmp_path, monkeypatch, capsys
 ):
     folder, written = tmp_path / "run", "log_metrics" if name == "mlflow" else "log"
     first = Fake(search_runs=[])
@@ -70,6 +71,7 @@ def test_every_evaluation_is_passed_on_and_a_resumed_run_is_the_same(
     else:
         assert begun == again and begun["resume"] == "allow" and begun["config"] == {"hidden": 3}
     assert [call[0] for call in second.calls][-1] in ("finish", "end_run")
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("unsynced")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +49,18 @@ class Tracker(Progress, ABC):
         """A short name that is the folder's alone, by which a resumed run is found again."""
         return hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
 
+    # What a library says of itself belongs on stderr: stdout is for results.
     def start(self, step: int, steps: int) -> None:
-        self.begin(step)
+        with redirect_stdout(sys.stderr):
+            self.begin(step)
 
     def evaluated(self, row: Mapping[str, Any]) -> None:
-        self.write(row["step"], dict(numbers(row)))
+        with redirect_stdout(sys.stderr):
+            self.write(row["step"], dict(numbers(row)))
 
     def stop(self) -> None:
-        self.finish()
+        with redirect_stdout(sys.stderr):
+            self.finish()
 
     @abstractmethod
     def begin(self, step: int) -> None:
