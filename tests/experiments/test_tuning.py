@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -38,24 +36,18 @@ def search(**changes: object) -> Search:
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Trials run in this process; the one of a number, if any, is interrupted before it is told."""
-    stopped = [-1]
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Ctrl-C at the beginning of the trial of a number."""
 
-    @contextmanager
-    def processes(count: int, function: Callable[[TrialRun], object]) -> Iterator[object]:
-        def submit(run: TrialRun) -> Future[object]:
-            future: Future[object] = Future()
-            if run.folder.name == f"trial-{stopped[0]}":
-                stopped[0] = -1
+    def stop(number: int) -> None:
+        def interrupted(run: TrialRun) -> object:
+            if run.folder.name == f"trial-{number}":
                 raise KeyboardInterrupt
-            future.set_result(function(run))
-            return future
+            return run_trial(run)
 
-        yield submit
+        monkeypatch.setattr(tuning, "run_trial", interrupted)
 
-    monkeypatch.setattr(tuning, "processes", processes)
-    return lambda number: stopped.__setitem__(0, number)
+    return stop
 
 
 def run(folder: Path, changed: Search | None = None, **options: object) -> list[Trial]:
@@ -63,7 +55,7 @@ def run(folder: Path, changed: Search | None = None, **options: object) -> list[
     return [trial._replace(seconds=0.0) for trial in trials]
 
 
-@pytest.mark.usefixtures("at_once", "unsynced")
+@pytest.mark.usefixtures("unsynced")
 def test_a_search_repeats_itself_and_its_best_is_first(tmp_path: Path) -> None:
     first = run(tmp_path / "a")
     assert first == run(tmp_path / "b")
@@ -76,16 +68,17 @@ def test_a_search_repeats_itself_and_its_best_is_first(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unsynced")
 @pytest.mark.parametrize("number", [0, 3, 6])
 def test_a_stopped_search_goes_on_as_if_it_had_not_been(
-    number: int, at_once: Callable[[int], None], tmp_path: Path
+    number: int, stop: Callable[[int], None], tmp_path: Path
 ) -> None:
     whole = run(tmp_path / "whole")
-    at_once(number)
+    stop(number)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut")
+    stop(-1)
     assert run(tmp_path / "cut") == whole
 
 
-@pytest.mark.usefixtures("at_once", "unsynced")
+@pytest.mark.usefixtures("unsynced")
 def test_more_trials_are_added_to_those_there_are(tmp_path: Path) -> None:
     some = run(tmp_path, search(trials=3))
     more = run(tmp_path, search(trials=5))
@@ -97,7 +90,7 @@ def test_more_trials_are_added_to_those_there_are(tmp_path: Path) -> None:
     assert run(tmp_path, search(trials=2)) == more
 
 
-@pytest.mark.usefixtures("at_once", "unsynced")
+@pytest.mark.usefixtures("unsynced")
 def test_a_grid_is_tried_in_order(tmp_path: Path) -> None:
     space = {"hidden": Choices(("2", "3")), "learning_rate": Choices(("0.1", "0.01"))}
     grid = search(space=space, sampler="grid", trials=None, prune=False)
@@ -122,7 +115,7 @@ def test_a_run_below_the_median_ends_early(begun: bool, tmp_path: Path) -> None:
     assert kept is not None and "pruned_at" not in kept
 
 
-@pytest.mark.usefixtures("at_once", "unsynced")
+@pytest.mark.usefixtures("unsynced")
 def test_optunas_own_tools_may_follow(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'trials.db'}"
     trials = run(tmp_path, search(trials=3), storage=address)
@@ -190,7 +183,7 @@ def test_without_optuna(tmp_path, monkeypatch, capsys):
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.usefixtures("at_once", "unsynced")
+@pytest.mark.usefixtures("unsynced")
 def test_the_command_shows_what_to_train(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     line = ["tune", "retrieval", "--steps", "2", "--batch", "4", "--search", "hidden=2,3"]
@@ -204,7 +197,7 @@ def test_the_command_shows_what_to_train(tmp_path, monkeypatch, capsys):
     assert "train it: fastweights train retrieval --steps 2 --batch 4 --hidden" in out
 
 
-@pytest.mark.usefixtures("at_once", "unsynced")
+@pytest.mark.usefixtures("unsynced")
 def test_options_of_the_backbone_are_searched_beside_those_that_are_set(
     tmp_path, monkeypatch, capsys
 ):

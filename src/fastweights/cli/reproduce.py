@@ -45,6 +45,9 @@ class Reproduce:
     """Studies at equal time: minutes of training for each run; runs of less time go on. [default: the study's]"""
     jobs: int = 1
     """Processes side by side, one thread each."""
+    cluster: str | None = None
+    """Train by the workers of a Dask scheduler, tcp://HOST:PORT, or by --jobs of them that SLURM is asked for (slurm).
+    [default: here]"""
     list: bool = False
     """Name the cells, with what is recorded of them and the paper's numbers; nothing runs."""
     check: str | None = None
@@ -117,7 +120,7 @@ class Reproduce:
 
     def _check_untrained(self, but: tuple[str, ...]) -> None:
         """Refuse options of training where nothing is trained."""
-        names = ("budget", "only", "models", "modes", "minutes", "jobs")
+        names = ("budget", "only", "models", "modes", "minutes", "jobs", "cluster")
         for field in dataclasses.fields(self):
             if field.name in {*names} - {*but} and getattr(self, field.name) != field.default:
                 raise UserError(f"{self.study} trains nothing: it has no --{field.name}")
@@ -140,6 +143,7 @@ class Reproduce:
             modes=self.modes,
             minutes=self.minutes,
             jobs=self.jobs,
+            cluster=self.cluster,
             show_progress=True,
             on_progress=tell,
         )

@@ -51,6 +51,9 @@ class Tune(Generic[O]):
     """Minutes to spend; cut short, the next call goes on. [default: until done]"""
     jobs: int = 1
     """Processes side by side, one thread each; with one a search is repeatable to the bit."""
+    cluster: str | None = None
+    """Train by the workers of a Dask scheduler, tcp://HOST:PORT, or by --jobs of them that SLURM is asked for (slurm).
+    [default: here]"""
     storage: str | None = None
     """An address of Optuna's storage, such as sqlite:///trials.db, for its own tools. [default: none]"""
     results: Path = Path("my-results")
@@ -98,6 +101,7 @@ class Tune(Generic[O]):
             results=self.results,
             runs=self.runs,
             jobs=self.jobs,
+            cluster=self.cluster,
             budget_minutes=self.budget,
             storage=self.storage,
             on_trial=tell,

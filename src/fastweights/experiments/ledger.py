@@ -62,6 +62,10 @@ class Ledger:
             rows = sorted(self.rows.values(), key=lambda row: order.get(row["cell"], len(order)))
             write_rows(self.path, rows)
 
+    def refresh(self) -> None:
+        """Read what other processes have written since."""
+        self.rows = self._read()
+
     def _read(self) -> dict[str, Record]:
         rows = recorded(self.path, KEYS | DECIDED) if self.path.exists() else []
         return {row["cell"]: row for row in rows}

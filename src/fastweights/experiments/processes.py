@@ -1,4 +1,4 @@
-"""Processes side by side, of which none outlives the one that began them, however that ends."""
+"""Where work is done: in this process or in several side by side, of which none outlives it, however that ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from fastweights.io.stopping import INTERRUPTED
 
@@ -26,11 +26,33 @@ Work = TypeVar("Work")
 Done = TypeVar("Done")
 
 
+class Pool(Generic[Work, Done]):
+    """Where a function is called.
+
+    Attributes:
+        submit: begins a call.
+        width: how many calls there is room for at once, by now.
+    """
+
+    def __init__(self, submit: Callable[[Work], Future[Done]], width: Callable[[], int]) -> None:
+        self.submit, self.width = submit, width
+
+
 @contextmanager
-def processes(
-    count: int, function: Callable[[Work], Done]
-) -> Iterator[Callable[[Work], Future[Done]]]:
-    """Begin processes of one thread each; the block is given what calls a function in one of them.
+def here(function: Callable[[Work], Done]) -> Iterator[Pool[Work, Done]]:
+    """Call a function in this process, one call after the other."""
+
+    def submit(work: Work) -> Future[Done]:
+        future: Future[Done] = Future()
+        future.set_result(function(work))
+        return future
+
+    yield Pool(submit, lambda: 1)
+
+
+@contextmanager
+def processes(count: int, function: Callable[[Work], Done]) -> Iterator[Pool[Work, Done]]:
+    """Call a function in processes of one thread each.
 
     Ctrl-C, and SIGTERM, by which schedulers stop a process, end them with the block. Where this process is killed
     outright they stop by themselves.
@@ -39,20 +61,20 @@ def processes(
     context = multiprocessing.get_context("spawn")
     sys.warnoptions.append(QUIET)  # the tracker, which the pool's queues start, is given these
     try:
-        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
+        executor = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     finally:
         sys.warnoptions.remove(QUIET)
     calls: set[Future[Done]] = set()
 
     def submit(work: Work) -> Future[Done]:
-        calls.add(future := pool.submit(_call, function, work))
+        calls.add(future := executor.submit(_call, function, work))
         return future
 
-    with pool, _terminated_is_interrupted():
+    with executor, _terminated_is_interrupted():
         try:
-            yield submit
+            yield Pool(submit, lambda: count)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
             _stop(calls)
             raise
 

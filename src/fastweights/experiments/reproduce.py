@@ -6,30 +6,19 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastweights.errors import UserError
+from fastweights.experiments.cluster import pool, stopped
 from fastweights.experiments.entry import diverged, entry_of
-from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.job_queue import Job, Queue, queue_of
 from fastweights.experiments.ledger import Ledger
 from fastweights.experiments.options import TimeOptions
 from fastweights.experiments.plan import Record
-from fastweights.experiments.processes import processes
 from fastweights.experiments.study import Cell, Study
-
-
-class Job(NamedTuple):
-    """One seed of one cell."""
-
-    experiment: AnyExperiment
-    cell: Cell
-    seed: int
-    folder: Path
-    deadline: float
-    show_progress: bool
 
 
 class Progress(NamedTuple):
@@ -54,6 +43,7 @@ def reproduce(
     modes: Sequence[str] = (),
     minutes: float | None = None,
     jobs: int = 1,
+    cluster: str | None = None,
     show_progress: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Ledger:
@@ -72,11 +62,12 @@ def reproduce(
         models: run only cells of these models; empty: of all.
         modes: run only cells of these modes, for options that have any; empty: of all.
         minutes: training time of each run, for runs that end at a time; runs of less time go on.
-        jobs: processes side by side, one thread each.
+        jobs: processes side by side, one thread each; of a cluster by SLURM, workers to ask for.
+        cluster: the address of a Dask scheduler whose workers train instead, or "slurm"; None: processes here.
         show_progress: show each run's bar on the terminal, unless there are several side by side.
         on_progress: called after each seed.
 
-    A run that diverges is recorded as such.
+    A run that diverges is recorded as such. What another call on the same folder of results is at is left to that.
 
     Raises:
         UserError: if nothing matches `only`, a number is out of range, what is to be measured needs data that is not
@@ -91,16 +82,18 @@ def reproduce(
     cells = chosen_cells(study, only, models, modes)
     ledger = Ledger(results, study)
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
-    show_progress = show_progress and jobs == 1
-    jobs_left = _todo(study, cells, ledger, runs / study.name, seeds, deadline, show_progress)
-    todo = list(jobs_left)
+    show_progress = show_progress and jobs == 1 and cluster is None
+    folder = runs.absolute() / study.name  # workers are elsewhere
+    todo = list(_todo(study, cells, ledger, folder, seeds, deadline, show_progress))
     for cell in {job.cell.name: job.cell for job in todo}.values():
         study.check(cell)
-    for place, (job, entry) in enumerate(_run_all(todo, jobs), start=1):
-        if entry is not None:
-            backend = entry.pop("backend")
-            ledger.add(job.cell, job.seed, {**entry, **context()}, backend)
-        on_progress(Progress(job.cell.name, job.seed, entry, place, len(todo)))
+    with queue_of(todo, ledger) as queue:
+        for place, (job, entry) in enumerate(_run_all(queue, jobs, cluster), start=1):
+            if entry is not None:
+                backend = entry.pop("backend")
+                ledger.add(job.cell, job.seed, entry, backend)
+            queue.end(job)
+            on_progress(Progress(job.cell.name, job.seed, entry, place, len(todo)))
     return ledger
 
 
@@ -183,25 +176,17 @@ def _check_time(cell: Cell, recorded: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def _run_all(todo: list[Job], jobs: int) -> Iterator[tuple[Job, Record | None]]:
+def _run_all(queue: Queue, jobs: int, cluster: str | None) -> Iterator[tuple[Job, Record | None]]:
     """Yield each job with its entry (None: cut short by the budget), in the order they finish."""
-    if jobs == 1:
-        for job in todo:
-            if time.time() < job.deadline:
-                yield job, _run(job)
-        return
-    with processes(jobs, _run) as submit:
-        # Stages of one run come one after the other.
-        stages: dict[Path, list[Job]] = {}
-        for job in todo:
-            stages.setdefault(job.folder, []).append(job)
-        running = {submit(jobs[0]): jobs for jobs in stages.values()}
-        while running:
+    with pool(jobs, _run, cluster) as workers:
+        running: dict[Future[Record | None], Job] = {}
+        while True:
+            while len(running) < workers.width() and (job := queue.next()) is not None:
+                running[workers.submit(job)] = job
+            if not running:
+                return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job, *later = running.pop(future)
-                yield job, future.result()
-                if later:
-                    running[submit(later[0])] = later
+                yield running.pop(future), future.result()
 
 
 def _run(job: Job) -> Record | None:
@@ -218,12 +203,12 @@ def _run(job: Job) -> Record | None:
             job.folder,
             resume=True,
             progress=job.show_progress,
-            stop=lambda: time.time() >= job.deadline,
+            stop=lambda: time.time() >= job.deadline or stopped(),
         )
     except Diverged as trouble:
-        return diverged(experiment.plan(options), job.folder, trouble.step)
+        return diverged(experiment.plan(options), job.folder, trouble.step) | context()
     if trained.interrupted:
-        if time.time() < job.deadline:
+        if time.time() < job.deadline and not stopped():
             raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole study
         return None
     tested = trained.result
@@ -233,7 +218,7 @@ def _run(job: Job) -> Record | None:
         tested = experiment.work.test(
             job.folder, experiment.test_options(**seed, **job.cell.tested_on)
         )
-    return entry_of(job.cell, job.folder, trained.result, tested)
+    return entry_of(job.cell, job.folder, trained.result, tested) | context()
 
 
 def context() -> Record:

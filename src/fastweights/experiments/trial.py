@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastweights.experiments.cluster import stopped
 from fastweights.experiments.entry import curve_of, diverged
 from fastweights.experiments.experiment import AnyExperiment, Goal
 from fastweights.experiments.options import RunOptions
 from fastweights.experiments.plan import Plan, Record, backend_of
+from fastweights.experiments.reproduce import context
 from fastweights.experiments.search import load_optuna
 from fastweights.training.engine.progress import NoProgress
 
@@ -61,12 +63,12 @@ def run_trial(run: TrialRun) -> Record | None:
                 run.folder,
                 resume=True,
                 listeners=[judge],
-                stop=lambda: judge.hopeless or time.time() >= run.deadline,
+                stop=lambda: judge.hopeless or time.time() >= run.deadline or stopped(),
             )
         except Diverged as trouble:
-            return diverged(plan, run.folder, trouble.step)
+            return diverged(plan, run.folder, trouble.step) | context()
         if trained.interrupted and not judge.hopeless:
-            if time.time() < run.deadline:
+            if time.time() < run.deadline and not stopped():
                 raise KeyboardInterrupt  # Ctrl-C or SIGTERM is meant for the whole search
             return None
         result = trained.result
@@ -80,6 +82,7 @@ def run_trial(run: TrialRun) -> Record | None:
         "backend": result.get("backend") or backend_of(models.from_config(plan.model_config())),
         "curve": curve_of(rows, (goal.key,)),
         **({} if result else {"pruned_at": rows[-1]["step"]}),
+        **context(),
     }
 
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastweights.errors import UserError, check_at_least
 from fastweights.experiments import search_space
+from fastweights.experiments.cluster import pool
 from fastweights.experiments.ledger import Ledger
 from fastweights.experiments.plan import Record
-from fastweights.experiments.processes import processes
-from fastweights.experiments.reproduce import context
 from fastweights.experiments.search import Search, Trial, curve_of, load_optuna, rank, trial_of
 from fastweights.experiments.search_space import Values
 from fastweights.experiments.study import Cell
@@ -36,6 +35,7 @@ def tune(
     results: Path,
     runs: Path,
     jobs: int = 1,
+    cluster: str | None = None,
     budget_minutes: float | None = None,
     storage: str | None = None,
     on_trial: Callable[[Trial, int], None] = lambda trial, done: None,
@@ -46,7 +46,8 @@ def tune(
         search: which.
         results: folder of the recorded rows.
         runs: folder of the runs themselves.
-        jobs: processes side by side, one thread each.
+        jobs: processes side by side, one thread each; of a cluster by SLURM, workers to ask for.
+        cluster: the address of a Dask scheduler whose workers train instead, or "slurm"; None: processes here.
         budget_minutes: no longer than this; None: until all are done.
         storage: an address of Optuna's, such as sqlite:///trials.db, where its own tools may follow.
         on_trial: called after each trial, with how many are done.
@@ -64,12 +65,12 @@ def tune(
     ledger = Ledger(results, search.study)
     ledger.path.parent.mkdir(parents=True, exist_ok=True)
     with Lock(ledger.path.with_name(".search")):
-        driver = _Driver(search, ledger, runs / search.name, deadline, storage)
-        with processes(jobs, run_trial) as submit:
+        driver = _Driver(search, ledger, runs.absolute() / search.name, deadline, storage)
+        with pool(jobs, run_trial, cluster) as workers:
             running: dict[Future[Record | None], tuple[_Asked, optuna.Trial]] = {}
             for asked, trial in driver.ask():
-                running[submit(driver.run_of(asked))] = asked, trial
-                while len(running) >= jobs:
+                running[workers.submit(driver.run_of(asked))] = asked, trial
+                while len(running) >= workers.width():
                     _tell(driver, running, on_trial)
             while running:
                 _tell(driver, running, on_trial)
@@ -201,7 +202,7 @@ class _Driver:
             metric=self.search.experiment.goal.key,
             seeds=1,
         )
-        self.ledger.add(cell, cell.options.seed, {**entry, **context()}, backend)
+        self.ledger.add(cell, cell.options.seed, entry, backend)
         told = trial_of(entry)
         for step, value in curve_of(self.search, entry).items():
             trial.report(value, step)

@@ -42,6 +42,14 @@ class Lock:
                 self._file.close()
             self._file = None
 
+    def stands(self) -> bool:
+        """Return whether the file that is locked is still the one at its path: its last holder may have removed it."""
+        if self._file is None:
+            return False
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        return False
+
     def _take(self) -> IO[str]:
         with oserror_as_user_error("write", self.path):
             file = open_plain(self.path, "a+")
