@@ -2,8 +2,8 @@
 
     python scripts/kill_workers.py 10 --cells 20 --json > results/reliability/workers.jsonl
 
-The study has so many runs of associative retrieval, each of a few seconds. Every round kills a worker (SIGKILL) at a random
-moment, and holds the rows against those of the first: each run is recorded once, with the same value.
+The study has so many runs of associative retrieval, each of a few seconds. Every round kills a worker (SIGKILL) at a
+random moment, and holds the rows against those of the first: each run is recorded once, with the same value.
 Exit code 1 if a row is lost, doubled or another.
 """
 
