@@ -151,6 +151,21 @@ MIDDLING: dict[str, Draw] = {
         ["phillips"] * 80,
         title="Penn Treebank, test text",
     ),
+    "seeds": lambda: figures.seeds(
+        {
+            f"{form}, no LN, tanh, W={scale:g} I": [scale, 60.0, None]
+            for form in ("inner", "flat")
+            for scale in (0, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2)
+        },
+        {"flat, no LN, tanh, W=1 I": 61.65},
+        "What makes the network bind at all?",
+    ),
+    "setting map": lambda: figures.setting_map(
+        np.linspace(0, 100, 30).reshape(6, 5),
+        ("decay λ", [0.5, 0.8, 0.9, 0.95, 0.99, 1.0]),
+        ("rate η", [0.05, 0.1, 0.25, 0.5, 1.0]),
+        "median test error (%), 4 pairs",
+    ),
     "bindings": lambda: bindings_of(10, list(range(5, 101, 5)), 5),
     "error table": lambda: figures.error_table(
         [

@@ -213,6 +213,9 @@ SMALLEST: dict[str, Draw] = {
         {"awd-fwm": [0.0], "awd-lstm": [9.0]}, ["a"], title="tiny.txt"
     ),
     "bindings": lambda: bindings_of(1, [1], 1),
+    "seeds": lambda: figures.seeds({"inner": [0.0]}, title="a question"),
+    "seeds, all diverged": lambda: figures.seeds({"flat, no LN": [None, None]}, {}),
+    "setting map": lambda: figures.setting_map(np.zeros((1, 1)), ("λ", [1.0]), ("η", [0.1])),
     "error table": lambda: figures.error_table(
         [row_of("lstm", 20, [1.5])],
         no_binding_error=61.65,

@@ -142,6 +142,7 @@ class Result(TypedDict, total=False):
     caught: Figure
     best_possible: float
     chance: float
+    steps_to: dict[str, Count | None]
     no_binding_ceiling: float
     validation_accuracy: Figure
     validation_accuracy_percent: Figure

@@ -29,6 +29,7 @@ from fastweights.figures.per_task import task_accuracy
 from fastweights.figures.perplexity import perplexity_curves
 from fastweights.figures.rewards import reward_by_step, reward_curves
 from fastweights.figures.saturation import saturation
+from fastweights.figures.seeds import seeds, setting_map
 from fastweights.figures.slots import slot_accuracy
 from fastweights.figures.story import read_grid
 from fastweights.figures.streams import stream_curves
@@ -61,6 +62,8 @@ __all__ = [
     "reward_curves",
     "saturation",
     "save",
+    "seeds",
+    "setting_map",
     "slot_accuracy",
     "stream_curves",
     "surprise",

@@ -13,6 +13,7 @@ from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
 from fastweights.experiments.retrieval.options import RetrievalTest
 from fastweights.experiments.retrieval.plan import MAX_SAMPLES, RetrievalPlan
+from fastweights.experiments.retrieval.questions import steps_to
 from fastweights.experiments.terminal import progress_bar
 from fastweights.models import SequenceModel
 from fastweights.tasks import Retrieval
@@ -26,7 +27,7 @@ def evaluate(model: SequenceModel, plan: RetrievalPlan, outcome: Outcome) -> Eva
     """Test a trained model on fresh sequences."""
     tested, samples = measure(model, plan.task(), plan.test_samples, TEST_SEED + plan.seed)
     validation = 100 * (1 - outcome.metrics["accuracy"])
-    about = {"pairs": plan.pairs, "form": plan.query}
+    about = {"pairs": plan.pairs, "form": plan.query, "steps_to": steps_to(outcome.history)}
     return Evaluation({**about, **tested, "validation_error_percent": validation}, samples)
 
 

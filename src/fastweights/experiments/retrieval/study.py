@@ -8,6 +8,7 @@ from typing import Literal
 
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.retrieval.options import RetrievalOptions
+from fastweights.experiments.retrieval.questions import questions
 from fastweights.experiments.study import Cell, Reach, Study
 
 PAPER = {
@@ -201,5 +202,5 @@ def trailing_read(experiment: AnyExperiment) -> Study:
 
 def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
     """Return all studies of the task."""
-    makers = (lengths, ba2016_table1, ba2016_table1_tuning, trailing_read)
+    makers = (lengths, ba2016_table1, ba2016_table1_tuning, trailing_read, questions)
     return tuple(make(experiment) for make in makers)
