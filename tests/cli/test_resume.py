@@ -138,6 +138,21 @@ def test_a_run_that_recorded_older_names_of_options_goes_on(finished, tmp_path, 
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "backend"),
+    [((), "chunked"), (("--backend", "reference"), "reference"), (("--backend", "auto"), "cpu")],
+)
+def test_a_run_goes_on_with_the_backend_it_was_begun_with_unless_another_is_given(
+    words, backend, tmp_path
+):
+    folder = tmp_path / "run"
+    line = ["train", "retrieval", *TINY, "--out", str(folder), "--backend", "chunked"]
+    assert main(line) == 0
+    (folder / "result.json").unlink()
+    assert main(["train", "retrieval", "--out", str(folder), "--resume", *words]) == 0
+    assert Run.open(folder).result()["backend"] == backend
+
+
 def test_a_finished_run_is_tested_anew_with_other_options_of_its_test(finished, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)

@@ -21,7 +21,7 @@ class RunOptions:
     """Options of every experiment.
 
     Attributes:
-        changeable_on_resume: fields that a resumed run takes as they are given now.
+        changeable_on_resume: fields that a resumed run takes as they are given now, if they are.
         of_test: fields that decide only how the run is tested; a resumed run, finished or not, takes those it is given.
         limits: fields that end a run, of which one is given, and that do not decide what is trained until then.
         renamed: fields by the name under which earlier versions recorded them.

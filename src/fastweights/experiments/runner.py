@@ -245,7 +245,12 @@ def _resumed(
     experiment.check_record(run)
     record = later | {name: _as_given(value, fields[name]) for name, value in record.items()}
     changeable, extending = given.changeable_on_resume, given.recorded_on_resume()
-    kept = {name: value for name, value in record.items() if name not in changeable}
+    now = {
+        name
+        for name in changeable
+        if name in explicit or getattr(given, name) != fields[name].default
+    }
+    kept = {name: value for name, value in record.items() if name not in now}
     limits = {name for name in given.limits if getattr(given, name) is not None}
     if limits and (record.get("minutes") is not None) != ("minutes" in limits):
         # The run is to end at a limit of the other kind, not at what was recorded of the first.
