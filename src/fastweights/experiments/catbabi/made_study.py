@@ -70,6 +70,7 @@ def _generated() -> Iterator[Cell]:
             options,
             metric=ON_RELEASE,
             also=("release_test_perplexity", METRIC, "parameters", "state_size"),
+            keeps=("release_test_per_task_accuracy",),
             reach=Reach(limit, of="mean", core_seconds=10_800, at_least=True),
             mode=options.mode.upper(),
         )
