@@ -200,10 +200,12 @@ def _run(words: list[str]) -> int:
 
 
 def _train(task: str, options: list[str]) -> int:
+    from fastweights.cli.config import with_config
     from fastweights.cli.train import Train
     from fastweights.experiments import registry
 
     experiment = registry.get(task)
+    options = with_config(options, task, experiment.options)
     command = parse(
         f"train {task}",
         Train[experiment.options],

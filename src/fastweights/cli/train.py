@@ -11,6 +11,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 import tyro
 
+from fastweights.cli.config import toml
 from fastweights.cli.console import print_json, say, show
 from fastweights.errors import UserError
 from fastweights.experiments.experiment import AnyExperiment
@@ -53,6 +54,10 @@ class Train(Generic[O]):
     """Draw the run's figures at the end."""
     track: tuple[str, ...] = ()
     """Pass every evaluation on to these too: tensorboard, wandb, mlflow, trackio (each is a package to install)."""
+    config: Path | None = None
+    """Take options from a file, TOML or YAML, as --print-config shows one; what stands on the command line wins."""
+    print_config: bool = False
+    """Print all options, with what is taken for those that are not given, as such a file; nothing is trained."""
     json: bool = False
     """Print the result as one JSON object."""
 
@@ -69,6 +74,15 @@ class Train(Generic[O]):
         from fastweights.training.engine import distributed
 
         options = self.experiment
+        if self.print_config:
+            fields = [field.name for field in dataclasses.fields(options)]
+            planned = {
+                **dataclasses.asdict(options),
+                **dataclasses.asdict(experiment.plan(options)),
+            }
+            for line in toml(experiment.name, {name: planned[name] for name in fields}):
+                print(line)
+            return 0
         folder = self.out or Path("runs") / experiment.plan(options).folder_name()
         config = dataclasses.asdict(experiment.plan(options))
         listeners = [trackers.build(name, folder, config) for name in self.track]
