@@ -7,11 +7,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 
-from fastweights.experiments import report
+from fastweights import models
+from fastweights.errors import UserError
+from fastweights.experiments import report, runner
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.retrieval import RETRIEVAL
+from fastweights.experiments.retrieval.contrast import contrastive_loss
+from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.retrieval.questions import QUESTIONS, questions, steps_to
+from fastweights.runs import Run, load
+from fastweights.tasks import Retrieval
 from pictures import assert_drawn
 
 STUDY = questions(RETRIEVAL)
@@ -35,6 +42,48 @@ def test_steps_are_the_first_that_reach() -> None:
     assert steps_to([]) == {"90": None, "99": None, "99.9": None}
 
 
+def test_the_contrast_is_of_the_keys_and_the_question() -> None:
+    """Every sequence's own keys, told by their letters."""
+    batch = Retrieval(4, form="trailing-read").sample(50, torch.Generator().manual_seed(0))
+    letters = torch.nn.functional.one_hot(batch.tokens, 37).float()
+    assert contrastive_loss(letters, batch.slot) < 1e-3
+    others = (batch.slot + 1) % 4
+    assert contrastive_loss(letters, others) > 5
+
+
+@pytest.mark.parametrize("fixed", ["random", "identity"])
+def test_what_is_fixed_stays_as_it_begins(fixed, tmp_path) -> None:
+    options = RetrievalOptions(
+        steps=3, hidden=40, batch=4, test_samples=4, evaluation_interval=1, fixed=fixed
+    )
+    plan = RETRIEVAL.plan(options)
+    torch.manual_seed(0)
+    before = models.from_config(plan.model_config())
+    plan.prepare(before)
+    runner.train(RETRIEVAL, options, tmp_path / "run")
+    after = load(tmp_path / "run")
+    for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert torch.equal(old, new) == name.startswith("backbone"), name
+    if fixed == "identity":
+        weight = dict(after.named_parameters())["backbone.input.weight"]
+        assert torch.equal(weight, torch.eye(40, 37))
+    assert "fast_gradient_norm" not in Run.open(tmp_path / "run").metrics()[-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"contrast": -1.0}, "contrast must not be negative"),
+        ({"contrast": float("nan")}, "contrast must be finite"),
+        ({"fixed": "identity", "embedding": 5}, "fixed is for fast weights"),
+        ({"fixed": "random", "model": "lstm"}, "fixed is for fast weights"),
+    ],
+)
+def test_what_cannot_be_is_said(changes, words) -> None:
+    with pytest.raises(UserError, match=words):
+        RETRIEVAL.plan(RetrievalOptions(**changes))
+
+
 @pytest.mark.usefixtures("unsynced")
 def test_the_page_says_and_draws_each_question(tmp_path: Path, monkeypatch) -> None:
     some, counts = [], Counter[tuple[str, bool]]()
@@ -54,6 +103,6 @@ def test_the_page_says_and_draws_each_question(tmp_path: Path, monkeypatch) -> N
     for number, question in QUESTIONS.items():
         assert f"## {number}. {question}" in page
     drawn = {path.stem for path in folder.glob("*.png")}
-    assert drawn == {"question-1", "question-2", "question-8", "question-9", "decay-and-rate"}
+    assert drawn == {"decay-and-rate", *(f"question-{number}" for number in "124689")}
     for path in folder.glob("*.png"):
         assert_drawn(path)

@@ -108,6 +108,9 @@ class Plan(DescentPlan, RunOptions, ABC):
     def source(self) -> Source:
         """Return the task as a source of batches."""
 
+    def prepare(self, model: SequenceModel) -> None:
+        """Change a new model before it is trained: what is not to learn, or begins otherwise."""
+
     @abstractmethod
     def progress(self) -> Progress:
         """Return the bar that shows the training on a terminal."""

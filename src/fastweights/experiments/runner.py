@@ -103,6 +103,7 @@ def _train(
     # The model comes before the folder: a setting that it refuses must leave nothing behind.
     torch.manual_seed(plan.seed)
     model = models.from_config(_model_config(plan, run))
+    plan.prepare(model)
     settings = plan.engine_settings()
     source = plan.source()
     progress = progress and distributed.rank() == 0

@@ -55,6 +55,11 @@ class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOpti
     """Standard deviation of the input weights C at the start."""
     beta2: float | None = None
     """Adam's second-moment decay (RMSProp's smoothing)."""
+    contrast: float | None = None
+    """Weight of a contrastive loss: the state at the question is to be nearer to that at its key than to any other's.
+    [default: none]"""
+    fixed: Literal["random", "identity"] | None = None
+    """Train the read-out alone: W, C and b stay as they begin, C random or a unit a symbol. [default: all learn]"""
     test_samples: int = 20_000
     """Fresh sequences in the final test."""
 

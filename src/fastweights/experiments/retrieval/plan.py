@@ -18,6 +18,7 @@ from fastweights.experiments.retrieval.options import FAST_WEIGHT_OPTIONS, Retri
 from fastweights.experiments.terminal import counted
 
 if TYPE_CHECKING:
+    from fastweights.models import SequenceModel
     from fastweights.tasks import Retrieval
     from fastweights.training import Settings, Supervised, TerminalProgress
 
@@ -42,7 +43,7 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
         *("model", "pairs", "form=query", "repeat_keys", "data=sampling", "curriculum"),
         *("hidden", "embedding", "readout", *FAST_WEIGHT_OPTIONS),
         *("steps", "batch", "optimiser", "learning_rate", "beta2", "warmup", "schedule", "clip"),
-        *("evaluation_interval", "test_samples"),
+        *("evaluation_interval", "test_samples", "contrast", "fixed"),
     )
 
     def check(self) -> None:
@@ -53,6 +54,9 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
         check_count("test_samples", self.test_samples, MAX_SAMPLES)
         check_not_negative(self, "embedding", "readout", "norm_gain", "input_std")
         check_finite(self, "decay", "rate", "recurrent_scale")
+        check_not_negative(self, *(() if self.contrast is None else ("contrast",)))
+        if self.fixed and (self.embedding or not self.model.startswith("fast-weights")):
+            raise UserError("fixed is for fast weights that are fed with symbols: no embedding")
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):
             raise UserError(f"curriculum takes pairs of 1 to 26, not {' '.join(map(str, stages))}")
@@ -111,17 +115,30 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
 
     def source(self) -> Supervised:
         """Return the batches: fresh or fixed sequences, in stages if there is a curriculum."""
-        from fastweights.training import Supervised
+        from fastweights.experiments.retrieval.contrast import Contrastive
 
         stages = self.curriculum or (self.pairs,)
         share = self.steps / len(stages)
-        return Supervised(
+        return Contrastive(
             [(round(place * share), self.task(pairs)) for place, pairs in enumerate(stages)],
             batch=self.batch,
             seed=self.seed,
             fixed=self.sampling == "fixed",
+            probe_size=0 if self.fixed else 32,
             device=self.device,
+            contrast=self.contrast or 0.0,
         )
+
+    def prepare(self, model: SequenceModel) -> None:
+        """Leave to training what is to be trained: all, or the read-out alone."""
+        from torch import nn
+
+        from fastweights.nn import FastWeightRNN
+
+        if self.fixed and isinstance(model.backbone, FastWeightRNN):
+            model.backbone.requires_grad_(False)
+            if self.fixed == "identity":
+                nn.init.eye_(model.backbone.input.weight)
 
     @property
     def single_thread(self) -> bool:

@@ -23,6 +23,8 @@ FORMS = {"inner": "fast-weights", "flat": "fast-weights-flat"}
 PAIRS = {2: 4000, 4: 8000, 8: 12_000}
 """Training steps by pairs, the same for both forms and every condition of a question."""
 DECAYS, RATES = (0.5, 0.8, 0.9, 0.95, 0.99, 1.0), (0.05, 0.1, 0.25, 0.5, 1.0)
+WEIGHTS = (0.03, 0.1, 0.3, 1.0, 3.0)
+"""Of the contrastive loss; without it the cells of question 2 stand for 0."""
 TRIED = (3e-3, 1e-2, 3e-2)
 """Learning rates of the question of inner steps, the same for each."""
 REACHED = ("90", "99", "99.9")
@@ -30,6 +32,8 @@ QUESTIONS = {
     "1": "Does the paper's own recipe reach its figure?",
     "2": "What does a curriculum buy?",
     "3": "Is the gradient of the fast pathway drowned?",
+    "4": "Does a contrastive loss rescue the flat form?",
+    "6": "How far does one-shot storage alone get, with the read-out trained only?",
     "8": "How to choose S, λ and η?",
     "9": "What makes the network bind at all?",
 }
@@ -38,7 +42,10 @@ CURVE = ("accuracy", "fast_gradient_norm", "slow_gradient_norm")
 
 def questions(experiment: AnyExperiment) -> Study:
     """The open questions, all on associative retrieval."""
-    cells = (*_headline(), *_curriculum(), *_inner_steps(), *_map(), *_ablation())
+    cells = (
+        *(*_headline(), *_curriculum(), *_contrast(), *_stored()),
+        *(*_inner_steps(), *_map(), *_ablation()),
+    )
     notes = (
         "Test error in percent on 20,000 sequences, answered a step after the question (`--query trailing-read`). A"
         " model that binds nothing errs on 45, 61.65 and 70.01 % at 2, 4 and 8 pairs."
@@ -92,6 +99,28 @@ def _curriculum() -> Iterator[Cell]:
             stages = tuple(range(1, pairs + 1)) if pairs < 8 else (1, 2, 4, 8)
             staged = dataclasses.replace(plain, curriculum=stages)
             yield _cell(f"2 {form}, {pairs} pairs, curriculum", staged, curve=CURVE)
+
+
+def _contrast() -> Iterator[Cell]:
+    """The weight swept, for the flat form at 2 and 4 pairs, and for the inner one beside it."""
+    for form, pairs in (("flat", 2), ("flat", 4), ("inner", 4)):
+        for weight in WEIGHTS:
+            name = f"4 {form}, {pairs} pairs, weight {weight:g}"
+            yield _cell(name, _of(form, pairs, contrast=weight), curve=CURVE[:1])
+
+
+def _stored() -> Iterator[Cell]:
+    """W, C and b as they begin: a unit a symbol, or random, by width; W carries a symbol on to the next."""
+    for scale in (0.05, 0.5, 1.0):
+        kept: dict[str, Any] = {"recurrent_scale": scale, "decay": 1.0}
+        yield _cell(
+            f"6 a unit a symbol, W={scale:g} I", _of("inner", hidden=64, fixed="identity", **kept)
+        )
+        for width in (64, 256, 1024):
+            yield _cell(
+                f"6 random C, {width} units, W={scale:g} I",
+                _of("inner", hidden=width, fixed="random", **{**kept, "steps": 4000}),
+            )
 
 
 def _inner_steps() -> Iterator[Cell]:
