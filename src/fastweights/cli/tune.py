@@ -104,6 +104,7 @@ class Tune(Generic[O]):
             cluster=self.cluster,
             budget_minutes=self.budget,
             storage=self.storage,
+            show_progress=True,
             on_trial=tell,
         )
         complete = [trial for trial in trials if trial.state == "complete"]

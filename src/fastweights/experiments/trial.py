@@ -33,6 +33,7 @@ class TrialRun(NamedTuple):
         folder: its.
         deadline: the time at which it stops, to go on with another call.
         curves: evaluations of the trials before, by step; None: it is not ended early.
+        progress: show a bar on the terminal.
     """
 
     experiment: AnyExperiment
@@ -40,6 +41,7 @@ class TrialRun(NamedTuple):
     folder: Path
     deadline: float
     curves: Sequence[Mapping[int, float]] | None
+    progress: bool = False
 
 
 def run_trial(run: TrialRun) -> Record | None:
@@ -62,6 +64,7 @@ def run_trial(run: TrialRun) -> Record | None:
                 run.options,
                 run.folder,
                 resume=True,
+                progress=run.progress,
                 listeners=[judge],
                 stop=lambda: judge.hopeless or time.time() >= run.deadline or stopped(),
             )

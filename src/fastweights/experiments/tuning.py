@@ -38,6 +38,7 @@ def tune(
     cluster: str | None = None,
     budget_minutes: float | None = None,
     storage: str | None = None,
+    show_progress: bool = False,
     on_trial: Callable[[Trial, int], None] = lambda trial, done: None,
 ) -> list[Trial]:
     """Run the trials that a search still lacks, and return all of them, the best first.
@@ -50,6 +51,7 @@ def tune(
         cluster: the address of a Dask scheduler whose workers train instead, or "slurm"; None: processes here.
         budget_minutes: no longer than this; None: until all are done.
         storage: an address of Optuna's, such as sqlite:///trials.db, where its own tools may follow.
+        show_progress: show each run's bar on the terminal, unless there are several side by side.
         on_trial: called after each trial, with how many are done.
 
     Raises:
@@ -64,12 +66,14 @@ def tune(
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
     ledger = Ledger(results, search.study)
     ledger.path.parent.mkdir(parents=True, exist_ok=True)
+    alone = show_progress and jobs == 1 and cluster is None
     with Lock(ledger.path.with_name(".search")):
         driver = _Driver(search, ledger, runs.absolute() / search.name, deadline, storage)
         with pool(jobs, run_trial, cluster) as workers:
             running: dict[Future[Record | None], tuple[_Asked, optuna.Trial]] = {}
             for asked, trial in driver.ask():
-                running[workers.submit(driver.run_of(asked))] = asked, trial
+                run = driver.run_of(asked)._replace(progress=alone)
+                running[workers.submit(run)] = asked, trial
                 while len(running) >= workers.width():
                     _tell(driver, running, on_trial)
             while running:
