@@ -45,9 +45,9 @@ def of_run(folder: Path) -> AnyExperiment:
 
 def studies() -> dict[str, ResultsTable]:
     """Return all tables of results that `reproduce` makes, by name."""
-    from fastweights.experiments.bindings import DEMONSTRATION
+    from fastweights.experiments import bindings, movement
 
-    tables: list[ResultsTable] = [DEMONSTRATION]
+    tables: list[ResultsTable] = [bindings.DEMONSTRATION, movement.DEMONSTRATION]
     for experiment in EXPERIMENTS.values():
         tables += experiment.work.studies(experiment)
     return {table.name: table for table in tables}

@@ -17,6 +17,7 @@ def growth(
     milliseconds: Mapping[str, Sequence[float]],
     *,
     names: Mapping[str, str] | None = None,
+    quantity: str = "forward and backward (ms)",
     title: str = "",
 ) -> Figure:
     """Draw time against length on two logarithmic axes.
@@ -25,6 +26,7 @@ def growth(
         lengths: steps T of the sequences measured.
         milliseconds: by variant, one figure for each length.
         names: what the legend calls the variants; None: by their own names.
+        quantity: what is drawn over the length.
         title: above the panel.
 
     Raises:
@@ -43,7 +45,7 @@ def growth(
         scales.curve(
             axes, np.array(lengths), np.array(taken), index, label=label, marker=marker, markevery=1
         )
-    axes.set(xscale="log", xlabel="steps T", ylabel="forward and backward (ms)")
+    axes.set(xscale="log", xlabel="steps T", ylabel=quantity)
     scales.logarithmic(axes)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.xaxis.minorticks_off()
