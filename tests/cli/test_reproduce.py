@@ -59,6 +59,7 @@ def test_the_data_is_where_it_is_said(release, tmp_path, monkeypatch, capsys) ->
     )
     assert main(["reproduce", "tiny"]) == 2
     assert "in elsewhere" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
     assert main(["reproduce", "tiny", "--data-dir", str(release)]) == 0
 
 

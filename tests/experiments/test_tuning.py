@@ -175,6 +175,13 @@ def test_what_cannot_be_searched_is_said_and_leaves_nothing(
     assert not [*tmp_path.iterdir()]
 
 
+def test_data_that_is_not_there_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["tune", "glimpses", "--data-dir", "nowhere", "--trials", "2"]) == 2
+    assert "data get mnist" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
 def test_without_optuna(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.chdir(tmp_path)

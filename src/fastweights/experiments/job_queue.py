@@ -14,7 +14,7 @@ from fastweights.errors import Note, UserError
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.ledger import Ledger
 from fastweights.experiments.study import Cell
-from fastweights.io.atomic import oserror_as_user_error
+from fastweights.io.atomic import no_folders_left, oserror_as_user_error
 
 if TYPE_CHECKING:
     from fastweights.runs import Lock
@@ -114,10 +114,11 @@ class Queue:
 def queue_of(todo: Sequence[Job], ledger: Ledger) -> Iterator[Queue]:
     """Give a block a queue; what is then left to other commands is said."""
     queue = Queue(todo, ledger)
-    try:
-        yield queue
-    finally:
-        queue.claims.release_all()
+    with no_folders_left(queue.claims.folder / "claim"):
+        try:
+            yield queue
+        finally:
+            queue.claims.release_all()
     if queue.of_others:
         runs = "a run is" if queue.of_others == 1 else f"{queue.of_others} runs are"
         warnings.warn(

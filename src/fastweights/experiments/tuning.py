@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,11 +23,14 @@ from fastweights.experiments.search import Search, Trial, curve_of, load_optuna,
 from fastweights.experiments.search_space import Values
 from fastweights.experiments.study import Cell
 from fastweights.experiments.trial import TrialRun, run_trial
-from fastweights.io.atomic import write_atomically
+from fastweights.io.atomic import no_folders_left, oserror_as_user_error, write_atomically
 from fastweights.io.encode import to_json
 
 if TYPE_CHECKING:
     import optuna
+
+ASKED = "asked.json"
+"""The file of the trials that were begun."""
 
 
 def tune(
@@ -57,17 +61,14 @@ def tune(
     Raises:
         UserError: if the search cannot be run, a number is out of range, or another process works on it.
     """
-    from fastweights.runs import Lock
-
     search.check()
     check_at_least(1, jobs=jobs)
     if budget_minutes is not None and not budget_minutes > 0:
         raise UserError(f"the budget must be more than 0 minutes, not {budget_minutes}")
     deadline = math.inf if budget_minutes is None else time.time() + 60 * budget_minutes
     ledger = Ledger(results, search.study)
-    ledger.path.parent.mkdir(parents=True, exist_ok=True)
     alone = show_progress and jobs == 1 and cluster is None
-    with Lock(ledger.path.with_name(".search")):
+    with _only_driver(ledger):
         driver = _Driver(search, ledger, runs.absolute() / search.name, deadline, storage)
         with pool(jobs, run_trial, cluster) as workers:
             running: dict[Future[Record | None], tuple[_Asked, optuna.Trial]] = {}
@@ -79,6 +80,26 @@ def tune(
             while running:
                 _tell(driver, running, on_trial)
     return sorted(driver.told(), key=lambda trial: rank(search, trial))
+
+
+@contextmanager
+def _only_driver(ledger: Ledger) -> Iterator[None]:
+    """Hold the folder of a search; one that is refused before any trial is recorded leaves nothing there."""
+    from fastweights.runs import Lock
+
+    held = ledger.path.with_name(".search")
+    with no_folders_left(ledger.path):
+        with oserror_as_user_error("make", held.parent):
+            held.parent.mkdir(parents=True, exist_ok=True)
+        with Lock(held):
+            try:
+                yield
+            except UserError:
+                if not ledger.path.exists():
+                    for rest in (ledger.path.with_name(ASKED), held):
+                        with suppress(OSError):
+                            rest.unlink()
+                raise
 
 
 class _Asked(NamedTuple):
@@ -96,7 +117,7 @@ class _Driver:
     ) -> None:
         self.search, self.ledger, self.runs, self.deadline = search, ledger, runs, deadline
         self.distributions = {name: each.distribution() for name, each in search.space.items()}
-        self.asked_at = ledger.path.with_name("asked.json")
+        self.asked_at = ledger.path.with_name(ASKED)
         self.study = self._study(storage)
 
     def _study(self, storage: str | None) -> optuna.Study:
