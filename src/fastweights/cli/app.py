@@ -15,13 +15,17 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from fastweights.cli.encoding import never_failing
 from fastweights.cli.parsing import parse
 from fastweights.errors import Note, UserError, check_choice
 from fastweights.io.showing import shown_by
 from fastweights.io.stopping import INTERRUPTED, leave, stoppable
+
+if TYPE_CHECKING:
+    from fastweights.experiments.experiment import AnyExperiment
+
 
 OTHERS_WAIT = 3.0
 """Seconds that the other processes of a launch wait before they complain: what all refuse is said by the first alone,
@@ -35,6 +39,17 @@ class Command(Protocol):
     def run(self) -> int:
         """Do the work and return the exit code."""
         ...
+
+
+class OnTask(Protocol):
+    """A parsed command line of a task."""
+
+    @property
+    def experiment(self) -> Any:
+        """Return the options of the experiment."""
+
+
+C = TypeVar("C", bound=OnTask)
 
 
 class Entry(NamedTuple):
@@ -206,12 +221,7 @@ def _train(task: str, options: list[str]) -> int:
 
     experiment = registry.get(task)
     options = with_config(options, task, experiment.options)
-    command = parse(
-        f"train {task}",
-        Train[experiment.options],
-        options,
-        lambda given: experiment.resolved(given.experiment),
-    )
+    command = _parsed("train", Train[experiment.options], experiment, options)
     words = [word[2:].partition("=")[0] for word in options if word.startswith("--")]
     return command.run(experiment, explicit=[word.replace("-", "_") for word in words])
 
@@ -221,13 +231,13 @@ def _tune(task: str, options: list[str]) -> int:
     from fastweights.experiments import registry
 
     experiment = registry.get(task)
-    command = parse(
-        f"tune {task}",
-        Tune[experiment.options],
-        options,
-        lambda given: experiment.resolved(given.experiment),
-    )
-    return command.run(experiment, options)
+    return _parsed("tune", Tune[experiment.options], experiment, options).run(experiment, options)
+
+
+def _parsed(verb: str, command: Callable[..., C], experiment: AnyExperiment, words: list[str]) -> C:
+    """Build the command of a task, whose help shows what is taken for options that are not given."""
+    name = f"{verb} {experiment.name}"
+    return parse(name, command, words, lambda given: experiment.resolved(given.experiment))
 
 
 OF_TASKS: dict[str, Callable[[str, list[str]], int]] = {"train": _train, "tune": _tune}

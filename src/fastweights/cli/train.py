@@ -55,7 +55,7 @@ class Train(Generic[O]):
     track: tuple[str, ...] = ()
     """Pass every evaluation on to these too: tensorboard, wandb, mlflow, trackio (each is a package to install)."""
     config: Path | None = None
-    """Take options from a file, TOML or YAML, as --print-config shows one; what stands on the command line wins."""
+    """Read options from a file, TOML or YAML, as --print-config shows one; the command line overrides it."""
     print_config: bool = False
     """Print all options, with what is taken for those that are not given, as such a file; nothing is trained."""
     json: bool = False
@@ -74,17 +74,13 @@ class Train(Generic[O]):
         from fastweights.training.engine import distributed
 
         options = self.experiment
+        plan = experiment.plan(options)
+        config = dataclasses.asdict(plan)
         if self.print_config:
-            fields = [field.name for field in dataclasses.fields(options)]
-            planned = {
-                **dataclasses.asdict(options),
-                **dataclasses.asdict(experiment.plan(options)),
-            }
-            for line in toml(experiment.name, {name: planned[name] for name in fields}):
+            for line in toml(experiment.name, config):
                 print(line)
             return 0
-        folder = self.out or Path("runs") / experiment.plan(options).folder_name()
-        config = dataclasses.asdict(experiment.plan(options))
+        folder = self.out or Path("runs") / plan.folder_name()
         listeners = [trackers.build(name, folder, config) for name in self.track]
         with distributed.joined(options.device):
             first = distributed.rank() == 0

@@ -21,13 +21,13 @@ from fastweights.experiments.terminal import TextTable
 if TYPE_CHECKING:
     from fastweights.experiments.search import Trial
 
-O = TypeVar("O", bound=RunOptions)  # noqa: E741
+Options = TypeVar("Options", bound=RunOptions)
 SHOWN = 10
 """Trials in the table at the end, at most."""
 
 
 @dataclass(frozen=True)
-class Tune(Generic[O]):
+class Tune(Generic[Options]):
     """Search for settings of a task with Optuna: every trial is a run of `train` that ends early where it is worse
     than the median of those before, judged on validation data alone.
 
@@ -35,7 +35,7 @@ class Tune(Generic[O]):
     one of more --trials adds to them.
     """
 
-    experiment: O
+    experiment: Options
     search: tuple[str, ...] = ()
     """What to try: FIELD=a,b,c or FIELD=low:high, with :log by logarithms, such as learning-rate=1e-3:1e-1:log; also
     options of the backbone. [default: the learning rate]"""

@@ -64,7 +64,7 @@ class Questions(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """What a search for settings is after: a figure of the evaluations, which measure on no test data.
+    """The objective of a search for settings: a figure of the evaluations, none of which is on test data.
 
     Attributes:
         key: its name in the rows of metrics.

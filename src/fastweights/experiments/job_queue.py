@@ -60,7 +60,7 @@ class Claims:
         return True
 
     def release(self, name: str) -> None:
-        """Give up a claim that is held."""
+        """Release a claim that is held."""
         lock = self._held.pop(name)
         with suppress(OSError):  # an open file stays on Windows
             lock.path.unlink()
@@ -69,7 +69,7 @@ class Claims:
             self.folder.rmdir()
 
     def release_all(self) -> None:
-        """Give up all claims."""
+        """Release all claims."""
         for name in [*self._held]:
             self.release(name)
 
@@ -112,7 +112,7 @@ class Queue:
 
 @contextmanager
 def queue_of(todo: Sequence[Job], ledger: Ledger) -> Iterator[Queue]:
-    """Give a block a queue; what is then left to other commands is said."""
+    """Yield a queue, and warn of the runs that are left to other commands."""
     queue = Queue(todo, ledger)
     with no_folders_left(queue.claims.folder / "claim"):
         try:

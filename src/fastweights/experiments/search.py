@@ -82,7 +82,7 @@ class Search:
 
 
 class Trial(NamedTuple):
-    """A trial that was told of.
+    """A finished trial.
 
     Attributes:
         number: in the order they were begun, from 0.

@@ -1,4 +1,4 @@
-"""A search for settings: Optuna proposes them, runs answer, and what is told is recorded, so that a search goes on.
+"""A search for settings: Optuna proposes them, runs evaluate them, and each is recorded, so that a search can resume.
 
 Every trial is a run like any other and a row of `results/NAME/cells.jsonl`, with its curve. A search is rebuilt from
 these rows; with one process at a time it is repeatable to the bit, however often it is stopped.
@@ -25,6 +25,7 @@ from fastweights.experiments.study import Cell
 from fastweights.experiments.trial import TrialRun, run_trial
 from fastweights.io.atomic import no_folders_left, oserror_as_user_error, write_atomically
 from fastweights.io.encode import to_json
+from fastweights.io.plain import read_plain
 
 if TYPE_CHECKING:
     import optuna
@@ -79,7 +80,7 @@ def tune(
                     _tell(driver, running, on_trial)
             while running:
                 _tell(driver, running, on_trial)
-    return sorted(driver.told(), key=lambda trial: rank(search, trial))
+    return sorted(driver.recorded(), key=lambda trial: rank(search, trial))
 
 
 @contextmanager
@@ -136,7 +137,7 @@ class _Driver:
         known = {
             trial.user_attrs.get("trial") for trial in study.trials if trial.state.is_finished()
         }
-        for trial, curve in self._recorded():
+        for trial, curve in self._with_curves():
             if trial.number not in known:
                 frozen = optuna.trial.create_trial(
                     state=states[trial.state],
@@ -149,11 +150,11 @@ class _Driver:
                 study.add_trial(frozen)
         return study
 
-    def told(self) -> list[Trial]:
+    def recorded(self) -> list[Trial]:
         """Return the trials that are recorded, in the order they were begun."""
-        return [trial for trial, _ in self._recorded()]
+        return [trial for trial, _ in self._with_curves()]
 
-    def _recorded(self) -> list[tuple[Trial, dict[int, float]]]:
+    def _with_curves(self) -> list[tuple[Trial, dict[int, float]]]:
         found = []
         for row in self.ledger.rows.values():
             (entry,) = row["by_seed"].values()
@@ -161,10 +162,10 @@ class _Driver:
         return sorted(found, key=lambda pair: pair[0].number)
 
     def ask(self) -> Iterator[tuple[_Asked, optuna.Trial]]:
-        """Yield what is to be tried next: first what was begun and not told."""
+        """Yield what is to be tried next: first what was begun and has not finished."""
         asked = self._asked()
-        told = {trial.number for trial in self.told()}
-        for each in [each for each in asked if each.number not in told]:
+        finished = {trial.number for trial in self.recorded()}
+        for each in [each for each in asked if each.number not in finished]:
             if time.time() < self.deadline:
                 yield each, self._begin(each.number, each.values)
         points = [*search_space.grid(self.search.space)] if self.search.sampler == "grid" else []
@@ -179,7 +180,7 @@ class _Driver:
     def _begin(self, number: int, values: Values | None) -> optuna.Trial:
         """Begin a trial in Optuna's study, with these values or with what it proposes."""
         optuna = load_optuna()
-        # Anew for each trial: what is proposed follows from its number and the trials told before.
+        # Anew for each trial: what is proposed follows from its number and the trials finished before.
         seed = (self.search.seed << 20) + number
         if self.search.sampler == "tpe":
             self.study.sampler = optuna.samplers.TPESampler(seed=seed)
@@ -196,7 +197,8 @@ class _Driver:
 
         if not self.asked_at.exists():
             return []
-        record = parse(self.asked_at.read_bytes())
+        with oserror_as_user_error("read", self.asked_at):
+            record = parse(read_plain(self.asked_at, None))
         try:
             return [_Asked(each["number"], each["values"]) for each in (record or {})["asked"]]
         except (KeyError, TypeError):
@@ -207,7 +209,7 @@ class _Driver:
     def run_of(self, asked: _Asked) -> TrialRun:
         """Return the run that tries it."""
         options = self.search.build(asked.values)
-        curves = [curve for trial, curve in self._recorded() if trial.state != "diverged"]
+        curves = [curve for trial, curve in self._with_curves() if trial.state != "diverged"]
         return TrialRun(
             self.search.experiment,
             options,
@@ -228,15 +230,15 @@ class _Driver:
             seeds=1,
         )
         self.ledger.add(cell, cell.options.seed, entry, backend)
-        told = trial_of(entry)
+        finished = trial_of(entry)
         for step, value in curve_of(self.search, entry).items():
             trial.report(value, step)
         state = optuna.trial.TrialState
-        if told.state == "complete":
-            self.study.tell(trial, told.value)
+        if finished.state == "complete":
+            self.study.tell(trial, finished.value)
         else:
-            self.study.tell(trial, state=state.PRUNED if told.state == "pruned" else state.FAIL)
-        return told
+            self.study.tell(trial, state=state.PRUNED if finished.state == "pruned" else state.FAIL)
+        return finished
 
 
 def _tell(
@@ -249,5 +251,5 @@ def _tell(
         asked, trial = running.pop(future)
         entry = future.result()
         if entry is not None:
-            told = driver.tell(asked, trial, entry)
-            on_trial(told, len(driver.told()))
+            finished = driver.tell(asked, trial, entry)
+            on_trial(finished, len(driver.recorded()))

@@ -197,12 +197,12 @@ def tables(rows: Sequence[Row]) -> Iterator[str]:
 
 def _reached(row: Row) -> str:
     """Return the median steps to each accuracy, of the seeds that reach it; behind them how many do."""
-    told = []
+    parts = []
     for name in REACHED:
         kept = [entry.get("kept", {}).get("steps_to", {}) for entry in row["by_seed"].values()]
         steps = [each[name] for each in kept if each.get(name) is not None]
-        told.append(f"{median(steps):,.0f} ({len(steps)})" if steps else "–")
-    return ", ".join(told)
+        parts.append(f"{median(steps):,.0f} ({len(steps)})" if steps else "–")
+    return ", ".join(parts)
 
 
 def _gradients(question: str, rows: Sequence[Row]) -> Iterator[str]:
@@ -212,11 +212,11 @@ def _gradients(question: str, rows: Sequence[Row]) -> Iterator[str]:
         yield "| cell | median error | seed: ‖∂A‖ / ‖∂W‖ in the first fifth → error |"
         yield "|---|---|---|"
     for row in rows:
-        told, values = [], []
+        parts, values = [], []
         for entry in row["by_seed"].values():
             values.append(_error(entry["value"]))
-            told.append(f"{_ratio(entry.get('curve', [])):.2g} → {values[-1]:.3g}")
-        yield f"| {row['cell'][2:]} | {median(values):.3g} | {', '.join(told)} |"
+            parts.append(f"{_ratio(entry.get('curve', [])):.2g} → {values[-1]:.3g}")
+        yield f"| {row['cell'][2:]} | {median(values):.3g} | {', '.join(parts)} |"
 
 
 def _ratio(curve: Sequence[Mapping[str, Any]]) -> float:
