@@ -26,14 +26,16 @@ STUDY = questions(RETRIEVAL)
 
 def test_every_question_has_cells_and_every_cell_can_be_run() -> None:
     numbers = {cell.name.partition(" ")[0] for cell in STUDY.cells}
-    assert numbers | {"3"} == set(QUESTIONS)  # whose numbers are those of 2
+    assert numbers == set(QUESTIONS)
     plans = [STUDY.plan(cell) for cell in STUDY.cells]
     assert (
         len({plan.fingerprint() for plan in plans}) >= len(plans) - 4
     )  # the map holds the default
     for cell, plan in zip(STUDY.cells, plans, strict=True):
         assert cell.seeds == 5
-        assert (plan.model == "fast-weights-flat") == (" flat" in cell.name)
+        beside = plan.model == "fast-weights-two-paths"
+        assert beside == cell.name.startswith(("3 ", "5 "))
+        assert beside or (plan.model == "fast-weights-flat") == (" flat" in cell.name)
 
 
 def test_steps_are_the_first_that_reach() -> None:
@@ -77,6 +79,7 @@ def test_what_is_fixed_stays_as_it_begins(fixed, tmp_path) -> None:
         ({"contrast": float("nan")}, "contrast must be finite"),
         ({"fixed": "identity", "embedding": 5}, "fixed is for fast weights"),
         ({"fixed": "random", "model": "lstm"}, "fixed is for fast weights"),
+        ({"fixed": "random", "model": "fast-weights-two-paths"}, "fixed is for fast weights"),
     ],
 )
 def test_what_cannot_be_is_said(changes, words) -> None:
@@ -103,6 +106,6 @@ def test_the_page_says_and_draws_each_question(tmp_path: Path, monkeypatch) -> N
     for number, question in QUESTIONS.items():
         assert f"## {number}. {question}" in page
     drawn = {path.stem for path in folder.glob("*.png")}
-    assert drawn == {"decay-and-rate", *(f"question-{number}" for number in "124689")}
+    assert drawn == {"decay-and-rate", *(f"question-{number}" for number in "12345689")}
     for path in folder.glob("*.png"):
         assert_drawn(path)

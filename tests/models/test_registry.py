@@ -10,6 +10,7 @@ from fastweights.models import registry
 NAMES = {
     "fast-weights": nn.FastWeightRNN,
     "fast-weights-flat": nn.FastWeightRNN,
+    "fast-weights-two-paths": nn.TwoPathRNN,
     "fwm": nn.FWMLSTM,
     "awd-lstm": nn.AWDLSTM,
     "awd-fwm": nn.AWDFWM,

@@ -16,6 +16,10 @@ BACKBONES = {
     "fast-weights-flat": partial(nn.FastWeightRNN, form="flat", nonlinearity="tanh"),
     "fast-weights-reference": partial(nn.FastWeightRNN, backend="reference"),
     "fast-weights-chunked": partial(nn.FastWeightRNN, backend="chunked"),
+    "two-paths": partial(nn.TwoPathRNN, alpha=0.05),
+    "two-paths-joint": partial(
+        nn.TwoPathRNN, paths="joint", layer_norm=False, input_std=0.3, rate=0.01
+    ),
     "irnn": partial(nn.IRNN, input_std=0.5),
     "elman": nn.ElmanRNN,
     "elman-tanh": partial(nn.ElmanRNN, nonlinearity="tanh"),

@@ -193,6 +193,50 @@ def test_layer_norm_rnn_is_its_equation(nonlinearity):
     agree(layer(vectors())[0].detach(), np.stack(y, 1))
 
 
+@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
+def test_two_path_rnn_is_its_equation(nonlinearity):
+    layer = jitter(nn.TwoPathRNN(D, H, nonlinearity=nonlinearity, decay=0.9, rate=0.3))
+    C, b, W, α = (
+        p.detach().numpy()
+        for p in (layer.input.weight, layer.input.bias, layer.recurrent.weight, layer.alpha)
+    )
+    f = np.tanh if nonlinearity == "tanh" else lambda a: np.maximum(a, 0)
+    h, A, y = np.zeros((B, H)), np.zeros((B, H, H)), []
+    for x in vectors().numpy().swapaxes(0, 1):
+        read = np.einsum("bij,bj->bi", A, h)
+        h = f(norm(h @ W.T + x @ C.T + b, layer.norm)) + α * read
+        A = 0.9 * A + 0.3 * h[:, :, None] * h[:, None, :]
+        y.append(h)
+    got, state = layer(vectors())
+    agree(got.detach(), np.stack(y, 1))
+    agree(state.memory.detach(), A)
+
+
+def test_joint_paths_are_the_flat_form():
+    shared = {"nonlinearity": "tanh", "decay": 0.9, "rate": 0.3}
+    joint = jitter(nn.TwoPathRNN(D, H, paths="joint", **shared))
+    flat = nn.FastWeightRNN(D, H, form="flat", **shared).double()
+    flat.load_state_dict(joint.state_dict())
+    agree(joint(vectors())[0].detach(), flat(vectors())[0].detach())
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 3.0])
+def test_the_gradient_of_a_read_is_multiplied(factor):
+    """The loss is linear in one read, so its gradient by A(0) is the factor times the plain one; outputs stay."""
+    outputs, gradients = [], []
+    for each in (1.0, factor):
+        torch.manual_seed(0)
+        layer = jitter(nn.TwoPathRNN(D, H, alpha=0.5, read_gradient=each))
+        memory = torch.randn(B, H, H, dtype=torch.double, requires_grad=True)
+        state = nn.FastWeightState(torch.ones(B, H, dtype=torch.double), memory)
+        y, _ = layer(vectors()[:, :1], state)
+        y.sum().backward()
+        outputs.append(y.detach())
+        gradients.append(memory.grad)
+    assert torch.equal(outputs[0], outputs[1])
+    agree(gradients[1], factor * gradients[0])
+
+
 def test_layer_norm_gru_is_its_equations():
     layer = jitter(nn.LayerNormGRU(D, H))
     W_x, W = np.split(layer.input.weight.detach().numpy(), [2 * H])

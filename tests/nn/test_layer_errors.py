@@ -150,6 +150,8 @@ def test_fast_weight_options(options, words):
 def test_other_options():
     refused(lambda: nn.ElmanRNN(2, 3, nonlinearity="gelu"), "gelu", "relu, tanh")
     refused(lambda: nn.LayerNormRNN(2, 3, nonlinearity="tanhh"), "tanhh", "'tanh'")
+    refused(lambda: nn.TwoPathRNN(2, 3, paths="both"), "both", "joint, separate")
+    refused(lambda: nn.TwoPathRNN(2, 3, read_gradient=-1.0), "read_gradient", "-1")
     refused(lambda: nn.AssociativeLSTM(2, 5), "5", "even")
     refused(lambda: nn.AssociativeLSTM(2, 4, copies=0), "copies", "0")
     refused(lambda: nn.Stack([]), "one or more")

@@ -18,6 +18,11 @@ register(
 )(nn.FastWeightRNN)
 
 register(
+    "fast-weights-two-paths",
+    summary="RNN with Hebbian fast weights, read beside the nonlinearity of a step",
+)(nn.TwoPathRNN)
+
+register(
     "fwm",
     aliases=("fwm-lstm", "fast-weight-memory"),
     summary="LSTM with a Fast Weight Memory on top (Schlag et al. 2021)",

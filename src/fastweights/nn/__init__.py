@@ -19,6 +19,7 @@ from fastweights.nn.memories.metalearned_neural_memory import (
     MetalearnedNeuralMemory,
     MetalearnedNeuralMemoryState,
 )
+from fastweights.nn.memories.two_path_rnn import TwoPathRNN
 from fastweights.nn.parts.dropout import VariationalDropout
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.output_regulariser import OutputRegulariser
@@ -64,5 +65,6 @@ __all__ = [
     "Trace",
     "TransformerXL",
     "TransformerXLState",
+    "TwoPathRNN",
     "VariationalDropout",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from fastweights.experiments.options import (
+    BackboneOptions,
     FastWeightOptions,
     OptimiserOptions,
     RunOptions,
@@ -17,7 +18,9 @@ from fastweights.experiments.options import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrievalOptions(FastWeightOptions, StepOptions, OptimiserOptions, RunOptions):
+class RetrievalOptions(
+    BackboneOptions, FastWeightOptions, StepOptions, OptimiserOptions, RunOptions
+):
     """Train a model on associative retrieval: `c9k8j3f1??c → 9` (Ba et al. 2016, section 4.1).
 
     Settings that are not given are those that reach the recorded accuracy for the chosen pairs, query and model.

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastweights.errors import UserError, check_count
-from fastweights.experiments.options import OptimiserPlan, StepPlan
+from fastweights.experiments.options import (
+    OptimiserPlan,
+    StepPlan,
+    extra_backbone_options,
+    has_options,
+)
 from fastweights.experiments.plan import (
     Plan,
     Record,
@@ -55,7 +60,7 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
         check_not_negative(self, "embedding", "readout", "norm_gain", "input_std")
         check_finite(self, "decay", "rate", "recurrent_scale")
         check_not_negative(self, *(() if self.contrast is None else ("contrast",)))
-        if self.fixed and (self.embedding or not self.model.startswith("fast-weights")):
+        if self.fixed and (self.embedding or not has_options(self.model, FAST_WEIGHT_OPTIONS)):
             raise UserError("fixed is for fast weights that are fed with symbols: no embedding")
         stages = self.curriculum or ()
         if any(not 1 <= pairs <= 26 for pairs in stages):
@@ -93,11 +98,12 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
 
     def network(self) -> Record:
         own = {name: getattr(self, name) for name in FAST_WEIGHT_OPTIONS}
+        own = {name: value for name, value in own.items() if value is not None}
         return {
             "hidden": self.hidden,
             "embedding": self.embedding or None,
             "readout": self.readout or None,
-            "options": {name: value for name, value in own.items() if value is not None},
+            "options": {**own, **extra_backbone_options(self.model, self.set, own)},
         }
 
     def sizes(self) -> dict[str, int]:
