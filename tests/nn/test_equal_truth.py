@@ -210,6 +210,7 @@ def test_two_path_rnn_is_its_equation(nonlinearity):
     got, state = layer(vectors())
     agree(got.detach(), np.stack(y, 1))
     agree(state.memory.detach(), A)
+    agree(layer(vectors(), need_state=False)[0].detach(), np.stack(y, 1))
 
 
 def test_joint_paths_are_the_flat_form():
@@ -218,6 +219,18 @@ def test_joint_paths_are_the_flat_form():
     flat = nn.FastWeightRNN(D, H, form="flat", **shared).double()
     flat.load_state_dict(joint.state_dict())
     agree(joint(vectors())[0].detach(), flat(vectors())[0].detach())
+
+
+@pytest.mark.parametrize("paths", ["joint", "separate"])
+def test_the_past_and_the_memory_have_the_same_gradients(paths):
+    layer, gradients = jitter(nn.TwoPathRNN(D, H, paths=paths, alpha=0.1, read_gradient=2.0)), []
+    for need_state in (False, True):
+        layer.zero_grad()
+        x = vectors().requires_grad_()
+        layer(x, need_state=need_state)[0].square().sum().backward()
+        gradients.append([x.grad, *(weight.grad for weight in layer.parameters())])
+    for past, memory in zip(*gradients, strict=True):
+        agree(past, memory)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 3.0])

@@ -53,7 +53,7 @@ class Unrolled(Backbone[S], Generic[S, C]):
 
     def run(
         self, x: Input, state: S | None, mask: Mask, read_mask: Mask, need_state: bool
-    ) -> tuple[Float[Tensor, "batch time hidden"], S]:
+    ) -> tuple[Float[Tensor, "batch time hidden"], S | None]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
         y, end = run_cell(self.cell, self._start(x, state), self.drive(x), mask)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.errors import check_choice
+from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.memories.fast_weight_rnn import NORM_EPS, FastWeightState
 from fastweights.nn.parts.checks import check_range, check_sizes
@@ -96,16 +97,51 @@ class TwoPathRNN(Unrolled[FastWeightState, FastWeightState]):
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.hidden_size,), (self.hidden_size, self.hidden_size)
 
+    def run(
+        self, x: Input, state: FastWeightState | None, mask: Mask, read_mask: Mask, need_state: bool
+    ) -> tuple[Float[Tensor, "batch time hidden"], FastWeightState | None]:
+        alone = state is None and mask is None and not need_state
+        if alone and 0 < x.shape[1] <= self.hidden_size:  # the past is smaller than A
+            return self._run_by_the_past(self.drive(x)), None
+        return super().run(x, state, mask, read_mask, need_state)
+
+    def _run_by_the_past(
+        self, drive: Float[Tensor, "batch time hidden"]
+    ) -> Float[Tensor, "batch time hidden"]:
+        """Run from nothing without A: A h = Σ η λ^age ⟨h_past, h⟩ h_past, the paper's attention form."""
+        h = torch.zeros_like(drive[:, 0])
+        read, found = h, list[Tensor]()
+        for now in drive.unbind(1):
+            h = self._hidden(now, h, read)
+            found.append(h)
+            past = torch.stack(found, 1)
+            ages = torch.arange(len(found) - 1, -1, -1, device=drive.device)
+            weights = self.rate * self.decay ** ages.to(drive.dtype)
+            shares = weights * (past * h[:, None]).sum(2)
+            read = (shares[:, :, None] * past).sum(1)
+        return torch.stack(found, 1)
+
     def cell(self, drive: Float[Tensor, "batch hidden"], state: FastWeightState) -> FastWeightState:
-        f = NONLINEARITIES[self.nonlinearity]
-        slow = self.recurrent(state.hidden) + drive
-        read = torch.einsum("bij,bj->bi", state.memory, state.hidden)
+        read = torch.bmm(state.memory, state.hidden[:, :, None])[:, :, 0]
+        h = self._hidden(drive, state.hidden, read)
+        # One pass over A: the memory is most of what a step moves.
+        memory = torch.baddbmm(
+            state.memory, h[:, :, None], h[:, None, :], beta=self.decay, alpha=self.rate
+        )
+        return FastWeightState(h, memory)
+
+    def _hidden(
+        self,
+        drive: Float[Tensor, "batch hidden"],
+        before: Float[Tensor, "batch hidden"],
+        read: Float[Tensor, "batch hidden"],
+    ) -> Float[Tensor, "batch hidden"]:
+        f, slow = NONLINEARITIES[self.nonlinearity], self.recurrent(before) + drive
         if self.read_gradient != 1:
             read = read.detach() + self.read_gradient * (read - read.detach())
-        alpha = self.alpha
-        h = f(self.norm(slow + read)) if alpha is None else f(self.norm(slow)) + alpha * read
-        memory = self.decay * state.memory + self.rate * h[:, :, None] * h[:, None, :]
-        return FastWeightState(h, memory)
+        if self.alpha is None:
+            return f(self.norm(slow + read))
+        return f(self.norm(slow)) + self.alpha * read
 
     def extra_repr(self) -> str:
         return (
