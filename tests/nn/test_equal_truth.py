@@ -193,15 +193,26 @@ def test_layer_norm_rnn_is_its_equation(nonlinearity):
     agree(layer(vectors())[0].detach(), np.stack(y, 1))
 
 
+WIDE = 16
+"""More units than steps: the past is then the smaller form."""
+
+
+def two_paths(**options):
+    layer = jitter(nn.TwoPathRNN(D, WIDE, decay=0.9, rate=0.3, **options))
+    if layer.alpha is not None:
+        layer.alpha.data.fill_(0.03)  # a stronger read grows from step to step
+    return layer
+
+
 @pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
 def test_two_path_rnn_is_its_equation(nonlinearity):
-    layer = jitter(nn.TwoPathRNN(D, H, nonlinearity=nonlinearity, decay=0.9, rate=0.3))
+    layer = two_paths(nonlinearity=nonlinearity)
     C, b, W, α = (
         p.detach().numpy()
         for p in (layer.input.weight, layer.input.bias, layer.recurrent.weight, layer.alpha)
     )
     f = np.tanh if nonlinearity == "tanh" else lambda a: np.maximum(a, 0)
-    h, A, y = np.zeros((B, H)), np.zeros((B, H, H)), []
+    h, A, y = np.zeros((B, WIDE)), np.zeros((B, WIDE, WIDE)), []
     for x in vectors().numpy().swapaxes(0, 1):
         read = np.einsum("bij,bj->bi", A, h)
         h = f(norm(h @ W.T + x @ C.T + b, layer.norm)) + α * read
@@ -214,16 +225,16 @@ def test_two_path_rnn_is_its_equation(nonlinearity):
 
 
 def test_joint_paths_are_the_flat_form():
+    joint = two_paths(paths="joint")
     shared = {"nonlinearity": "tanh", "decay": 0.9, "rate": 0.3}
-    joint = jitter(nn.TwoPathRNN(D, H, paths="joint", **shared))
-    flat = nn.FastWeightRNN(D, H, form="flat", **shared).double()
+    flat = nn.FastWeightRNN(D, WIDE, form="flat", **shared).double()
     flat.load_state_dict(joint.state_dict())
     agree(joint(vectors())[0].detach(), flat(vectors())[0].detach())
 
 
 @pytest.mark.parametrize("paths", ["joint", "separate"])
 def test_the_past_and_the_memory_have_the_same_gradients(paths):
-    layer, gradients = jitter(nn.TwoPathRNN(D, H, paths=paths, alpha=0.1, read_gradient=2.0)), []
+    layer, gradients = two_paths(paths=paths, read_gradient=2.0), []
     for need_state in (False, True):
         layer.zero_grad()
         x = vectors().requires_grad_()
