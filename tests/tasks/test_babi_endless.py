@@ -134,6 +134,14 @@ def test_the_task():
     assert CatBAbI(**graded.options).options == graded.options
     some = CatBAbI(stories="generated", tasks=TASKS, pool=9, pool_tasks=TASKS[:1])
     assert CatBAbI(**some.options).options == some.options
+    parts = CatBAbI(stories="generated", tasks=TASKS, subquestions=True)
+    assert CatBAbI(**parts.options).options == parts.options != some.options
+    assert "subquestions True" in parts.notes[0]
+    read = [
+        each.streams(4).next(3000).tokens
+        for each in (parts, CatBAbI(**parts.options | {"subquestions": False}))
+    ]
+    assert not read[0].equal(read[1])
     assert isinstance(task.streams(1), Endless)
     for options, said in (
         ({"stories": "generated", "rename": "all"}, "neither renamed"),
@@ -148,6 +156,7 @@ def test_the_task():
             "task 4 cannot be in a pool",
         ),
         ({"people": 3}, "are of generated stories"),
+        ({"subquestions": True}, "are of generated stories"),
         ({"stories": "generated", "people": 5, "tasks": (1,)}, "2 to 4 people .names 'release'."),
         ({"stories": "made"}, "unknown choice of stories"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from hypothesis import given
@@ -268,6 +269,33 @@ def test_fears_and_colours(number):
     same = [who for who, kind in kinds.items() if kind == kinds[asked] and who != asked]
     assert len(same) in (1, 3, 4) and set(colours) == set(kinds) - {asked}
     assert made.lines[-1].answer == colours[same[-1]]
+
+
+def test_subquestions_ask_a_part_of_the_question():
+    """In train stories alone, behind the same sentences: of one whose color was stated, of a kind, or all of it."""
+    forms = Counter()
+    for number in range(600):
+        made, whole = story(16, number, subquestions=True), story(16, number)
+        assert made.lines[:-1] == whole.lines[:-1]
+        asked, about = made.lines[-1], made.lines[-1].words.split()[3]
+        kinds = {w.split()[0]: w.split()[3] for _, w in told(made, 9) if " is a " in w}
+        colours = {w.split()[0]: w.split()[2] for _, w in told(made, 9) if " is a " not in w}
+        if about in colours:
+            form, right = "one", colours[about]
+            assert [made.lines[n - 1].words for n in asked.supports] == [f"{about} is {right} ."]
+        elif about in kinds:
+            form, right = "whole", whole.lines[-1].answer
+            assert asked == whole.lines[-1]
+        else:
+            form = "kind"
+            right = [colours[who] for who in kinds if kinds[who] == about and who in colours][-1]
+            assert asked.supports == whole.lines[-1].supports[1:]
+        forms[form] += 1
+        assert asked.answer == right
+    assert set(forms) == {"one", "kind", "whole"} and min(forms.values()) > 160
+    for split in ("valid", "test"):
+        assert story(16, 3, split=split, subquestions=True) == story(16, 3, split=split)
+    assert story(15, 3, subquestions=False) == story(15, 3)
 
 
 @given(NUMBERS)

@@ -124,6 +124,7 @@ def test_held_out_names_stand_in_test_stories_alone(task, number):
         ({"people": 16, "names": "held-out"}, "2 to 15 people"),
         ({"people": 1}, "not for 1"),
         ({"task": 8, "things": 4, "names": "any"}, "1 to 3 things"),
+        ({"subquestions": True}, "subquestions are of task 16"),
     ],
 )
 def test_refusals(given, said):

@@ -44,7 +44,7 @@ class CatBAbI:
             things renamed, stand in for the others, and no other story is renamed; "none": no copies; "all", or numbers
             of tasks: their stories are renamed at every draw, and the missing ones stand in as well.
         repeats: how often a story of a task comes in an epoch, where not once.
-        names, window, questions, people, things: of generated stories, as `tasks.babi.story` has them.
+        names, window, questions, people, things, subquestions: of generated stories, as `tasks.babi.story` has them.
         pool: train stories of each task that are generated, which then come again and again: what learning by heart
             comes to. None: they never end.
         pool_tasks: the tasks of which there are so few; None: all.
@@ -81,6 +81,7 @@ class CatBAbI:
         questions: int | None = None,
         people: int = 4,
         things: int = 3,
+        subquestions: bool = False,
         pool: int | None = None,
         pool_tasks: Sequence[int] | None = None,
         vocabulary: Sequence[str] | None = None,
@@ -91,7 +92,7 @@ class CatBAbI:
         self._size, self._kept = size, stories
         self._repeats = selection.check_repeats(repeats or {}, self.tasks)
         self._rename = selection.check_rename(rename, self.tasks)
-        self._making = Options(names, Lengths(questions, window), people, things)
+        self._making = Options(names, Lengths(questions, window, subquestions), people, things)
         self._pool = pool
         self._pool_tasks = (
             None

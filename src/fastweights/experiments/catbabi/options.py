@@ -55,6 +55,8 @@ class CatBAbIOptions(
     """Generated stories: people of a story of tasks 1-3 and 5-14. [default: 4]"""
     things: int | None = None
     """Generated stories: things of a story of tasks 2, 3 and 5-8. [default: 3]"""
+    subquestions: bool | None = None
+    """Generated stories: two of three train stories of task 16 ask a part of its question."""
     pool: int | None = None
     """Generated stories: learn from so many of each task, again and again. [default: none comes twice]"""
     pool_tasks: tuple[int, ...] | None = None

@@ -11,7 +11,10 @@ from fastweights.experiments.catbabi.options import CatBAbIOptions
 MEMORY_OPTIONS = ("memory_size", "reads", "variant", "combine", "residual")
 """Fields that only the Fast Weight Memory understands; they become the backbone's options."""
 
-MAKING = ("names", "window", "questions", "people", "things", "pool", "pool_tasks")
+MAKING = (
+    *("names", "window", "questions", "people", "things"),
+    *("subquestions", "pool", "pool_tasks"),
+)
 """Fields of generated stories."""
 
 

@@ -29,8 +29,8 @@ TRIED = (3e-3, 1e-2)
 """Learning rates of the question of inner steps, the same for each."""
 LISTENS = (0.0, 0.1, 10.0, 100.0)
 """What the gradient through the read is multiplied by; the flat form of question 2 stands for 1."""
-ALPHAS = (0.0, 0.01, 0.03, 0.1)
-"""Where the weight of the fast path starts."""
+ALPHAS = ((0.0, 0.5), (0.01, 0.5), (0.1, 0.5), (0.1, 0.01), (1.0, 0.01))
+"""Where the weight of the fast path starts, and the rate of a write: little is written where h is to stay finite."""
 REACHED = ("90", "99", "99.9")
 QUESTIONS = {
     "1": "Does the paper's own recipe reach its figure?",
@@ -115,9 +115,9 @@ def _gradient() -> Iterator[Cell]:
 
 def _paths() -> Iterator[Cell]:
     """The read beside the nonlinearity, against the flat form of question 2 at 4 pairs."""
-    for alpha in ALPHAS:
-        options = _beside(paths="separate", alpha=alpha)
-        yield _cell(f"5 separate paths, α from {alpha:g}", options, curve=CURVE)
+    for alpha, rate in ALPHAS:
+        options = _beside(paths="separate", alpha=alpha, rate=rate)
+        yield _cell(f"5 separate paths, α from {alpha:g}, η {rate:g}", options, curve=CURVE)
 
 
 def _beside(**backbone: object) -> RetrievalOptions:

@@ -95,7 +95,12 @@ def colours(draw: Draws, lengths: Lengths) -> list[Line]:
             coloured[who] = len(lines)
     last = [who for who in introduced if who != asked and kind[who] == kind[asked]][-1]
     supports = introduced[asked], introduced[last], coloured[last]
-    return [*lines, Line(f"what color is {asked} ?", told[last], supports)]
+    part = draw.below(3) if lengths.subquestions else 2
+    if part == 0:
+        who = draw.pick(sorted(told))
+        return [*lines, Line(f"what color is {who} ?", told[who], (coloured[who],))]
+    about = kind[asked] if part == 1 else asked
+    return [*lines, Line(f"what color is {about} ?", told[last], supports[2 - part :])]
 
 
 def positions(draw: Draws, lengths: Lengths) -> list[Line]:

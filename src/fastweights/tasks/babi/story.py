@@ -73,6 +73,7 @@ class Options:
             "questions": lengths.questions,
             "people": self.people,
             "things": self.things,
+            **({"subquestions": True} if lengths.subquestions else {}),
         }
 
     def check(self, tasks: Sequence[int]) -> None:
@@ -83,6 +84,8 @@ class Options:
         """
         check_choice("choice of names", self.names, NAMES)
         check_at_least(1, window=self.lengths.window, questions=self.lengths.questions)
+        if self.lengths.subquestions and 16 not in tasks:
+            raise UserError("subquestions are of task 16, which is not among the tasks")
         for task in tasks:
             if task not in babi.ALL_TASKS:
                 raise UserError(f"tasks are 1 to 20, not {task}")
@@ -101,6 +104,7 @@ def story(
     questions: int | None = None,
     people: int = 4,
     things: int = 3,
+    subquestions: bool = False,
 ) -> Story:
     """Return a story, by the rules by which bAbI v1.2 is made.
 
@@ -116,10 +120,12 @@ def story(
             their rules give.
         people: in tasks 1-3 and 5-14.
         things: in tasks 2, 3 and 5-8.
+        subquestions: two of three train stories of task 16 ask a part of its question, of a color that was stated or of
+            a kind. No story of the release does.
 
     Raises:
         UserError: for an unknown task, split or choice of names, a window or number of questions below 1, a negative
-            number, or if the names run out.
+            number, subquestions without task 16, or if the names run out.
 
     Example:
         >>> print(story(4, 0).text().expandtabs(2), end="")
@@ -131,7 +137,7 @@ def story(
     """
     check_choice("split", split, babi.SPLITS)
     check_at_least(0, number=number)
-    options = Options(names, Lengths(questions, window), people, things)
+    options = Options(names, Lengths(questions, window, subquestions), people, things)
     options.check([task])
     return make(task, number, seed, split, options)
 
@@ -179,8 +185,10 @@ def split_of(task: int, sentences: Iterable[str]) -> str:
 
 
 def _told(draw: Draws, task: int, split: str, options: Options) -> list[Line]:
+    lengths = options.lengths
     if task not in NAMED:
-        return reasoning.TOLD[task](draw, options.lengths)
+        asked = lengths if split == "train" else lengths._replace(subquestions=False)
+        return reasoning.TOLD[task](draw, asked)
     world = draw_world(draw, task, options.names, split, options.people, options.things)
     tell = house.tell if task < 9 else moves.tell
-    return tell(draw, task, world, options.lengths)
+    return tell(draw, task, world, lengths)

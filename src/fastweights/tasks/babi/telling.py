@@ -30,10 +30,12 @@ class Lengths(NamedTuple):
     Attributes:
         questions: of a story; None: as many as the release has.
         window: a question is about one of the last so many clauses; None: of any.
+        subquestions: two of three stories of task 16 ask a part of its question.
     """
 
     questions: int | None = None
     window: int | None = 5
+    subquestions: bool = False
 
 
 AS_RELEASED = Lengths()
