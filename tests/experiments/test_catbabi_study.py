@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from unittest import mock
 
@@ -13,6 +14,7 @@ import pytest
 from fastweights.errors import UserError
 from fastweights.experiments import registry, report, runner
 from fastweights.experiments.catbabi import CATBABI, made_study
+from fastweights.experiments.catbabi.grids import grids
 from fastweights.experiments.catbabi.made_study import (
     METRIC,
     MODELS,
@@ -142,6 +144,19 @@ def test_the_studies_of_generated_stories():
     assert seeds["one read"] == seeds["keys concatenated"] == seeds["fwm qa"] == 3
 
 
+def test_the_grids_are_the_papers():
+    """Ten points of the FWM with two seeds, 16 of the MNM, the 12 of figure 16; no picture of more than seven."""
+    cells = grids(CATBABI).cells
+    models = Counter(cell.options.model for cell in cells if cell.mode != "longer")
+    assert (models["fwm"], models["mnm"], models["fast-weights"]) == (10, 16, 12)
+    assert {cell.seeds for cell in cells if cell.name.startswith("fwm, batch")} == {2}
+    assert max(Counter(cell.mode for cell in cells).values()) <= 7
+    for cell in cells:
+        plan = CATBABI.plan(cell.options)
+        plan.network()  # refuses what the backbone does not have
+        assert plan.batch in (64, 128) and plan.schedule == "constant"
+
+
 def smallest(wanted: Study, names: tuple[str, ...], **changes: object) -> Study:
     """Return a study with cells of these names alone, each a run of a moment."""
     tiny = {"hidden": 8, "embedding": 6, "length": 10, "batch": 2, "steps": 3, "minutes": None}
@@ -189,6 +204,17 @@ def smallest(wanted: Study, names: tuple[str, ...], **changes: object) -> Study:
             ("three reads", "one read", "keys concatenated", "residual"),
             ["curves-keys", "curves-reads", "tasks-keys", "tasks-reads"],
             ["appendix E", "![Schlag et al. 2021, appendix E: ablations, tasks reads](tasks-re"],
+        ),
+        (
+            grids(CATBABI),
+            (
+                "fwm, batch 64, rate 0.001",
+                "fwm, batch 64, rate 0.002",
+                "fast-weights, batch 64, rate 0.00025, hidden 512, η 1, λ 0.99",
+                "fwm, longer",
+            ),
+            ["curves-fast-weights-batch-64", "curves-fwm-batch-64", "curves-longer"],
+            ["appendix F", "instead of its 3,000"],
         ),
     ],
     ids=lambda value: getattr(value, "name", ""),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from fastweights.experiments.catbabi import made_study
+from fastweights.experiments.catbabi.grids import grids
 from fastweights.experiments.catbabi.made_study import METRIC, MODELS
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.paper import ACCURACY
@@ -144,5 +145,6 @@ def studies(experiment: AnyExperiment) -> tuple[Study, ...]:
         long(experiment),
         table1(experiment),
         ablations(experiment),
+        grids(experiment),
         *made_study.studies(experiment),
     )
