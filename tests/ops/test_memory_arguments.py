@@ -23,6 +23,8 @@ def good():
 first, second = good()["keys"]
 n, e = good()["queries"]
 single = {"keys": (first,), "memory": torch.zeros(B, K1, K1)}
+unread = single | {"queries": None}
+by_feature = torch.zeros(B, T, 1)
 
 WRONG = {
     "keys without a tuple": ({"keys": first}, "keys is a Tensor; accepted: a tuple of 1 or 2 tensors"),
@@ -47,7 +49,13 @@ WRONG = {
     "misspelt rule": ({"rule": "dleta"}, "unknown rule 'dleta'; did you mean 'delta'"),
     "misspelt combination": ({"combine": "prodcut"}, "unknown combine 'prodcut'; did you mean 'product'"),
     "misspelt gate": ({"gate": "norms"}, r"gate is 'norms'; accepted: None, 'norm', or a tensor \[2, 3\]"),
-    "gate of another shape": ({"gate": torch.zeros(B, T, 1)}, r"gate has shape \[2, 3, 1\]"),
+    "gate by feature, two keys": ({"gate": by_feature}, r"gate .* \[2, 3, 1\]: a decay for each .* not for two"),
+    "gate of another shape": (unread | {"gate": by_feature}, r"gate .* accepted: \[2, 3, 4\]"),
+    "gate of other steps": ({"gate": torch.zeros(B, 9)}, r"gate has shape \[2, 9\]; accepted: \[2, 3\]"),
+    "erase with two keys": ({"erase": first}, "erase is for one key factor, not for two"),
+    "erase of Hebb's rule": (unread | {"rule": "hebbian", "erase": first}, "'hebbian' erases nothing"),
+    "erase and the clamp": (unread | {"gate": "norm", "erase": first}, "not with 'norm'"),
+    "erase of another size": (unread | {"erase": torch.zeros(B, T, 9)}, r"erase .* accepted: \[2, 3, 4\]"),
     "a number for LN": ({"read_norm": 1}, "read_norm is 1; accepted: True or False"),
     "no epsilon": ({"norm_eps": 0.0}, "norm_eps is 0.0; accepted: more than 0"),
     "no chunk": ({"chunk": 0}, "chunk is 0; accepted: a whole number, 1 or more, or None"),

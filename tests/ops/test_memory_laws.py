@@ -17,6 +17,8 @@ CASES = [
     Case(reads=2, combine="concat"),
     Case(keys=1, gate="tensor"),
     Case(keys=1, rule="hebbian"),
+    Case(keys=1, gate="channels", norm=False, erase=True),
+    Case(keys=1, gate="channels", rule="hebbian"),
 ]
 TIME = 12
 

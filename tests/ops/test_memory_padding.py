@@ -14,6 +14,8 @@ CASES = [
     Case(reads=2, gate="tensor", combine="concat"),
     Case(keys=1),
     Case(keys=1, gate="norm", rule="hebbian"),
+    Case(keys=1, gate="channels", norm=False, erase=True),
+    Case(keys=1, gate="channels", rule="hebbian"),
 ]
 BATCH, TIME = 3, 7
 

@@ -2,7 +2,8 @@
 
 It knows one sequence: rows of a batch never see each other. F is a matrix [key, value], so what a key finds is Fᵀ k.
 
-    F' = α F + β k (v − α Fᵀ k)ᵀ     rule "delta";   F' = α F + β k vᵀ     rule "hebbian"
+    D  = α F                         α a number, or one for each row of F: diag(α) F
+    F' = D + k (β v − Dᵀ e)ᵀ         rule "delta", e = β k where no other is given;   F' = D + β k vᵀ     rule "hebbian"
     F  = F' / max(1, ‖F'‖)           gate "norm" alone
     nⁱ = LN(Fᵀ k(nⁱ⁻¹, eⁱ))          i = 1 … R, with k = vec(k1 ⊗ k2) or [k1; k2];   LN(Fᵀ q) with one key factor
 """
@@ -35,7 +36,9 @@ class Step(NamedTuple):
     time: int
     before: Array  # F(t-1)                          [key, value]
     key: Array  # k                                  [key]
-    written: Array  # v − α Fᵀ k, or v               [value]
+    decayed: Array  # D                              [key, value]
+    erase: Array | None  # e                         [key]
+    written: Array  # β v − Dᵀ e, or β v             [value]
     unclamped: Array  # F'                           [key, value]
     memory: Array  # F(t)                            [key, value]
     reads: list[Read]
@@ -54,8 +57,8 @@ class Outcome:
 class DeltaMemory:
     """A memory run over one sequence; options and arguments are `ops.delta_memory`'s without leading dimensions.
 
-    The arguments come by name: "keys[0]" and perhaps "keys[1]", "values", "strength", and perhaps "gate" (an array),
-    "queries[0]", "queries[1]", "memory".
+    The arguments come by name: "keys[0]" and perhaps "keys[1]", "values", "strength", and perhaps "gate" (an array
+    [time] or [time, key]), "erase", "queries[0]", "queries[1]", "memory".
 
     Example:
         >>> k, v, beta = np.eye(3), np.ones((3, 2)), np.ones(3)
@@ -88,15 +91,17 @@ class DeltaMemory:
         retrieved, steps = np.zeros((time, size)), []
         for t in [t for t in range(time) if mask is None or mask[t]]:
             k, v = self.combined([factor[t] for factor in keys]), values[t]
-            alpha = given["gate"][t] if "gate" in given else 1.0
-            written = v - alpha * F.T @ k if self.rule == "delta" else v
-            unclamped = alpha * F + strength[t] * np.outer(k, written)
+            decayed = self._gate(given, t) * F
+            erase = given["erase"][t] if "erase" in given else strength[t] * k
+            erase = erase if self.rule == "delta" else None
+            written = strength[t] * v - (0 if erase is None else decayed.T @ erase)
+            unclamped = decayed + np.outer(k, written)
             norm = np.linalg.norm(unclamped)
             memory = unclamped / norm if self.clamp and norm > 1 else unclamped
             reads = []
             if "queries[0]" in given and (read_mask is None or read_mask[t]):
                 reads, retrieved[t] = self._read(memory, [q[t] for q in factors(given, "queries")])
-            steps.append(Step(t, F, k, written, unclamped, memory, reads))
+            steps.append(Step(t, F, k, decayed, erase, written, unclamped, memory, reads))
             F = memory
         return Outcome(retrieved, F.reshape(start.shape), steps)
 
@@ -117,8 +122,7 @@ class DeltaMemory:
         dF: Array = np.zeros_like(outcome.memory) if d_memory is None else d_memory
         dF = dF.reshape(-1, d_retrieved.shape[1])
         for step in reversed(outcome.steps):
-            t, k, F, written = step.time, step.key, step.before, step.written
-            alpha = given["gate"][t] if "gate" in given else 1.0
+            t, k, written = step.time, step.key, step.written
             beta = given["strength"][t]
 
             # nⁱ = LN(Fᵀ k(nⁱ⁻¹, eⁱ)), the last read first
@@ -137,21 +141,26 @@ class DeltaMemory:
             if self.clamp and norm > 1:
                 dF = (dF - step.memory * (dF * step.memory).sum()) / norm
 
-            # F' = α F + β k writtenᵀ
-            d["strength"][t] = k @ dF @ written
-            d_alpha = (dF * F).sum()
-            d_written = beta * dF.T @ k
-            dk = beta * dF @ written
-            dF = alpha * dF
+            # F' = D + k writtenᵀ
+            d_written = dF.T @ k
+            dk = dF @ written
 
-            # written = v − α Fᵀ k
-            d["values"][t] = d_written
-            if self.rule == "delta":
-                d_alpha -= d_written @ F.T @ k
-                dk -= alpha * F @ d_written
-                dF = dF - alpha * k[:, None] * d_written
+            # written = β v − Dᵀ e
+            d["values"][t] = beta * d_written
+            d["strength"][t] = d_written @ given["values"][t]
+            if step.erase is not None:
+                d_erase = -step.decayed @ d_written
+                dF = dF - np.outer(step.erase, d_written)
+                if "erase" in given:
+                    d["erase"][t] = d_erase
+                else:
+                    d["strength"][t] += d_erase @ k
+                    dk += beta * d_erase
+
+            # D = α F
             if "gate" in given:
-                d["gate"][t] = d_alpha
+                d["gate"][t] = (dF * step.before).sum(None if given["gate"].ndim == 1 else 1)
+            dF = self._gate(given, t) * dF
             for number, part in enumerate(self._split(dk, [factor[t] for factor in keys])):
                 d[f"keys[{number}]"][t] = part
         d["memory"] = dF.reshape(outcome.memory.shape)
@@ -177,6 +186,10 @@ class DeltaMemory:
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if self.combine == "concat" else np.outer(*parts).reshape(-1)
+
+    def _gate(self, given: dict[str, Array], t: int) -> Array:
+        """α of a step in a shape that multiplies F."""
+        return given["gate"][t].reshape(-1, 1) if "gate" in given else np.ones((1, 1))
 
     def _split(self, d_key: Array, parts: Sequence[Array]) -> tuple[Array, ...]:
         """The gradient of each factor from that of the key."""

@@ -28,10 +28,12 @@ class Case:
     gate: str | None = None
     combine: str = "product"
     norm: bool = True
+    erase: bool = False
 
     def __str__(self) -> str:
         keys = "one key" if self.keys == 1 else f"{self.combine} key"
-        gate = {None: "", "tensor": " gated", "norm": " clamped"}[self.gate]
+        gates = {None: "", "tensor": " gated", "channels": " gated by channel", "norm": " clamped"}
+        gate = gates[self.gate] + " with erase keys" * self.erase
         reads = (
             f", {self.reads} read{'s' * (self.reads != 1)}" + " LN" * self.norm
             if self.reads
@@ -58,6 +60,11 @@ CASES = (
     Case(keys=1, gate="tensor"),
     Case(keys=1, gate="norm", norm=False),
     Case(keys=1, gate="tensor", rule="hebbian", norm=False),
+    Case(keys=1, gate="channels"),
+    Case(keys=1, gate="channels", rule="hebbian", norm=False),
+    Case(keys=1, gate="channels", norm=False, erase=True),
+    Case(keys=1, gate="tensor", norm=False, erase=True),
+    Case(keys=1, erase=True),
 )
 """The forms that are checked."""
 
@@ -89,8 +96,11 @@ def draw(
     }
     point["values"] = scale * np.tanh(rng.standard_normal((time, size)))
     point["strength"] = rng.uniform(0.1, 0.9, time)
-    if case.gate == "tensor":
-        point["gate"] = rng.uniform(0.5, 1.0, time)
+    if case.gate in ("tensor", "channels"):
+        channels = key_sizes if case.gate == "channels" else []
+        point["gate"] = rng.uniform(0.5, 1.0, (time, *channels))
+    if case.erase:
+        point["erase"] = np.tanh(rng.standard_normal((time, *key_sizes))) / np.sqrt(key_sizes)
     if case.reads:
         point["queries[0]"] = rng.standard_normal((time, key_sizes[0]))
     if case.reads and case.keys == 2:

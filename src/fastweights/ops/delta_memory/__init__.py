@@ -24,7 +24,7 @@ Results = tuple[Tensor | None, Tensor]
 class _DeltaMemory(Op[Inputs, Options, Results, Results]):
     def prepare(self, inputs: Inputs, options: Options) -> Inputs:
         """Make padded steps write nothing, forget nothing and read nothing."""
-        keys, values, strength, queries, memory, gate, mask, read_mask = inputs
+        keys, values, strength, queries, memory, gate, mask, read_mask, erase = inputs
         if mask is None:
             return inputs
         return Inputs(
@@ -36,6 +36,7 @@ class _DeltaMemory(Op[Inputs, Options, Results, Results]):
             None if gate is None else without_decay(gate, mask),
             mask,
             mask if read_mask is None else mask & read_mask,
+            None if erase is None else padding.zeroed(erase, mask),
         )
 
 
@@ -66,6 +67,7 @@ def delta_memory(
     memory: Float[Tensor, "*lead *_ value"] | None = None,
     rule: str = "delta",
     gate: Gate | str | None = None,
+    erase: Float[Tensor, "*lead time key"] | None = None,
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,
@@ -79,14 +81,16 @@ def delta_memory(
         k  = k1                          one key factor
         k  = vec(k1 ⊗ k2)                two, combine "product"
         k  = [k1; k2]                    two, combine "concat"
-        F' = α F + β (v − α F k) kᵀ      rule "delta"        (FWM eq. 3, with α = 1)
+        F' = α F + (β v − α F e) kᵀ      rule "delta", e = β k where none is given      (FWM eq. 3, with α = 1)
         F' = α F + β v kᵀ                rule "hebbian"
         F ← F' / max(1, ‖F'‖)            gate "norm" alone, ‖·‖ over all of a row's memory        (FWM eq. 4)
         retrieved = LN(F q)                                                   one key factor
         retrieved = n^R,  nⁱ = LN(F combine(nⁱ⁻¹, eⁱ)),  i = 1 … R            two: chained reads  (FWM eq. 7)
 
     A step writes before it reads. LN has no gain and no bias. One factor and rule "delta" make DeltaNet, with a gate
-    tensor Gated DeltaNet; rule "hebbian" makes linear attention, with a gate tensor the kind that decays.
+    tensor Gated DeltaNet, with one of α for each feature of the key, F diag(α), Kimi's delta attention; rule "hebbian"
+    makes linear attention, with a gate tensor the kind that decays. An erase key of its own is what RWKV-7, Comba and
+    Gated DeltaNet-2 have.
 
     Args:
         keys: one or two factors [*lead, time, k] or [*lead, time, k1], [*lead, time, k2]. `lead` is any number of
@@ -98,7 +102,9 @@ def delta_memory(
         memory: F before the first step, [*lead, k, value], [*lead, k1, k2, value] (product) or
             [*lead, k1 + k2, value] (concat); None means zeros.
         rule: "delta" or "hebbian".
-        gate: α [*lead, time], None for α = 1, or "norm": α = 1 and the norm of F is held at 1 or below.
+        gate: α [*lead, time]; or, with one key factor, for each feature of the key [*lead, time, k]; None for α = 1; or
+            "norm": α = 1 and the norm of F is held at 1 or below. Any number is computed with, 0 and those above 1 too.
+        erase: e [*lead, time, k], of rule "delta" with one key factor: what the write takes away, as it acts (no β).
         combine: "product" or "concat", of two key factors.
         read_norm: False leaves out LN.
         norm_eps: ε of LN.
@@ -131,7 +137,7 @@ def delta_memory(
         (True, torch.Size([1, 3, 3, 3]))
     """
     tensor = gate if isinstance(gate, Tensor) else None
-    inputs = Inputs(keys, values, strength, queries, memory, tensor, mask, read_mask)
+    inputs = Inputs(keys, values, strength, queries, memory, tensor, mask, read_mask, erase)
     options = Options(rule, tensor is None and gate == "norm", combine, read_norm, norm_eps, chunk)
     arguments.check(inputs, options, gate)
     steps = tuple(strength.shape)

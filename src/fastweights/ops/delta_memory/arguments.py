@@ -42,9 +42,11 @@ def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:
     check_choice("rule", options.rule, RULES)
     check_choice("combine", options.combine, COMBINES)
     if inputs.gate is not None:
-        check_decay(inputs.gate, values)
+        check_decay(inputs.gate, keys, values)
     elif gate is not None and gate != "norm":
         raise UserError(f"gate is {gate!r}; accepted: None, 'norm', or a tensor {[*lead, time]}")
+    if inputs.erase is not None:
+        _check_erase(inputs.erase, inputs, options)
     if inputs.queries is not None:
         _queries(inputs.queries, sizes, values)
     if inputs.memory is not None:
@@ -68,8 +70,9 @@ def facts(inputs: Inputs, options: Options) -> dict[str, object]:
         "key_sizes": tuple(factor.shape[-1] for factor in inputs.keys),
         "reads": 0 if queries is None else 1 if len(queries) == 1 else queries[1].shape[-2],
         "rule": options.rule,
-        "gate": "norm" if options.clamp else decay_kind(inputs.gate),
+        "gate": "norm" if options.clamp else decay_kind(inputs.gate, inputs.values),
         "combine": options.combine,
+        "erase": inputs.erase is not None,
     }
 
 
@@ -79,8 +82,20 @@ def raise_if_not_finite(results: Iterable[Tensor | None], inputs: Inputs) -> Non
     sequences |= {f"keys[{n}]": factor for n, factor in enumerate(inputs.keys)}
     sequences["values"] = inputs.values
     sequences |= {} if inputs.gate is None else {"gate": inputs.gate}
+    sequences |= {} if inputs.erase is None else {"erase": inputs.erase}
     sequences |= {f"queries[{n}]": part for n, part in enumerate(inputs.queries or ())}
     arguments.raise_if_not_finite(results, sequences, {"memory": inputs.memory}, inputs.mask)
+
+
+def _check_erase(erase: Tensor, inputs: Inputs, options: Options) -> None:
+    if options.rule != "delta":
+        raise UserError(f"erase is of rule 'delta': rule {options.rule!r} erases nothing")
+    if len(inputs.keys) != 1:
+        raise UserError("erase is for one key factor, not for two")
+    if options.clamp:
+        raise UserError("erase goes with gate None or a tensor, not with 'norm'")
+    wanted = (*inputs.values.shape[:-1], inputs.keys[0].shape[-1])
+    check_fits("erase", erase, wanted, inputs.values, "values")
 
 
 def _queries(queries: Tensors, sizes: tuple[int, ...], values: Tensor) -> None:

@@ -20,8 +20,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from fastweights.ops.delta_memory import reference
+from fastweights.ops.delta_memory import channels, reference
 from fastweights.ops.delta_memory.combine import products
+from fastweights.ops.delta_memory.decay import decay_kind
 from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
 from fastweights.ops.delta_memory.writes import find_writes
 from fastweights.ops.tracing import is_open, may_look
@@ -31,7 +32,9 @@ def run(
     inputs: Inputs, options: Options
 ) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
     """Return what is retrieved at every step, and the memory after the last; there is a step at least."""
-    keys, values, strength, queries, memory, gate, real, read_mask = inputs
+    keys, values, strength, queries, memory, gate, real, read_mask, erase = inputs
+    if erase is not None or decay_kind(gate, values) == "channels":
+        return channels.run(inputs, options)
     rule, clamp, combine, read_norm, norm_eps, chunk = options
     concat = combine == "concat" and len(keys) == 2
     if concat:

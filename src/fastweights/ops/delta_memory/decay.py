@@ -1,7 +1,7 @@
-"""Decay α, a number a step, in every form that the op needs it: all that knows α's shape in plain PyTorch.
+"""Decay α in every form that the op needs it: all that knows α's shape in plain PyTorch.
 
-A decay for each feature of a key goes in here, and where a cumulative decay meets a key: `chunked.Chunk`, `writes`,
-`trace` and `history`. The fused kernels refuse what `decay_kind` does not call "step".
+α is a number a step, or one for each feature of the key at each step ("channels"), which acts on the rows of F. For the
+first a cumulative decay is a number for two steps; for the second it meets the keys: `channels`.
 
 The cumulative decay of a chunk is [batch, chunk, 1 + chunk]: row t is after step t, column 0 for F(0), column i for
 write i, 0 where i > t. It is a product of factors, each 1 or less as a rule.
@@ -14,35 +14,53 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
+from fastweights.errors import UserError
 from fastweights.ops.arguments import check_fits
 from fastweights.ops.tracing import is_open
 
-Gate = Float[Tensor, "*lead time"]
-"""α as it is given."""
+Gate = Float[Tensor, "..."]
+"""α as it is given: [*lead, time] or [*lead, time, key]."""
 
 
-def check_decay(gate: Tensor, values: Float[Tensor, "*lead time value"]) -> None:
-    """Raise `UserError` unless α is a number for each step of the values."""
-    check_fits("gate", gate, tuple(values.shape[:-1]), values, "values")
+def check_decay(
+    gate: Tensor,
+    keys: tuple[Float[Tensor, "*lead time _"], ...],
+    values: Float[Tensor, "*lead time value"],
+) -> None:
+    """Raise `UserError` unless α is a number for each step of the values, or for each feature of their one key."""
+    steps = tuple(values.shape[:-1])
+    if gate.dim() != values.dim():
+        check_fits("gate", gate, steps, values, "values")
+        return
+    if len(keys) != 1:
+        raise UserError(
+            f"gate has shape {list(gate.shape)}: a decay for each feature of a key is for one key factor, not for two; "
+            f"accepted: {list(steps)}"
+        )
+    check_fits("gate", gate, (*steps, keys[0].shape[-1]), values, "values")
 
 
-def decay_kind(gate: Gate | None) -> str | None:
-    """Return what backends may refuse by: None for α = 1, "step" for a number a step [*lead, time]."""
-    return None if gate is None else "step"
+def decay_kind(gate: Gate | None, values: Float[Tensor, "*lead time value"]) -> str | None:
+    """Return what backends may refuse by.
+
+    None for α = 1, "step" for a number a step [*lead, time], "channels" for one for each feature [*lead, time, key].
+    """
+    if gate is None:
+        return None
+    return "channels" if gate.dim() == values.dim() else "step"
 
 
-def without_decay(
-    gate: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"]
-) -> Float[Tensor, "batch time"]:
+def without_decay(gate: Gate, mask: Bool[Tensor, "batch time"]) -> Gate:
     """Return α with 1 where there is padding."""
-    return gate.masked_fill(~mask, 1)
+    return gate.masked_fill(~(mask if gate.dim() == mask.dim() else mask.unsqueeze(-1)), 1)
 
 
 def decayed(
-    x: Float[Tensor, "batch ..."], gate: Float[Tensor, " batch"] | None
+    x: Float[Tensor, "batch ..."],
+    gate: Float[Tensor, "batch ..."] | None,
 ) -> Float[Tensor, "batch ..."]:
     """Return α x, for F or for what remains of earlier writes, given a step's α."""
-    return x if gate is None else gate.reshape(-1, *(1,) * (x.dim() - 1)) * x
+    return x if gate is None else gate.reshape(*gate.shape, *(1,) * (x.dim() - gate.dim())) * x
 
 
 def cumulative_decay(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:

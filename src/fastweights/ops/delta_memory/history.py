@@ -15,6 +15,8 @@ class History:
 
         F(t)ᵀ q = Σ_i≤t decay_i ⟨k_i, q⟩ u_i      u_i what step i wrote, decay_i of the gates and clamps since
 
+    A decay for each feature of the key is kept in the k_i.
+
     The norm of F, which the clamp needs, is a recursion in one number for each row (`clamp`). For what needs no
     gradient: the history is written in place.
 
@@ -40,16 +42,21 @@ class History:
         values: Float[Tensor, "batch value"],
         strength: Float[Tensor, " batch"],
         queries: Tensors,
-        gate: Float[Tensor, " batch"] | None = None,
+        gate: Float[Tensor, "batch ..."] | None = None,
+        erase: Float[Tensor, "batch key"] | None = None,
     ) -> Float[Tensor, "batch value"]:
         """Write, then read; the arguments are those of `delta_memory` at this step, with one leading dimension."""
         keys = self._joined(keys)
         if not self.done:
             self._begin(keys, values)
         if gate is not None:
-            self.decay[: self.done] *= gate
+            past = self.decay if gate.dim() == 1 else self.keys[0]
+            past[: self.done] *= gate
+        beta = strength.unsqueeze(1)
         found = self._find(keys) if self.delta or self.options.clamp else torch.zeros_like(values)
-        written = strength.unsqueeze(1) * (values - found if self.delta else values)
+        written = beta * (values - found if self.delta else values)
+        if erase is not None:
+            written = beta * values - self._find((erase,))
         for past, key in zip(self.keys, keys, strict=True):
             past[self.done] = key
         self.written[self.done], self.decay[self.done] = written, 1

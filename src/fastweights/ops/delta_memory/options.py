@@ -20,6 +20,7 @@ class Inputs(NamedTuple):
         keys, values, strength, queries, memory: as given, but for `keys`, `values`, `strength` and `queries` being 0 at
             padded steps.
         gate: α, 1 at padded steps; None for 1. See `decay` for its shapes.
+        erase: e, 0 at padded steps; None for β k.
         mask: False where a step is padded, which the clamp must know; None: all are real.
         read_mask: False where nothing is read; None: all are read.
     """
@@ -32,6 +33,7 @@ class Inputs(NamedTuple):
     gate: Gate | None = None
     mask: Bool[Tensor, "*lead time"] | None = None
     read_mask: Bool[Tensor, "*lead time"] | None = None
+    erase: Float[Tensor, "*lead time key"] | None = None
 
 
 class Options(NamedTuple):

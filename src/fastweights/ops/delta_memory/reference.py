@@ -71,7 +71,10 @@ def _take(F: Float[Tensor, "batch key value"], at: Inputs, options: Options) -> 
     """Compute a step from F before it and the inputs at that step."""
     k, beta = combined(at.keys, options.combine), at.strength.unsqueeze(1)
     F = decayed(F, at.gate)  # α F
-    u = beta * (at.values - read(F, k)) if options.rule == "delta" else beta * at.values
+    if at.erase is not None:
+        u = beta * at.values - read(F, at.erase)
+    else:
+        u = beta * (at.values - read(F, k)) if options.rule == "delta" else beta * at.values
     F = torch.baddbmm(F, k.unsqueeze(2), u.unsqueeze(1))  # F' = α F + u kᵀ          FWM eq. 3
     clamp_factor = None
     if options.clamp:
@@ -91,7 +94,7 @@ def _take(F: Float[Tensor, "batch key value"], at: Inputs, options: Options) -> 
 def _others(inputs: Inputs) -> Others:
     """Return what has a time besides the values, side by side."""
     queries = inputs.queries or ()
-    return (*inputs.keys, inputs.strength, *queries, inputs.gate, inputs.mask)
+    return (*inputs.keys, inputs.strength, *queries, inputs.gate, inputs.mask, inputs.erase)
 
 
 def _at_step(inputs: Inputs, values: Tensor, others: Others) -> Inputs:
@@ -99,7 +102,7 @@ def _at_step(inputs: Inputs, values: Tensor, others: Others) -> Inputs:
     rest = iter(cast("Tensors", others))
     keys, strength = tuple([next(rest) for _ in inputs.keys]), next(rest)
     queries = None if inputs.queries is None else tuple([next(rest) for _ in inputs.queries])
-    return Inputs(keys, values, strength, queries, None, next(rest), next(rest), None)
+    return Inputs(keys, values, strength, queries, None, next(rest), next(rest), None, next(rest))
 
 
 def read(

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from fastweights.ops.delta_memory import arguments, reference
 from fastweights.ops.delta_memory.combine import products, start
-from fastweights.ops.delta_memory.decay import Gate, decayed
+from fastweights.ops.delta_memory.decay import Gate, decay_kind, decayed
 from fastweights.ops.delta_memory.options import Inputs, Options
 from fastweights.ops.types import at_least_float32, fold
 
@@ -23,7 +23,7 @@ class MemoryTrace(NamedTuple):
     Attributes:
         retrieved: [*lead, time, value].
         read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times the gates and clamps since write τ ≤ t; 0 above
-            the diagonal. A read is Σ_τ weight · u_τ with u = β (v − α F k) (rule "delta") or β v, besides what it takes
+            the diagonal. A read is Σ_τ weight · u_τ with u = β v − α F e (rule "delta") or β v, besides what it takes
             from the memory given.
         steps: F after each of the steps asked for, [*lead, len(memory_steps), *keys, value].
         memory: F after the last step, [*lead, *keys, value].
@@ -44,6 +44,7 @@ def trace(
     memory: Float[Tensor, "*lead *_ value"] | None = None,
     rule: str = "delta",
     gate: Gate | str | None = None,
+    erase: Float[Tensor, "*lead time key"] | None = None,
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,
@@ -64,9 +65,10 @@ def trace(
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], torch.Size([1, 1, 3, 3]))
     """
     clamp, alpha = (False, gate) if isinstance(gate, Tensor) else (gate == "norm", None)
-    inputs = Inputs(keys, values, strength, queries, memory, alpha)
+    inputs = Inputs(keys, values, strength, queries, memory, alpha, erase=erase)
     options = Options(rule, clamp, combine, read_norm, norm_eps)
     arguments.check(inputs, options, gate)
+    kind = decay_kind(alpha, values)
     lead, time, output = strength.shape[:-1], strength.shape[-1], values.dtype
     inputs = fold(inputs, at_least_float32(output), lead)
     keys, values, strength, _, memory, alpha, *_ = inputs
@@ -74,14 +76,19 @@ def trace(
     shape, F = F.shape[1:], F.flatten(1, -2)
     each = reference.steps(inputs._replace(memory=F), options)
     decay, memories, weights, retrieved = strength[:, :0], {}, [], []
+    past = tuple(k[:, :0] for k in keys)
     for t, step in enumerate(each):
         F, factor = step.memory, step.clamp_factor
         factor = torch.ones_like(strength[:, :1]) if factor is None else factor.unsqueeze(1)
-        decay = torch.cat(
-            (decayed(decay, None if alpha is None else alpha[:, t]) * factor, factor), 1
-        )
+        if kind == "channels":  # the decay is in the keys
+            assert alpha is not None
+            past = (past[0] * alpha[:, t, None],)
+        elif kind == "step":
+            decay = decayed(decay, None if alpha is None else alpha[:, t])
+        decay = torch.cat((decay * factor, factor), 1)
+        past = tuple(torch.cat((p, k[:, t : t + 1]), 1) for p, k in zip(past, keys, strict=True))
         asked = tuple(torch.stack(parts, 1) for parts in zip(*step.queries, strict=True))
-        inner = products(asked, tuple(k[:, : t + 1] for k in keys), combine)
+        inner = products(asked, past, combine)
         weights.append(pad(inner * decay.unsqueeze(1), (0, time - t - 1)))
         retrieved.append(step.retrieved)
         if t in memory_steps:

@@ -14,10 +14,14 @@ from fastweights.kernels import ready
 from fastweights.ops.delta_memory.options import Inputs, Options
 
 
-def supports(tensor: Tensor, *, gate: str | None = None, **facts: object) -> str | None:
-    """Return why the kernels cannot run data or a kind of gate like these; None if they can."""
-    if gate not in (None, "norm", "step"):
-        return f"its gate is one number a step, not {gate!r}"
+def supports(
+    tensor: Tensor, *, gate: str | None = None, erase: bool = False, **facts: object
+) -> str | None:
+    """Return why the kernels cannot run data, a kind of gate or an erase key like these; None if they can."""
+    if gate == "channels":
+        return "its gate is one number a step, not one for each feature of the key"
+    if erase:
+        return "it erases what it writes, β k, and takes no erase key"
     return ready.supports(tensor)
 
 
@@ -33,7 +37,7 @@ def run(
     from fastweights.kernels.launcher import warmup
     from fastweights.ops.delta_memory.cpu import launch, operators, plan
 
-    keys, values, strength, queries, memory, gate, real, read_mask = inputs
+    keys, values, strength, queries, memory, gate, real, read_mask, _ = inputs
     if not torch.compiler.is_compiling():
         warmup(launch.passes, values.dtype)
     head, outer, inner = 0, None, keys[-1]
