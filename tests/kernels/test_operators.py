@@ -13,6 +13,8 @@ from torch import Tensor
 
 from fastweights.kernels import ready
 from fastweights.ops.delta_memory.cpu import launch as memory
+from fastweights.ops.delta_memory.cpu.channels import launch as channels
+from fastweights.ops.delta_memory.cpu.channels.launch import fused_channels
 from fastweights.ops.delta_memory.cpu.operators import fused_memory
 from fastweights.ops.fast_weight_rnn.cpu import launch as rnn
 from fastweights.ops.fast_weight_rnn.cpu.operators import recurrence as fused_rnn
@@ -45,6 +47,18 @@ def call_memory(**kinds):
     return fused_memory, memory.Arguments(*first, chain, query, *named, *numbers)
 
 
+def call_channels(erase=True, query=True, memory=True, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+
+    def leaf(*shape):
+        return torch.rand(shape, generator=generator, dtype=dtype).sub_(0.2).requires_grad_()
+
+    keys, gate, values = leaf(3, 5, 4), leaf(3, 5, 4), leaf(3, 5, 6)
+    rest = (leaf(3, 5, 4) if erase else None, leaf(3, 5, 4) if query else None)
+    start = leaf(3, 4, 6) if memory else None
+    return fused_channels, channels.Arguments(keys, gate, values, *rest, start, 3)
+
+
 def call_lstm(classes=None, state=True, dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
 
@@ -74,6 +88,12 @@ CALLS = {
         {"read": 0.5, "dtype": torch.float32, "read_norm": False},
     ),
     "memory, writing alone": (call_memory, {"queries": False}),
+    "memory, decays by feature": (call_channels, {}),
+    "memory, decays by feature, bare": (
+        call_channels,
+        {"erase": False, "memory": False, "dtype": torch.float32},
+    ),
+    "memory, decays by feature, writing alone": (call_channels, {"query": False}),
     "lstm": (call_lstm, {}),
     "lstm, zero": (call_lstm, {"state": False, "dtype": torch.float32}),
     "lstm, looked up": (call_lstm, {"classes": 3}),

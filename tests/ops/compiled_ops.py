@@ -20,6 +20,7 @@ READ_MASK = torch.tensor([[True, False, False], [False, True, True]])
 
 Memory, Recurrence = delta_memory_gradcheck.Case, fast_weight_rnn_gradcheck.Case
 CLAMPED, GATED = Memory(reads=2, gate="norm"), Memory(keys=1, gate="tensor")
+CHANNELS = Memory(keys=1, gate="channels", erase=True)
 WRITTEN = Memory(reads=0, rule="hebbian", combine="concat")
 INNER, FLAT = Recurrence(inner_steps=2), Recurrence(form="flat", nonlinearity="tanh")
 MASKED = {"mask": MASK, "read_mask": READ_MASK}
@@ -28,6 +29,8 @@ RUNS = {
         **{f"{way} whole": (CLAMPED, WAYS[way]) for way in WAYS},
         **{f"{way} padded": (CLAMPED, WAYS[way] | MASKED) for way in WAYS},
         "gated": (GATED, WAYS["auto"]),
+        "channels": (CHANNELS, WAYS["auto"]),
+        "channels chunked": (CHANNELS, WAYS["chunked"]),
         "written": (WRITTEN, WAYS["auto"]),
         "autocast": (CLAMPED, WAYS["auto"]),
     },

@@ -73,7 +73,7 @@ def test_an_uninitialised_integer_is_the_largest(empty):
 
 @dtypes
 @rows_or_features
-@pytest.mark.parametrize("keys, gate", [(2, "norm"), (1, "tensor")])
+@pytest.mark.parametrize("keys, gate", [(2, "norm"), (1, "tensor"), (1, "channels")])
 def test_delta_memory(keys, gate, many, size, dtype, memory_ways, poison):
     rows, features = (size, 5) if many == "rows" else (2, size)
     case = Memory(keys=keys, gate=gate, reads=2 if keys == 2 else 1, norm=features > 1)

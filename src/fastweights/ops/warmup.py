@@ -72,12 +72,15 @@ def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) ->
 
 
 def _delta_memory(dtype: torch.dtype) -> set[str]:
-    """Run the delta memory, all of whose forms one kernel serves."""
+    """Run the delta memory, whose forms two kernels serve: with one decay a step, and with one for each feature."""
     keys = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
     found = ops.backend.resolve("delta_memory", "auto", keys)
-    retrieved, memory = ops.delta_memory((keys,), keys, keys[..., 0], queries=(keys,))
-    assert retrieved is not None
-    (retrieved.sum() + memory.sum()).backward()
+    for gate in (None, keys):
+        retrieved, memory = ops.delta_memory(
+            (keys,), keys, keys[..., 0], queries=(keys,), gate=gate
+        )
+        assert retrieved is not None
+        (retrieved.sum() + memory.sum()).backward()
     return {found}
 
 

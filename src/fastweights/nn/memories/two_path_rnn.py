@@ -110,7 +110,7 @@ class TwoPathRNN(Unrolled[FastWeightState, FastWeightState]):
     ) -> Float[Tensor, "batch time hidden"]:
         """Run from nothing without A: A h = Σ η λ^age ⟨h_past, h⟩ h_past, the paper's attention form."""
         h = torch.zeros_like(drive[:, 0])
-        read, found = h, list[Tensor]()
+        read, found = h, []
         for now in drive.unbind(1):
             h = self._hidden(now, h, read)
             found.append(h)

@@ -48,7 +48,7 @@ OP = _DeltaMemory(
             cpu.run,
             device="cpu",
             available=ready.available,
-            supports=cpu.supports,
+            supports=ready.supports,
         ),
         "chunked": Backend(
             "WY form in chunks of time, F at their borders, plain PyTorch", chunked.run

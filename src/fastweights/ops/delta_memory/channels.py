@@ -38,8 +38,8 @@ def run(
     if is_open(time):  # there is no number of chunks
         return reference.run(inputs, options)
     length = min(time, options.chunk or CHUNK)
-    cut = (x if x is None else x.split(length, 1) for x in _all(inputs, options))
-    F, retrieved = start(inputs.keys, values, inputs.memory, options.combine), list[Tensor]()
+    cut = (x if x is None else x.split(length, 1) for x in arrays(inputs, options))
+    F, retrieved = start(inputs.keys, values, inputs.memory, options.combine), []
     for k, v, a, e, q in zip(*(repeat(None) if x is None else x for x in cut), strict=False):
         assert k is not None and v is not None and a is not None
         found = star(k, a, e, q)
@@ -52,14 +52,22 @@ def run(
         F = found.up_to[:, -1].unsqueeze(2) * F + (k * found.after).mT @ u
     if not retrieved:
         return None, F
-    n = torch.cat(retrieved, 1)
+    return finish(torch.cat(retrieved, 1), inputs, options), F
+
+
+def finish(
+    retrieved: Float[Tensor, "batch time value"], inputs: Inputs, options: Options
+) -> Float[Tensor, "batch time value"]:
+    """Return what is retrieved after LN, 0 where nothing is read."""
+    n, mask = retrieved, inputs.read_mask
     if options.read_norm:
         n = layer_norm(n, n.shape[2:], eps=options.norm_eps)
-    mask = inputs.read_mask
-    return n if mask is None else n.masked_fill(~mask.unsqueeze(2), 0), F
+    return n if mask is None else n.masked_fill(~mask.unsqueeze(2), 0)
 
 
-def _all(inputs: Inputs, options: Options) -> tuple[Tensor | None, ...]:
+def arrays(
+    inputs: Inputs, options: Options
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
     """Return k, β v, α for each feature, e (None where nothing is erased) and q (None where nothing is read)."""
     (keys,), strength, gate = inputs.keys, inputs.strength.unsqueeze(2), inputs.gate
     if gate is None:

@@ -10,19 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fastweights.kernels import ready
+from fastweights.ops.delta_memory.channels import arrays, finish
+from fastweights.ops.delta_memory.decay import decay_kind
 from fastweights.ops.delta_memory.options import Inputs, Options
-
-
-def supports(
-    tensor: Tensor, *, gate: str | None = None, erase: bool = False, **facts: object
-) -> str | None:
-    """Return why the kernels cannot run data, a kind of gate or an erase key like these; None if they can."""
-    if gate == "channels":
-        return "its gate is one number a step, not one for each feature of the key"
-    if erase:
-        return "it erases what it writes, β k, and takes no erase key"
-    return ready.supports(tensor)
 
 
 def run(
@@ -37,7 +27,9 @@ def run(
     from fastweights.kernels.launcher import warmup
     from fastweights.ops.delta_memory.cpu import launch, operators, plan
 
-    keys, values, strength, queries, memory, gate, real, read_mask, _ = inputs
+    keys, values, strength, queries, memory, gate, real, read_mask, erase = inputs
+    if erase is not None or decay_kind(gate, values) == "channels":
+        return _run_channels(inputs, options)
     if not torch.compiler.is_compiling():
         warmup(launch.passes, values.dtype)
     head, outer, inner = 0, None, keys[-1]
@@ -79,3 +71,19 @@ def run(
     )
     retrieved, final = operators.fused_memory(call)
     return None if queries is None else retrieved, final
+
+
+def _run_channels(
+    inputs: Inputs, options: Options
+) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch key value"]]:
+    """Run the kernels with a decay for each feature of the key, or with erase keys."""
+    from fastweights.kernels.launcher import warmup
+    from fastweights.ops.delta_memory.cpu.channels import launch, plan
+
+    if not torch.compiler.is_compiling():
+        warmup(launch.passes, inputs.values.dtype)
+    keys, values, gate, erase, query = arrays(inputs, options)
+    chunk = options.chunk or plan.STEPS
+    call = launch.Arguments(keys, gate, values, erase, query, inputs.memory, chunk)
+    retrieved, final = launch.fused_channels(call)
+    return None if query is None else finish(retrieved, inputs, options), final
