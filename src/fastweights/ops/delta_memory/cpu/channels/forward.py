@@ -21,6 +21,7 @@ from fastweights.ops.delta_memory.cpu.channels.chunk import (
     store_rows_of,
 )
 from fastweights.ops.delta_memory.cpu.channels.plan import HALF, STEPS
+from fastweights.ops.delta_memory.cpu.lines import padded
 from fastweights.ops.delta_memory.cpu.product import product
 
 
@@ -55,6 +56,7 @@ def _run_chunk(
     first = chunk * plan.chunk
     count = min(plan.chunk, plan.time - first)
     start, room, value = row * plan.time + first, plan.key_pad, plan.value_pad
+    rows = padded(plan, count)
     memory = offset(saved, plan.borders + chunk * plan.state)
     written = offset(saved, plan.written + chunk * STEPS * value)
     occupied = 1 if chunk > 0 else plan.has_memory
@@ -65,8 +67,8 @@ def _run_chunk(
     up_to, scaled = offset(work, plan.up_to), offset(work, plan.scaled)
     if plan.erases:
         if occupied:
-            multiply(up_to, offset(work, plan.erase), scaled, STEPS * room)
-            product(scaled, room, 1, memory, value, plan.key, written, value, STEPS, value, 1)
+            multiply(up_to, offset(work, plan.erase), scaled, rows * room)
+            product(scaled, room, 1, memory, value, plan.key, written, value, rows, value, 1)
         _substitute(plan, work, written, 0, min(count, HALF))
         if count > HALF:
             pairs = offset(work, plan.erase_pairs + HALF * STEPS)
@@ -76,17 +78,17 @@ def _run_chunk(
     if plan.reads:
         results = offset(work, plan.results)
         pairs = offset(work, plan.query_pairs)
-        product(pairs, STEPS, 1, written, value, count, results, value, STEPS, value, 0)
+        product(pairs, STEPS, 1, written, value, count, results, value, rows, value, 0)
         if occupied:
-            multiply(up_to, offset(work, plan.query), scaled, STEPS * room)
-            product(scaled, room, 1, memory, value, plan.key, results, value, STEPS, value, 1)
+            multiply(up_to, offset(work, plan.query), scaled, rows * room)
+            product(scaled, room, 1, memory, value, plan.key, results, value, rows, value, 1)
         retrieved = offset(pointer(tensors.retrieved, eps), start * plan.value)
         store_rows_of(results, value, count, retrieved, plan.value)
     if occupied:
         scale_features(plan, memory, offset(up_to, (STEPS - 1) * room), target)
     else:
         clear(target, plan.state)
-    multiply(offset(work, plan.keys), offset(work, plan.after), scaled, STEPS * room)
+    multiply(offset(work, plan.keys), offset(work, plan.after), scaled, rows * room)
     product(scaled, 1, room, written, value, count, target, value, room, value, 1)
 
 
