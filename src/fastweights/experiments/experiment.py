@@ -31,6 +31,7 @@ from fastweights.io.typed import check
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
+    from torch import Tensor
 
     from fastweights.models import SequenceModel
     from fastweights.runs import Run
@@ -90,6 +91,25 @@ class Animation(NamedTuple):
 
     draw: Callable[[Path], Path] | None
     reason: str = ""
+
+
+class PageContents(NamedTuple):
+    """What a page holds of a run: one JSON object, and the weights that the browser computes with, by name."""
+
+    record: Record
+    weights: Mapping[str, Tensor]
+
+
+class RunPage(NamedTuple):
+    """The page of an experiment's runs.
+
+    Attributes:
+        models: those that it can show, by their registered names.
+        contents: returns what it holds of the run in a folder; raises `UserError` where that cannot be shown.
+    """
+
+    models: tuple[str, ...]
+    contents: Callable[[Path], PageContents]
 
 
 @runtime_checkable
@@ -180,6 +200,7 @@ class Experiment(Generic[O, P, T]):
         animated: what `plot --gif` shows; empty: there is no animation.
         goal: what `tune` is after.
         search: what `tune` tries where nothing is said, as `--search` has it.
+        page: what `page` makes of its runs; None: nothing.
         load_work, load_pictures: load what it does, and what draws it.
     """
 
@@ -195,6 +216,7 @@ class Experiment(Generic[O, P, T]):
     animated: str = ""
     goal: Goal = LOSS
     search: tuple[str, ...] = ("learning_rate=1e-4:1e-1:log",)
+    page: RunPage | None = None
     load_work: Callable[[], Work[P, T]]
     load_pictures: Callable[[], Pictures]
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastweights.experiments.catbabi.options import CatBAbIOptions, CatBAbITest
 from fastweights.experiments.catbabi.plan import CatBAbIPlan
 from fastweights.experiments.catbabi.presets import defaults
-from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+from fastweights.experiments.experiment import (
+    Experiment,
+    PageContents,
+    Pictures,
+    Questions,
+    RunPage,
+    Work,
+)
 from fastweights.experiments.records import StoriesRecord
 
 
@@ -29,6 +38,12 @@ def _pictures() -> Pictures:
     return Pictures(draw=figures.draw, compare=figures.compare)
 
 
+def _page(folder: Path) -> PageContents:
+    from fastweights.experiments.catbabi import page
+
+    return page.contents(folder)
+
+
 CATBABI = Experiment(
     name="catbabi",
     summary="Train on catbAbI: questions in an endless text of bAbI stories.",
@@ -39,6 +54,7 @@ CATBABI = Experiment(
     test_options=CatBAbITest,
     questions=Questions("stories", "Mary went to the kitchen. Where is Mary?", "lines"),
     sequence="a story with a question",
+    page=RunPage(("fwm",), _page),
     load_work=_work,
     load_pictures=_pictures,
 )

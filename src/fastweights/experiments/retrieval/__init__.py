@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from fastweights.experiments.experiment import Experiment, Pictures, Questions, Work
+from pathlib import Path
+
+from fastweights.experiments.experiment import (
+    Experiment,
+    PageContents,
+    Pictures,
+    Questions,
+    RunPage,
+    Work,
+)
 from fastweights.experiments.retrieval.options import RetrievalOptions, RetrievalTest, defaults
 from fastweights.experiments.retrieval.plan import RetrievalPlan
 
@@ -27,6 +36,12 @@ def _pictures() -> Pictures:
     return Pictures(draw=figures.draw, compare=figures.compare, animate=figures.animate)
 
 
+def _page(folder: Path) -> PageContents:
+    from fastweights.experiments.retrieval import page
+
+    return page.contents(folder)
+
+
 RETRIEVAL = Experiment(
     name="retrieval",
     summary="Train on associative retrieval: c9k8j3f1??c → 9.",
@@ -37,6 +52,7 @@ RETRIEVAL = Experiment(
     questions=Questions("sequences", "c9k8j3f1??c", "lines"),
     sequence="a sequence (c9k8j3f1??c)",
     animated="the fast weights and the hidden state over a sequence",
+    page=RunPage(("fast-weights", "fast-weights-flat"), _page),
     load_work=_work,
     load_pictures=_pictures,
 )

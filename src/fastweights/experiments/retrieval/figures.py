@@ -12,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.experiments.experiment import Animation, Figure
 from fastweights.experiments.grouping import group
 from fastweights.experiments.loaded_run import LoadedRun
-from fastweights.experiments.retrieval.predict import TEST_SEED
+from fastweights.experiments.retrieval.predict import TEST_SEED, shown
 from fastweights.experiments.terminal import counted
 from fastweights.nn import Trace
 from fastweights.tasks import Retrieval
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 Run = LoadedRun[Retrieval]
-
-SHOWN = "c9k8j3f1??c"
-"""The sequence of the paper, drawn where a run has its length and form."""
-
 
 class Reference(TypedDict):
     """Accuracies to compare with, 0 to 1."""
@@ -105,12 +101,7 @@ def _saturation(runs: dict[str, Run]) -> Drawing:
 
 
 def _sequence(run: Run, sequence: str | None) -> tuple[torch.Tensor, str]:
-    if sequence is None and len(SHOWN) == run.task.length:
-        sequence = SHOWN
-    if sequence is not None:
-        tokens = run.task.encode(sequence)
-    else:
-        tokens = run.task.sample(1, torch.Generator().manual_seed(TEST_SEED)).tokens[0]
+    tokens = run.task.encode(shown(run.task) if sequence is None else sequence)
     return tokens[None], run.task.decode(tokens)
 
 

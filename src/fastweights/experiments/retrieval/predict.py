@@ -22,6 +22,16 @@ from fastweights.training import Outcome
 TEST_SEED = 2**31
 """Added to a run's seed for its test sequences, far from the seeds of training and evaluation data."""
 
+SHOWN = "c9k8j3f1??c"
+"""The sequence of the paper, shown where a task has its length and form."""
+
+
+def shown(task: Retrieval) -> str:
+    """Return the sequence to look inside with where none is given: the paper's, or one of the task."""
+    if len(SHOWN) == task.length:
+        return SHOWN
+    return task.decode(task.sample(1, torch.Generator().manual_seed(TEST_SEED)).tokens[0])
+
 
 def evaluate(model: SequenceModel, plan: RetrievalPlan, outcome: Outcome) -> Evaluation:
     """Test a trained model on fresh sequences."""
