@@ -27,7 +27,10 @@ export interface Chain {
   logits: Vector[];
 }
 
-type State = { hidden: Vector; cell: Vector };
+interface State {
+  hidden: Vector;
+  cell: Vector;
+}
 
 export class FastWeightMemoryLSTM {
   readonly trained: Knobs;
@@ -39,38 +42,18 @@ export class FastWeightMemoryLSTM {
     private readonly tensors: Tensors,
   ) {
     this.trained = { strength: 1, reads: model.reads };
-    this.size = this.weight("backbone.lstm.rnn.weight_hh_l0").length;
-    this.size = Math.sqrt(this.size / 4);
+    this.size = Math.sqrt(this.weight("backbone.lstm.rnn.weight_hh_l0").length / 4);
   }
 
-  /** Runs the LSTM over words, from zero, and returns what each of them writes; the memory changes nothing of it. */
-  writes(tokens: ArrayLike<number>, before: { state: State } = { state: this.start() }): Write[] {
-    const writes: Write[] = [];
-    for (let t = 0; t < tokens.length; t++) {
-      before.state = this.step(tokens[t], before.state);
-      writes.push(this.write(before.state.hidden));
-    }
-    return writes;
+  /** Begins to read: the state of the LSTM and F are zero. */
+  begin(knobs: Knobs): Session {
+    return new Session(this, this.model, knobs);
   }
 
-  start(): State {
-    return { hidden: new Float64Array(this.size), cell: new Float64Array(this.size) };
-  }
-
-  /** Writes words into the memory one after the other, and reads it at those that are asked for. */
-  read(writes: Write[], at: (step: number) => boolean, knobs: Knobs): Map<number, Chain> {
-    const chains = new Map<number, Chain>();
-    const memory = new Memory(this.model);
-    writes.forEach((write, step) => {
-      memory.write(write, knobs.strength);
-      if (at(step)) chains.set(step, this.chain(memory, writes, step, knobs.reads));
-    });
-    return chains;
-  }
-
-  private chain(memory: Memory, writes: Write[], step: number, reads: number): Chain {
+  /** Reads a memory in a chain, each read asking with what the one before returned. */
+  chain(memory: Memory, writes: Write[], reads: number): Chain {
     const { memory_size: d, key_size: size, bounded, residual } = this.model;
-    const { hidden } = writes[step];
+    const { hidden } = writes.at(-1)!;
     const query = linear(this.weight("backbone.memory.read.weight"), this.values("backbone.memory.read.bias"), hidden);
     const n0 = query.slice(0, d);
     let n: Vector = bounded[0] ? n0.map(Math.tanh) : n0;
@@ -78,7 +61,7 @@ export class FastWeightMemoryLSTM {
     for (let read = 0; read < reads; read++) {
       const part = query.slice(d + read * size, d + (read + 1) * size);
       const e = bounded[1] ? part.map(Math.tanh) : part;
-      chain.weights.push(memory.taken(writes, step, n, e));
+      chain.weights.push(memory.taken(writes, n, e));
       n = layerNorm(memory.read(n, e));
       const y = linear(this.weight("backbone.memory.out.weight"), this.values("backbone.memory.out.bias"), n);
       if (residual) for (let i = 0; i < y.length; i++) y[i] += hidden[i];
@@ -94,7 +77,8 @@ export class FastWeightMemoryLSTM {
     return linear(this.weight("head.2.weight"), this.values("head.2.bias"), between);
   }
 
-  private write(hidden: Vector): Write {
+  /** What a word writes, which the LSTM's state alone decides. */
+  write(hidden: Vector): Write {
     const { memory_size: d, key_size: size, write_bias, write_scale } = this.model;
     const rows = linear(this.weight("backbone.memory.write.weight"), this.values("backbone.memory.write.bias"), hidden);
     const part = (from: number, count: number) => rows.slice(from, from + count).map(Math.tanh);
@@ -107,12 +91,13 @@ export class FastWeightMemoryLSTM {
     };
   }
 
-  private step(token: number, { hidden, cell }: State): State {
+  /** A step of the LSTM; without a state before it, from zero. */
+  step(token: number, before?: State): State {
     const gates = this.given(token).slice();
-    addProduct(gates, this.weight("backbone.lstm.rnn.weight_hh_l0"), hidden);
-    const after = this.start();
+    if (before) addProduct(gates, this.weight("backbone.lstm.rnn.weight_hh_l0"), before.hidden);
+    const after = { hidden: new Float64Array(this.size), cell: new Float64Array(this.size) };
     for (let i = 0; i < this.size; i++) {
-      const kept = sigmoid(gates[this.size + i]) * cell[i];
+      const kept = before ? sigmoid(gates[this.size + i]) * before.cell[i] : 0;
       after.cell[i] = kept + sigmoid(gates[i]) * Math.tanh(gates[2 * this.size + i]);
       after.hidden[i] = sigmoid(gates[3 * this.size + i]) * Math.tanh(after.cell[i]);
     }
@@ -148,6 +133,34 @@ export class FastWeightMemoryLSTM {
 
   private weight(name: string): Weights {
     return this.tensors.get(name)!.values;
+  }
+}
+
+/** A text as it is read, word by word. */
+export class Session {
+  private readonly memory: Memory;
+  private readonly written: Write[] = [];
+  private state: State | undefined;
+
+  constructor(
+    private readonly network: FastWeightMemoryLSTM,
+    model: CatBAbIPage["model"],
+    private readonly knobs: Knobs,
+  ) {
+    this.memory = new Memory(model);
+  }
+
+  /** Reads a word and writes what it leaves. */
+  push(token: number): void {
+    this.state = this.network.step(token, this.state);
+    const write = this.network.write(this.state.hidden);
+    this.written.push(write);
+    this.memory.write(write, this.knobs.strength);
+  }
+
+  /** Reads the memory at the last word. */
+  ask(): Chain {
+    return this.network.chain(this.memory, this.written, this.knobs.reads);
   }
 }
 
@@ -193,10 +206,9 @@ class Memory {
   }
 
   /** How much a read takes from each word's write. */
-  taken(writes: Write[], step: number, n: Vector, e: Vector): Vector {
-    return Float64Array.from({ length: step + 1 }, (_, past) => {
-      const first = dot(writes[past].k1, n);
-      const second = dot(writes[past].k2, e);
+  taken(writes: Write[], n: Vector, e: Vector): Vector {
+    return Float64Array.from(writes, ({ k1, k2 }, past) => {
+      const [first, second] = [dot(k1, n), dot(k2, e)];
       return (this.model.combine === "product" ? first * second : first + second) * this.left[past];
     });
   }
