@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { FastWeightRNN, Knobs } from "../models/fast_weight_rnn";
+import { byCount, Chart, type Line } from "../parts/chart";
 import { Presets, Slider, Switch } from "../parts/controls";
 import type { RetrievalPage } from "../run";
 import { percent } from "../text";
 import { inSlices } from "../work";
-import { Curve } from "./curve";
 import { countRight, curve, QUESTIONS, type Count } from "./measure";
 
 type Preset = "trained" | "forgets" | "last" | "strong" | "three";
@@ -91,6 +91,11 @@ function Accuracy({ model, task, pairs, knobs, asTrained }: AccuracyProps) {
   }, [model, task, knobs, ready, asTrained]);
   const accuracy = count.asked ? count.right / count.asked : 0;
   const ceiling = task.ceilings[pairs - 1];
+  const lines: Line[] = [
+    { points: byCount(task.ceilings), kind: "ceiling" },
+    { points: byCount(trained), kind: asTrained ? "line" : "before" },
+    { points: byCount(asTrained ? [] : current), kind: "line" },
+  ];
   const whole = count.asked === QUESTIONS;
   return (
     <div class="accuracy" data-accuracy={whole ? accuracy : undefined}>
@@ -126,7 +131,13 @@ function Accuracy({ model, task, pairs, knobs, asTrained }: AccuracyProps) {
         </figure>
         <figure>
           <figcaption>by the number of pairs, % right</figcaption>
-          <Curve trained={trained} current={asTrained ? [] : current} ceilings={task.ceilings} at={task.pairs} />
+          <Chart
+            label={`Accuracy by the number of pairs${trained.length ? `, as trained: ${percent(trained[0])} at 1, ${percent(trained.at(-1)!)} at ${trained.length}` : ""}`}
+            most={task.ceilings.length}
+            ticks={[1, 4, 8, 16, 26]}
+            lines={lines}
+            at={task.pairs}
+          />
           <p class="note">
             It was trained on {task.pairs}.{" "}
             {asTrained ? "Dotted: the no-binding ceiling." : "Dashed: as trained. Dotted: the no-binding ceiling."}
