@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest lint types imports check format clean
+.PHONY: help demo test test-lowest test-newest lint types imports page page-check check format clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 24
@@ -38,12 +38,24 @@ imports: $(VENV)/.ready-dev ## import-linter: rooms call only downwards
 
 check: lint types imports test ## all of them
 
+page: page/node_modules/.ready ## build the page that `fastweights page` fills; needs Node 20.19 or newer
+	cd page && npm run --silent types && npm run --silent build
+	cp page/dist/index.html src/fastweights/page/template.html
+
+page-check: page/node_modules/.ready ## build it beside, and compare with the committed one
+	cd page && npm run --silent types && npm run --silent build
+	@cmp page/dist/index.html src/fastweights/page/template.html || { echo "the template is not what page/ builds: run \`make page\`" >&2; exit 1; }
+
+page/node_modules/.ready: page/package.json page/package-lock.json
+	cd page && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 format: $(VENV)/.ready-dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean: ## remove the environment and what tools leave behind; runs/ stays
-	rm -rf $(VENV) .venv-* build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist page/dist page/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.ready-%: pyproject.toml $(CONSTRAINTS)

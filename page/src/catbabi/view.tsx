@@ -1,6 +1,6 @@
 /** The page of a catbAbI run: a story, a question, and the chain of reads that answers it. */
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { FastWeightMemoryLSTM, type Knobs } from "../models/fwm";
 import { Section } from "../parts/controls";
 import { Page } from "../parts/page";
@@ -24,18 +24,23 @@ export function CatBAbIView({ run }: { run: CatBAbIPage }) {
   const [knobs, setKnobs] = useState<Knobs>(model.trained);
   const parsed = useMemo(() => parse(text, vocabulary), [text, vocabulary]);
   // Beside an error the last story that could be read stays, in grey.
-  const [kept, setKept] = useState({ text: first, pieces: parse(first, vocabulary) });
-  useEffect(() => {
-    if (typeof parsed !== "string") setKept({ text, pieces: parsed });
-  }, [parsed]);
+  const kept = useRef({ text: first, pieces: useMemo(() => parse(first, vocabulary), []) });
+  if (typeof parsed !== "string" && kept.current.text !== text) kept.current = { text, pieces: parsed };
+  const { text: shown, pieces } = kept.current;
   const told = useMemo(
-    () => (typeof kept.pieces === "string" ? null : read(model, kept.pieces, vocabulary, knobs)),
-    [model, kept, vocabulary, knobs],
+    () => (typeof pieces === "string" ? null : read(model, pieces, vocabulary, knobs)),
+    [model, pieces, vocabulary, knobs],
   );
   const [chosen, setChosen] = useState(Infinity);
   const [only, setOnly] = useState<number | null>(null);
-  useEffect(() => setChosen(Infinity), [kept]);
-  useEffect(() => setOnly(null), [knobs.reads]);
+  const change = (typed: string) => {
+    setText(typed);
+    setChosen(Infinity);
+  };
+  const turn = (next: Knobs) => {
+    setKnobs(next);
+    setOnly(null);
+  };
 
   useEffect(() => {
     window.fastweights = {
@@ -51,7 +56,7 @@ export function CatBAbIView({ run }: { run: CatBAbIPage }) {
     };
   }, [model, vocabulary]);
 
-  const example = examples.findIndex((each) => each.story === kept.text);
+  const example = examples.findIndex((each) => each.story === shown);
   const at = told ? Math.min(chosen, told.questions.length - 1) : 0;
   const asked = told?.questions[at];
   const solved: Solved | undefined = examples[example]?.solved[at];
@@ -74,7 +79,7 @@ export function CatBAbIView({ run }: { run: CatBAbIPage }) {
         <div class="choose">
           <label>
             a story of bAbI{" "}
-            <select value={example} onChange={(event) => setText(examples[Number(event.currentTarget.value)].story)}>
+            <select value={example} onChange={(event) => change(examples[Number(event.currentTarget.value)].story)}>
               {example < 0 && <option value={-1}>your own</option>}
               {examples.map((each, i) => (
                 <option key={i} value={i}>
@@ -84,12 +89,12 @@ export function CatBAbIView({ run }: { run: CatBAbIPage }) {
             </select>
           </label>
           {examples.length > 1 && (
-            <button type="button" onClick={() => setText(examples[(example + 1) % examples.length].story)}>
+            <button type="button" onClick={() => change(examples[(example + 1) % examples.length].story)}>
               Next story
             </button>
           )}
         </div>
-        <Typed text={text} error={typeof parsed === "string" ? parsed : null} vocabulary={vocabulary} onText={setText} />
+        <Typed text={text} error={typeof parsed === "string" ? parsed : null} vocabulary={vocabulary} onText={change} />
         {told && asked && (
           <div class={typeof parsed === "string" ? "story stale" : "story"}>
             <Story told={told} chosen={at} only={only} supports={solved?.supports ?? []} onChoose={setChosen} />
@@ -111,7 +116,7 @@ export function CatBAbIView({ run }: { run: CatBAbIPage }) {
         title="Break it"
         lead="The weights stay as training left them; these change how strongly the memory is written and how often it is read, here and in everything above."
       >
-        <Break model={model} run={run} knobs={knobs} onKnobs={setKnobs} onStory={setText} />
+        <Break model={model} run={run} knobs={knobs} onKnobs={turn} onStory={change} />
       </Section>
       <Equations run={run} />
     </Page>

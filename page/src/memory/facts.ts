@@ -21,7 +21,7 @@ export const NINE = facts(
 );
 
 const PEOPLE = ["mary", "john", "sandra", "daniel", "fred", "bill", "julie", "jeff", "lily", "greg"];
-const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct"];
+export const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct"];
 
 /** A digit for each of ten people in each of ten months, in random order. */
 export const HUNDRED: Fact[] = (() => {

@@ -3,6 +3,7 @@
 import { distinct, type Combine, type Fact, type Filled, type Found } from "../models/hand_memory";
 import { cellColour, HeatMap, quantile } from "../parts/heat_map";
 import { useDark } from "../theme";
+import { MONTHS } from "./facts";
 
 interface Props {
   combine: Combine;
@@ -79,7 +80,7 @@ function Rows({ found, values }: { found: Found[]; values: string[] }) {
 /** Many facts: a row for each who, a column for each what, in a cell what comes back. */
 function Grid({ found }: { found: Found[] }) {
   const people = distinct(found.map(({ fact }) => fact.who)).sort();
-  const kinds = distinct(found.map(({ fact }) => fact.what));
+  const kinds = distinct(found.map(({ fact }) => fact.what)).sort((a, b) => MONTHS.indexOf(a) - MONTHS.indexOf(b));
   return (
     <div class="wide" tabIndex={0} role="group" aria-label="what comes back for each who and what">
       <table class="grid-found">
@@ -118,7 +119,7 @@ function Grid({ found }: { found: Found[] }) {
 function Matrix({ combine, facts, filled, asWords }: Props) {
   const dark = useDark();
   const { F, rows, columns } = filled;
-  const numbers = `${rows} × ${columns} = ${rows * columns} numbers`;
+  const numbers = `${rows} × ${columns} = ${(rows * columns).toLocaleString("en")} numbers`;
   if (!asWords || rows > 9 || columns > 9) {
     return (
       <figure class="F">

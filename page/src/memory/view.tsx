@@ -116,10 +116,13 @@ export function MemoryView() {
             <h3>the rule of writing</h3>
             <Segments
               label="the rule of writing"
-              options={[["delta", "delta rule: write the difference"], ["sum", "Hebb: add, whatever is there"]] as const}
+              options={[["delta", "delta rule"], ["sum", "Hebb’s rule"]] as const}
               value={knobs.rule}
               onChange={(rule) => change({ ...knobs, rule })}
             />
+            <p class="note">
+              {knobs.rule === "delta" ? "It writes the difference to what the memory holds under the key." : "It adds the value, whatever is there."}
+            </p>
             <h3 class="next">words as directions</h3>
             <Segments
               label="words as directions"

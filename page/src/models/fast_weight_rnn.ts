@@ -66,13 +66,14 @@ export class FastWeightRNN {
     const reading: Reading = { states: [], asking: [], weights: [] };
     const { states } = reading;
     const rate = knobs.memory ? knobs.rate : 0;
+    const fading = Float64Array.from(tokens, (_, age) => rate * knobs.decay ** age);
     for (let t = 0; t < tokens.length; t++) {
       const asking: Vector[] = [];
       const weights: Vector[] = [];
       const state = this.settle(tokens[t], states[t - 1], knobs.steps, asking, (sum, asked) => {
         const taken = new Float64Array(t);
         for (let past = 0; past < t; past++) {
-          taken[past] = rate * knobs.decay ** (t - 1 - past) * dot(states[past], asked);
+          taken[past] = fading[t - 1 - past] * dot(states[past], asked);
           addScaled(sum, taken[past], states[past]);
         }
         weights.push(taken);

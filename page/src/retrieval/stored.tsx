@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import type { FastWeightRNN, Knobs } from "../models/fast_weight_rnn";
 import { argmax, softmax } from "../models/linear";
-import { percent } from "../text";
+import { percent, probability } from "../text";
 import { encode, ending, type Form, type Question } from "./question";
 
 interface Props {
@@ -46,7 +46,7 @@ export function Stored({ model, question, knobs, form, onText }: Props) {
               ))}
             </span>
             <span class={best === digit ? "right" : "wrong"}>
-              {best === digit ? `✓ ${best}` : `✗ ${best}, not ${digit}`} <small>{percent(found[best])}</small>
+              {best === digit ? `✓ ${best}` : `✗ ${best}, not ${digit}`} <small>{probability(found[best])}</small>
             </span>
           </li>
         ))}

@@ -1,6 +1,6 @@
 /** The page of a retrieval run: ask it, step through it, look into its memory, break it. */
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { FastWeightRNN, type Knobs } from "../models/fast_weight_rnn";
 import { softmax } from "../models/linear";
 import { Page } from "../parts/page";
@@ -24,19 +24,20 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
   const [knobs, setKnobs] = useState<Knobs>(model.trained);
   const parsed = useMemo(() => parse(text, form), [text, form]);
   // Beside an error the last question that could be read stays, in grey.
-  const [question, setQuestion] = useState(() => parse(run.shown, form) as Question);
+  const kept = useRef<Question | null>(null);
+  if (typeof parsed !== "string") kept.current = parsed;
+  const question = (kept.current ??= parse(run.shown, form) as Question);
   const [step, setStep] = useState(Infinity);
-  useEffect(() => {
-    if (typeof parsed === "string") return;
-    setQuestion(parsed);
+  const change = (typed: string) => {
+    setText(typed);
     setStep(Infinity);
-  }, [parsed]);
+  };
 
   const reading = useMemo(() => model.read(question.tokens, knobs), [model, question, knobs]);
   const last = question.tokens.length - 1;
   const at = Math.min(step, last);
   const [random] = useState(() => generator(Date.now()));
-  const ask = () => setText(draw(random, pairs, form).text);
+  const ask = () => change(draw(random, pairs, form).text);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -90,10 +91,10 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
           step={at}
           answer={answer}
           knobs={knobs}
-          onText={setText}
+          onText={change}
           onPairs={(count) => {
             setPairs(count);
-            setText(draw(random, count, form).text);
+            change(draw(random, count, form).text);
           }}
           onRandom={ask}
           onStep={setStep}
@@ -112,7 +113,7 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
           </>
         }
       >
-        <Stored model={model} question={question} knobs={knobs} form={form} onText={setText} />
+        <Stored model={model} question={question} knobs={knobs} form={form} onText={change} />
       </Section>
       <Section
         number={4}

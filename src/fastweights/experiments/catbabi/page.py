@@ -14,6 +14,7 @@ from fastweights.models import SequenceModel
 from fastweights.nn import FWMLSTM
 from fastweights.tasks import story_text
 from fastweights.tasks.babi import solve_all, story
+from fastweights.tasks.stories import SPECIAL
 
 CHAIN = (
     "wolves are afraid of cats. sheep are afraid of wolves. mice are afraid of wolves. cats are afraid of sheep. "
@@ -41,12 +42,12 @@ def contents(folder: Path) -> PageContents:
     model, vocabulary = open_model(folder)
     run = loaded(open_checked(folder), None)
     assert isinstance(model.backbone, FWMLSTM)
-    sizes = (*model.backbone.memory.state_shapes()[0],)
+    (sizes,) = model.backbone.memory.state_shapes()
     facts = {
         "LSTM units": f"{model.backbone.hidden_size:,}",
         "memory": " × ".join(map(str, sizes)),
         "slow weights": f"{sum(each.numel() for each in model.parameters()):,}",
-        "known words": f"{len(vocabulary):,}",
+        "known words": f"{len(vocabulary) - len(SPECIAL):,}",
     }
     if run.result is not None:
         facts["right on the test stories"] = f"{100 * run.recorded('test_accuracy'):.1f} %"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import Tensor
+
 from fastweights.experiments.experiment import PageContents
 from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
@@ -45,8 +47,8 @@ def described(model: SequenceModel, task: Retrieval, facts: dict[str, str]) -> P
         "model": {
             "form": layer.form,
             "nonlinearity": layer.nonlinearity,
-            "decay": float(layer.decay),
-            "rate": float(layer.rate),
+            "decay": _number(layer.decay),
+            "rate": _number(layer.rate),
             "inner_steps": layer.inner_steps,
         },
         "task": {
@@ -61,3 +63,8 @@ def described(model: SequenceModel, task: Retrieval, facts: dict[str, str]) -> P
     learned = ("backbone.decay", "backbone.rate")  # these stand among the model's numbers
     weights = {name: each for name, each in model.state_dict().items() if name not in learned}
     return PageContents(record, weights)
+
+
+def _number(value: float | Tensor) -> float:
+    """Return λ or η, which may be learned."""
+    return value.item() if isinstance(value, Tensor) else value
