@@ -58,7 +58,9 @@ export function Break({ model, run, knobs, onKnobs, onStory }: Props) {
       </div>
       <div data-right={done ? right : undefined}>
         <p class="large" role="status">
-          <strong>{done ? `${right} of ${known}` : "…"}</strong>
+          <strong class={done ? "" : "counting"}>
+            {right} of {known}
+          </strong>
           <span>questions of the stories above right{current === "trained" ? ", as trained" : ", with your settings"}</span>
         </p>
         <ul class="marked">

@@ -136,7 +136,7 @@ function Typed({ text, error, vocabulary, onText }: TypedProps) {
       <label for="story">or your own, in sentences like these, with a question at the end</label>
       <textarea
         id="story"
-        rows={Math.min(9, Math.max(3, text.split("\n").length, Math.ceil(text.length / 90)))}
+        rows={Math.min(12, Math.max(3, text.split("\n").length, Math.ceil(text.length / 90)))}
         value={text}
         spellcheck={false}
         aria-invalid={error !== null}

@@ -18,6 +18,8 @@ export function Strip({ question, reading, step, onStep }: Props) {
   const count = symbols.length;
   const hidden = reading.states[0].length;
   const taken = shares(reading.weights[step].at(-1)!);
+  const largest = Math.max(0.3, ...taken);
+  const reads = reading.weights[step].length;
   const order = unitOrder(reading);
   const most = quantile(reading.states.flatMap((state) => [...state]), 0.995);
   const grid = useRef<HTMLDivElement>(null);
@@ -31,7 +33,8 @@ export function Strip({ question, reading, step, onStep }: Props) {
   return (
     <div class="strip" ref={grid} style={{ "--count": count }} tabIndex={0} role="group" aria-label="the sequence, step by step">
       <p class="caption" style={{ "--row": 1 }}>
-        what the read at <b>{symbols[step]}</b> took from each earlier step
+        what the {reads > 1 && `last of ${reads} reads`}
+        {reads === 1 && "read"} at <b>{symbols[step]}</b> took from each earlier step, in %
       </p>
       <p class="caption" style={{ "--row": 2 }}>
         symbols read
@@ -40,7 +43,7 @@ export function Strip({ question, reading, step, onStep }: Props) {
         state <i>h</i>(<i>t</i>), {hidden} units
       </p>
       {symbols.map((_, t) => (
-        <span key={`b${t}`} class={t < step ? "taken" : "taken later"} style={{ "--t": t, "--share": taken[t] ?? 0 }} aria-hidden="true">
+        <span key={`b${t}`} class={t < step ? "taken" : "taken later"} style={{ "--t": t, "--share": (taken[t] ?? 0) / largest }} aria-hidden="true">
           {t < step && <b>{taken[t] >= 0.1 ? Math.round(100 * taken[t]) : ""}</b>}
         </span>
       ))}
