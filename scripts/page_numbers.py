@@ -120,7 +120,9 @@ def main() -> int:
         return 2
     rows = compare(given.run, given.questions)
     for row in rows:
-        print(json.dumps(row) if given.json else "  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
+        words = (f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+                 for name, value in row.items())  # fmt: skip
+        print(json.dumps(row) if given.json else "  ".join(words))
     exact, half, _ = rows
     return int(exact["largest_difference"] > TOLERANCE or half["same_answers"] < SAME)
 

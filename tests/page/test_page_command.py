@@ -40,7 +40,9 @@ def weights_of(text: str) -> dict[str, torch.Tensor]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of retrieval that learnt nothing."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    words = "train retrieval --steps 2 --batch 4 --test-samples 10 --hidden 8 --backend chunked --out"
+    words = (
+        "train retrieval --steps 2 --batch 4 --test-samples 10 --hidden 8 --backend chunked --out"
+    )
     assert main([*words.split(), str(folder)]) == 0
     return folder
 
@@ -51,7 +53,7 @@ def test_the_template_is_small_whole_and_forbids_all_but_itself() -> None:
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', TEMPLATE)
     assert policy.startswith("default-src 'none'; script-src 'sha256-") and "unsafe" not in policy
     assert not re.findall(r'(?:src|href)="(?!data:)', TEMPLATE)  # nothing is loaded
-    assert "eval(" not in TEMPLATE and "innerHTML" not in re.sub(r"dangerouslySetInnerHTML|__html|\.innerHTML", "", TEMPLATE)
+    assert "eval(" not in TEMPLATE
 
 
 def test_writes_a_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,10 +74,9 @@ def test_writes_a_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_page_of_fifty_units_is_small() -> None:
-    network = fast_weights()[0]
-    weights = {f"w{i}": torch.randn(5010) for i in range(1)}
-    text = filled(PageContents({"page": "retrieval"}, weights), "float32")
-    assert len(text.encode()) <= 150 * KB and sum(p.numel() for p in network.parameters()) < 5010
+    model, contents = fast_weights(hidden=50)
+    assert sum(each.numel() for each in model.parameters()) == 5010
+    assert len(filled(contents, "float32").encode()) <= 150 * KB
 
 
 @pytest.mark.parametrize(("precision", "most"), [("float16", 2000), ("int8", 1100)])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from page_made import VOCABULARY, fast_weights, fwm
+from page_numbers import retrieval_logits, retrieval_questions, stories, story_logits
 
 from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.page import filled
@@ -20,7 +21,6 @@ from fastweights.models import SequenceModel
 from fastweights.nn import FastWeightRNN
 from fastweights.ops.delta_memory import delta_memory
 from fastweights.tasks import Retrieval, story_text
-from page_numbers import retrieval_logits, retrieval_questions, stories, story_logits
 
 TOLERANCE = 1e-9
 QUESTIONS = 200
@@ -87,7 +87,9 @@ def test_knobs_are_the_networks_own(
     assert (found - before).abs().max() > 1e-3
 
 
-def test_half_precision_answers_as_the_run_does(retrieval_run: Any, opened: Any, tmp_path: Any) -> None:
+def test_half_precision_answers_as_the_run_does(
+    retrieval_run: Any, opened: Any, tmp_path: Any
+) -> None:
     run = open_run(retrieval_run)
     questions = retrieval_questions(run.task, 1000)[:334]  # of 4 pairs, which it was trained on
     exact = retrieval_logits(run.model, "paper", questions)
@@ -153,10 +155,14 @@ def test_a_memory_by_hand_is_the_librarys(
     """Words are rows of an identity; the page divides by ‖k‖², which the library has in the strength."""
     facts = [("a", "x", "1"), ("a", "y", "2"), ("b", "x", "3"), ("b", "y", "1"), ("a", "x", "2")]
     given = [dict(zip(("who", "what", "value"), fact, strict=True)) for fact in facts]
-    found = opened(memory_page).ask("fill", given, combine, {"rule": rule, "strength": 0.7, "passes": 2})
+    found = opened(memory_page).ask(
+        "fill", given, combine, {"rule": rule, "strength": 0.7, "passes": 2}
+    )
     words = [list(dict.fromkeys(column)) for column in zip(*facts, strict=True)]
     parts = [
-        torch.eye(len(known), dtype=torch.float64)[[known.index(word) for word in column]].repeat(2, 1)
+        torch.eye(len(known), dtype=torch.float64)[[known.index(word) for word in column]].repeat(
+            2, 1
+        )
         for known, column in zip(words, zip(*facts, strict=True), strict=True)
     ]
     norm = 1 if combine == "product" else 2

@@ -14,7 +14,9 @@ from fastweights.errors import UserError
 from fastweights.experiments import registry
 
 _PAGES = {each.name: each.page for each in registry.EXPERIMENTS.values() if each.page}
-FOLDER_HELP = f"Run folder. {by_task((name, ', '.join(page.models)) for name, page in _PAGES.items())}."
+FOLDER_HELP = (
+    f"Run folder. {by_task((name, ', '.join(page.models)) for name, page in _PAGES.items())}."
+)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ def _examples(vocabulary: Sequence[str], tasks: Sequence[int]) -> Iterator[Recor
     for task in tasks:
         told = (story(task, number, split="test") for number in range(CANDIDATES))
         lines = min(told, key=lambda each: len(each.words())).lines
-        said = (line.words if line.answer is None else f"{line.words} {line.answer}" for line in lines)
+        said = (
+            line.words if line.answer is None else f"{line.words} {line.answer}" for line in lines
+        )
         texts[f"{LABELS[task - 1]} ({task})"] = "\n".join(
             line.replace(" .", ".").replace(" ?", "?") for line in said
         )

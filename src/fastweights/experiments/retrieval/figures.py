@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Run = LoadedRun[Retrieval]
 
+
 class Reference(TypedDict):
     """Accuracies to compare with, 0 to 1."""
 

@@ -54,9 +54,7 @@ def described(model: SequenceModel, task: Retrieval, facts: dict[str, str]) -> P
         "task": {
             "pairs": task.pairs,
             "form": task.form,
-            "ceilings": [
-                float(ceilings.no_binding(pairs)) for pairs in range(1, len(LETTERS) + 1)
-            ],
+            "ceilings": [float(ceilings.no_binding(pairs)) for pairs in range(1, len(LETTERS) + 1)],
         },
         "shown": shown(task),
     }
