@@ -139,7 +139,10 @@ def test_a_story_without_answers_is_read_with_the_networks_own(filled_page: Any)
     from fastweights.experiments.catbabi.predict import answered
 
     model, contents = fwm()
-    story = "Mary went to the kitchen. Where is Mary? John got the milk there.\nWhere is the milk? garden. Where is John?"
+    story = (
+        "Mary went to the kitchen. Where is Mary? John got the milk there.\n"
+        "Where is the milk? garden. Where is John?"
+    )
     asked = filled_page(contents).ask("read", story)
     right = answered(copy.deepcopy(model).double(), VOCABULARY, story)
     assert [question["answer"] for question in asked] == [each.answer for each in right]

@@ -28,7 +28,8 @@ def fast_weights(
 ) -> tuple[SequenceModel, PageContents]:
     """Return a fast-weights network for retrieval, and its page."""
     sizes = {name: given.pop(name) for name in ("embedding", "readout") if name in given}
-    config = model_config(model, input=37, hidden=20, classes=10, **sizes, options=given)
+    hidden = given.pop("hidden", 20)
+    config = model_config(model, input=37, hidden=hidden, classes=10, **sizes, options=given)
     network = shaken(from_config(config))
     return network, retrieval.described(network, Retrieval(4, form=form), {"hidden units": "20"})
 
