@@ -44,14 +44,20 @@ export function readTensors(base64: string): Tensors {
 
 function toFloat32(dtype: Entry["dtype"], raw: ArrayBuffer): Weights {
   if (dtype === "F32") return new Float32Array(raw);
-  if (dtype === "I8") return Float32Array.from(new Int8Array(raw));
-  return Float32Array.from(new Uint16Array(raw), fromHalf);
+  return dtype === "I8" ? new Float32Array(new Int8Array(raw)) : fromHalf(new Uint16Array(raw));
 }
 
-/** The number that sixteen bits stand for; browsers have had Float16Array for too short a time. */
-function fromHalf(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const size = exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction;
-  return bits & 0x8000 ? -size : size;
+/** 2^(e - 25), by the five bits of the exponent; numbers without one are as small as those with the least. */
+const POWERS = Float64Array.from({ length: 32 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+
+/** The numbers that sixteen bits each stand for; browsers have had Float16Array for too short a time. */
+function fromHalf(halves: Uint16Array): Weights {
+  const out = new Float32Array(halves.length);
+  for (let i = 0; i < out.length; i++) {
+    const bits = halves[i];
+    const exponent = (bits >> 10) & 31;
+    const size = POWERS[exponent] * ((bits & 1023) + (exponent ? 1024 : 0));
+    out[i] = bits & 0x8000 ? -size : size;
+  }
+  return out;
 }

@@ -169,6 +169,8 @@ def test_refusals_leave_nothing(
     assert "exists already" in refused(capsys, "--memory", "--out", tmp_path / "link.html")
     assert "a file stands in its place" in refused(capsys, "--memory", "--out", there / "page.html")
     assert there.read_text() == "mine" and len(list(tmp_path.iterdir())) == 2
+    assert main(["page", "--memory", "--out", str(there), "--overwrite"]) == 0
+    assert record_of(there.read_text())["page"] == "memory"
 
 
 def test_a_damaged_template_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

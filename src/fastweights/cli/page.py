@@ -30,7 +30,9 @@ class Page:
     memory: bool = False
     """Show a memory that is written by hand instead, which needs no run: Hebb's rule, the delta rule, product keys."""
     out: Path = Path("page.html")
-    """File to write; it must not exist."""
+    """File to write."""
+    overwrite: bool = False
+    """Replace that file if it exists."""
     precision: Literal["float32", "float16", "int8"] | None = None
     """Numbers that the weights are written in. [default: float32 up to 100,000 weights, float16 above]"""
     json: bool = False
@@ -42,10 +44,10 @@ class Page:
         if self.memory and (self.folder is not None or self.precision is not None):
             raise UserError("--memory shows no run: leave out the run folder and --precision")
         if self.memory:
-            written = write_memory(self.out)
+            written = write_memory(self.out, overwrite=self.overwrite)
         elif self.folder is None:
             raise UserError("no run given: name a run folder, or add --memory, which needs none")
         else:
-            written = write_run(self.folder, self.out, self.precision)
+            written = write_run(self.folder, self.out, self.precision, overwrite=self.overwrite)
         print_json(written) if self.json else print(written["page"])
         return 0

@@ -28,13 +28,16 @@ SLOT = '<script type="application/json" id="run">null</script>'
 """Where the template holds no run."""
 
 
-def write_run(folder: Path, out: Path, precision: Precision | None = None) -> Record:
+def write_run(
+    folder: Path, out: Path, precision: Precision | None = None, *, overwrite: bool = False
+) -> Record:
     """Write the page of a run.
 
     Args:
         folder: a run of a task and a model that a page can show.
-        out: a file that does not exist.
+        out: a file.
         precision: of the weights; None: float32 up to `LARGE` of them, float16 above.
+        overwrite: replace the file if it exists.
 
     Returns:
         `page`, the path of the file, its `bytes`, and the `precision` of its weights.
@@ -43,7 +46,7 @@ def write_run(folder: Path, out: Path, precision: Precision | None = None) -> Re
         UserError: if the run cannot be shown, its weights are not finite, or the file exists or cannot be written;
             nothing is on disk then.
     """
-    _check_new(out)
+    _check_new(out, overwrite)
     contents = _contents(folder)
     if precision is None:
         count = sum(tensor.numel() for tensor in contents.weights.values())
@@ -51,13 +54,13 @@ def write_run(folder: Path, out: Path, precision: Precision | None = None) -> Re
     return {**_write(filled(contents, precision), out), "precision": precision}
 
 
-def write_memory(out: Path) -> Record:
+def write_memory(out: Path, *, overwrite: bool = False) -> Record:
     """Write the page of a memory written by hand, which needs no run.
 
-    Returns, raises:
+    Args, returns, raises:
         as `write_run` does.
     """
-    _check_new(out)
+    _check_new(out, overwrite)
     record = {"page": "memory", "title": "A memory by hand", "facts": []}
     return {**_write(filled(PageContents(record, {}), "float32"), out), "precision": None}
 
@@ -125,10 +128,10 @@ def _packed(weights: Mapping[str, Tensor], precision: Precision) -> str:
     return base64.b64encode(save(packed)).decode()
 
 
-def _check_new(out: Path) -> None:
+def _check_new(out: Path, overwrite: bool) -> None:
     with oserror_as_user_error("write", out):
-        if os.path.lexists(out):
-            raise UserError(f"{out} exists already: name another file with --out")
+        if os.path.lexists(out) and not overwrite:
+            raise UserError(f"{out} exists already: name another with --out, or add --overwrite")
 
 
 def _write(text: str, out: Path) -> Record:
