@@ -1,11 +1,13 @@
 /** How numbers and words are written on the page. */
 
-export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)} %`;
+const SPACE = "\u00a0"; // no line ends between a number and its sign
+
+export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)}${SPACE}%`;
 
 /** A probability, which is never written as whole certainty. */
 export function probability(value: number): string {
-  if (value > 0.9999) return "> 99.99 %";
-  return value < 0.0001 ? "< 0.01 %" : percent(value, value > 0.999 || value < 0.01 ? 2 : 1);
+  if (value > 0.9999) return `>${SPACE}${percent(0.9999, 2)}`;
+  return value < 0.0001 ? `<${SPACE}${percent(0.0001, 2)}` : percent(value, value > 0.999 || value < 0.01 ? 2 : 1);
 }
 
 /** The words nearest to another by their edit distance, the nearest first. */

@@ -126,7 +126,7 @@ def accuracy(page: Any) -> float:
 def test_a_thousand_questions_fall_to_chance_without_the_memory(visit: Visit) -> None:
     page = visit("retrieval")
     assert accuracy(page) > 0.9
-    assert "38 %" in page.locator(".marks").inner_text()
+    assert "38\u00a0%" in page.locator(".marks").inner_text()
     slider = page.get_by_label("decay")
     slider.focus()
     for _ in range(60):

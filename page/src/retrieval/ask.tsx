@@ -11,20 +11,20 @@ interface Props {
   text: string;
   error: string | null;
   form: Form;
-  pairs: number;
   question: Question;
   reading: Reading;
   step: number;
   answer: Vector;
   knobs: Knobs;
   onText: (text: string) => void;
-  onPairs: (pairs: number) => void;
-  onRandom: () => void;
+  /** Draws another question, of so many pairs. */
+  onRandom: (pairs: number) => void;
   onStep: (step: number) => void;
 }
 
 export function Ask(props: Props) {
-  const { text, error, form, pairs, question, reading, step, answer, knobs, onText, onPairs, onRandom, onStep } = props;
+  const { text, error, form, question, reading, step, answer, knobs, onText, onRandom, onStep } = props;
+  const { pairs } = question;
   const id = useId();
   const last = question.tokens.length - 1;
   return (
@@ -43,12 +43,12 @@ export function Ask(props: Props) {
           onInput={(event) => onText(event.currentTarget.value)}
         />
         <div class="beside">
-          <button type="button" onClick={onRandom}>
+          <button type="button" onClick={() => onRandom(pairs)}>
             Random question
           </button>
           <label>
             of{" "}
-            <select value={pairs} onChange={(event) => onPairs(Number(event.currentTarget.value))}>
+            <select value={pairs} onChange={(event) => onRandom(Number(event.currentTarget.value))}>
               {[...LETTERS].map((_, i) => (
                 <option key={i} value={i + 1}>
                   {i + 1}

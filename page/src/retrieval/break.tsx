@@ -124,7 +124,7 @@ function Accuracy({ model, task, pairs, knobs, asTrained }: AccuracyProps) {
             {count.slots.map(([right, asked], slot) => (
               <span key={slot}>
                 <span class="bar" style={{ "--share": asked ? right / asked : 0 }} />
-                <small>{asked ? Math.round((100 * right) / asked) : ""}</small>
+                {pairs <= 12 && <small>{asked ? Math.round((100 * right) / asked) : ""}</small>}
               </span>
             ))}
           </div>

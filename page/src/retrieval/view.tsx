@@ -20,7 +20,6 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
   const model = useMemo(() => new FastWeightRNN(run.model, readTensors(run.weights)), [run]);
   const { form } = run.task;
   const [text, setText] = useState(fromAddress("q") ?? run.shown);
-  const [pairs, setPairs] = useState(run.task.pairs);
   const [knobs, setKnobs] = useState<Knobs>(model.trained);
   const parsed = useMemo(() => parse(text, form), [text, form]);
   // Beside an error the last question that could be read stays, in grey.
@@ -37,7 +36,7 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
   const last = question.tokens.length - 1;
   const at = Math.min(step, last);
   const [random] = useState(() => generator(Date.now()));
-  const ask = () => change(draw(random, pairs, form).text);
+  const ask = (pairs = question.pairs) => change(draw(random, pairs, form).text);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -85,17 +84,12 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
           text={text}
           error={typeof parsed === "string" ? parsed : null}
           form={form}
-          pairs={pairs}
           question={question}
           reading={reading}
           step={at}
           answer={answer}
           knobs={knobs}
           onText={change}
-          onPairs={(count) => {
-            setPairs(count);
-            change(draw(random, count, form).text);
-          }}
           onRandom={ask}
           onStep={setStep}
         />
