@@ -42,8 +42,9 @@ export function RetrievalView({ run }: { run: RetrievalPage }) {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if ((event.target as Element).closest("input, textarea, select")) return;
-      const moves: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last };
-      if (event.key in moves) setStep(Math.max(0, Math.min(last, moves[event.key])));
+      const moves: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+      // From the step that is now, which may be later than the one drawn: keys can come faster than pictures.
+      if (event.key in moves) setStep((now) => Math.max(0, Math.min(last, Math.min(now, last) + moves[event.key])));
       else if (event.key === "r") ask();
       else return;
       event.preventDefault();
