@@ -1,3 +1,3 @@
 """The version of the library, where every room may ask for it."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
