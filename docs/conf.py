@@ -59,7 +59,6 @@ templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_theme_options = {"source_repository": _repository, "source_branch": "main"}
 html_sidebars = {
     "**": [
         *("sidebar/brand.html", "sidebar/search.html", "sidebar/scroll-start.html"),

@@ -42,7 +42,8 @@ A commit with `+` had changes that were not committed yet."""
 
 def studies(root: Path) -> dict[str, list[str]]:
     """Return the recorded studies of each paper, by the address of its page."""
-    names = sorted(path.parent.name for path in (root / "results").glob("*/cells.jsonl"))
+    found = (path.parent.name for path in (root / "results").glob("*/cells.jsonl"))
+    names = sorted(found, key=lambda name: (name.endswith("-tuning"), name))
     return {
         page: [name for name in names if name.startswith(paper.studies)]
         for page, paper in PAPERS.items()

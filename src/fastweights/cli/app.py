@@ -7,7 +7,7 @@ the registry of experiments.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import itertools
 import os
 import sys
@@ -199,6 +199,7 @@ def _run(words: list[str]) -> int:
 
         print(__version__)
         return 0
+    _check_extra()
     names = [*_summaries()]
     groups = {name.split()[0] for name in names}
     if not words or words[0] in ("-h", "--help"):
@@ -213,6 +214,14 @@ def _run(words: list[str]) -> int:
     check_choice("task" if on_task else f"{words[0]} command", words[1], inside)
     name, options = f"{words[0]} {words[1]}", words[2:]
     return on_task(words[1], options) if on_task else parse(name, _load(name), options).run()
+
+
+def _check_extra() -> None:
+    """Raise `UserError` where the libraries of the command line are not installed: before anything is done."""
+    if any(importlib.util.find_spec(name) is None for name in ("tyro", "rich")):
+        raise UserError(
+            "the command line needs its libraries: pip install 'fastweights[cli]' ('.[cli]' in a clone)"
+        )
 
 
 def _train(task: str, options: list[str]) -> int:

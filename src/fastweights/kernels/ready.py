@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from functools import cache
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 DTYPES = (torch.float32, torch.float64)
 HALF = (torch.float16, torch.bfloat16)
+NO_NUMBA = "Numba is not installed"
 
 
 def available() -> str | None:
@@ -23,6 +25,8 @@ def available() -> str | None:
 
 @cache
 def _probe() -> str | None:
+    if importlib.util.find_spec("numba") is None:
+        return NO_NUMBA
     try:
         from fastweights.kernels.probe import probe
 

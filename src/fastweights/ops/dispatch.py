@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from fastweights.errors import Unavailable, UserError, unknown
-from fastweights.kernels import dense
+from fastweights.kernels import dense, ready
 from fastweights.ops.tracing import constant, recorded, transformed
 from fastweights.ops.types import (
     all_tensors,
@@ -191,12 +191,15 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         return _refusal(backend, tensor, facts)
 
     def _warn(self, message: str) -> None:
-        if message not in self._warned and not torch.compiler.is_compiling():
-            self._warned.add(message)
+        lacking = message.endswith(ready.NO_NUMBA)  # of all ops alike, so said once
+        key, warned = (ready.NO_NUMBA, _warned) if lacking else (message, self._warned)
+        if key not in warned and not torch.compiler.is_compiling():
+            warned.add(key)
             warnings.warn(message, BackendWarning, stacklevel=5)
 
 
 _ops: dict[str, Op[Any, Any, Any, Any]] = {}
+_warned: set[str] = set()
 
 
 def names(op: str) -> tuple[str, ...]:
