@@ -9,12 +9,12 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest lint types imports page page-check check format clean
+.PHONY: help demo test test-lowest test-newest lint types imports page page-check docs linkcheck notebooks wheel workflows check format clean
 
 help: ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 24
 
-demo: $(VENV)/.ready-viz ## train the default network and draw what it does
+demo: $(VENV)/.ready-cli,viz ## train the default network and draw what it does
 	$(BIN)/fastweights train retrieval --out runs/demo --overwrite --plot
 
 test: $(VENV)/.ready-test ## run the tests, a process a core; PYTEST=… adds arguments
@@ -36,7 +36,25 @@ types: $(VENV)/.ready-dev ## pyright on src
 imports: $(VENV)/.ready-dev ## import-linter: rooms call only downwards
 	$(BIN)/lint-imports
 
-check: lint types imports test ## all of them
+docs: $(VENV)/.ready-docs ## the documentation site, into build/site; its notebooks run
+	rm -rf build/site
+	$(BIN)/python -m sphinx -b dirhtml -j 2 -W --keep-going -q -c docs . build/site
+	@echo "build/site/index.html"
+
+linkcheck: $(VENV)/.ready-docs ## follow the links that leave the site (docs checks all others)
+	$(BIN)/python -m sphinx -b linkcheck -j 2 -q -D nb_execution_mode=off -c docs . build/links
+
+notebooks: $(VENV)/.ready-docs ## run the notebooks, one by one, and say how long each takes
+	$(BIN)/python scripts/run_notebooks.py
+
+wheel: $(VENV)/.ready-release,test ## build the release, check it, and use it with each extra alone
+	$(BIN)/python scripts/check_wheel.py $(WHEEL)
+
+workflows: $(VENV)/.ready-release,test ## actionlint (where it could be installed) and zizmor on .github
+	@if test -x $(BIN)/actionlint; then $(BIN)/actionlint; else echo "actionlint is not installed: left out"; fi
+	$(BIN)/zizmor --offline --quiet .github
+
+check: lint types imports test ## rules, types, rooms and tests
 
 page: page/node_modules/.ready ## build the page that `fastweights page` fills; needs Node 20.19 or newer
 	cd page && npm run --silent types && npm run --silent build

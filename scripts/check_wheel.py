@@ -33,6 +33,10 @@ z.sum().backward()
 assert fastweights.build("gated-deltanet", 8, 16)(torch.randn(2, 5, 8))[0].shape == (2, 5, 16)
 assert tasks.Retrieval(pairs=4).sample(2, torch.Generator()).tokens.shape == (2, 11)
 """
+SMALL = """
+import torch, fastweights
+fastweights.FastWeightRNN(8, 16, backend="chunked")(torch.randn(2, 5, 8))  # compiles nothing
+"""
 REFUSED = """
 import subprocess, sys
 ran = subprocess.run([sys.executable, "-m", "fastweights", "list"], capture_output=True, text=True)
@@ -51,20 +55,20 @@ with warnings.catch_warnings(record=True) as caught:
 """
     + LAYER.replace("\n", "\n    ")
     + """
-assert [str(each.message) for each in caught if "Numba is not installed" in str(each.message)].__len__() == 1, caught
+assert sum("Numba is not installed" in str(each.message) for each in caught) == 1, caught
 """
 )
 TEXT = "from fastweights.tasks.text_tokenizer import *; import tokenizers"
 DOES = {
     "core": LAYER + REFUSED,
     "no-numba": PLAIN,
-    "cli": LAYER + COMMAND,
-    "viz": LAYER + "from fastweights import figures; figures.STYLE if hasattr(figures, 'STYLE') else figures.save",
-    "rl": LAYER + "import gymnasium; gymnasium.make('fastweights.tasks:fastweights/Catch-v0').reset(seed=0)",
-    "text": LAYER + TEXT,
-    "tune": LAYER + COMMAND + "import fastweights.experiments.tuning, fastweights.experiments.search",
-    "cluster": LAYER + COMMAND + "import fastweights.experiments.cluster, distributed",
-    "hf": LAYER + "import fastweights.hf",
+    "cli": SMALL + COMMAND,
+    "viz": SMALL + "from fastweights import figures; figures.save",
+    "rl": SMALL + "import gymnasium; gymnasium.make('fastweights.tasks:fastweights/Catch-v0').reset(seed=0)",
+    "text": SMALL + TEXT,
+    "tune": SMALL + COMMAND + "import fastweights.experiments.tuning, fastweights.experiments.search",
+    "cluster": SMALL + COMMAND + "import fastweights.experiments.cluster, distributed",
+    "hf": SMALL + "import fastweights.hf",
 }
 """What is run with each extra alone; of the core with Numba and without."""
 
