@@ -18,7 +18,7 @@ version = release = _project["version"]
 copyright = f"{author}, {_project['license']}"
 
 extensions = [
-    "docs_site",
+    "docs_site.extension",
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
@@ -33,6 +33,7 @@ include_patterns = [
     *("CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md"),
 ]
 
+suppress_warnings = ["toc.empty_glob"]  # there may be no live page
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False

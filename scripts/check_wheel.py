@@ -64,9 +64,12 @@ DOES = {
     "no-numba": PLAIN,
     "cli": SMALL + COMMAND,
     "viz": SMALL + "from fastweights import figures; figures.save",
-    "rl": SMALL + "import gymnasium; gymnasium.make('fastweights.tasks:fastweights/Catch-v0').reset(seed=0)",
+    "rl": SMALL
+    + "import gymnasium; gymnasium.make('fastweights.tasks:fastweights/Catch-v0').reset(seed=0)",
     "text": SMALL + TEXT,
-    "tune": SMALL + COMMAND + "import fastweights.experiments.tuning, fastweights.experiments.search",
+    "tune": SMALL
+    + COMMAND
+    + "import fastweights.experiments.tuning, fastweights.experiments.search",
     "cluster": SMALL + COMMAND + "import fastweights.experiments.cluster, distributed",
     "hf": SMALL + "import fastweights.hf",
 }

@@ -1,6 +1,6 @@
 """Run the notebooks of docs/notebooks, each in a kernel of its own, and say how long each takes.
 
-    python scripts/run_notebooks.py [NAME …]
+python scripts/run_notebooks.py [NAME …]
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def ranges(*extras: str) -> dict[str, SpecifierSet]:
     }
 
 
-USED = ("viz", "rl", "text", "hf")  # the extras whose libraries the package itself imports
+USED = ("cli", "viz", "rl", "text", "hf")  # the extras whose libraries the package itself imports
 
 
 def test_the_constraints_are_versions_that_the_ranges_accept() -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from os import PathLike
-
-from sphinx.project import Project
 
 ADDRESSES = (
     (r"docs/(.+)", r"\1"),
@@ -27,12 +24,3 @@ def address(name: str) -> str:
         if re.fullmatch(pattern, name):
             return re.sub(pattern, replacement, name, count=1)
     return name
-
-
-class Pages(Project):
-    """The pages of the repository by their addresses."""
-
-    def path2doc(self, filename: str | PathLike[str]) -> str | None:
-        """Return the address of a file, None if it is no page."""
-        name = super().path2doc(filename)
-        return None if name is None else address(name)

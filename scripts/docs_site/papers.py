@@ -61,7 +61,9 @@ def pages(root: Path) -> dict[str, str]:
 
 
 def _page(root: Path, cited: dict[str, Any], paper: Paper, names: Sequence[str]) -> str:
-    authors = ", ".join(f"{each['given-names']} {each['family-names']}" for each in cited["authors"])
+    authors = ", ".join(
+        f"{each['given-names']} {each['family-names']}" for each in cited["authors"]
+    )
     lines = [
         f"# {cited['title']}",
         "",
@@ -97,13 +99,19 @@ def _study(root: Path, name: str) -> list[str]:
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(_cells(row, letters)) + " |" for row in rows]
     named = "; ".join(f"{letter}: {machine}" for machine, letter in letters.items())
-    lines += ["", f"Machines: {named}. [The study's own page](../../../results/{name}/README.md).", ""]
+    lines += [
+        "",
+        f"Machines: {named}. [The study's own page](../../../results/{name}/README.md).",
+        "",
+    ]
     return lines
 
 
 def _cells(row: dict[str, Any], letters: dict[str, str]) -> tuple[str, ...]:
     span = report.interval(row)
-    commits = {entry.get("commit", row["commit"]) for entry in row.get("by_seed", {"": row}).values()}
+    commits = {
+        entry.get("commit", row["commit"]) for entry in row.get("by_seed", {"": row}).values()
+    }
     return (
         f"`{row['cell']}`",
         row["metric"].replace("_", " "),

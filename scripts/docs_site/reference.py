@@ -20,14 +20,25 @@ Every public name, by the module it is imported from. What stands first is impor
 
 
 def modules() -> dict[str, ModuleType]:
-    """Return the public modules that name what is theirs in `__all__`, by name, the package itself first."""
+    """Return the public modules by name: those with an `__all__`, the package first, and those that one names in it."""
     found = {"fastweights": fastweights}
     for entry in pkgutil.walk_packages(fastweights.__path__, "fastweights."):
         if entry.ispkg and not entry.name.startswith(INTERNAL):
             module = import_module(entry.name)
             if hasattr(module, "__all__"):
                 found[entry.name] = module
-    return found
+    inner = [getattr(module, name) for module in found.values() for name in module.__all__]
+    return found | {each.__name__: each for each in inner if isinstance(each, ModuleType)}
+
+
+def exports(module: ModuleType) -> list[str]:
+    """Return the public names of a module: its `__all__`, or all that it defines."""
+    own = [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+    ]
+    return getattr(module, "__all__", [name for name in own if not name.startswith("_")])
 
 
 def homes() -> dict[str, tuple[str, Any]]:
@@ -36,7 +47,7 @@ def homes() -> dict[str, tuple[str, Any]]:
     seen: set[int] = set()
     known = modules()
     for module in [*list(known)[1:], "fastweights"]:
-        for name in known[module].__all__:
+        for name in exports(known[module]):
             value = getattr(known[module], name)
             if not isinstance(value, ModuleType) and id(value) not in seen:
                 found[f"{module}.{name}"] = module, value
@@ -55,8 +66,10 @@ def pages() -> dict[str, str]:
     known, placed = modules(), homes()
     found = {"reference/index": HEAD + _contents(known)}
     for module, value in known.items():
-        own = {name.rpartition(".")[2]: each for name, (home, each) in placed.items() if home == module}
-        others = [name for name in value.__all__ if name not in own]
+        own = {
+            name.rpartition(".")[2]: each for name, (home, each) in placed.items() if home == module
+        }
+        others = [name for name in exports(value) if name not in own]
         found[f"reference/{module}"] = _page(module, value, own, others)
     return found
 
@@ -88,8 +101,7 @@ def _others(value: ModuleType, names: list[str]) -> str:
     for name in names:
         each = getattr(value, name)
         if isinstance(each, ModuleType):
-            known = hasattr(each, "__all__")
-            parts.append(f"[`{name}`]({each.__name__}.md)" if known else f"`{name}`")
+            parts.append(f"[`{name}`]({each.__name__}.md)")
         else:
             parts.append(f"`{name}`")
     return "Besides: " + ", ".join(parts) + "."

@@ -57,7 +57,12 @@ def _subject(root: Path, path: Path) -> list[str]:
     report = json.loads(path.read_text(encoding="utf-8"))
     measured = list(rows(report))
     machine = measured[0][2]
-    lines = [f"## {path.stem}", "", f"{_machine(machine)}. Command: `fastweights bench {report['benchmark']}`.", ""]
+    lines = [
+        f"## {path.stem}",
+        "",
+        f"{_machine(machine)}. Command: `fastweights bench {report['benchmark']}`.",
+        "",
+    ]
     lines += _table(measured)
     history = list(versions(root, path))[1:]
     for date, commit, report in history:

@@ -67,3 +67,29 @@ def test_a_numba_without_one_of_its_internals_is_a_warning_and_plain_pytorch(pla
     assert result.returncode == 0, result.stderr
     assert "'cpu' of fast_weight_rnn is not available, a slower one runs" in result.stdout
     assert place.split(":")[-1] in result.stdout
+
+
+WITHOUT = """
+import importlib.util
+import warnings
+
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba" else found(name, *rest)
+
+import torch
+import fastweights
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    y, _ = fastweights.FastWeightRNN(3, 4)(torch.ones(2, 5, 3))
+    y, _ = fastweights.FWMLSTM(4, 6, memory_size=2)(y)
+print(*(each.message for each in caught), sep="\\n")
+"""
+
+
+def test_without_numba_all_ops_together_warn_once():
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
+    )
+    (line,) = result.stdout.splitlines()
+    assert line.endswith("a slower one runs: Numba is not installed")
