@@ -36,7 +36,8 @@ PAPERS = {
     ),
 }
 COLUMNS = ("cell", "metric", "paper", "ours", "95 % interval", "seeds", "machine", "commit")
-LEGEND = """A value is the mean over its seeds ± their standard deviation; the interval is Student's t of at least three seeds.
+LEGEND = """A value is the mean over its seeds ± their standard deviation; the interval is Student's t of at least
+three seeds.
 A commit with `+` had changes that were not committed yet."""
 
 
