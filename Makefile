@@ -45,7 +45,7 @@ linkcheck: $(VENV)/.ready-docs ## follow the links that leave the site (docs che
 	$(BIN)/python -m sphinx -b linkcheck -j 2 -q -D nb_execution_mode=off -c docs . build/links
 
 notebooks: $(VENV)/.ready-docs ## run the notebooks, one by one, and say how long each takes
-	$(BIN)/python scripts/run_notebooks.py
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/run_notebooks.py
 
 wheel: $(VENV)/.ready-release,test ## build the release, check it, and use it with each extra alone
 	$(BIN)/python scripts/check_wheel.py $(WHEEL)

@@ -9,6 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
+# Of the notebooks, which run side by side: their networks are small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _repository = _project["urls"]["Repository"]
 
