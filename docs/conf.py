@@ -11,6 +11,11 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 # Of the notebooks, which run side by side: their networks are small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# And their kernels are configured here alone, whatever a user's own profile has; they report errors only.
+_profile = ROOT / "build" / "ipython" / "profile_default"
+_profile.mkdir(parents=True, exist_ok=True)
+(_profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+os.environ["IPYTHONDIR"] = str(_profile.parent)
 
 _project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _repository = _project["urls"]["Repository"]
@@ -36,7 +41,6 @@ include_patterns = [
     *("CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md"),
 ]
 
-suppress_warnings = ["toc.empty_glob"]  # there may be no live page
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False

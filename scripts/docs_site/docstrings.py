@@ -12,7 +12,7 @@ def to_rst(
     app: object, what: str, name: str, of: object, options: object, lines: list[str]
 ) -> None:
     """Rewrite the lines of a docstring in place, before Napoleon reads its sections."""
-    of_its_type = what == "data" and bool(lines) and lines[0] in (type(of).__doc__ or "")
+    of_its_type = what == "data" and bool(lines) and lines[0] in (of.__doc__ or "")
     lines[:] = [] if of_its_type else rewritten(lines)
 
 

@@ -33,6 +33,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("builder-inited", _begin)
     app.connect("autodoc-process-docstring", docstrings.to_rst, priority=400)
+    app.connect("source-read", _with_live_pages)
     app.connect("env-updated", _check_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -47,6 +48,12 @@ def _begin(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
     for path in set(PAGES.rglob("*.md")) - {PAGES / f"{name}.md" for name in pages}:
         path.unlink()
+
+
+def _with_live_pages(app: Sphinx, name: str, source: list[str]) -> None:
+    """Add the live pages to the contents, if there are any."""
+    if name == "index" and (PAGES / "live.md").exists():
+        source[0] = source[0].replace("\nwhich-memory\n", "\nwhich-memory\nlive\n")
 
 
 def _check_names(app: Sphinx, env: BuildEnvironment) -> None:

@@ -36,7 +36,8 @@ def exports(module: ModuleType) -> list[str]:
     own = [
         name
         for name, value in vars(module).items()
-        if getattr(value, "__module__", "") == module.__name__
+        if (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module.__name__
     ]
     return getattr(module, "__all__", [name for name in own if not name.startswith("_")])
 
@@ -111,6 +112,6 @@ def _directive(name: str, value: object) -> list[str]:
     if inspect.isclass(value):
         fields = hasattr(value, "_fields")
         return [f".. autoclass:: {name}", *([] if fields else ["   :members:"])]
-    if callable(value):
+    if inspect.isroutine(value):
         return [f".. autofunction:: {name}"]
     return [f".. autodata:: {name}", "   :no-value:"]
