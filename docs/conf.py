@@ -47,7 +47,7 @@ myst_links_external_new_tab = False
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "build" / "notebooks")
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300  # of a cell, on a busy machine
+nb_execution_timeout = 900  # of a cell, on a busy machine
 nb_merge_streams = True
 
 add_module_names = False

@@ -25,7 +25,7 @@ def main(names: list[str]) -> int:
         start = time.perf_counter()
         try:
             resources = {"metadata": {"path": str(FOLDER)}}
-            nbclient.NotebookClient(notebook, timeout=300, resources=resources).execute()
+            nbclient.NotebookClient(notebook, timeout=900, resources=resources).execute()
         except nbclient.exceptions.CellExecutionError as error:
             print(f"{path.name}: {error}")
             failed.append(path.name)
