@@ -21,6 +21,7 @@ def register(kind: type) -> None:
     """Register a named tuple of states with torch: `torch.load` and `torch.export.save` then know it by itself.
 
     `nn.Backbone` does so for the `state_type` of every layer. A program that loads a state imports its layer first.
+    A state also gets `detach` and `to` of this module as methods.
 
     Example:
         >>> import io, torch
@@ -30,7 +31,12 @@ def register(kind: type) -> None:
         >>> _ = file.seek(0)
         >>> torch.load(file, weights_only=True).hidden.shape
         torch.Size([1, 3])
+        >>> LSTM(2, 3).initial_state(1).to(torch.float64).cell.dtype
+        torch.float64
     """
+    for name, method in (("detach", detach), ("to", to)):
+        if not hasattr(kind, name):
+            setattr(kind, name, method)
     torch.serialization.add_safe_globals([kind])
     if kind not in pytree.SUPPORTED_NODES:
         # The name is private, but torch has no other way to save a program that returns a named tuple.
@@ -55,7 +61,7 @@ def map_tensors(function: Callable[[Tensor], Tensor], state: S) -> S:
         mapped = function(state)
     elif isinstance(state, tuple):
         parts = [map_tensors(function, part) for part in state]
-        mapped = type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+        mapped = type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
     else:
         raise TypeError(f"a state is a tuple of tensors, not {type(state).__name__}")
     return mapped
@@ -125,3 +131,26 @@ def to(state: S, *args: Any, **kwargs: Any) -> S:
         return tensor.to(tensor.new_empty(0).to(*args, **kwargs).device)
 
     return map_tensors(move, state)
+
+
+class States(tuple[Any, ...]):
+    """The states of a stack's layers, the lowest first.
+
+    Example:
+        >>> import torch
+        >>> States([(torch.ones(1, requires_grad=True),)]).detach()[0][0].requires_grad
+        False
+    """
+
+    __slots__ = ()
+    detach = detach
+    to = to
+
+
+torch.serialization.add_safe_globals([States])
+pytree.register_pytree_node(
+    States,
+    lambda states: (list(states), None),
+    lambda states, _: States(states),
+    serialized_type_name="fastweights.state.States",
+)

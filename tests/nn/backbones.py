@@ -37,6 +37,7 @@ BACKBONES = {
     "awd-lstm-torch": partial(nn.AWDLSTM, layers=1, output_size=4, backend="torch"),
     "awd-fwm": partial(nn.AWDFWM, memory_size=4),
     "awd-fwm-two-layers": partial(nn.AWDFWM, layers=2, output_size=3, memory_size=3, reads=1),
+    "gru": nn.GRU,
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": partial(nn.AssociativeLSTM, copies=3),
     "fwm": partial(nn.FWMLSTM, memory_size=4),
@@ -47,6 +48,7 @@ BACKBONES = {
     "fwm-concat": partial(nn.FWMLSTM, memory_size=4, reads=2, key_size=3, combine="concat"),
     "memory": lambda i, h: nn.FastWeightMemory(i, h, key_size=3, reads=2),
     "memory-concat": lambda i, h: nn.FastWeightMemory(i, h, variant="paper", combine="concat"),
+    "memory-convolution": lambda i, h: nn.FastWeightMemory(i, h, reads=1, convolution=3),
     "mnm": partial(nn.MetalearnedNeuralMemory, memory_size=4, heads=2),
     "mnm-two-layers": partial(nn.MetalearnedNeuralMemory, memory_size=5, heads=1, memory_layers=2),
     "linear-attention": partial(nn.LinearAttention, heads=2, key_size=4),
@@ -61,6 +63,8 @@ BACKBONES = {
         nn.TransformerXL, layers=2, heads=3, memory_length=20, pre_norm=True, weight_std=0.4
     ),
     "convnet": partial(nn.ConvNet, cells=(None, 2, 0, None, 1, None, None, None, 3), patch=2),
+    "fast-weights-layers": partial(nn.FastWeightRNN, num_layers=2, dropout=0.2),
+    "fwm-layers": partial(nn.FWMLSTM, memory_size=3, num_layers=2),
     "stack": lambda i, h: nn.Stack([nn.FastWeightRNN(i, 7), nn.LSTM(7, 4), nn.LayerNormGRU(4, h)]),
     "stack-residual": lambda i, h: nn.Stack(
         [nn.LSTM(i, h), nn.LayerNormGRU(h, h), nn.FWMLSTM(h, h, 3)], residual=True, dropout=0.2

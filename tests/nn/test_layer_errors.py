@@ -93,7 +93,7 @@ def test_mask(backbone, x):
     inside[1, 4] = False
     refused(lambda: backbone(x, mask=inside), "1", "padding")
     refused(lambda: backbone(x, mask=inside[:, :8]), "[3, 8]", "[3, 9]")
-    refused(lambda: backbone(x, mask=inside.long()), "int64", "bool")
+    refused(lambda: backbone(x, mask=inside.double()), "float64", "bool", "integers 1 and 0")
 
 
 def test_state(backbone, x):

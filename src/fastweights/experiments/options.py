@@ -32,7 +32,7 @@ class RunOptions:
     seed: int = 0
     """Seed of the weights and of all that is drawn."""
     device: str = "cpu"
-    """Where to train: cpu, cuda, cuda:1 …"""
+    """Where to train: cpu, cuda, cuda:1 …, mps"""
     backend: str = "auto"
     """Which implementation of the recurrence runs: auto, or one that `fastweights list` shows for it."""
 
@@ -223,6 +223,20 @@ def has_options(model: str, names: Collection[str]) -> bool:
     from fastweights import models
 
     return models.options(model).keys() >= set(names)
+
+
+def recipe_options(model: str) -> dict[str, object]:
+    """Return the options of a backbone that the tasks' recipes were chosen with, where its own defaults are others by now.
+
+    They stand in no fingerprint: recorded rows are of the time when they were the defaults.
+
+    Example:
+        >>> recipe_options("fast-weights"), recipe_options("lstm")
+        ({'input_std': 1.0}, {})
+    """
+    from fastweights import models
+
+    return {"input_std": 1.0} if models.options(model).get("input_std", 0) is None else {}
 
 
 def backend_option(model: str, backend: str) -> dict[str, str]:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastweights.errors import UserError, check_at_least, check_seed
-from fastweights.experiments.options import DescentPlan, RunOptions, TimeOptions, backend_option
+from fastweights.experiments.options import (
+    DescentPlan,
+    RunOptions,
+    TimeOptions,
+    backend_option,
+    recipe_options,
+)
 
 if TYPE_CHECKING:
     from fastweights.models import SequenceModel
@@ -150,7 +156,8 @@ class Plan(DescentPlan, RunOptions, ABC):
         from fastweights import models
 
         network = self.network()
-        options = network["options"] | backend_option(self.model, self.backend)
+        options = recipe_options(self.model) | network["options"]
+        options |= backend_option(self.model, self.backend)
         return models.model_config(self.model, **{**network, **self.sizes(), "options": options})
 
     def opening(self, model: SequenceModel) -> str:

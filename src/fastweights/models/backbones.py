@@ -81,6 +81,8 @@ register("awd-fwm", summary="AWD-LSTM with a Fast Weight Memory on top (Schlag e
     nn.AWDFWM
 )
 
+register("gru", summary="gated recurrent unit, torch.nn.GRU (Cho et al. 2014)")(nn.GRU)
+
 register("gru-ln", summary="GRU with layer normalisation (Ba et al. 2016)")(nn.LayerNormGRU)
 
 register(

@@ -6,8 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
 
+import torch
+
 from fastweights.errors import UserError, check_choice, unknown
 from fastweights.nn.backbone import Backbone
+from fastweights.nn.parts.construction import Device, Placement, placed
 
 Builder = Callable[..., Backbone]
 B = TypeVar("B", bound=Builder)
@@ -106,25 +109,35 @@ def describe(name: str | None = None) -> dict[str, str] | Entry:
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return the options of a backbone with their defaults.
+    """Return the options of a backbone with their defaults, but for where it lies: `device` and `dtype`.
 
     Example:
         >>> options("irnn")
-        {'recurrent_scale': 1.0, 'input_std': 0.001}
+        {'recurrent_scale': 1.0, 'input_std': 0.001, 'num_layers': 1, 'dropout': 0.0}
     """
     entry = describe(name)
     _, _, *parameters = inspect.signature(entry.builder).parameters.values()
-    own = {p.name: p.default for p in parameters}
+    own = {p.name: p.default for p in parameters if p.name not in Placement.__annotations__}
     return {**own, **entry.defaults}
 
 
-def build(name: str, input_size: int, hidden_size: int, **given: object) -> Backbone:
+def build(
+    name: str,
+    input_size: int,
+    hidden_size: int,
+    *,
+    device: Device = None,
+    dtype: torch.dtype | None = None,
+    **given: object,
+) -> Backbone:
     """Build a backbone by name.
 
     Args:
         name: a registered name or alias, in any case.
         input_size: features of its input.
         hidden_size: features of its hidden state.
+        device: where its parameters lie; None: torch's default.
+        dtype: of its parameters; None: torch's default.
         given: its options, as its class documents them.
 
     Raises:
@@ -138,4 +151,5 @@ def build(name: str, input_size: int, hidden_size: int, **given: object) -> Back
     accepted = options(name)
     for option in given:
         check_choice(f"option of model {entry.name!r}", option, accepted)
-    return entry.builder(input_size, hidden_size, **{**entry.defaults, **given})
+    chosen = {**entry.defaults, **given}
+    return placed(lambda: entry.builder(input_size, hidden_size, **chosen), device, dtype)

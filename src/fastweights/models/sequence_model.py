@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from fastweights.errors import UserError
 from fastweights.models.encoders import OneHot, encode, is_lookup
 from fastweights.models.ties import Tie, find_ties, keep_ties
-from fastweights.nn.backbone import Backbone, Trace
-from fastweights.nn.parts.checks import check_tensors
+from fastweights.nn.backbone import Backbone, Steps, Trace
+from fastweights.nn.parts.checks import as_mask, check_tensors
 from fastweights.nn.parts.embedded import Embedded
 
 
@@ -52,9 +52,9 @@ class SequenceModel(nn.Module):
         x: Shaped[Tensor, ...],
         state: object = None,
         *,
-        mask: Bool[Tensor, ...] | None = None,
-        read_mask: Bool[Tensor, ...] | None = None,
-        at: Bool[Tensor, ...] | None = None,
+        mask: Steps = None,
+        read_mask: Steps = None,
+        at: Steps = None,
         last_only: bool = False,
         need_state: bool = True,
         apply_head: bool = True,
@@ -65,7 +65,7 @@ class SequenceModel(nn.Module):
             x: [batch, time] tokens, or whatever the encoder takes; without a batch dimension the
                 state keeps a batch of 1.
             state: as an earlier call returned it; None means zeros.
-            mask: [batch, time], True = a real step.
+            mask: [batch, time], True (or 1) = a real step.
             read_mask: [batch, time], True = the memory is read, for backbones with
                 `reads_outside`.
             at: [batch, time], True = the logits of this step are wanted. The head is applied
@@ -81,6 +81,7 @@ class SequenceModel(nn.Module):
         """
         masks = {"mask": mask, "read_mask": read_mask, "at": at}
         check_tensors(type(self).__name__, {"input": x}, masks)
+        mask, read_mask, at = as_mask(mask), as_mask(read_mask), as_mask(at)
         encoded = self._encoded(x)
         if read_mask is None and self.backbone.reads_outside:
             read_mask = _last_steps(encoded, mask) if last_only and at is None else at

@@ -4,6 +4,7 @@ from fastweights.nn.backbone import Backbone, HiddenState, Trace
 from fastweights.nn.baselines.associative_lstm import AssociativeLSTM, AssociativeLSTMState
 from fastweights.nn.baselines.conv_net import ConvNet, ConvNetState
 from fastweights.nn.baselines.elman_rnn import ElmanRNN
+from fastweights.nn.baselines.gru import GRU
 from fastweights.nn.baselines.irnn import IRNN
 from fastweights.nn.baselines.layer_norm_gru import LayerNormGRU
 from fastweights.nn.baselines.layer_norm_rnn import LayerNormRNN
@@ -20,8 +21,10 @@ from fastweights.nn.memories.metalearned_neural_memory import (
     MetalearnedNeuralMemoryState,
 )
 from fastweights.nn.memories.two_path_rnn import TwoPathRNN
+from fastweights.nn.parts.construction import LayerOptions, Placement
 from fastweights.nn.parts.dropout import VariationalDropout
 from fastweights.nn.parts.embedded import Embedded
+from fastweights.nn.parts.output import Output
 from fastweights.nn.parts.output_regulariser import OutputRegulariser
 from fastweights.nn.stacks.awd_fwm import AWDFWM
 from fastweights.nn.stacks.awd_lstm import AWDLSTM
@@ -33,6 +36,7 @@ __all__ = [
     "AWDFWM",
     "AWDLSTM",
     "FWMLSTM",
+    "GRU",
     "IRNN",
     "LSTM",
     "AWDStack",
@@ -55,11 +59,14 @@ __all__ = [
     "LSTMState",
     "LayerNormGRU",
     "LayerNormRNN",
+    "LayerOptions",
     "LinearAttention",
     "LinearAttentionState",
     "MetalearnedNeuralMemory",
     "MetalearnedNeuralMemoryState",
+    "Output",
     "OutputRegulariser",
+    "Placement",
     "ResidualLSTM",
     "Stack",
     "Trace",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from fastweights import state as states
 from fastweights.errors import UserError
 from fastweights.nn.parts import checks
 from fastweights.nn.parts.auxiliary_loss import AuxiliaryLoss
+from fastweights.nn.parts.construction import Constructed
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.reference import reference_tensor
 from fastweights.nn.parts.stepper import StepInput, Stepper
@@ -25,6 +26,8 @@ from fastweights.ops.types import at_least_float32, autocasts
 Input = Float[Tensor, "batch time input"] | Integer[Tensor, "batch time"]
 Mask = Bool[Tensor, "batch time"] | None
 """True = a real step (`mask`), or one at which the memory is read (`read_mask`); None: all are."""
+Steps = Bool[Tensor, "*batch time"] | Integer[Tensor, "*batch time"] | None
+"""A mask as a caller may pass it: integers that are not 0 stand for True."""
 S = TypeVar("S", bound=tuple[Any, ...])
 """The type of a backbone's states: a named tuple of tensors, or a tuple of such states."""
 T = TypeVar("T")
@@ -36,7 +39,7 @@ class HiddenState(NamedTuple):
     hidden: Float[Tensor, "batch hidden"]
 
 
-class Backbone(AuxiliaryLoss, ABC, Generic[S]):
+class Backbone(Constructed, AuxiliaryLoss, Generic[S]):
     """A causal sequence layer with a carried state.
 
     `y, state = backbone(x, state)` maps x [batch, time, input] to y [batch, time, output]. The
@@ -115,8 +118,8 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         x: Float[Tensor, "*batch time input"] | Integer[Tensor, "*batch time"] | Embedded,
         state: S | None = None,
         *,
-        mask: Bool[Tensor, "*batch time"] | None = None,
-        read_mask: Bool[Tensor, "*batch time"] | None = None,
+        mask: Steps = None,
+        read_mask: Steps = None,
         need_state: bool = True,
     ) -> tuple[Float[Tensor, "*batch time output"], S | None]:
         """Run a whole sequence.
@@ -126,7 +129,7 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
                 integer classes [batch, time] or [time] if the layer takes them; or an `Embedded`,
                 classes with the table of their vectors.
             state: as an earlier call returned it; None means zeros.
-            mask: [batch, time], True = a real step. Padding is a prefix or a suffix of a row: what
+            mask: [batch, time], True (or 1) = a real step. Padding is a prefix or a suffix of a row: what
                 it holds, NaN even, is not looked at, its outputs are 0, and the state stays.
             read_mask: [batch, time], True = the memory is read, for layers that read it outside the
                 recurrence. What is retrieved elsewhere is exactly 0; the state knows nothing of it.
@@ -143,6 +146,7 @@ class Backbone(AuxiliaryLoss, ABC, Generic[S]):
         steps = x.classes if embedded else x
         masks = {"mask": mask, "read_mask": read_mask}
         checks.check_tensors(type(self).__name__, {"input": steps}, masks)
+        mask, read_mask = checks.as_mask(mask), checks.as_mask(read_mask)
         if steps.dim() == (2 if steps.is_floating_point() else 1):
             row = x._replace(classes=x.classes[None]) if embedded else x[None]
             one, one_read = (None if rows is None else rows[None] for rows in (mask, read_mask))

@@ -141,9 +141,9 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                     self.mark_unavailable(name, str(error))
                 name = self.resolve(backend, chosen_by, **facts)
             results = self.finish(raw, inputs, options)
-        if entry.device is None and backend == "auto" and like.is_cuda:
+        if entry.device is None and backend == "auto" and like.device.type in ("cuda", "mps"):
             self._warn(
-                f"{self.name} runs in plain PyTorch ({name!r}): no kernels of its own for cuda"
+                f"{self.name} runs in plain PyTorch ({name!r}): no kernels of its own for {like.device.type}"
             )
 
         if not (folded or mixed or types.output != types.compute):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Complex, Float, Int
@@ -13,6 +13,7 @@ from fastweights.errors import UserError
 from fastweights.nn.backbone import Input, Trace
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.plain import is_plain
 from fastweights.ops.types import at_least_float32
 
@@ -49,6 +50,7 @@ class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
         hidden_size: H, real numbers in h; even, as two make a complex unit.
         copies: redundant copies of the memory.
         forget_bias: the forget gate's bias at the start.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Raises:
         UserError: for a size that is not positive, or an odd hidden size.
@@ -66,7 +68,13 @@ class AssociativeLSTM(Unrolled[AssociativeLSTMState, CellState]):
     permutations: Int[Tensor, "copies units"]
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, copies: int = 4, forget_bias: float = 1.0
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        copies: int = 4,
+        forget_bias: float = 1.0,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, copies=copies)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,6 +14,7 @@ from fastweights.errors import UserError
 from fastweights.nn.backbone import Backbone, Input, Mask
 from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.constants import Constants
+from fastweights.nn.parts.construction import Placement
 from fastweights.ops import padding
 from fastweights.ops.tracing import recorded
 
@@ -40,6 +41,7 @@ class ConvNet(Constants, Backbone[ConvNetState]):
         patch: pixels of a cell's side.
         channels: of the two convolutions.
         kernel: pixels of a convolution's side, odd.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Raises:
         UserError: for sizes below 1, an even kernel, or cells that are not those of a square grid.
@@ -66,6 +68,7 @@ class ConvNet(Constants, Backbone[ConvNetState]):
         patch: int = 7,
         channels: Sequence[int] = (16, 32),
         kernel: int = 5,
+        **options: Unpack[Placement],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, patch=patch, kernel=kernel)

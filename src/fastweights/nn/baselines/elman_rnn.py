@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 from torch import nn
 
@@ -10,6 +10,7 @@ from fastweights.errors import check_choice
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 
 class ElmanRNN(TorchRNN[HiddenState]):
@@ -19,6 +20,7 @@ class ElmanRNN(TorchRNN[HiddenState]):
         input_size: features of x.
         hidden_size: features of h.
         nonlinearity: f, "relu" or "tanh".
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Raises:
         UserError: for an option outside its range.
@@ -33,7 +35,12 @@ class ElmanRNN(TorchRNN[HiddenState]):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, nonlinearity: Literal["relu", "tanh"] = "relu"
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        nonlinearity: Literal["relu", "tanh"] = "relu",
+        **options: Unpack[LayerOptions],
     ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_choice("nonlinearity", nonlinearity, ("relu", "tanh"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import nn
 
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 
 class IRNN(TorchRNN[HiddenState]):
@@ -17,6 +20,7 @@ class IRNN(TorchRNN[HiddenState]):
         hidden_size: features of h.
         recurrent_scale: W starts as this times the identity.
         input_std: C starts normal with this standard deviation.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Source: Le, Jaitly & Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified Linear
     Units", 2015.
@@ -35,6 +39,7 @@ class IRNN(TorchRNN[HiddenState]):
         *,
         recurrent_scale: float = 1.0,
         input_std: float = 0.001,
+        **options: Unpack[LayerOptions],
     ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("recurrent_scale", recurrent_scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import torch
 from jaxtyping import Float, Integer
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 
 class LayerNormGRU(Unrolled[HiddenState, HiddenState]):
@@ -26,6 +28,7 @@ class LayerNormGRU(Unrolled[HiddenState, HiddenState]):
     Args:
         input_size: features of x.
         hidden_size: H, the features of h.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Raises:
         UserError: for a size that is not positive.
@@ -38,7 +41,7 @@ class LayerNormGRU(Unrolled[HiddenState, HiddenState]):
         (torch.Size([4, 11, 16]), torch.Size([4, 16]))
     """
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    def __init__(self, input_size: int, hidden_size: int, **options: Unpack[LayerOptions]) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, Unpack
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from fastweights.errors import check_choice
 from fastweights.nn.backbone import HiddenState
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES
 
 
@@ -25,7 +27,9 @@ class LayerNormRNN(Unrolled[HiddenState, HiddenState]):
         nonlinearity: f, "relu" or "tanh".
         recurrent_scale: W starts as this times the identity.
         norm_gain: the LN gain starts here.
-        input_std: C starts normal with this standard deviation.
+        input_std: C starts normal with this standard deviation; None: 1 / √input_size, for dense x. One-hot x, of which
+            a single feature is not 0, needs about 1.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Raises:
         UserError: for an option outside its range.
@@ -47,13 +51,15 @@ class LayerNormRNN(Unrolled[HiddenState, HiddenState]):
         nonlinearity: Literal["relu", "tanh"] = "relu",
         recurrent_scale: float = 0.05,
         norm_gain: float = 1.0,
-        input_std: float = 1.0,
+        input_std: float | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         check_range("recurrent_scale", recurrent_scale)
         check_range("norm_gain", norm_gain)
+        input_std = 1 / math.sqrt(input_size) if input_std is None else input_std
         check_range("input_std", input_std, low=0)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.nonlinearity = nonlinearity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from fastweights.nn.backbone import Input, Mask, StepInput
 from fastweights.nn.baselines.torch_rnn import TorchRNN
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.plain import read
 from fastweights.ops.tracing import is_open
@@ -44,6 +45,7 @@ class LSTM(TorchRNN[LSTMState]):
         backend: "cpu" (fused kernels), "torch" (the module of `torch.nn`: MKL, cuDNN), "reference"
             (step by step), or "auto": "cpu" where it can run, "torch" elsewhere. They differ in
             speed alone, and "cpu" has no second derivative.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: those of `torch.nn.LSTM`, as `rnn`.
 
@@ -71,6 +73,7 @@ class LSTM(TorchRNN[LSTMState]):
         single_bias: bool = False,
         recurrent_dropout: float = 0.0,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size)
         check_range("forget_bias", forget_bias)

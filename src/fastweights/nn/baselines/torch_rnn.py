@@ -24,7 +24,7 @@ PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
 class TorchRNN(Constants, Backbone[S]):
-    """One layer of `torch.nn.RNN` or `torch.nn.LSTM`, as `rnn`, behind the backbone protocol.
+    """One layer of `torch.nn.RNN`, `GRU` or `LSTM`, as `rnn`, behind the backbone protocol.
 
     Attributes:
         fixed: the parameters that constants stand in the place of, and their numbers.
@@ -33,7 +33,7 @@ class TorchRNN(Constants, Backbone[S]):
 
     recurrent_dropout: float = 0.0
 
-    def __init__(self, rnn: nn.RNN | nn.LSTM) -> None:
+    def __init__(self, rnn: nn.RNN | nn.GRU | nn.LSTM) -> None:
         super().__init__()
         self.rnn = rnn
         self.fixed: dict[str, float] = {}
@@ -102,7 +102,10 @@ class TorchRNN(Constants, Backbone[S]):
         rnn, kind = self.rnn, self.state_type
         if isinstance(rnn, nn.LSTM):
             return lambda x, before: kind(*torch.lstm_cell(x, tuple(before), *weights))
-        cell = torch.rnn_relu_cell if rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
+        if isinstance(rnn, nn.GRU):
+            cell = torch.gru_cell
+        else:
+            cell = torch.rnn_relu_cell if rnn.nonlinearity == "relu" else torch.rnn_tanh_cell
         return lambda x, before: kind(cell(x, before[0], *weights))
 
     def _run_steps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Unpack
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fastweights.errors import check_choice
 from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import Placement
 from fastweights.nn.parts.relative_attention import distance_encodings
 from fastweights.nn.parts.transformer_layer import Context, TransformerLayer
 from fastweights.nn.parts.wrapped import inside
@@ -54,6 +55,7 @@ class TransformerXL(Backbone[TransformerXLState]):
         window: "steps" as above; "segment" as published: a step sees all of its own segment before
             it and the `memory_length` steps before that, so that cutting elsewhere changes results.
         weight_std: standard deviation of the weights and of u and v at the start.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Parameters: input.weight [hidden, input] (where the sizes differ), and for each layer
     attention.… (see `RelativeAttention`), attention_norm.…, feed_forward.0.… (W_1, b_1),
@@ -91,6 +93,7 @@ class TransformerXL(Backbone[TransformerXLState]):
         pre_norm: bool = False,
         window: Literal["steps", "segment"] = "steps",
         weight_std: float = 0.02,
+        **options: Unpack[Placement],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, layers=layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.heads import by_heads, head_size, merge_heads, split_heads
 from fastweights.nn.parts.short_convolution import ShortConvolution
 
@@ -47,6 +48,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         value_size: features of a head's values; None means key_size.
         convolution: steps that conv sees, the present one included; None leaves it out.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input], convolution.weight [as many rows;
     steps], strength.weight [heads, input] (W_β), norm.weight [value], out.weight [hidden, heads ·
@@ -79,6 +81,7 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
         value_size: int | None = None,
         convolution: int | None = 4,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.errors import check_choice
-from fastweights.nn.backbone import Input, Mask
+from fastweights.nn.backbone import Input, Mask, Steps
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
-from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.checks import as_mask, check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.projection import project_at
+from fastweights.nn.parts.short_convolution import ShortConvolution
 
 
 class Variant(NamedTuple):
@@ -48,9 +50,12 @@ VARIANTS = {
 
 
 class FastWeightMemoryState(NamedTuple):
-    """memory [batch, k1, k2, value], or [batch, k1 + k2, value] with concatenated keys."""
+    """memory [batch, k1, k2, value], or [batch, k1 + k2, value] with concatenated keys; and recent
+    [batch, convolution - 1, input], what the short convolution looks back on (nothing, of no steps, where
+    there is none)."""
 
     memory: Float[Tensor, "batch *keys value"]
+    recent: Float[Tensor, "batch before input"]
 
 
 class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
@@ -71,6 +76,10 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         tanh on queries     all      eⁱ, not n⁰  all             none
         biases              no       yes         yes             yes
 
+    What a step writes and asks comes of x at that step alone: the layer before must carry context, for a value to be
+    written under a key that was seen before it. `FWMLSTM` has an LSTM there; in front of a layer without a memory of
+    its own, `convolution` puts the last steps together.
+
     Args:
         input_size: features of x and of y.
         memory_size: d, the features of k1 and of v.
@@ -80,7 +89,9 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         combine: "product" as above; "concat" has k = [k1; k2], the ablation of appendix E.
         write_scale: scale on writes; None means the variant's, 1 or 1 / d.
         clamp: False leaves ‖F‖ unbounded.
+        convolution: steps that a `ShortConvolution` in front sees of x, the present one included; None leaves it out.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: write.weight [rows of k1, k2, v, β; input], read.weight [rows of n⁰, e¹ … e^R;
     input], out.weight [input, d], and their biases but in the variant "paper". W_write and W_read
@@ -103,6 +114,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
     """
 
     state_type = FastWeightMemoryState
+    copied = ("recent",)
     read_norm = True
 
     def __init__(
@@ -116,7 +128,9 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         combine: Literal["product", "concat"] = "product",
         write_scale: float | None = None,
         clamp: bool = True,
+        convolution: int | None = None,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         key_size = memory_size if key_size is None else key_size
@@ -135,6 +149,9 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         self.write_scale = scale
         self.clamp, self.gating = clamp, "norm" if clamp else None
         biases = self.constants.biases
+        self.convolution = (
+            None if convolution is None else ShortConvolution(input_size, convolution)
+        )
         self.write = nn.Linear(input_size, 2 * memory_size + key_size + 1, bias=biases)
         self.read = nn.Linear(input_size, memory_size + reads * key_size, bias=biases)
         self.out = nn.Linear(memory_size, input_size, bias=biases)
@@ -147,19 +164,21 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         x: Float[Tensor, "batch time input"],
         state: FastWeightMemoryState | None = None,
         *,
-        mask: Mask = None,
-        read_mask: Mask = None,
+        mask: Steps = None,
+        read_mask: Steps = None,
     ) -> tuple[Float[Tensor, "batch time memory"], FastWeightMemoryState]:
         """Run a sequence and return n^R [batch, time, memory], before `out`, and the state.
 
         Args and errors as those of `forward`.
         """
+        mask, read_mask = as_mask(mask), as_mask(read_mask)
         x = self.check_sequence(x, state, mask, read_mask)
         return self.cast_outputs(*self.run_retrieval(x, state, mask, read_mask))
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         keys = self.key_sizes if self.combine == "product" else (sum(self.key_sizes),)
-        return ((*keys, self.memory_size),)
+        before = 0 if self.convolution is None else self.convolution.size - 1
+        return (*keys, self.memory_size), (before, self.input_size)
 
     def access(
         self, x: Input, state: FastWeightMemoryState | None, mask: Mask
@@ -170,6 +189,9 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         self, x: Input, state: FastWeightMemoryState | None, mask: Mask, read_mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         constants, reads = self.constants, self.reads
+        recent = self.initial_state(x.shape[0]).recent if state is None else state.recent
+        if self.convolution is not None:
+            x, recent = self.convolution(x, recent, mask)
         d, size = self.key_sizes
         *written, b = self.write(x).split([d, size, d, 1], -1)
         k1, k2, v = (torch.tanh(part) for part in written)
@@ -188,7 +210,7 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
             strength=beta * self.write_scale,
             queries=(n, e.unflatten(-1, (reads, size))),
             gate="norm" if self.clamp else None,
-        ), ()
+        ), (recent,)
 
     def run(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from fastweights.errors import UserError, check_choice
 from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.backend import check_backend, describe_backend
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.plain import read
 from fastweights.nn.parts.projection import project
 from fastweights.nn.parts.reference import reference_tensor
@@ -54,9 +56,11 @@ class FastWeightRNN(Backbone[FastWeightState]):
         backend: of `ops.fast_weight_rnn`, which lists them; they differ in speed alone.
         recurrent_scale: W starts as this times the identity.
         norm_gain: the LN gains start here.
-        input_std: C starts normal with this standard deviation.
+        input_std: C starts normal with this standard deviation; None: 1 / √input_size, for dense x. One-hot x, of which
+            a single feature is not 0, needs about 1.
         learn_decay: make λ a scalar parameter that starts at `decay`; nothing holds it in [0, 1].
         learn_rate: make η a scalar parameter that starts at `rate`.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: input.weight [H, input] (C), input.bias [H] (b), recurrent.weight [H, H] (W),
     norm.weight and norm.bias [H]; preliminary_norm.weight and .bias, decay, rate where asked for.
@@ -95,9 +99,10 @@ class FastWeightRNN(Backbone[FastWeightState]):
         backend: str = "auto",
         recurrent_scale: float = 0.05,
         norm_gain: float = 1.0,
-        input_std: float = 1.0,
+        input_std: float | None = None,
         learn_decay: bool = False,
         learn_rate: bool = False,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, inner_steps=inner_steps)
@@ -105,6 +110,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
         check_range("rate", rate, low=0)
         check_range("recurrent_scale", recurrent_scale)
         check_range("norm_gain", norm_gain)
+        input_std = 1 / math.sqrt(input_size) if input_std is None else input_std
         check_range("input_std", input_std, low=0)
         check_choice("nonlinearity", nonlinearity, NONLINEARITIES)
         check_choice("form", form, ("inner", "flat"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Unpack
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,6 +13,7 @@ from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.baselines.lstm import LSTM, LSTMState
 from fastweights.nn.memories.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.embedded import Embedded
 
 
@@ -49,6 +50,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         backend: the memory's, and the LSTM's where it has one of that name;
             `ops.delta_memory` lists them. They differ in speed alone; all of it has a second
             derivative with "reference".
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     In the variant "catbabi" the LSTM has one bias vector that starts at zero, 1 for the forget gate;
     otherwise it starts as `torch.nn.LSTM` does.
@@ -89,6 +91,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         clamp: bool = True,
         recurrent_dropout: float = 0.0,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
@@ -117,7 +120,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         self.residual = constants.residual if residual is None else residual
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
-        return *self.lstm.state_shapes(), *self.memory.state_shapes()
+        return *self.lstm.state_shapes(), self.memory.state_shapes()[0]
 
     @property
     def backend_in_use(self) -> str:
@@ -135,7 +138,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         below, above = _split(state)
         h, below = self.lstm.run(x, below, mask, None, True)
         y, above = self.memory.run(h, above, mask, read_mask, need_state)
-        return self._sum(h, y), FWMLSTMState(*below, *above)
+        return self._sum(h, y), FWMLSTMState(*below, above.memory)
 
     def run_step(
         self, x: StepInput, state: FWMLSTMState | None
@@ -143,7 +146,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         below, above = _split(state)
         h, below = self.lstm.run_step(x, below)
         y, above = self.memory.run_step(h, above)
-        return self._sum(h, y), FWMLSTMState(*below, *above)
+        return self._sum(h, y), FWMLSTMState(*below, above.memory)
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         below, above = self.lstm.run_stepper(batch, time), self.memory.run_stepper(batch, time)
@@ -161,7 +164,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         return trace._replace(
             output=self._sum(h, trace.output),
             hidden=h,
-            state=FWMLSTMState(*below, *trace.state),
+            state=FWMLSTMState(*below, trace.state.memory),
         )
 
     def _sum(
@@ -179,4 +182,5 @@ def _split(
     """Split a state into the LSTM's and the memory's."""
     if state is None:
         return None, None
-    return LSTMState(state.hidden, state.cell), FastWeightMemoryState(state.memory)
+    recent = state.hidden.new_empty(len(state.hidden), 0, state.hidden.shape[1])
+    return LSTMState(state.hidden, state.cell), FastWeightMemoryState(state.memory, recent)

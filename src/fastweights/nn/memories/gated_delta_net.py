@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch.nn.functional import silu, softplus
 from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.memories.memory_layer import Access
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.heads import by_heads
 
 RATES = 16.0
@@ -39,6 +41,7 @@ class GatedDeltaNet(DeltaNet):
         value_size: features of a head's values; None means 2 · key_size, as published.
         convolution: steps that conv sees, the present one included; None leaves it out.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: those of `DeltaNet`, and decay.weight [heads, input] (W_α), decay_bias [heads] (dt),
     log_rate [heads] (log A), gate.weight [heads · value, input] (W_g).
@@ -68,6 +71,7 @@ class GatedDeltaNet(DeltaNet):
         value_size: int | None = None,
         convolution: int | None = 4,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             input_size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.heads import head_size, merge_heads, split_heads
 
 EPS = 1e-6
@@ -40,6 +41,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         key_size: features of a head's keys; None means hidden_size / heads.
         normaliser: divide by φ(q)·z + ε, as published; False leaves the sum as it is.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input] and qkv.bias, out.weight [hidden,
     hidden] and out.bias.
@@ -70,6 +72,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         key_size: int | None = None,
         normaliser: bool = True,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, cast
+from typing import NamedTuple, Unpack, cast
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fastweights import ops
 from fastweights.nn.backbone import Backbone, Input, Mask, Trace
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.plain import read
 from fastweights.nn.parts.projection import project
 from fastweights.ops import padding
@@ -58,6 +59,7 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
         memory_size: d, the features of keys and values and of the memory's layers.
         heads: n, writes and reads in a step.
         memory_layers: layers of the memory.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: `input` and `recurrent` (the LSTM's, in the order i, f, g, o, with one bias),
     `interface` [s, then all k, all v, all q], `strength`, `targets` and `output`; `start`, where M
@@ -97,6 +99,7 @@ class MetalearnedNeuralMemory(Backbone[MetalearnedNeuralMemoryState]):
         heads: int = 3,
         *,
         memory_layers: int = 3,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)

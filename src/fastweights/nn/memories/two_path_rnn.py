@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, Unpack
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,7 @@ from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.baselines.unrolled import Unrolled
 from fastweights.nn.memories.fast_weight_rnn import NORM_EPS, FastWeightState
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.ops.fast_weight_rnn import NONLINEARITIES
 
 
@@ -38,7 +40,9 @@ class TwoPathRNN(Unrolled[FastWeightState, FastWeightState]):
         layer_norm: normalise over H (gain, bias, ε = 1e-5).
         recurrent_scale: W starts as this times the identity.
         norm_gain: the LN gain starts here.
-        input_std: C starts normal with this standard deviation.
+        input_std: C starts normal with this standard deviation; None: 1 / √input_size, for dense x. One-hot x, of which
+            a single feature is not 0, needs about 1.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: input.weight [H, input] (C), input.bias [H] (b), recurrent.weight [H, H] (W), norm.weight and
     norm.bias [H], alpha.
@@ -68,7 +72,8 @@ class TwoPathRNN(Unrolled[FastWeightState, FastWeightState]):
         layer_norm: bool = True,
         recurrent_scale: float = 0.5,
         norm_gain: float = 1.0,
-        input_std: float = 1.0,
+        input_std: float | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
@@ -80,6 +85,7 @@ class TwoPathRNN(Unrolled[FastWeightState, FastWeightState]):
         check_range("rate", rate, low=0)
         check_range("recurrent_scale", recurrent_scale)
         check_range("norm_gain", norm_gain)
+        input_std = 1 / math.sqrt(input_size) if input_std is None else input_std
         check_range("input_std", input_std, low=0)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.paths, self.read_gradient = paths, float(read_gradient)

@@ -99,13 +99,25 @@ def check_tokens(name: str, tokens: Tensor, count: int) -> None:
             )
 
 
+def as_mask(mask: Tensor | None) -> Tensor | None:
+    """Return a mask as bools: integers, as tokenizers make them, are True where they are not 0.
+
+    Example:
+        >>> as_mask(torch.tensor([1, 1, 0]))
+        tensor([ True,  True, False])
+    """
+    if mask is None or mask.dtype == torch.bool or mask.is_floating_point() or mask.is_complex():
+        return mask
+    return mask.bool()
+
+
 def check_mask(layer: str, name: str, mask: Tensor, x: Tensor) -> None:
-    """Raise `UserError` unless the mask is a bool for each step of x; its form is for `padding`."""
+    """Raise `UserError` unless the mask, by `as_mask`, is a bool for each step of x; its form is for `padding`."""
     check_tensor(layer, name, mask)
     if mask.dtype != torch.bool or mask.shape != x.shape[:2] or mask.device != x.device:
         raise UserError(
             f"{name} is {mask.dtype} {list(mask.shape)} on {mask.device}; "
-            f"accepted: torch.bool {list(x.shape[:2])} on {x.device}"
+            f"accepted: torch.bool, or integers 1 and 0, {list(x.shape[:2])} on {x.device}"
         )
 
 

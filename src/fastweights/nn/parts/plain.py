@@ -16,7 +16,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from fastweights.errors import UserError
 
-KNOWN = (nn.Linear, nn.LayerNorm, nn.LSTM, nn.RNN)
+KNOWN = (nn.Linear, nn.LayerNorm, nn.LSTM, nn.GRU, nn.RNN)
 """Classes whose weights layers read."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 from fastweights import ops
 from fastweights.nn.baselines.lstm import LSTM
 from fastweights.nn.memories.fwm_lstm import FWMLSTM
+from fastweights.nn.parts.construction import Placement
 from fastweights.nn.stacks.awd_stack import AWDStack, layer_sizes
 
 
@@ -34,6 +35,7 @@ class AWDFWM(AWDStack):
         slowness: the weight there on outputs that differ from one step to the next.
         backend: the memory's, and the LSTMs' where they have one of that name;
             `ops.delta_memory` lists them.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Parameters: those of each of `layers`: with the published sizes (400, 1150, 3 layers, d 32)
     20.3M, and 24,325,025 with the 10,000 words of Penn Treebank, whose vectors are embedding and
@@ -71,6 +73,7 @@ class AWDFWM(AWDStack):
         activation: float = 2.0,
         slowness: float = 1.0,
         backend: str = "auto",
+        **options: Unpack[Placement],
     ) -> None:
         *below, last = layer_sizes(input_size, hidden_size, output_size, layers)
         top = FWMLSTM(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from fastweights.nn.baselines.lstm import LSTM
+from fastweights.nn.parts.construction import Placement
 from fastweights.nn.stacks.awd_stack import AWDStack, layer_sizes
 
 
@@ -28,6 +31,7 @@ class AWDLSTM(AWDStack):
         activation: the weight on large outputs in the regulariser's `auxiliary_loss`.
         slowness: the weight there on outputs that differ from one step to the next.
         backend: of the layers, as `LSTM` lists them.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Parameters: those of each of `layers`, an `LSTM`: with the published sizes (400, 1150, 3 layers)
     20.2M.
@@ -59,6 +63,7 @@ class AWDLSTM(AWDStack):
         activation: float = 2.0,
         slowness: float = 1.0,
         backend: str = "auto",
+        **options: Unpack[Placement],
     ) -> None:
         super().__init__(
             (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from fastweights.nn.baselines.lstm import LSTM
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import Placement
 from fastweights.nn.stacks.stack import Stack
 
 
@@ -27,6 +30,7 @@ class ResidualLSTM(Stack):
             the same ones at all steps of a row.
         forget_bias: added to each forget gate's bias at the start.
         backend: of the layers, as `LSTM` lists them.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Parameters: those of each of `layers`, an `LSTM`. With an embedding of 256, 512 units and 4
     layers they are 7.9M, with catbAbI's embedding and head the 8M of the paper's table 1; the state
@@ -57,6 +61,7 @@ class ResidualLSTM(Stack):
         hidden_dropout: float = 0.0,
         forget_bias: float = 0.0,
         backend: str = "auto",
+        **options: Unpack[Placement],
     ) -> None:
         check_sizes(input_size=input_size, hidden_size=hidden_size, layers=layers)
         super().__init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard, Unpack, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from fastweights.errors import UserError
 from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, T, Trace
 from fastweights.nn.parts.checks import check_range
+from fastweights.nn.parts.construction import Construction, Placement
 from fastweights.nn.parts.dropout import VariationalDropout
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.wrapped import has_hooks, inside
+from fastweights.state import States
 
 
 class Stack(Backbone[tuple[Any, ...]]):
-    """Backbones one after the other; the state is the tuple of theirs.
+    """Backbones one after the other; the state is the tuple of theirs. Layers with `num_layers` above 1 are one.
 
         y_1 = layer_1(x)
         y_l = layer_l(drop(y_l-1))                 l = 2 … L
@@ -32,6 +34,7 @@ class Stack(Backbone[tuple[Any, ...]]):
         residual: whether every layer but the first adds what it takes to what it outputs.
         dropout: the probability, in training, that a feature between two layers is dropped, the
             same ones at all steps of a row (`VariationalDropout`). What is added is not dropped.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Raises:
         UserError: if there is no layer, one is no backbone nor around one, two sizes do not fit, or an
@@ -46,7 +49,12 @@ class Stack(Backbone[tuple[Any, ...]]):
     """
 
     def __init__(
-        self, layers: Iterable[nn.Module], *, residual: bool = False, dropout: float = 0.0
+        self,
+        layers: Iterable[nn.Module],
+        *,
+        residual: bool = False,
+        dropout: float = 0.0,
+        **options: Unpack[Placement],
     ) -> None:
         super().__init__()
         check_range("dropout", dropout, 0, 1)
@@ -70,6 +78,7 @@ class Stack(Backbone[tuple[Any, ...]]):
         self.takes_classes = self._backbones()[0].takes_classes
         self.takes_embedded = self._backbones()[0].takes_embedded
         self.reads_outside = self._backbones()[-1].reads_outside
+        self.num_layers = len(self.layers)
 
     @property
     def backend_in_use(self) -> str:
@@ -79,11 +88,15 @@ class Stack(Backbone[tuple[Any, ...]]):
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(shape for layer in self._backbones() for shape in layer.state_shapes())
 
+    def reset_parameters(self) -> None:
+        for layer in self._backbones():
+            layer.reset_parameters()
+
     def initial_state(self, batch: int) -> tuple[Any, ...]:
-        return tuple(layer.initial_state(batch) for layer in self._backbones())
+        return States(layer.initial_state(batch) for layer in self._backbones())
 
     def check_state(self, state: tuple[Any, ...], batch: int) -> None:
-        if type(state) is not tuple or len(state) != len(self.layers):
+        if type(state) not in (tuple, States) or len(state) != len(self.layers):
             raise UserError(
                 f"{type(self).__name__}: the state is a {type(state).__name__}; "
                 f"accepted: the tuple of the states of its {len(self.layers)} layers"
@@ -95,7 +108,7 @@ class Stack(Backbone[tuple[Any, ...]]):
         if not isinstance(state, tuple):
             return state
         parts = zip(self._backbones(), state, strict=True)
-        return cast("T", tuple(layer.cast_state(part) for layer, part in parts))
+        return cast("T", States(layer.cast_state(part) for layer, part in parts))
 
     def run(
         self,
@@ -134,7 +147,7 @@ class Stack(Backbone[tuple[Any, ...]]):
             return trace.output, trace
 
         y, (*after, trace) = self._compose(run, self.dropout, x, state)
-        return trace._replace(output=y, state=(*after, trace.state))
+        return trace._replace(output=y, state=States((*after, trace.state)))
 
     def _compose(
         self,
@@ -153,7 +166,7 @@ class Stack(Backbone[tuple[Any, ...]]):
             h, part = run(layer, dropout(y) if place else x, before, place == last)
             y = y + h if self.residual and place else h
             after.append(part)
-        return y, tuple(after)
+        return y, States(after)
 
     def _backbones(self) -> list[Backbone]:
         """Return the layers, without what may be around them."""
@@ -163,3 +176,6 @@ class Stack(Backbone[tuple[Any, ...]]):
 def _is_bare(layer: nn.Module) -> TypeGuard[Backbone]:
     """Return whether calling a layer is running it: nothing is around it, and it has no hooks."""
     return isinstance(layer, Backbone) and not has_hooks(layer)
+
+
+Construction.stack = Stack

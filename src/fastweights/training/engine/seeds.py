@@ -37,5 +37,10 @@ def seeded_rng(device: torch.device, seed: int, purpose: str) -> Iterator[None]:
 def fork_rng(device: torch.device) -> Iterator[None]:
     """Leave torch's global generators as they were, whatever is drawn inside."""
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        yield
+    before = torch.mps.get_rng_state() if device.type == "mps" else None
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        if before is not None:
+            torch.mps.set_rng_state(before)

@@ -125,14 +125,19 @@ def _until(evaluations: Sequence[int] | None, step: int) -> list[int] | None:
     return None if evaluations is None else [each for each in evaluations if each <= step]
 
 
+DEVICES = "cpu, cuda, cuda:1 …, mps"
+
+
 def check_device(name: str) -> None:
     """Raise `UserError` unless torch finds a device of this name."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"unknown device {name!r}; accepted: cpu, cuda, cuda:1 …") from error
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"device {name!r} cannot be trained on; accepted: cpu, cuda, cuda:1 …")
+        raise UserError(f"unknown device {name!r}; accepted: {DEVICES}") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UserError(f"device {name!r} cannot be trained on; accepted: {DEVICES}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError(f"device {name!r} is not here: torch finds no GPU of Apple's")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:

@@ -32,6 +32,8 @@ def capture(
     random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
+        random["mps"] = torch.mps.get_rng_state()
     for rank, states in enumerate(distributed.gather(random)):
         tensors |= prefixed(_generators(rank), states)
     return tensors
@@ -71,6 +73,8 @@ def restore(
         torch.set_rng_state(random["cpu"])
     if device.type == "cuda" and "cuda" in random:
         torch.cuda.set_rng_state(random["cuda"], device)
+    if device.type == "mps" and "mps" in random:
+        torch.mps.set_rng_state(random["mps"])
 
 
 def _generators(rank: int) -> str:
