@@ -153,4 +153,8 @@ pytree.register_pytree_node(
     lambda states: (list(states), None),
     lambda states, _: States(states),
     serialized_type_name="fastweights.state.States",
+    flatten_with_keys_fn=lambda states: (
+        [(pytree.SequenceKey(place), each) for place, each in enumerate(states)],
+        None,
+    ),
 )

@@ -11,7 +11,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from fastweights.errors import UserError
-from fastweights.ops.tracing import is_open
+from fastweights.ops.tracing import is_onnx, is_open
 from fastweights.ops.types import with_fields
 
 C = TypeVar("C", bound=tuple[object, ...])
@@ -69,7 +69,7 @@ def each_step(
 
 
 def _scan(step: Step[C], carry: C, x: Tensor, others: Others) -> tuple[C, list[Tensor]]:
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() and not is_onnx():
         raise UserError(
             "a recurrence over an open number of steps is exported without gradients; accepted: "
             "torch.export.export(…) under torch.no_grad(), or a time that is a number"

@@ -77,6 +77,17 @@ def constant(function: Callable[P, T]) -> Callable[P, T]:
 
 
 @constant
+def is_onnx() -> bool:
+    """Return whether `torch.onnx.export` is writing a program, for which there are fewer operators.
+
+    Example:
+        >>> is_onnx()
+        False
+    """
+    return torch.compiler.is_exporting() and torch.onnx.is_in_onnx_export()
+
+
+@constant
 def look_into_rnns() -> bool:
     """Let the compiler look into `torch.nn.LSTM` and `RNN`, whose weights layers read, until it has its graph.
 

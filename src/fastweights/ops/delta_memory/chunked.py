@@ -25,7 +25,7 @@ from fastweights.ops.delta_memory.combine import products
 from fastweights.ops.delta_memory.decay import decay_kind
 from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
 from fastweights.ops.delta_memory.writes import find_writes
-from fastweights.ops.tracing import is_open, may_look
+from fastweights.ops.tracing import is_onnx, is_open, may_look
 
 
 def run(
@@ -36,6 +36,8 @@ def run(
     if erase is not None or decay_kind(gate, values) == "channels":
         return channels.run(inputs, options)
     rule, clamp, combine, read_norm, norm_eps, chunk = options
+    if is_onnx() and (clamp or rule == "delta"):  # it has no operator that solves a triangular system
+        return reference.run(inputs, options)
     concat = combine == "concat" and len(keys) == 2
     if concat:
         keys = (torch.cat(keys, 2),)
