@@ -125,6 +125,48 @@ def test_a_vector_of_them():
     envs.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "options"),
+    [
+        ("Catch", Catch(5, 3, last_action=False), {"size": 5}),
+        ("MetroMap", MetroMap("fixed", graphs=2), {"form": "fixed", "graphs": 2}),
+    ],
+)
+def test_many_at_once_are_the_batched_task(name, task, options):
+    """gymnasium makes them by default; every number is the task's, and the step after the end begins anew."""
+    envs = gymnasium.make_vec(f"fastweights/{name}-v0", AGENTS, **options)
+    one = gymnasium.make(f"fastweights/{name}-v0", **options)
+    assert envs.single_observation_space == one.observation_space
+    assert envs.single_action_space == one.action_space
+    seen, done, rewards, _ = episode(task, 3)
+    observation, _ = envs.reset(seed=3)
+    draws = torch.Generator().manual_seed(3)
+    task.reset(AGENTS, draws)
+    for time in range(task.horizon):
+        assert observation in envs.observation_space
+        np.testing.assert_array_equal(observation.reshape(AGENTS, -1), seen[:, time])
+        envs.unwrapped._generator.set_state(draws.get_state())
+        action = torch.randint(task.actions, (AGENTS,), generator=draws)
+        assert torch.equal(action, done[:, time])
+        observation, reward, over, truncated, _ = envs.step(action.numpy())
+        np.testing.assert_array_equal(reward, rewards[:, time].double())
+        assert (over == (time == task.horizon - 1)).all() and not truncated.any()
+    _, reward, over, *_ = envs.step(np.zeros(AGENTS, int))
+    assert not reward.any() and not over.any()
+    _, reward, over, *_ = envs.step(np.zeros(AGENTS, int))
+    assert not over.any()
+    with pytest.raises(UserError, match="an action|actions"):
+        envs.step(np.full(AGENTS, 9))
+    with pytest.raises(UserError, match="no options"):
+        envs.reset(options={"ball": 1})
+    with pytest.raises(UserError, match="seed of all agents"):
+        envs.reset(seed=[1, 2, 3, 4])
+    with pytest.raises(UserError, match="reset the environment"):
+        gymnasium.make_vec(f"fastweights/{name}-v0", 2, **options).step(np.zeros(2, int))
+    with pytest.raises(UserError, match="not drawn"):
+        gymnasium.make_vec(f"fastweights/{name}-v0", 2, render_mode="rgb_array", **options)
+
+
 @pytest.mark.parametrize("name", ["Catch-v0", "MetroMap-v0"])
 def test_a_process_that_has_imported_nothing_makes_them_by_module_and_id(name):
     """As a spawned worker of a vector environment does; the pages show this id."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 ENVIRONMENTS = {
-    "fastweights/Catch-v0": "fastweights.tasks.catch_env:CatchEnv",
-    "fastweights/MetroMap-v0": "fastweights.tasks.metro_env:MetroMapEnv",
+    "fastweights/Catch-v0": ("catch_env:CatchEnv", "vector_envs:catch"),
+    "fastweights/MetroMap-v0": ("metro_env:MetroMapEnv", "vector_envs:metro_map"),
 }
-"""Each environment's id, and the class that gymnasium loads when it is made."""
+"""Each environment's id, and what gymnasium loads from this room when one is made, or many at once (`make_vec`)."""
 
 
 def register_environments() -> None:
@@ -25,6 +25,7 @@ def register_environments() -> None:
     """
     from gymnasium.envs import registration
 
-    for name, entry_point in ENVIRONMENTS.items():
+    for name, places in ENVIRONMENTS.items():
         if name not in registration.registry:
-            registration.register(name, entry_point=entry_point)
+            one, many = (f"fastweights.tasks.{place}" for place in places)
+            registration.register(name, entry_point=one, vector_entry_point=many)
