@@ -209,7 +209,7 @@ def test_pieces_come_to_the_whole_text(kind, text_files):
 
 def test_what_is_said_of_each_word_is_what_the_model_says(run):
     model, tokenizer = open_model(run)
-    (answer,) = predict.predict(run, ["the cat sees\na zebra"])
+    answer = predict.ask(run)("the cat sees\na zebra")
     read = ["<eos>", "the", "cat", "sees", "<eos>", "a", "<unk>"]
     ids = [tokenizer.vocabulary.index(w) for w in read]
     with torch.no_grad():
@@ -230,7 +230,7 @@ def test_what_is_said_of_each_word_is_what_the_model_says(run):
 def test_a_file_is_scored_as_its_words_are(run, tmp_path):
     file = tmp_path / "some.txt"
     file.write_text("the cat sees\na zebra")
-    (answer,) = predict.predict(run, ["the cat sees\na zebra"])
+    answer = predict.ask(run)("the cat sees\na zebra")
     tested = predict.test(run, TextTest(file=file))
     # The file's last line ends.
     model, tokenizer = open_model(run)

@@ -36,7 +36,9 @@ def test_it_is_an_lstm_and_a_memory_on_it(variant, residual):
     assert type(state) is nn.FWMLSTMState
     y, end = layer(x, state)
     h, lstm = layer.lstm(x, nn.LSTMState(state.hidden, state.cell))
-    above, memory = layer.memory(h, nn.FastWeightMemoryState(state.memory, h.new_empty(len(h), 0, h.shape[2])))
+    above, memory = layer.memory(
+        h, nn.FastWeightMemoryState(state.memory, h.new_empty(len(h), 0, h.shape[2]))
+    )
     adds = variant != "catbabi" if residual is None else residual
     torch.testing.assert_close(y, h + above if adds else above, rtol=0, atol=0)
     torch.testing.assert_close(end.memory, memory.memory, rtol=0, atol=0)

@@ -155,7 +155,7 @@ def test_many_at_once_are_the_batched_task(name, task, options):
     assert not reward.any() and not over.any()
     _, reward, over, *_ = envs.step(np.zeros(AGENTS, int))
     assert not over.any()
-    with pytest.raises(UserError, match="an action|actions"):
+    with pytest.raises(UserError, match=r"action"):
         envs.step(np.full(AGENTS, 9))
     with pytest.raises(UserError, match="no options"):
         envs.reset(options={"ball": 1})

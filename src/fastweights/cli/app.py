@@ -64,6 +64,7 @@ COMMANDS = {
     "generate": Entry("generate:Generate", "Let a language model go on with a text, word by word."),
     "plot": Entry("plot:Plot", "Draw a run: curves, what was attended to, the memory; several runs: compare."),
     "page": Entry("page:Page", "Write a run as one HTML file that runs it in a browser, offline."),
+    "export": Entry("export:Export", "Write a run's weights and model card into one folder, as the hub has them."),
     "solve": Entry("solve:Solve", "Answer a bAbI story's questions by rules, with the sentences they follow from."),
     "reproduce": Entry("reproduce:Reproduce", "Make a published table again, cell by cell, resumable."),
     "data get": Entry("data:DataGet", "Fetch a data set and check it: babi, mnist, ptb, wikitext-2."),

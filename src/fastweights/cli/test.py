@@ -13,6 +13,7 @@ import tyro
 from fastweights.cli.by_task import DATA_HELP, by_task
 from fastweights.cli.console import print_json, read_stdin, show
 from fastweights.cli.encoding import as_typed
+from fastweights.cli.prompt import converse, on_terminal
 from fastweights.errors import UserError
 from fastweights.experiments import registry
 from fastweights.experiments.experiment import AnyExperiment, Questions
@@ -29,7 +30,7 @@ class Test(Generic[T]):
     """Run folder."""
     task: T
     questions: tyro.conf.Positional[tuple[str, ...]] = ()
-    """What to ask; none: read from standard input, or tested, as the task has it."""
+    """What to ask; none: a prompt on a terminal; else read from standard input, or tested, as the task has it."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -45,19 +46,29 @@ class Test(Generic[T]):
         data = {field.name for field in dataclasses.fields(DataOptions)}
         tests = [name for name in given if name not in data]
         asked, work = experiment.questions, experiment.work
-        predict, report_answer = work.predict, work.report_answer
-        if asked is None or predict is None or report_answer is None:
+        ask, report_answer = work.ask, work.report_answer
+        if asked is None or ask is None or report_answer is None:
             if self.questions:
                 raise UserError(f"{self.folder} is a run that takes no questions")
         elif tests and self.questions:
             raise UserError(f"give either {asked.kind} or --{' --'.join(tests)}, not both")
+        elif not tests and not self.questions and on_terminal():
+            answer = ask(self.folder, given.get("data_dir"))
+
+            def reply(question: str) -> None:
+                found = answer(question)
+                print_json([found]) if self.json else show(report_answer(found))
+
+            converse(experiment.name, asked, reply)
+            return 0
         elif not tests and (self.questions or asked.stdin):
             questions = tuple(map(as_typed, self.questions)) or _from_stdin(asked)
-            answers = predict(self.folder, questions, given.get("data_dir"))
+            answer = ask(self.folder, given.get("data_dir"))
+            answers = [answer(question) for question in questions]
             if self.json:
                 print_json(answers)
-            for answer in () if self.json else answers:
-                show(report_answer(answer))
+            for found in () if self.json else answers:
+                show(report_answer(found))
             return 0
         tested = work.test(self.folder, experiment.test_options(**given))
         print_json(tested) if self.json else show(work.report_test(tested))
@@ -96,7 +107,7 @@ def _in_a_line(experiment: AnyExperiment) -> str:
 
 def _from_stdin(asked: Questions) -> tuple[str, ...]:
     """Read questions from standard input: its lines, or the whole."""
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin is None:
         raise UserError(f'no {asked.kind} given: add some ("{asked.example}") or pipe them in')
     text = read_stdin()
     questions = [text] if asked.stdin == "whole" else text.splitlines()

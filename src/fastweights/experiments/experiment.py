@@ -143,9 +143,9 @@ class Work(Generic[P, T]):
     Attributes:
         evaluate: tests a trained model, in whatever mode, by its plan and the outcome of its training.
         test: tests the run in a folder anew; raises `UserError` where that is no run of the task or an option is wrong.
-        predict: answers questions about the run in a folder, with its data in another or where it was in training (None
-            does for tasks without data, and for runs that record their words); raises `UserError` where the first is no
-            run of the task, or a question cannot be answered; None: it takes no questions.
+        ask: loads the run in a folder, with its data in another or where it was in training (None does for tasks
+            without data, and for runs that record their words), and returns what answers a question; both raise
+            `UserError`, where the first is no run of the task, or the question cannot be answered; None: it takes none.
         report: what a terminal shows of a result and a few answered questions.
         report_test: the same of a test.
         report_answer: the same of an answer.
@@ -154,7 +154,7 @@ class Work(Generic[P, T]):
 
     evaluate: Callable[[SequenceModel, P, Outcome], Evaluation]
     test: Callable[[Path, T], Record]
-    predict: Callable[[Path, Sequence[str], Path | None], list[Record]] | None = None
+    ask: Callable[[Path, Path | None], Callable[[str], Record]] | None = None
     report: Callable[[Record, Sequence[Record]], Iterator[Shown]]
     report_test: Callable[[Record], Iterator[Shown]]
     report_answer: Callable[[Record], Iterator[Shown]] | None = None

@@ -226,7 +226,7 @@ def has_options(model: str, names: Collection[str]) -> bool:
 
 
 def recipe_options(model: str) -> dict[str, object]:
-    """Return the options of a backbone that the tasks' recipes were chosen with, where its own defaults are others by now.
+    """Return the options of a backbone that the tasks' recipes were chosen with, where its own defaults are others.
 
     They stand in no fingerprint: recorded rows are of the time when they were the defaults.
 

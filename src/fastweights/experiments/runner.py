@@ -20,6 +20,7 @@ from fastweights.experiments.options import RunOptions, backend_option
 from fastweights.experiments.plan import Plan, Record, backend_of, wants_more
 from fastweights.experiments.records import config_of, metrics_of, result_of
 from fastweights.runs import Run, begun, load
+from fastweights.runs.exported import EXPORT
 from fastweights.runs.load import model_of
 from fastweights.training import Diverged, Outcome, Progress, fit
 from fastweights.training.engine import distributed
@@ -234,6 +235,8 @@ def _resumed(
     experiment: AnyExperiment, given: RunOptions, run: Run, explicit: Collection[str]
 ) -> Plan:
     """Return the plan that a run was begun with; what is given besides must agree with it or may change."""
+    if EXPORT in run.config:
+        raise UserError(f"{run.folder} is an exported model: it has no state of training to resume")
     record = run.config.get("plan")
     fields = {field.name: field for field in dataclasses.fields(given)}
     if isinstance(record, dict):

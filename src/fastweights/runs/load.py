@@ -18,7 +18,8 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
     """Rebuild a run's model from its `config.json`, with the newest checkpoint's weights.
 
     Args:
-        folder: a run folder.
+        folder: a run folder, or one that `fastweights export` wrote; where there is no such folder, the name of a model
+            that comes with the library ("retrieval", "catbabi"), or "owner/name" on the Hugging Face hub.
 
     Returns:
         the model in evaluation mode, on the CPU, in the dtype it was trained in.
@@ -29,6 +30,13 @@ def load(folder: str | os.PathLike[str]) -> SequenceModel:
     Raises:
         UserError: if it is not a run folder, or has no whole checkpoint, or the weights are another
             model's.
+
+    Example:
+        >>> from fastweights.tasks import Retrieval
+        >>> model = load("retrieval")
+        >>> logits, _ = model(Retrieval(8).encode("a3k7q1x9b2m5t8z4??q")[None])
+        >>> int(logits[0, -1].argmax())
+        1
     """
     run = Run.open(folder)
     found = run.load_checkpoint()

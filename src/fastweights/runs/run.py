@@ -20,8 +20,10 @@ from fastweights.io.atomic import (
 )
 from fastweights.io.encode import to_json
 from fastweights.io.plain import check_own_folder, open_plain, read_plain
-from fastweights.runs import checkpoint, environment
+from fastweights.runs import checkpoint, environment, exported
 from fastweights.runs.checkpoint import Checkpoint
+from fastweights.runs.exported import EXPORT
+from fastweights.runs.located import located, pretrained
 from fastweights.runs.lock import Lock
 from fastweights.runs.records import CHECK, Changed, Recorded, parse, sealed, unsealed
 
@@ -92,17 +94,25 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Run:
-        """Open a run folder that exists.
+        """Open a run folder that exists, an exported one, or a model by its name (`runs.located`).
 
         Raises:
             UserError: if it is not a run folder, is damaged or was changed, or was written by a version of the
                 library with another format.
         """
-        path = Path(folder)
+        path = located(folder)
         found = _read_json(path / _CONFIG)
         if found is None:
-            raise UserError(f"{path} is not a run folder: it has no {_CONFIG}")
+            raise UserError(
+                f"{path} is not a run folder: it has no {_CONFIG}; models by name: {', '.join(pretrained())}"
+            )
         written = found.get("format")
+        if written is None or "model_type" in found:
+            kind = found.get("model_type", "unknown")
+            raise UserError(
+                f"{path} is no run folder: its {_CONFIG} is of another program (model type {kind}); "
+                "accepted: what `fastweights train` or `fastweights export` wrote"
+            )
         if written != FORMAT:
             raise UserError(
                 f"run {path} has format {written!r}, this version of fastweights reads {FORMAT}: train it anew"
@@ -136,6 +146,10 @@ class Run:
         Raises:
             UserError: if a link stands in its place.
         """
+        if EXPORT in self.config:
+            raise UserError(
+                f"{self.folder} is an exported model, which stays as it is: name a folder, --out"
+            )
         with oserror_as_user_error("write", self.folder / "figures"):
             return check_own_folder(self.folder / "figures")
 
@@ -224,7 +238,9 @@ class Run:
         checkpoint.write(self.folder / "checkpoint", step, tensors, meta)
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """Read the newest whole checkpoint; None if there is none: see `checkpoint.read_newest`."""
+        """Read the newest whole checkpoint; None if there is none: see `checkpoint.read_newest`, `exported.read`."""
+        if EXPORT in self.config:
+            return exported.read(self.folder, self.config[EXPORT])
         return checkpoint.read_newest(self.folder / "checkpoint")
 
     def saved_steps(self) -> list[int]:

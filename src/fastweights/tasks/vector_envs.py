@@ -63,7 +63,10 @@ class WorldVectorEnv(VectorEnv[ndarray, ndarray, ndarray]):
         self._steps = 0
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[ndarray, dict[str, Any]]:
         """Start an episode with every agent.
 

@@ -24,7 +24,7 @@ def _work() -> Work[CatBAbIPlan, CatBAbITest]:
     return Work(
         evaluate=testing.evaluate,
         test=predict.test,
-        predict=predict.predict,
+        ask=predict.ask,
         report=report.report,
         report_test=report.report_test,
         report_answer=report.report_answer,

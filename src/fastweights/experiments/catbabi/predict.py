@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -42,15 +42,16 @@ class Answered(NamedTuple):
     read_weights: Tensor | None
 
 
-def predict(folder: Path, stories: Sequence[str], data_dir: Path | None = None) -> list[Record]:
-    """Answer the questions of typed stories; the answer given is put in after each "?" before the story goes on.
+def ask(folder: Path, data_dir: Path | None = None) -> Callable[[str], Record]:
+    """Load a run that answers a typed story's questions; its answer is put in after each "?" before the story goes on.
 
     Returns:
-        for each story: `story` and `questions`, each a dict of `question`, `answer`, `probability` and `attention`:
-        for each read, the three words whose writes it took most from, with the share of each in the magnitudes of all.
+        a function from a story to: `story` and `questions`, each a dict of `question`, `answer`, `probability` and
+        `attention`: for each read, the three words whose writes it took most from, with the share of each in the
+        magnitudes of all.
     """
     model, vocabulary = open_model(folder)
-    return [_asked(model, vocabulary, story) for story in stories]
+    return lambda story: _asked(model, vocabulary, story)
 
 
 def open_model(folder: Path) -> tuple[SequenceModel, tuple[str, ...]]:

@@ -13,7 +13,7 @@ def _work() -> Work[GlimpsesPlan, GlimpsesTest]:
     return Work(
         evaluate=predict.evaluate,
         test=predict.test,
-        predict=predict.predict,
+        ask=predict.ask,
         report=report.report,
         report_test=report.report_test,
         report_answer=report.report_answer,

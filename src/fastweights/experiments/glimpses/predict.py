@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -32,16 +32,17 @@ def evaluate(model: SequenceModel, plan: GlimpsesPlan, outcome: Outcome) -> Eval
     return Evaluation(figures, [answer(model, task, str(number)) for number in range(5)])
 
 
-def predict(folder: Path, numbers: Sequence[str], data_dir: Path | None = None) -> list[Record]:
-    """Classify images of the test split, given by their numbers from 0.
+def ask(folder: Path, data_dir: Path | None = None) -> Callable[[str], Record]:
+    """Load a run that classifies images of the test split, named by their numbers from 0.
 
     Returns:
-        for each image: `image`, `answer`, its `probability`, the `truth`, `beliefs`: after each glimpse the likeliest
-        digit with its probability, and `attention`: for each glimpse, the share of the last read that came from what
-        its step wrote (magnitudes, adding up to 1, or all 0 where η = 0; empty for a model that does not attend).
+        a function from a number to: `image`, `answer`, its `probability`, the `truth`, `beliefs`: after each glimpse
+        the likeliest digit with its probability, and `attention`: for each glimpse, the share of the last read that
+        came from what its step wrote (magnitudes, adding up to 1, or all 0 where η = 0; empty for a model that does
+        not attend).
     """
     run = open_run(folder, data_dir)
-    return [answer(run.model, run.task, number) for number in numbers]
+    return lambda number: answer(run.model, run.task, number)
 
 
 def test(folder: Path, options: GlimpsesTest) -> Record:

@@ -22,7 +22,7 @@ def _work() -> Work[RetrievalPlan, RetrievalTest]:
     return Work(
         evaluate=predict.evaluate,
         test=predict.test,
-        predict=predict.predict,
+        ask=predict.ask,
         report=report.report,
         report_test=report.report_test,
         report_answer=report.report_answer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -80,19 +80,19 @@ def measure(model: SequenceModel, task: Retrieval, samples: int, seed: int) -> E
 
 
 @torch.no_grad()
-def predict(folder: Path, sequences: Sequence[str], data_dir: Path | None = None) -> list[Record]:
-    """Answer typed sequences such as `c9k8j3f1??c`, of any number of pairs, in the form the run was trained on.
+def ask(folder: Path, data_dir: Path | None = None) -> Callable[[str], Record]:
+    """Load a run that answers typed sequences such as `c9k8j3f1??c`, of any number of pairs, in its form.
 
     Returns:
-        for each sequence: `answer`, its `probability`, and `attention`: for each step, the share of the last read
-        that came from what that step wrote (magnitudes, adding up to 1; empty for a model that does not attend).
+        a function from a sequence to: `answer`, its `probability`, and `attention`: for each step, the share of the
+        last read that came from what that step wrote (magnitudes, adding up to 1; empty for a model that does not
+        attend).
     """
     run = open_run(folder)
-    encoded = [run.task.encode(sequence) for sequence in sequences]
-    return [
-        {"sequence": sequence, **_answer(run.model, tokens)}
-        for sequence, tokens in zip(sequences, encoded, strict=True)
-    ]
+    return lambda sequence: {
+        "sequence": sequence,
+        **_answer(run.model, run.task.encode(sequence)),
+    }
 
 
 def _answer(model: SequenceModel, tokens: torch.Tensor) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,19 +89,19 @@ def encode(tokenizer: Tokenizer, text: str) -> Encoded:
     return Encoded(torch.cat([torch.tensor([tokenizer.end]), tokens]), unknown_words)
 
 
-def predict(folder: Path, texts: Sequence[str], data_dir: Path | None = None) -> list[Record]:
-    """Compute how likely each word of typed texts was, and which word was likelier.
+def ask(folder: Path, data_dir: Path | None = None) -> Callable[[str], Record]:
+    """Load a run that computes how likely each word of a typed text was, and which word was likelier.
 
-    Each is read from the zero state; a line's end is the word <eos>.
+    Each text is read from the zero state; a line's end is the word <eos>.
 
     Returns:
-        for each text: `text`, `words` (each a dict of `word`, `probability`, `bits`, `likeliest` and the `highest`
-        probability, which is that word's), `perplexity` of a `unit` (a word, or a piece where the tokens are pieces),
-        `bits_per_word`, `next`: what would come next, with its probability, and `unknown`: words read as <unk>.
-        Where the tokens are pieces, so is what is called a word in `words` and `next`.
+        a function from a text to: `text`, `words` (each a dict of `word`, `probability`, `bits`, `likeliest` and the
+        `highest` probability, which is that word's), `perplexity` of a `unit` (a word, or a piece where the tokens
+        are pieces), `bits_per_word`, `next`: what would come next, with its probability, and `unknown`: words read as
+        <unk>. Where the tokens are pieces, so is what is called a word in `words` and `next`.
     """
     model, tokenizer = open_model(folder)
-    return [_predicted(model, tokenizer, text) for text in texts]
+    return lambda text: _predicted(model, tokenizer, text)
 
 
 @torch.no_grad()

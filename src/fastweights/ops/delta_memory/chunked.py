@@ -36,7 +36,9 @@ def run(
     if erase is not None or decay_kind(gate, values) == "channels":
         return channels.run(inputs, options)
     rule, clamp, combine, read_norm, norm_eps, chunk = options
-    if is_onnx() and (clamp or rule == "delta"):  # it has no operator that solves a triangular system
+    if is_onnx() and (
+        clamp or rule == "delta"
+    ):  # it has no operator that solves a triangular system
         return reference.run(inputs, options)
     concat = combine == "concat" and len(keys) == 2
     if concat:
