@@ -34,6 +34,19 @@ def test_elman_is_torch_nn_rnn(nonlinearity):
     agree(state.hidden, peer_h[0])
 
 
+def test_gru_is_torch_nn_gru():
+    torch.manual_seed(3)
+    layer = nn.GRU(D, H).double()
+    torch.manual_seed(3)
+    peer = torch.nn.GRU(D, H, batch_first=True).double()
+    h = torch.randn(B, H, dtype=torch.float64)
+    y, state = layer(vectors(), nn.HiddenState(h))
+    peer_y, peer_h = peer(vectors(), h[None])
+    agree(y, peer_y)
+    agree(state.hidden, peer_h[0])
+    agree(layer.step(vectors()[:, 0], nn.HiddenState(h))[0], peer_y[:, 0])
+
+
 @pytest.mark.parametrize("backend", ["auto", "cpu", "torch", "reference"])
 def test_lstm_is_torch_nn_lstm(backend):
     """Same start, same names, and the same results and gradients."""

@@ -97,7 +97,7 @@ def _figures(experiment: AnyExperiment, result: Record | None) -> Iterator[str]:
 
 
 def _stored(dtype: str | None) -> Iterator[str]:
-    """Yield what the figures do not hold for, where the weights are stored in another type than they were trained in."""
+    """Yield what the figures are not of, where weights are stored in another type than they were trained in."""
     if dtype is not None:
         yield f"These are the run's own figures. The weights are stored in {dtype} and loaded as they were trained."
         yield ""

@@ -79,7 +79,6 @@ def measure(model: SequenceModel, task: Retrieval, samples: int, seed: int) -> E
     return Evaluation(tested, shown)
 
 
-@torch.no_grad()
 def ask(folder: Path, data_dir: Path | None = None) -> Callable[[str], Record]:
     """Load a run that answers typed sequences such as `c9k8j3f1??c`, of any number of pairs, in its form.
 
@@ -95,6 +94,7 @@ def ask(folder: Path, data_dir: Path | None = None) -> Callable[[str], Record]:
     }
 
 
+@torch.no_grad()
 def _answer(model: SequenceModel, tokens: torch.Tensor) -> Record:
     trace = model.trace(tokens[None])
     probability, answer = trace.output[0, -1].softmax(-1).max(-1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Unpack
 
 from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.nn.backbone import Backbone, Input, Mask, StepInput, Trace
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import Placement
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.output_regulariser import OutputRegulariser
 from fastweights.nn.stacks.stack import Stack
@@ -28,6 +29,7 @@ class AWDStack(Stack):
         output_dropout: the same of the output's features.
         activation: the weight on large outputs in `auxiliary_loss`.
         slowness: the weight there on outputs that differ from one step to the next.
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Raises:
         UserError: if two sizes do not fit, or an option is outside its range.
@@ -51,6 +53,7 @@ class AWDStack(Stack):
         output_dropout: float = 0.4,
         activation: float = 2.0,
         slowness: float = 1.0,
+        **options: Unpack[Placement],
     ) -> None:
         super().__init__(layers, dropout=hidden_dropout)
         self.regulariser = OutputRegulariser(output_dropout, activation, slowness)

@@ -35,6 +35,7 @@ class Stack(Backbone[tuple[Any, ...]]):
         dropout: the probability, in training, that a feature between two layers is dropped, the
             same ones at all steps of a row (`VariationalDropout`). What is added is not dropped.
         options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
+        options: `device` and `dtype`, as every layer takes them (`nn.Placement`).
 
     Raises:
         UserError: if there is no layer, one is no backbone nor around one, two sizes do not fit, or an
