@@ -147,14 +147,15 @@ class States(tuple[Any, ...]):
     to = to
 
 
+def _with_keys(states: States) -> tuple[list[tuple[Any, Any]], None]:
+    return [(pytree.SequenceKey(place), each) for place, each in enumerate(states)], None
+
+
 torch.serialization.add_safe_globals([States])
 pytree.register_pytree_node(
     States,
     lambda states: (list(states), None),
     lambda states, _: States(states),
     serialized_type_name="fastweights.state.States",
-    flatten_with_keys_fn=lambda states: (
-        [(pytree.SequenceKey(place), each) for place, each in enumerate(states)],
-        None,
-    ),
+    flatten_with_keys_fn=_with_keys,
 )

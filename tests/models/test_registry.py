@@ -80,7 +80,12 @@ def test_flat_is_the_same_layer_with_other_defaults():
 def test_options_reach_the_layer():
     backbone = models.build("associative-lstm", 4, 6, copies=7)
     assert isinstance(backbone, nn.AssociativeLSTM) and backbone.copies == 7
-    assert models.options("associative-lstm") == {"copies": 4, "forget_bias": 1.0}
+    assert models.options("associative-lstm") == {
+        "copies": 4,
+        "forget_bias": 1.0,
+        "num_layers": 1,
+        "dropout": 0.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_options_reach_the_layer():
         (lambda: models.build("irnn", 3, 4, hiden=2), ("hiden", "recurrent_scale")),
         (lambda: models.build("lstm", -3, 4), ("input_size", "-3")),
         (lambda: models.build("rnn", 3, 4, nonlinearity="tanhh"), ("did you mean 'tanh'",)),
-        (lambda: models.describe("gru"), ("'gru'", "gru-ln")),
+        (lambda: models.describe("gru-l"), ("'gru-l'", "gru-ln")),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("unchecked")

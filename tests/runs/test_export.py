@@ -23,9 +23,7 @@ TOKENS = torch.arange(6)[None]
 def trained(tmp_path):
     torch.manual_seed(0)
     model = models.from_config(CONFIG).eval()
-    run = Run.create(
-        tmp_path / "run", {"model": CONFIG, "plan": {"data_dir": "/home/me", "seed": 1}}
-    )
+    run = Run.create(tmp_path / "run", {"model": CONFIG, "plan": {"data_dir": "here", "seed": 1}})
     run.save_checkpoint(3, {f"model.{k}": v for k, v in model.state_dict().items()}, {})
     run.log({"step": 3, "loss": 0.5})
     run.write_result({"model": "lstm", "out": str(run.folder), "test_accuracy": 0.5})

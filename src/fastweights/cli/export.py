@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import tyro
 
@@ -23,8 +22,9 @@ class Export:
     """Run folder."""
     out: Path
     """A new folder."""
-    dtype: Literal["float32", "float16", "bfloat16"] | None = None
-    """Store the weights in this type; they are loaded in the type they were trained in. [default: that type]"""
+    dtype: str | None = None
+    """Store the weights in float16, bfloat16 or float32; they are loaded in the type they were trained in.
+    [default: that type]"""
     json: bool = False
     """Print what was written as one JSON object."""
 

@@ -108,10 +108,8 @@ class Run:
             )
         written = found.get("format")
         if written is None or "model_type" in found:
-            kind = found.get("model_type", "unknown")
             raise UserError(
-                f"{path} is no run folder: its {_CONFIG} is of another program (model type {kind}); "
-                "accepted: what `fastweights train` or `fastweights export` wrote"
+                f"{path} is no run folder: its {_CONFIG} is of another program (model type {found.get('model_type')})"
             )
         if written != FORMAT:
             raise UserError(

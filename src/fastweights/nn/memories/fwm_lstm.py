@@ -138,7 +138,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         below, above = _split(state)
         h, below = self.lstm.run(x, below, mask, None, True)
         y, above = self.memory.run(h, above, mask, read_mask, need_state)
-        return self._sum(h, y), FWMLSTMState(*below, above.memory)
+        return self._sum(h, y), FWMLSTMState(below.hidden, below.cell, above.memory)
 
     def run_step(
         self, x: StepInput, state: FWMLSTMState | None
@@ -146,7 +146,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         below, above = _split(state)
         h, below = self.lstm.run_step(x, below)
         y, above = self.memory.run_step(h, above)
-        return self._sum(h, y), FWMLSTMState(*below, above.memory)
+        return self._sum(h, y), FWMLSTMState(below.hidden, below.cell, above.memory)
 
     def run_stepper(self, batch: int, time: int) -> Callable[[StepInput], Tensor]:
         below, above = self.lstm.run_stepper(batch, time), self.memory.run_stepper(batch, time)
@@ -164,7 +164,7 @@ class FWMLSTM(Backbone[FWMLSTMState]):
         return trace._replace(
             output=self._sum(h, trace.output),
             hidden=h,
-            state=FWMLSTMState(*below, trace.state.memory),
+            state=FWMLSTMState(below.hidden, below.cell, trace.state.memory),
         )
 
     def _sum(
