@@ -228,7 +228,7 @@ def test_trace_is_what_forward_computes(backbone, x):
     y, end = backbone(x, state)
     trace = backbone.trace(x, state)
     close((y, end), (trace.output, trace.state))
-    last = trace.state[-1] if type(trace.state) is tuple else trace.state  # of a stack
+    last = trace.state[-1] if type(trace.state) is states.States else trace.state  # of a stack
     hidden = getattr(last, "hidden", trace.output[:, -1])
     torch.testing.assert_close(trace.hidden[:, -1], hidden)
     some = backbone.trace(x, state, memory_steps=[0, 5])
