@@ -56,6 +56,18 @@ BACKBONES = {
     "deltanet": partial(nn.DeltaNet, heads=2, value_size=4),
     "deltanet-plain": partial(nn.DeltaNet, convolution=None),
     "gated-deltanet": partial(nn.GatedDeltaNet, heads=2, convolution=3),
+    "deltanet-negative": partial(nn.DeltaNet, heads=2, key_heads=1, negative_eigenvalues=True),
+    "gated-deltanet-grouped": partial(
+        nn.GatedDeltaNet, heads=4, key_heads=2, key_size=3, negative_eigenvalues=True
+    ),
+    "kimi-delta-attention": partial(nn.KimiDeltaAttention, heads=2),
+    "kimi-delta-attention-grouped": partial(
+        nn.KimiDeltaAttention, heads=2, key_heads=1, value_size=4, convolution=None
+    ),
+    "gated-deltanet-2": partial(nn.GatedDeltaNet2, heads=2, negative_eigenvalues=True),
+    "gated-deltaproduct": partial(nn.GatedDeltaProduct, heads=2),
+    "gated-deltaproduct-3": partial(nn.GatedDeltaProduct, writes=3, heads=2, key_heads=1),
+    "comba": partial(nn.Comba, heads=2, convolution=2),
     "transformer-xl": partial(
         nn.TransformerXL, layers=2, heads=2, inner_size=7, memory_length=4, weight_std=0.4
     ),

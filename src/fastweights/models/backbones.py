@@ -47,6 +47,29 @@ register(
 )(nn.GatedDeltaNet)
 
 register(
+    "kimi-delta-attention",
+    aliases=("kda", "kimi-linear"),
+    summary="Gated DeltaNet with a forgetting rate for each feature of the key (Kimi Team 2025)",
+)(nn.KimiDeltaAttention)
+
+register(
+    "gated-deltanet-2",
+    aliases=("gated-delta-net-2", "gdn-2", "gdn2"),
+    summary="Kimi Delta Attention with gates apart for erasing and writing (2026)",
+)(nn.GatedDeltaNet2)
+
+register(
+    "gated-deltaproduct",
+    aliases=("gated-delta-product", "deltaproduct"),
+    summary="Gated DeltaNet with several writes a step (Siems et al. 2025)",
+)(nn.GatedDeltaProduct)
+
+register(
+    "comba",
+    summary="Gated DeltaNet with feedback of its state into write and read (Hu et al. 2025)",
+)(nn.Comba)
+
+register(
     "mnm",
     aliases=("metalearned-neural-memory",),
     summary="LSTM with a network of fast weights as memory (Munkhdalai et al. 2019, MNM-p)",

@@ -10,11 +10,15 @@ from fastweights.nn.baselines.layer_norm_gru import LayerNormGRU
 from fastweights.nn.baselines.layer_norm_rnn import LayerNormRNN
 from fastweights.nn.baselines.lstm import LSTM, LSTMState
 from fastweights.nn.baselines.transformer_xl import TransformerXL, TransformerXLState
+from fastweights.nn.memories.comba import Comba
 from fastweights.nn.memories.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.memories.fast_weight_memory import FastWeightMemory, FastWeightMemoryState
 from fastweights.nn.memories.fast_weight_rnn import FastWeightRNN, FastWeightState
 from fastweights.nn.memories.fwm_lstm import FWMLSTM, FWMLSTMState
 from fastweights.nn.memories.gated_delta_net import GatedDeltaNet
+from fastweights.nn.memories.gated_delta_net_2 import GatedDeltaNet2
+from fastweights.nn.memories.gated_delta_product import GatedDeltaProduct
+from fastweights.nn.memories.kimi_delta_attention import KimiDeltaAttention
 from fastweights.nn.memories.linear_attention import LinearAttention, LinearAttentionState
 from fastweights.nn.memories.metalearned_neural_memory import (
     MetalearnedNeuralMemory,
@@ -43,6 +47,7 @@ __all__ = [
     "AssociativeLSTM",
     "AssociativeLSTMState",
     "Backbone",
+    "Comba",
     "ConvNet",
     "ConvNetState",
     "DeltaNet",
@@ -55,7 +60,10 @@ __all__ = [
     "FastWeightRNN",
     "FastWeightState",
     "GatedDeltaNet",
+    "GatedDeltaNet2",
+    "GatedDeltaProduct",
     "HiddenState",
+    "KimiDeltaAttention",
     "LSTMState",
     "LayerNormGRU",
     "LayerNormRNN",

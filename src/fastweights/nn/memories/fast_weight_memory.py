@@ -173,7 +173,8 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
         """
         mask, read_mask = as_mask(mask), as_mask(read_mask)
         x = self.check_sequence(x, state, mask, read_mask)
-        return self.cast_outputs(*self.run_retrieval(x, state, mask, read_mask))
+        retrieved, after, _ = self.run_retrieval(x, state, mask, read_mask)
+        return self.cast_outputs(retrieved, after)
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         keys = self.key_sizes if self.combine == "product" else (sum(self.key_sizes),)
@@ -222,11 +223,11 @@ class FastWeightMemory(MemoryLayer[FastWeightMemoryState]):
     ) -> tuple[Float[Tensor, "batch time input"], FastWeightMemoryState]:
         if mask is not None:
             return super().run(x, state, mask, read_mask, need_state)
-        retrieved, after = self.run_retrieval(x, state, mask, read_mask)
+        retrieved, after, _ = self.run_retrieval(x, state, mask, read_mask)
         return project_at(self.out, retrieved, read_mask), after
 
     def output(
-        self, retrieved: Float[Tensor, "batch time memory"], x: Input
+        self, retrieved: Float[Tensor, "batch time memory"], x: Input, access: Access
     ) -> Float[Tensor, "batch time input"]:
         return self.out(retrieved)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -13,8 +12,8 @@ from torch.nn.functional import silu, softplus
 from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.delta_net import DeltaNet, DeltaNetState
 from fastweights.nn.memories.memory_layer import Access
-from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.heads import by_heads
+from fastweights.nn.parts.interleave import interleave
 
 RATES = 16.0
 """A starts uniform between 0 and this."""
@@ -39,7 +38,9 @@ class GatedDeltaNet(DeltaNet):
         heads: memories side by side.
         key_size: features of a head's keys; None means hidden_size / heads.
         value_size: features of a head's values; None means 2 · key_size, as published.
+        key_heads: heads of q and k, each shared by heads / key_heads of v; None means heads.
         convolution: steps that conv sees, the present one included; None leaves it out.
+        negative_eigenvalues: β is twice the sigmoid.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
         options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
@@ -60,43 +61,38 @@ class GatedDeltaNet(DeltaNet):
 
     gating = "step"
     values_per_key = 2
+    retrieves_wide = True  # an α near 1 has few bits in a narrow type
+    gate_function = staticmethod(silu)
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *,
-        heads: int = 1,
-        key_size: int | None = None,
-        value_size: int | None = None,
-        convolution: int | None = 4,
-        backend: str = "auto",
-        **options: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(
-            input_size,
-            hidden_size,
-            heads=heads,
-            key_size=key_size,
-            value_size=value_size,
-            convolution=convolution,
-            backend=backend,
-        )
-        self.decay = nn.Linear(input_size, heads, bias=False)
-        low, high = (math.log(size) for size in STEP_SIZES)
-        size = torch.empty(heads).uniform_(low, high).exp()
-        self.decay_bias = nn.Parameter(size + torch.log(-torch.expm1(-size)))  # softplus undone
+    def add_gates(self) -> None:
+        size, heads = self.input_size, self.heads
+        self.decay = nn.Linear(size, heads, bias=False)
+        self.decay_bias = nn.Parameter(step_size_bias(heads))
         self.log_rate = nn.Parameter(torch.log(RATES * (1 - torch.rand(heads))))  # never log 0
-        self.gate = nn.Linear(input_size, self.parts[2], bias=False)
+        self.gate = nn.Linear(size, heads * self.value_size, bias=False)
 
     def access(
         self, x: Input, state: DeltaNetState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         access, rest = super().access(x, state, mask)
-        step_size = softplus(by_heads(self.decay(x)) + self.decay_bias[:, None])
-        return access._replace(gate=torch.exp(-self.log_rate.exp()[:, None] * step_size)), rest
+        alpha = self.alpha(x)
+        others = [torch.ones_like(alpha)] * (self.writes - 1)
+        return access._replace(gate=interleave([alpha, *others], 2)), rest
+
+    def alpha(self, x: Input) -> Float[Tensor, "batch heads time *key"]:
+        """Return α of each step, in float32 or wider."""
+        wide = self.state_dtype
+        step_size = softplus(by_heads(self.decay(x)).to(wide) + self.decay_bias.to(wide)[:, None])
+        return torch.exp(-self.log_rate.to(wide).exp()[:, None] * step_size)
 
     def output(
-        self, retrieved: Float[Tensor, "batch heads time value"], x: Input
+        self, retrieved: Float[Tensor, "batch heads time value"], x: Input, access: Access
     ) -> Float[Tensor, "batch time hidden"]:
-        return self.out(self.normed(retrieved) * silu(self.gate(x)))
+        return self.out(self.normed(retrieved) * self.gate_function(self.gate(x)))
+
+
+def step_size_bias(*shape: int) -> Tensor:
+    """Return biases under which softplus starts log-uniform in `STEP_SIZES`."""
+    low, high = (math.log(size) for size in STEP_SIZES)
+    size = torch.empty(shape).uniform_(low, high).exp()
+    return size + torch.log(-torch.expm1(-size))  # softplus undone

@@ -102,7 +102,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         ), ()
 
     def output(
-        self, retrieved: Float[Tensor, "batch heads time value"], x: Input
+        self, retrieved: Float[Tensor, "batch heads time value"], x: Input, access: Access
     ) -> Float[Tensor, "batch time hidden"]:
         if self.normaliser:
             retrieved = retrieved[..., :-1] / (retrieved[..., -1:] + EPS)
@@ -112,6 +112,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         self,
         weights: Float[Tensor, "batch heads time reads past"],
         retrieved: Float[Tensor, "batch heads time value"],
+        access: Access,
     ) -> Float[Tensor, "batch heads time reads past"]:
         return weights / (retrieved[..., None, -1:] + EPS) if self.normaliser else weights
 

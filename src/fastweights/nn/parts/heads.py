@@ -19,6 +19,30 @@ def head_size(hidden_size: int, heads: int) -> int:
     return hidden_size // heads
 
 
+def heads_a_key(heads: int, key_heads: int) -> int:
+    """Return how many value heads share the keys and queries of one key head.
+
+    Raises:
+        UserError: if the key heads do not divide the value heads.
+    """
+    if heads % key_heads:
+        raise UserError(f"heads is {heads}; accepted with {key_heads} key heads: a multiple")
+    return heads // key_heads
+
+
+def share_heads(
+    x: Float[Tensor, "batch keys time head"], times: int
+) -> Float[Tensor, "batch heads time head"]:
+    """Repeat each key head, its copies side by side, for the value heads that share it.
+
+    Example:
+        >>> import torch
+        >>> share_heads(torch.tensor([1.0, 2.0]).view(1, 2, 1, 1), 2).flatten().tolist()
+        [1.0, 1.0, 2.0, 2.0]
+    """
+    return x if times == 1 else x.repeat_interleave(times, 1)
+
+
 def split_heads(
     x: Float[Tensor, "batch time features"], heads: int
 ) -> Float[Tensor, "batch {heads} time head"]:

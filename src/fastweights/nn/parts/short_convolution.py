@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
@@ -55,15 +56,7 @@ class ShortConvolution(nn.Module):
             y [batch, time, channels], and each row's last `size - 1` real inputs. At padded steps y
             holds nothing of use.
         """
-        time = x.shape[1]
-        if mask is None:
-            seen = torch.cat([recent, x], 1)
-            return self._mix(seen), seen[:, time:]
-        lengths, shift = padding.lengths_and_shift(mask)
-        seen = torch.cat([recent, padding.to_front(x, shift)], 1)
-        last = lengths[:, None] + torch.arange(self.size - 1, device=x.device)
-        kept = seen.gather(1, last[:, :, None].expand_as(recent))
-        return padding.to_back(self._mix(seen), shift), kept
+        return look_back(x, recent, mask, self._mix)
 
     def _mix(
         self, seen: Float[Tensor, "batch all channels"]
@@ -75,3 +68,31 @@ class ShortConvolution(nn.Module):
     def extra_repr(self) -> str:
         channels, size = self.weight.shape
         return f"{channels}, {size}"
+
+
+def look_back(
+    x: Float[Tensor, "batch time channels"],
+    recent: Float[Tensor, "batch before channels"],
+    mask: Bool[Tensor, "batch time"] | None,
+    mix: Callable[[Float[Tensor, "batch all channels"]], Float[Tensor, "batch time channels"]],
+) -> tuple[Float[Tensor, "batch time channels"], Float[Tensor, "batch before channels"]]:
+    """Compute something of each step and of those before it, and return it with what is to be carried.
+
+    Args:
+        x, recent, mask: as `ShortConvolution.forward` takes them, with any number of steps before x.
+        mix: called with the steps before x and x in one, [batch, before + time, channels].
+
+    Example:
+        >>> x, before = torch.tensor([[[1.0], [2.0]]]), torch.zeros(1, 1, 1)
+        >>> shifted, recent = look_back(x, before, None, lambda seen: seen[:, :-1])
+        >>> shifted.flatten().tolist(), recent.flatten().tolist()
+        ([0.0, 1.0], [2.0])
+    """
+    if mask is None:
+        seen = torch.cat([recent, x], 1)
+        return mix(seen), seen[:, x.shape[1] :]
+    lengths, shift = padding.lengths_and_shift(mask)
+    seen = torch.cat([recent, padding.to_front(x, shift)], 1)
+    last = lengths[:, None] + torch.arange(recent.shape[1], device=x.device)
+    kept = seen.gather(1, last[:, :, None].expand_as(recent))
+    return padding.to_back(mix(seen), shift), kept
