@@ -68,6 +68,10 @@ BACKBONES = {
     "gated-deltaproduct": partial(nn.GatedDeltaProduct, heads=2),
     "gated-deltaproduct-3": partial(nn.GatedDeltaProduct, writes=3, heads=2, key_heads=1),
     "comba": partial(nn.Comba, heads=2, convolution=2),
+    "gated-linear-attention": partial(nn.GatedLinearAttention, heads=2),
+    "hgrn2": partial(nn.HGRN2, heads=2, lower_bound=0.2),
+    "mlstm": partial(nn.MLSTM, heads=2, key_size=4),
+    "rwkv-7": partial(nn.RWKV7, heads=2, rank=4),
     "transformer-xl": partial(
         nn.TransformerXL, layers=2, heads=2, inner_size=7, memory_length=4, weight_std=0.4
     ),

@@ -35,6 +35,23 @@ register(
 )(nn.LinearAttention)
 
 register(
+    "gated-linear-attention",
+    aliases=("gla",),
+    summary="linear attention that forgets each feature at a rate of its own (Yang et al. 2024)",
+)(nn.GatedLinearAttention)
+
+register(
+    "hgrn2",
+    summary="gated linear RNN, its state widened by outer products (Qin et al. 2024)",
+)(nn.HGRN2)
+
+register(
+    "mlstm",
+    aliases=("xlstm",),
+    summary="matrix memory of xLSTM, with exponential input gates (Beck et al. 2024)",
+)(nn.MLSTM)
+
+register(
     "deltanet",
     aliases=("delta-net",),
     summary="linear attention written by the delta rule (Schlag et al. 2021, Yang et al. 2024)",
@@ -68,6 +85,12 @@ register(
     "comba",
     summary="Gated DeltaNet with feedback of its state into write and read (Hu et al. 2025)",
 )(nn.Comba)
+
+register(
+    "rwkv-7",
+    aliases=("rwkv7", "goose"),
+    summary="delta rule with keys apart for removing and replacing (Peng et al. 2025)",
+)(nn.RWKV7)
 
 register(
     "mnm",

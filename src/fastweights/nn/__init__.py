@@ -18,12 +18,17 @@ from fastweights.nn.memories.fwm_lstm import FWMLSTM, FWMLSTMState
 from fastweights.nn.memories.gated_delta_net import GatedDeltaNet
 from fastweights.nn.memories.gated_delta_net_2 import GatedDeltaNet2
 from fastweights.nn.memories.gated_delta_product import GatedDeltaProduct
+from fastweights.nn.memories.gated_linear_attention import GatedLinearAttention
+from fastweights.nn.memories.hebbian_layer import HebbianState
+from fastweights.nn.memories.hgrn2 import HGRN2
 from fastweights.nn.memories.kimi_delta_attention import KimiDeltaAttention
 from fastweights.nn.memories.linear_attention import LinearAttention, LinearAttentionState
 from fastweights.nn.memories.metalearned_neural_memory import (
     MetalearnedNeuralMemory,
     MetalearnedNeuralMemoryState,
 )
+from fastweights.nn.memories.mlstm import MLSTM, MLSTMState
+from fastweights.nn.memories.rwkv7 import RWKV7, RWKV7State
 from fastweights.nn.memories.two_path_rnn import TwoPathRNN
 from fastweights.nn.parts.construction import LayerOptions, Placement
 from fastweights.nn.parts.dropout import VariationalDropout
@@ -41,8 +46,11 @@ __all__ = [
     "AWDLSTM",
     "FWMLSTM",
     "GRU",
+    "HGRN2",
     "IRNN",
     "LSTM",
+    "MLSTM",
+    "RWKV7",
     "AWDStack",
     "AssociativeLSTM",
     "AssociativeLSTMState",
@@ -62,6 +70,8 @@ __all__ = [
     "GatedDeltaNet",
     "GatedDeltaNet2",
     "GatedDeltaProduct",
+    "GatedLinearAttention",
+    "HebbianState",
     "HiddenState",
     "KimiDeltaAttention",
     "LSTMState",
@@ -70,11 +80,13 @@ __all__ = [
     "LayerOptions",
     "LinearAttention",
     "LinearAttentionState",
+    "MLSTMState",
     "MetalearnedNeuralMemory",
     "MetalearnedNeuralMemoryState",
     "Output",
     "OutputRegulariser",
     "Placement",
+    "RWKV7State",
     "ResidualLSTM",
     "Stack",
     "Trace",
