@@ -72,6 +72,10 @@ BACKBONES = {
     "hgrn2": partial(nn.HGRN2, heads=2, lower_bound=0.2),
     "mlstm": partial(nn.MLSTM, heads=2, key_size=4),
     "rwkv-7": partial(nn.RWKV7, heads=2, rank=4),
+    "titans": partial(nn.Titans, heads=2, key_size=4),
+    "recurrent-deltanet": partial(nn.RecurrentDeltaNet, heads=2, key_size=4),
+    "srwm": partial(nn.SelfReferentialWeightMatrix, heads=2),
+    "m2rnn": partial(nn.M2RNN, heads=2, key_size=4),
     "transformer-xl": partial(
         nn.TransformerXL, layers=2, heads=2, inner_size=7, memory_length=4, weight_std=0.4
     ),

@@ -93,6 +93,28 @@ register(
 )(nn.RWKV7)
 
 register(
+    "titans",
+    summary="linear memory learned with momentum and forgetting, a step a token (Behrouz et al. 2025)",
+)(nn.Titans)
+
+register(
+    "recurrent-deltanet",
+    aliases=("recurrent-delta-net", "rdn"),
+    summary="delta memory that is given what it last read (Irie et al. 2021)",
+)(nn.RecurrentDeltaNet)
+
+register(
+    "srwm",
+    aliases=("self-referential-weight-matrix",),
+    summary="weight matrix that computes its own changes (Irie et al. 2022)",
+)(nn.SelfReferentialWeightMatrix)
+
+register(
+    "m2rnn",
+    summary="nonlinear RNN whose hidden state is a matrix (Mishra et al. 2026)",
+)(nn.M2RNN)
+
+register(
     "mnm",
     aliases=("metalearned-neural-memory",),
     summary="LSTM with a network of fast weights as memory (Munkhdalai et al. 2019, MNM-p)",

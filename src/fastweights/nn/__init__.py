@@ -23,12 +23,17 @@ from fastweights.nn.memories.hebbian_layer import HebbianState
 from fastweights.nn.memories.hgrn2 import HGRN2
 from fastweights.nn.memories.kimi_delta_attention import KimiDeltaAttention
 from fastweights.nn.memories.linear_attention import LinearAttention, LinearAttentionState
+from fastweights.nn.memories.m2rnn import M2RNN
+from fastweights.nn.memories.matrix_rnn import MatrixState
 from fastweights.nn.memories.metalearned_neural_memory import (
     MetalearnedNeuralMemory,
     MetalearnedNeuralMemoryState,
 )
 from fastweights.nn.memories.mlstm import MLSTM, MLSTMState
+from fastweights.nn.memories.recurrent_delta_net import RecurrentDeltaNet, RecurrentDeltaNetState
 from fastweights.nn.memories.rwkv7 import RWKV7, RWKV7State
+from fastweights.nn.memories.self_referential_weight_matrix import SelfReferentialWeightMatrix
+from fastweights.nn.memories.titans import Titans, TitansState
 from fastweights.nn.memories.two_path_rnn import TwoPathRNN
 from fastweights.nn.parts.construction import LayerOptions, Placement
 from fastweights.nn.parts.dropout import VariationalDropout
@@ -49,6 +54,7 @@ __all__ = [
     "HGRN2",
     "IRNN",
     "LSTM",
+    "M2RNN",
     "MLSTM",
     "RWKV7",
     "AWDStack",
@@ -81,14 +87,20 @@ __all__ = [
     "LinearAttention",
     "LinearAttentionState",
     "MLSTMState",
+    "MatrixState",
     "MetalearnedNeuralMemory",
     "MetalearnedNeuralMemoryState",
     "Output",
     "OutputRegulariser",
     "Placement",
     "RWKV7State",
+    "RecurrentDeltaNet",
+    "RecurrentDeltaNetState",
     "ResidualLSTM",
+    "SelfReferentialWeightMatrix",
     "Stack",
+    "Titans",
+    "TitansState",
     "Trace",
     "TransformerXL",
     "TransformerXLState",

@@ -79,11 +79,25 @@ def run_cell(
         mask: True = real.
     """
 
+    def advance(drive: Tensor, before: C) -> tuple[Tensor, C]:
+        after = cell(drive, before)
+        return after[0], after
+
+    return run_reads(advance, start, x, mask)
+
+
+def run_reads(
+    advance: Callable[[Tensor, C], tuple[Tensor, C]],
+    start: C,
+    x: Float[Tensor, "batch time drive"],
+    mask: Mask,
+) -> tuple[Float[Tensor, "batch time hidden"], C]:
+    """Run over time what returns its output and its state after a step; the rest is as `run_cell` has it."""
+
     def step(before: C, drive: Tensor, others: Others) -> tuple[C, tuple[Tensor, ...]]:
         (real,) = others
-        after = cell(drive, before)
-        now = after if real is None else _where(real, after, before)
-        return now, (now[0],)
+        y, after = advance(drive, before)
+        return (after if real is None else _where(real, after, before)), (y,)
 
     end, (y,) = over_time(step, start, x, (mask,))
     return y if mask is None else y.masked_fill(~mask[:, :, None], 0), end
