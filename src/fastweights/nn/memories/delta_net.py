@@ -99,7 +99,9 @@ class DeltaNet(MemoryLayer[DeltaNetState]):
     ) -> None:
         super().__init__()
         key_heads = heads if key_heads is None else key_heads
-        check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads, key_heads=key_heads)
+        check_sizes(
+            input_size=input_size, hidden_size=hidden_size, heads=heads, key_heads=key_heads
+        )
         key_size = head_size(hidden_size, heads) if key_size is None else key_size
         value_size = self.values_per_key * key_size if value_size is None else value_size
         check_sizes(key_size=key_size, value_size=value_size)

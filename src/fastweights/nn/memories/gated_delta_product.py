@@ -1,4 +1,4 @@
-"""Gated DeltaProduct: several writes of the delta rule in a step, so that the memory passes more than one reflection."""
+"""Gated DeltaProduct: several writes of the delta rule in a step, so that F passes more than one reflection."""
 
 from __future__ import annotations
 

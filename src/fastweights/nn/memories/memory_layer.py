@@ -24,8 +24,8 @@ from fastweights.ops.types import at_least_float32, without_autocast
 class Access(NamedTuple):
     """Keys, values and queries of a sequence.
 
-    The fields are the arguments of `ops.delta_memory` by these names; `lead` is the batch, or batch and heads. A step of
-    several writes has as many places in time, one after the other; the last is read.
+    The fields are the arguments of `ops.delta_memory` by these names; `lead` is the batch, or batch and heads. A step
+    of several writes has as many places in time, one after the other; the last is read.
 
     Attributes:
         for_output: what the layer's output needs besides what is retrieved; of each step.

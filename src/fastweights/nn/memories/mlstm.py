@@ -98,7 +98,9 @@ class MLSTM(HebbianLayer[MLSTMState]):
         q, k, v = self.split(x)
         before = (self.initial_state(len(x)) if state is None else state).stabiliser
         before = before.to(self.state_dtype)[:, :, None]
-        log_i, log_f = by_heads(padding.zeroed(self.gates(x), mask)).to(self.state_dtype).chunk(2, 1)
+        log_i, log_f = (
+            by_heads(padding.zeroed(self.gates(x), mask)).to(self.state_dtype).chunk(2, 1)
+        )
         log_f = logsigmoid(log_f)
         if mask is not None:  # a padded step leaves m as it is
             log_f = log_f.masked_fill(~mask[:, None], 0)

@@ -136,11 +136,11 @@ class RWKV7(MemoryLayer[RWKV7State]):
     ) -> tuple[Access, tuple[Tensor, ...]]:
         recent = self.initial_state(len(x)).recent if state is None else state.recent
         before, recent = look_back(x, recent, mask, lambda seen: seen[:, :-1])
-        x_r, x_d, x_k, x_v, x_a, x_g = (torch.lerp(x, before, mu) for mu in self.shift)
+        x_r, x_d, x_k, x_v, x_a, x_g = (x + mu * (before - x) for mu in self.shift)
         decay, rate, gate = self.decay, self.rate, self.gate
         logits, removed = decay[1](torch.tanh(decay[0](x_d))), self.key(x_k)
         a, g = torch.sigmoid(rate(x_a)), gate[1](torch.sigmoid(gate[0](x_g)))
-        key = removed * torch.lerp(torch.ones_like(a), a, self.replacement)
+        key = removed * (1 + self.replacement * (a - 1))
         named = (self.receptance(x_r), key, self.value(x_v), removed * self.removal, a, logits)
         r, k, v, kappa, a, logits = (
             split_heads(part, self.heads).to(self.state_dtype) for part in named

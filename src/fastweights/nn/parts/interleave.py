@@ -11,7 +11,7 @@ from torch import Tensor
 
 def interleave(
     writes: Sequence[Shaped[Tensor, "*lead time"] | Shaped[Tensor, "*lead time features"]], dim: int
-) -> Shaped[Tensor, "..."]:
+) -> Shaped[Tensor, ...]:
     """Return what each write of a step has, a place in time for each.
 
     Args:
