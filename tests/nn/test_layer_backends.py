@@ -16,6 +16,9 @@ LAYERS = {
     "linear-attention": nn.LinearAttention,
     "deltanet": nn.DeltaNet,
     "gated-deltanet": nn.GatedDeltaNet,
+    "gated-deltaproduct": nn.GatedDeltaProduct,
+    "mlstm": nn.MLSTM,
+    "rwkv-7": nn.RWKV7,
 }
 
 

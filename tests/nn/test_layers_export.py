@@ -15,7 +15,7 @@ from fastweights.nn import FastWeightRNN
 
 KINDS = (
     "gru-ln", "irnn", "lstm", "awd-lstm", "fast-weights", "fwm", "mnm", "gated-deltanet",
-    "transformer-xl", "associative-lstm",
+    "transformer-xl", "associative-lstm", "mlstm", "gated-deltaproduct", "rwkv-7", "titans",
 )  # fmt: skip
 """One backbone of each way to go over time: a scan of an op or a cell, torch's own, attention, stacks of them."""
 BATCH, TIME = Dim("batch", min=1, max=64), Dim("time", min=1, max=4096)
