@@ -103,7 +103,7 @@ def delta_inputs(layer, x):
 def alphas(layer, x):
     """α of each head and step, or of each feature of its key."""
     if isinstance(layer, nn.KimiDeltaAttention):
-        logits = layer.decay[1](layer.decay[0](x)).unflatten(-1, layer.decay_bias.shape)
+        logits = layer.decay.up(layer.decay.down(x)).unflatten(-1, layer.decay_bias.shape)
         rate = layer.log_rate.exp()[:, None]
     else:
         logits, rate = layer.decay(x), layer.log_rate.exp()
@@ -200,7 +200,7 @@ def hebbian_inputs(layer, x):
 def test_gated_linear_attention(options):
     layer, x = made(nn.GatedLinearAttention, **options), vectors()
     q, k, v = hebbian_inputs(layer, x)
-    a = sigmoid(split(layer.decay[1](layer.decay[0](x)), layer.heads)) ** (1 / 16)
+    a = sigmoid(split(layer.decay.up(layer.decay.down(x)), layer.heads)) ** (1 / 16)
 
     def step(at, F):
         F = F * a[at] + np.outer(v[at], k[at])
@@ -278,11 +278,11 @@ def test_rwkv7():
     layer, x = made(nn.RWKV7, heads=2, rank=3), vectors()
     before = pad(x, (0, 0, 1, 0))[:, :-1]
     x_r, x_d, x_k, x_v, x_a, x_g = (x + mu * (before - x) for mu in layer.shift)
-    down, up = layer.decay
+    down, up = layer.decay.down, layer.decay.up
     d = np.exp(-np.exp(-0.5) * sigmoid(split(up(torch.tanh(down(x_d))), 2)))
-    down, up = layer.rate
+    down, up = layer.rate.down, layer.rate.up
     a = torch.sigmoid(up(down(x_a)))
-    down, up = layer.gate
+    down, up = layer.gate.down, layer.gate.up
     g = up(torch.sigmoid(down(x_g)))
     key = layer.key(x_k)
     kappa = normed(split(key * layer.removal, 2))

@@ -13,6 +13,7 @@ from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.hebbian_layer import HebbianLayer, HebbianState
 from fastweights.nn.memories.memory_layer import Access
 from fastweights.nn.parts.heads import merge_heads, split_heads
+from fastweights.nn.parts.low_rank import LowRank
 
 RANK = 16
 """Features between the two matrices of the decay."""
@@ -39,7 +40,7 @@ class GatedLinearAttention(HebbianLayer[HebbianState]):
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input], out.weight [hidden, hidden],
-    decay.0.weight [16, input], decay.1.weight [heads · key, 16] and decay.1.bias (b), norm.weight [value],
+    decay.down.weight [16, input], decay.up.weight [heads · key, 16] and decay.up.bias (b), norm.weight [value],
     gate.weight [hidden, input] (W_g).
 
     Raises:
@@ -68,9 +69,7 @@ class GatedLinearAttention(HebbianLayer[HebbianState]):
         backend: str = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size, heads=heads, key_size=key_size, backend=backend)
-        self.decay = nn.Sequential(
-            nn.Linear(input_size, RANK, bias=False), nn.Linear(RANK, self.parts[1])
-        )
+        self.decay = LowRank(input_size, RANK, self.parts[1], bias=True)
         self.norm = nn.RMSNorm(self.value_size, eps=NORM_EPS)
         self.gate = nn.Linear(input_size, hidden_size, bias=False)
 

@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 from fastweights.nn.backbone import Input
 from fastweights.nn.memories.gated_delta_net import GatedDeltaNet, step_size_bias
 from fastweights.nn.parts.heads import split_heads
+from fastweights.nn.parts.low_rank import LowRank
 
 RATES = (1.0, 16.0)
 """A starts uniform between these."""
@@ -38,9 +39,9 @@ class KimiDeltaAttention(GatedDeltaNet):
         negative_eigenvalues: β is twice the sigmoid.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
-    Parameters: those of `DeltaNet`, and decay.0.weight [value, input], decay.1.weight [heads · key, value]
-    (W_α), decay_bias [heads, key] (dt), log_rate [heads] (log A), gate.0.weight [value, input],
-    gate.1.weight [heads · value, value] (W_g), gate.1.bias (b).
+    Parameters: those of `DeltaNet`, and decay.down.weight [value, input], decay.up.weight [heads · key, value]
+    (W_α), decay_bias [heads, key] (dt), log_rate [heads] (log A), gate.down.weight [value, input],
+    gate.up.weight [heads · value, value] (W_g), gate.up.bias (b).
 
     Raises:
         UserError: for an option outside its range, or heads that do not divide the hidden size.
@@ -61,17 +62,12 @@ class KimiDeltaAttention(GatedDeltaNet):
     def add_gates(self) -> None:
         (key,), value, heads = self.key_sizes, self.value_size, self.heads
         low, high = RATES
-        self.decay = _low_rank(self.input_size, value, heads * key, bias=False)
+        self.decay = LowRank(self.input_size, value, heads * key)
         self.decay_bias = nn.Parameter(step_size_bias(heads, key))
         self.log_rate = nn.Parameter(torch.empty(heads).uniform_(low, high).log())
-        self.gate = _low_rank(self.input_size, value, heads * value, bias=True)
+        self.gate = LowRank(self.input_size, value, heads * value, bias=True)
 
     def alpha(self, x: Input) -> Float[Tensor, "batch heads time key"]:
         wide = self.state_dtype
         pre = split_heads(self.decay(x), self.heads).to(wide) + self.decay_bias.to(wide)[:, None]
         return torch.exp(-self.log_rate.to(wide).exp()[:, None, None] * softplus(pre))
-
-
-def _low_rank(input_size: int, rank: int, output_size: int, *, bias: bool) -> nn.Sequential:
-    down, up = nn.Linear(input_size, rank, bias=False), nn.Linear(rank, output_size, bias=bias)
-    return nn.Sequential(down, up)

@@ -17,6 +17,7 @@ from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.head_norm import HeadNorm
 from fastweights.nn.parts.heads import head_size, merge_heads, split_heads
 from fastweights.nn.parts.interleave import interleave
+from fastweights.nn.parts.low_rank import LowRank
 from fastweights.nn.parts.short_convolution import look_back
 
 SLOWEST = math.exp(-0.5)
@@ -58,8 +59,8 @@ class RWKV7(MemoryLayer[RWKV7State]):
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
 
     Parameters: shift [6, input] (μ of r, d, k, v, a, g), receptance, key, value .weight [hidden, input], decay
-    (D), rate (A) and gate (G) .0.weight [rank, input], .1.weight [hidden, rank], and of the first two .1.bias
-    [hidden], removal (ξ), replacement (α), bonus (ρ) [hidden], norm.weight, norm.bias [hidden], out.weight
+    (D), rate (A) and gate (G) .down.weight [rank, input], .up.weight [hidden, rank], and of the first two
+    .up.bias [hidden], removal (ξ), replacement (α), bonus (ρ) [hidden], norm.weight, norm.bias [hidden], out.weight
     [hidden, hidden].
 
     Raises:
@@ -100,12 +101,10 @@ class RWKV7(MemoryLayer[RWKV7State]):
         self.receptance = nn.Linear(input_size, hidden_size, bias=False)
         self.key = nn.Linear(input_size, hidden_size, bias=False)
         self.value = nn.Linear(input_size, hidden_size, bias=False)
-        self.decay, self.rate, self.gate = (
-            nn.Sequential(
-                nn.Linear(input_size, rank, bias=False), nn.Linear(rank, hidden_size, bias=bias)
-            )
-            for bias in (True, True, False)
-        )
+        sizes = input_size, rank, hidden_size
+        self.decay = LowRank(*sizes, bias=True, activation=torch.tanh)
+        self.rate = LowRank(*sizes, bias=True)
+        self.gate = LowRank(*sizes, activation=torch.sigmoid)
         self.removal = nn.Parameter(torch.empty(hidden_size))
         self.replacement = nn.Parameter(torch.full((hidden_size,), 1.02))
         self.bonus = nn.Parameter(torch.full((hidden_size,), -0.04))
@@ -122,9 +121,9 @@ class RWKV7(MemoryLayer[RWKV7State]):
         for linear, gain in ((self.receptance, 1.0), (self.key, 0.1), (self.value, 1.0)):
             nn.init.orthogonal_(linear.weight, gain=gain)
         for low_rank in (self.decay, self.rate, self.gate):
-            nn.init.orthogonal_(low_rank[1].weight, gain=0.1)
-        self.decay[1].bias.copy_(-5.5 + 6 * line + 2.5 * bend)
-        self.rate[1].bias.copy_(-0.19 + 0.3 * bend + 0.4 * (line - 0.5))
+            nn.init.orthogonal_(low_rank.up.weight, gain=0.1)
+        self.decay.up.bias.copy_(-5.5 + 6 * line + 2.5 * bend)
+        self.rate.up.bias.copy_(-0.19 + 0.3 * bend + 0.4 * (line - 0.5))
         self.removal.copy_(0.71 - 0.1 * (line - 0.5))
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -137,9 +136,8 @@ class RWKV7(MemoryLayer[RWKV7State]):
         recent = self.initial_state(len(x)).recent if state is None else state.recent
         before, recent = look_back(x, recent, mask, lambda seen: seen[:, :-1])
         x_r, x_d, x_k, x_v, x_a, x_g = (x + mu * (before - x) for mu in self.shift)
-        decay, rate, gate = self.decay, self.rate, self.gate
-        logits, removed = decay[1](torch.tanh(decay[0](x_d))), self.key(x_k)
-        a, g = torch.sigmoid(rate(x_a)), gate[1](torch.sigmoid(gate[0](x_g)))
+        logits, removed, g = self.decay(x_d), self.key(x_k), self.gate(x_g)
+        a = torch.sigmoid(self.rate(x_a))
         key = removed * (1 + self.replacement * (a - 1))
         named = (self.receptance(x_r), key, self.value(x_v), removed * self.removal, a, logits)
         r, k, v, kappa, a, logits = (
