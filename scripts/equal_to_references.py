@@ -4,8 +4,8 @@
     python scripts/equal_to_references.py DIR --backend reference --json
 
 Layers of random weights hand what they write and read to the references there, which run as they are but for their
-type: they compute in float32, and here in float64. Compared are what is retrieved and the memory after each segment; the
-memory after the first goes into the second. Exit code 1 if a difference is over the limit, 2 if DIR is no such
+type: they compute in float32, and here in float64. Compared are what is retrieved and the memory after each segment;
+the memory after the first goes into the second. Exit code 1 if a difference is over the limit, 2 if DIR is no such
 checkout.
 """
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from fastweights.nn.memories.gated_delta_net import GatedDeltaNet
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 
 class GatedDeltaProduct(GatedDeltaNet):
@@ -28,6 +31,7 @@ class GatedDeltaProduct(GatedDeltaNet):
         convolution: steps that conv sees, the present one included; None leaves it out.
         negative_eigenvalues: β is twice the sigmoid, as published; False: the sigmoid.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: those of `GatedDeltaNet`, qkv.weight with the rows of q, k_1 … k_n, v_1 … v_n, and
     strength.weight [n · heads, input].
@@ -58,6 +62,7 @@ class GatedDeltaProduct(GatedDeltaNet):
         convolution: int | None = 4,
         negative_eigenvalues: bool = True,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         check_sizes(writes=writes)
         self.writes = writes

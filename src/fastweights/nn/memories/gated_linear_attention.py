@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch.nn.functional import logsigmoid, silu
 from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.hebbian_layer import HebbianLayer, HebbianState
 from fastweights.nn.memories.memory_layer import Access
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.heads import merge_heads, split_heads
 from fastweights.nn.parts.low_rank import LowRank
 
@@ -38,6 +40,7 @@ class GatedLinearAttention(HebbianLayer[HebbianState]):
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means half as many as its values, as published.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input], out.weight [hidden, hidden],
     decay.down.weight [16, input], decay.up.weight [heads · key, 16] and decay.up.bias (b), norm.weight [value],
@@ -67,6 +70,7 @@ class GatedLinearAttention(HebbianLayer[HebbianState]):
         heads: int = 1,
         key_size: int | None = None,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(input_size, hidden_size, heads=heads, key_size=key_size, backend=backend)
         self.decay = LowRank(input_size, RANK, self.parts[1], bias=True)

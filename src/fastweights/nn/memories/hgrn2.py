@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.hebbian_layer import HebbianLayer, HebbianState
 from fastweights.nn.memories.memory_layer import Access
 from fastweights.nn.parts.checks import check_range
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.heads import merge_heads
 
 NORM_EPS = 1e-5
@@ -33,6 +36,7 @@ class HGRN2(HebbianLayer[HebbianState]):
         key_size: features of f, of each head; None means hidden_size / heads.
         lower_bound: γ in [0, 1], the least f.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: qkv.weight [rows of q, f, v, each by heads; input], out.weight [hidden, hidden], norm.weight
     [hidden].
@@ -61,6 +65,7 @@ class HGRN2(HebbianLayer[HebbianState]):
         key_size: int | None = None,
         lower_bound: float = 0.0,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         check_range("lower_bound", lower_bound, 0, 1)
         super().__init__(input_size, hidden_size, heads=heads, key_size=key_size, backend=backend)

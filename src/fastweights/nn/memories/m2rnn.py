@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, MatrixState, outer, retrieved
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 FORGET_BIAS = 2.0
 """σ of this is how much of F a step keeps at the start."""
@@ -29,6 +32,7 @@ class M2RNN(MatrixRNN[MatrixState]):
         hidden_size: features of y, and of all heads' values together.
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means hidden_size / heads.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: input.weight [rows of q, k, v, f, each by heads; input] and input.bias, of f 2 at the start and
     else 0, transition [heads, key, key] (W), the identity at the start.
@@ -48,7 +52,13 @@ class M2RNN(MatrixRNN[MatrixState]):
     state_type = MatrixState
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, heads: int = 1, key_size: int | None = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        heads: int = 1,
+        key_size: int | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(input_size, hidden_size, heads)
         key_size = self.value_size if key_size is None else key_size

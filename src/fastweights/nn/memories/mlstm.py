@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch.nn.functional import logsigmoid, pad
 from fastweights.nn.backbone import Input, Mask
 from fastweights.nn.memories.hebbian_layer import HebbianLayer
 from fastweights.nn.memories.memory_layer import Access
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.head_norm import HeadNorm
 from fastweights.nn.parts.heads import by_heads
 from fastweights.ops import padding
@@ -50,6 +51,7 @@ class MLSTM(HebbianLayer[MLSTMState]):
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means hidden_size / heads.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: qkv.weight [rows of q, k, v, each by heads; input] and qkv.bias, out.weight [hidden, hidden]
     (W_y) and out.bias, gates.weight [rows of i, f; input], which start at 0, and gates.bias, of f from 3 to
@@ -79,6 +81,7 @@ class MLSTM(HebbianLayer[MLSTMState]):
         heads: int = 1,
         key_size: int | None = None,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(input_size, hidden_size, heads=heads, key_size=key_size, backend=backend)
         self.gates = nn.Linear(input_size, 2 * heads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from torch.nn.functional import elu
 
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, outer, retrieved
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 
 class RecurrentDeltaNetState(NamedTuple):
@@ -35,6 +36,7 @@ class RecurrentDeltaNet(MatrixRNN[RecurrentDeltaNetState]):
         hidden_size: features of y, and of all heads' values together.
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means hidden_size / heads.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: input.weight [rows of q, k, v, β, each by heads; input] (W), recurrent.weight [as many rows,
     hidden] (R); no biases.
@@ -54,7 +56,13 @@ class RecurrentDeltaNet(MatrixRNN[RecurrentDeltaNetState]):
     state_type = RecurrentDeltaNetState
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, heads: int = 1, key_size: int | None = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        heads: int = 1,
+        key_size: int | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(input_size, hidden_size, heads)
         key_size = self.value_size if key_size is None else key_size

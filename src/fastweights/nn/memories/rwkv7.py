@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from fastweights.nn.memories.delta_net import unit
 from fastweights.nn.memories.memory_layer import Access, MemoryLayer
 from fastweights.nn.parts.backend import check_backend
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.head_norm import HeadNorm
 from fastweights.nn.parts.heads import head_size, merge_heads, split_heads
 from fastweights.nn.parts.interleave import interleave
@@ -57,6 +58,7 @@ class RWKV7(MemoryLayer[RWKV7State]):
         heads: memories side by side, each with its share of the features.
         rank: features between the two matrices of d, of a and of g.
         backend: of `ops.delta_memory`, which lists them; they differ in speed alone.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: shift [6, input] (μ of r, d, k, v, a, g), receptance, key, value .weight [hidden, input], decay
     (D), rate (A) and gate (G) .down.weight [rank, input], .up.weight [hidden, rank], and of the first two
@@ -89,6 +91,7 @@ class RWKV7(MemoryLayer[RWKV7State]):
         heads: int = 1,
         rank: int = 32,
         backend: str = "auto",
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads, rank=rank)

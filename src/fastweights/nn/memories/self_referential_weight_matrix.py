@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, MatrixState, outer, retrieved
+from fastweights.nn.parts.construction import LayerOptions
 
 RATES = 4
 """Learning rates: of the rows of y, k, q and β apart."""
@@ -26,6 +29,7 @@ class SelfReferentialWeightMatrix(MatrixRNN[MatrixState]):
         input_size: features of x.
         hidden_size: features of y, and of W x.
         heads: matrices side by side, each with its share of the features.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: input.weight [hidden, input] (W), input.bias [hidden] (b), initial [heads, hidden / heads, rows
     of y, k, q, β] (F(0), transposed), which starts normal with standard deviation (hidden / heads)^−½.
@@ -44,7 +48,14 @@ class SelfReferentialWeightMatrix(MatrixRNN[MatrixState]):
 
     state_type = MatrixState
 
-    def __init__(self, input_size: int, hidden_size: int, *, heads: int = 1) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        heads: int = 1,
+        **options: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(input_size, hidden_size, heads)
         self.input = nn.Linear(input_size, hidden_size)
         size = self.value_size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch.nn.functional import silu
 from fastweights.nn.memories.delta_net import unit
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, outer, retrieved
 from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.parts.construction import LayerOptions
 
 BIASES = (0.0, 0.0, -4.0)
 """The logits of θ, η and α start at these: of a surprise half is learned, and of F a fiftieth is lost a step."""
@@ -42,6 +43,7 @@ class Titans(MatrixRNN[TitansState]):
         hidden_size: features of y, and of all heads' values together.
         heads: memories side by side, each with its share of the features.
         key_size: features of a head's keys; None means hidden_size / heads.
+        options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: input.weight [rows of q, k, v, θ, η, α, each by heads; input] and input.bias, of θ and η 0 and of α
     −4 at the start.
@@ -60,7 +62,13 @@ class Titans(MatrixRNN[TitansState]):
     state_type = TitansState
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, heads: int = 1, key_size: int | None = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        heads: int = 1,
+        key_size: int | None = None,
+        **options: Unpack[LayerOptions],
     ) -> None:
         super().__init__(input_size, hidden_size, heads)
         key_size = self.value_size if key_size is None else key_size
