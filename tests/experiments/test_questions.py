@@ -16,7 +16,8 @@ from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.contrast import contrastive_loss
 from fastweights.experiments.retrieval.options import RetrievalOptions
-from fastweights.experiments.retrieval.questions import QUESTIONS, questions, steps_to
+from fastweights.experiments.retrieval.question_page import QUESTIONS, steps_to
+from fastweights.experiments.retrieval.questions import questions
 from fastweights.runs import Run, load
 from fastweights.tasks import Retrieval
 from pictures import assert_drawn

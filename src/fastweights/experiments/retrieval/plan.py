@@ -48,8 +48,13 @@ class RetrievalPlan(StepPlan, OptimiserPlan, Plan, RetrievalOptions):
         *("model", "pairs", "form=query", "repeat_keys", "data=sampling", "curriculum"),
         *("hidden", "embedding", "readout", *FAST_WEIGHT_OPTIONS),
         *("steps", "batch", "optimiser", "learning_rate", "beta2", "warmup", "schedule", "clip"),
-        *("evaluation_interval", "test_samples", "contrast", "fixed"),
+        *("evaluation_interval", "test_samples", "contrast", "fixed", "set=further"),
     )
+
+    @property
+    def further(self) -> tuple[str, ...] | None:
+        """Return `set`, or None where it is empty, as in the fingerprints of before there was one."""
+        return self.set or None
 
     def check(self) -> None:
         super().check()

@@ -13,7 +13,7 @@ from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plan import Record
 from fastweights.experiments.retrieval.options import RetrievalTest
 from fastweights.experiments.retrieval.plan import MAX_SAMPLES, RetrievalPlan
-from fastweights.experiments.retrieval.questions import steps_to
+from fastweights.experiments.retrieval.question_page import steps_to
 from fastweights.experiments.terminal import progress_bar
 from fastweights.models import SequenceModel
 from fastweights.tasks import Retrieval
