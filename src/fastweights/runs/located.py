@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from pathlib import Path
 
 from fastweights.errors import UserError
@@ -62,4 +63,5 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=list(_FILES)))
     except Exception as error:  # of many libraries: the network's, the hub's, the disk's
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{here}, and the hub did not return it: {reason[:200]}") from error
+        reason = textwrap.shorten(reason, 160, placeholder=" …")
+        raise UserError(f"{here}, and the hub did not return it: {reason}") from error

@@ -182,5 +182,5 @@ def _split(
     """Split a state into the LSTM's and the memory's."""
     if state is None:
         return None, None
-    recent = state.hidden.new_empty(len(state.hidden), 0, state.hidden.shape[1])
+    recent = state.hidden.new_empty(state.hidden.shape[0], 0, state.hidden.shape[1])
     return LSTMState(state.hidden, state.cell), FastWeightMemoryState(state.memory, recent)
