@@ -57,19 +57,19 @@ class MatrixRNN(Backbone[S]):
     ) -> tuple[Float[Tensor, "batch time hidden"], S]:
         if mask is not None:
             padding.lengths_and_shift(mask)  # refuses padding between real steps
-        drive, start = self._drive(x), self._start(len(x), state)
+        drive, start = self._drive(x), self._start(x.shape[0], state)
         with without_autocast(x.device):
             y, end = run_reads(self.advance, start, drive, mask)
         return y.to(self.reference_parameter.dtype), end
 
     def run_step(self, x: StepInput, state: S | None) -> tuple[Float[Tensor, "batch hidden"], S]:
-        drive, start = self._drive(x), self._start(len(x), state)
+        drive, start = self._drive(x), self._start(x.shape[0], state)
         with without_autocast(x.device):
             y, after = self.advance(drive, start)
         return y.to(self.reference_parameter.dtype), after
 
     def run_trace(self, x: Input, state: S | None, steps: tuple[int, ...]) -> Trace:
-        state = self._start(len(x), state)
+        state = self._start(x.shape[0], state)
         outputs, memories = list[Tensor](), [_memory(state)[:, None][:, :0]]
         for t, x_t in enumerate(x.unbind(1)):
             y, state = self.run_step(x_t, state)

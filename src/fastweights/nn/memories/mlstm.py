@@ -99,7 +99,7 @@ class MLSTM(HebbianLayer[MLSTMState]):
         self, x: Input, state: MLSTMState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
         q, k, v = self.split(x)
-        before = (self.initial_state(len(x)) if state is None else state).stabiliser
+        before = (self.initial_state(x.shape[0]) if state is None else state).stabiliser
         before = before.to(self.state_dtype)[:, :, None]
         log_i, log_f = (
             by_heads(padding.zeroed(self.gates(x), mask)).to(self.state_dtype).chunk(2, 1)

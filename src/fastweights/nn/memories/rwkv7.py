@@ -136,7 +136,7 @@ class RWKV7(MemoryLayer[RWKV7State]):
     def access(
         self, x: Input, state: RWKV7State | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
-        recent = self.initial_state(len(x)).recent if state is None else state.recent
+        recent = self.initial_state(x.shape[0]).recent if state is None else state.recent
         before, recent = look_back(x, recent, mask, lambda seen: seen[:, :-1])
         x_r, x_d, x_k, x_v, x_a, x_g = (x + mu * (before - x) for mu in self.shift)
         logits, removed, g = self.decay(x_d), self.key(x_k), self.gate(x_g)
