@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple, Unpack
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import elu, pad
 
 from fastweights.nn.backbone import Input, Mask
-from fastweights.nn.memories.memory_layer import Access, MemoryLayer
-from fastweights.nn.parts.backend import check_backend
-from fastweights.nn.parts.checks import check_sizes
+from fastweights.nn.memories.hebbian_layer import HebbianLayer
+from fastweights.nn.memories.memory_layer import Access
 from fastweights.nn.parts.construction import LayerOptions
-from fastweights.nn.parts.heads import head_size, merge_heads, split_heads
+from fastweights.nn.parts.heads import merge_heads
 
 EPS = 1e-6
 
@@ -24,7 +23,7 @@ class LinearAttentionState(NamedTuple):
     memory: Float[Tensor, "batch heads key value"]
 
 
-class LinearAttention(MemoryLayer[LinearAttentionState]):
+class LinearAttention(HebbianLayer[LinearAttentionState]):
     """Attention with the kernel φ(q)·φ(k) in place of softmax, so that its past is one matrix a head.
 
         F(t) = F(t-1) + φ(k(t)) v(t)ᵀ          z(t) = z(t-1) + φ(k(t))          φ(a) = elu(a) + 1
@@ -60,8 +59,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
     """
 
     state_type = LinearAttentionState
-    rule = "hebbian"
-    retrieves_wide = True
+    biases = True
 
     def __init__(
         self,
@@ -74,18 +72,8 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         backend: str = "auto",
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__()
-        check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)
-        self.value_size = head_size(hidden_size, heads)
-        key_size = self.value_size if key_size is None else key_size
-        check_sizes(key_size=key_size)
-        check_backend("delta_memory", backend)
-        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
-        self.heads, self.normaliser, self.backend = heads, normaliser, backend
-        self.key_sizes = (key_size,)
-        self.parts = [heads * key_size, heads * key_size, hidden_size]
-        self.qkv = nn.Linear(input_size, sum(self.parts))
-        self.out = nn.Linear(hidden_size, hidden_size)
+        super().__init__(input_size, hidden_size, heads=heads, key_size=key_size, backend=backend)
+        self.normaliser = normaliser
 
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         return ((self.heads, *self.key_sizes, self.value_size + self.normaliser),)
@@ -93,7 +81,7 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
     def access(
         self, x: Input, state: LinearAttentionState | None, mask: Mask
     ) -> tuple[Access, tuple[Tensor, ...]]:
-        q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).split(self.parts, -1))
+        q, k, v = self.split(x)
         return Access(
             keys=(elu(k) + 1,),
             values=pad(v, (0, 1), value=1.0) if self.normaliser else v,
@@ -117,7 +105,4 @@ class LinearAttention(MemoryLayer[LinearAttentionState]):
         return weights / (retrieved[..., None, -1:] + EPS) if self.normaliser else weights
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.input_size}, {self.hidden_size}, heads={self.heads}, key_size={self.key_sizes[0]}, "
-            f"normaliser={self.normaliser}, {self.backend_line()}"
-        )
+        return f"{super().extra_repr()}, normaliser={self.normaliser}"
