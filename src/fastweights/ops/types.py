@@ -70,7 +70,8 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
         ...     autocasts(torch.device("cpu"))
         False
     """
-    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+    # Where it is off already, an exported program need not hold that it is.
+    return torch.autocast(device.type, enabled=False) if autocasts(device) else nullcontext()
 
 
 def first_tensor(part: object) -> Tensor:

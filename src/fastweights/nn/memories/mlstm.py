@@ -109,7 +109,7 @@ class MLSTM(HebbianLayer[MLSTMState]):
             log_f = log_f.masked_fill(~mask[:, None], 0)
         since = log_f.cumsum(2)
         m = since + torch.maximum(before, (log_i.clamp(min=0) - since).cummax(2).values)
-        last = torch.cat([before, m[:, :, :-1]], 2)
+        last = torch.cat([before, m], 2)[:, :, :-1]
         return Access(
             keys=(k / k.shape[-1] ** 0.5,),
             values=pad(v, (0, 1), value=1.0),
