@@ -11,7 +11,7 @@ import pytest
 from page_made import fwm
 
 from fastweights.experiments.page import filled
-from fastweights.experiments.retrieval.predict import predict
+from fastweights.experiments.retrieval.predict import ask
 
 AXE = Path(__file__).parents[2] / "page" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (390, 1280, 1600)
@@ -64,7 +64,7 @@ def test_a_question_typed_key_by_key(visit: Visit, retrieval_run: Path) -> None:
     assert said["c9k8"] == "Now ask: c9k8??c"
     assert said["c9k8?"].startswith("One more ?")
     assert said["c9k8??"].startswith("Now one of its letters")
-    (right,) = predict(retrieval_run, ["c9k8??k"])
+    right = ask(retrieval_run)("c9k8??k")
     assert answer(page) == right["answer"]
     shown = float(page.locator(".answer").get_attribute("data-probability"))
     assert shown == pytest.approx(right["probability"], abs=1e-5)

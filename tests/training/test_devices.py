@@ -10,7 +10,7 @@ from fastweights.training import Settings
 @pytest.mark.parametrize(
     ("name", "count", "complaint"),
     [
-        ("mps", 0, "'mps' cannot be trained on; accepted: cpu, cuda"),
+        ("xpu", 0, "'xpu' cannot be trained on; accepted: cpu, cuda"),
         ("meta", 0, "'meta' cannot be trained on"),
         ("gpu", 0, "unknown device 'gpu'"),
         ("cuda", 0, "finds no CUDA device"),
