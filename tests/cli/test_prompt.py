@@ -24,7 +24,8 @@ class Session:
         environment = {**os.environ, "XDG_CACHE_HOME": str(folder), "TERM": "dumb", "COLUMNS": "80"}
         self.process, self.terminal = pty.fork()
         if self.process == 0:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
+            # It is ignored where the tests run in the background.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             command = [sys.executable, "-m", "fastweights", *words]
             os.execve(sys.executable, command, environment)
 
