@@ -62,7 +62,7 @@ class GatedDeltaNet(DeltaNet):
     gating = "step"
     values_per_key = 2
     retrieves_wide = True  # an α near 1 has few bits in a narrow type
-    gate_function = staticmethod(silu)
+    _gate_function = staticmethod(silu)
 
     def add_gates(self) -> None:
         size, heads = self.input_size, self.heads
@@ -88,7 +88,7 @@ class GatedDeltaNet(DeltaNet):
     def output(
         self, retrieved: Float[Tensor, "batch heads time value"], x: Input, access: Access
     ) -> Float[Tensor, "batch time hidden"]:
-        return self.out(self.normed(retrieved) * self.gate_function(self.gate(x)))
+        return self.out(self.normed(retrieved) * self._gate_function(self.gate(x)))
 
 
 def step_size_bias(*shape: int) -> Tensor:

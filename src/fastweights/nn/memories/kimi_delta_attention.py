@@ -57,7 +57,7 @@ class KimiDeltaAttention(GatedDeltaNet):
 
     gating = "channels"
     values_per_key = 1
-    gate_function = staticmethod(torch.sigmoid)
+    _gate_function = staticmethod(torch.sigmoid)
 
     def add_gates(self) -> None:
         (key,), value, heads = self.key_sizes, self.value_size, self.heads
