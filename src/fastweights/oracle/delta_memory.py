@@ -91,11 +91,12 @@ class DeltaMemory:
         retrieved, steps = np.zeros((time, size)), []
         for t in [t for t in range(time) if mask is None or mask[t]]:
             k, v = self.combined([factor[t] for factor in keys]), values[t]
-            decayed = self._gate(given, t) * F
+            decayed: Array = self._gate(given, t) * F
             erase = given["erase"][t] if "erase" in given else strength[t] * k
             erase = erase if self.rule == "delta" else None
-            written = strength[t] * v - (0 if erase is None else decayed.T @ erase)
-            unclamped = decayed + np.outer(k, written)
+            found: Array = np.zeros(size) if erase is None else decayed.T @ erase
+            written = strength[t] * v - found
+            unclamped = decayed + k[:, None] * written
             norm = np.linalg.norm(unclamped)
             memory = unclamped / norm if self.clamp and norm > 1 else unclamped
             reads = []
