@@ -42,7 +42,7 @@ def contents(folder: Path) -> PageContents:
     model, vocabulary = open_model(folder)
     run = loaded(open_checked(folder), None)
     assert isinstance(model.backbone, FWMLSTM)
-    (sizes,) = model.backbone.memory.state_shapes()
+    sizes = model.backbone.memory.state_shapes()[0]
     facts = {
         "LSTM units": f"{model.backbone.hidden_size:,}",
         "memory": " × ".join(map(str, sizes)),
