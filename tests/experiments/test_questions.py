@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.retrieval.question_page import QUESTIONS, steps_to
 from fastweights.experiments.retrieval.questions import questions
 from fastweights.runs import Run, load
+from fastweights.runs.records import sealed
 from fastweights.tasks import Retrieval
 from pictures import assert_drawn
 
@@ -110,3 +112,19 @@ def test_the_page_says_and_draws_each_question(tmp_path: Path, monkeypatch) -> N
     assert drawn == {"decay-and-rate", *(f"question-{number}" for number in "12345689")}
     for path in folder.glob("*.png"):
         assert_drawn(path)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_run_from_before_a_field_came_goes_on(tmp_path: Path) -> None:
+    """Fields that are None or empty where nothing is given: `contrast`, `fixed`, `set`."""
+    options = RetrievalOptions(
+        steps=3, hidden=4, batch=4, test_samples=4, evaluation_interval=1, query="trailing-read"
+    )
+    first = runner.train(RETRIEVAL, options, tmp_path / "run")
+    config = tmp_path / "run" / "config.json"
+    record = json.loads(config.read_text())
+    for field in ("contrast", "fixed", "set"):
+        del record["plan"][field]
+    config.write_text(json.dumps(sealed(record)))
+    again = runner.train(RETRIEVAL, options, tmp_path / "run", resume=True)
+    assert again.result["test_accuracy"] == first.result["test_accuracy"]

@@ -241,8 +241,8 @@ def _resumed(
     fields = {field.name: field for field in dataclasses.fields(given)}
     if isinstance(record, dict):
         record = {given.renamed.get(name, name): value for name, value in record.items()}
-    # A field that came later and is None decides nothing, so a run from before has it.
-    later = {name: None for name, field in fields.items() if field.default is None}
+    # A field that came later and is None or empty decides nothing, so a run from before has it.
+    later = {n: field.default for n, field in fields.items() if field.default in (None, ())}
     if not isinstance(record, dict) or not set(record) <= set(fields) <= {*record, *later}:
         raise UserError(f"{run.folder} is not a run of this command: it records no such options")
     config_of(run)
