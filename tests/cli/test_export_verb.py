@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def answers(capsys: pytest.CaptureFixture[str], *words: str) -> object:
+def answers(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     capsys.readouterr()
     assert main([*words, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
@@ -89,8 +90,8 @@ def test_slips(
 
 
 def test_the_models_that_come_with_the_library_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    (recalled,) = answers(capsys, "test", "retrieval", "a3k7q1x9b2m5t8z4??q")  # type: ignore[misc]
+    (recalled,) = answers(capsys, "test", "retrieval", "a3k7q1x9b2m5t8z4??q")
     assert recalled["answer"] == "1"
     story = "Mary went to the kitchen. John went to the garden. Where is Mary?"
-    (read,) = answers(capsys, "test", "catbabi", story)  # type: ignore[misc]
+    (read,) = answers(capsys, "test", "catbabi", story)
     assert read["questions"][0]["answer"] == "kitchen"

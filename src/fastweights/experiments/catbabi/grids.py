@@ -100,7 +100,7 @@ SHORT = {
     "rate": "η",
     "decay": "λ",
 }
-"""What a cell's name calls an option."""
+"""Short names of options, in the names of cells."""
 
 
 def grids(experiment: AnyExperiment) -> Study:

@@ -91,8 +91,8 @@ def _examples(vocabulary: Sequence[str], tasks: Sequence[int]) -> Iterator[Recor
     """Return stories in a model's words, one a task, each with the right answers and the sentences they follow from."""
     texts = {"two steps": CHAIN}
     for task in tasks:
-        told = (story(task, number, split="test") for number in range(CANDIDATES))
-        lines = min(told, key=lambda each: len(each.words())).lines
+        made = (story(task, number, split="test") for number in range(CANDIDATES))
+        lines = min(made, key=lambda each: len(each.words())).lines
         said = (
             line.words if line.answer is None else f"{line.words} {line.answer}" for line in lines
         )

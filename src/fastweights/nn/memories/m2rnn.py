@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, MatrixState, outer, retrieved
-from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.construction import LayerOptions
 
 FORGET_BIAS = 2.0
@@ -60,12 +59,11 @@ class M2RNN(MatrixRNN[MatrixState]):
         key_size: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(input_size, hidden_size, heads)
-        key_size = self.value_size if key_size is None else key_size
-        check_sizes(key_size=key_size)
-        self.parts = [key_size, key_size, self.value_size, 1]
+        super().__init__(input_size, hidden_size, heads, key_size)
+        size = self.key_size
+        self.parts = [size, size, self.value_size, 1]
         self.input = nn.Linear(input_size, heads * sum(self.parts))
-        self.transition = nn.Parameter(torch.eye(key_size).repeat(heads, 1, 1))
+        self.transition = nn.Parameter(torch.eye(size).repeat(heads, 1, 1))
         nn.init.zeros_(self.input.bias)
         nn.init.constant_(self.input.bias[-heads:], FORGET_BIAS)
 

@@ -34,15 +34,20 @@ class MatrixRNN(Backbone[S]):
         input_size: features of x.
         hidden_size: features of y, and of all heads' values together.
         heads: memories side by side, each with its share of the features.
+        key_size: features of a head's keys; None means hidden_size / heads.
     """
 
     takes_classes = True
     input: nn.Linear
 
-    def __init__(self, input_size: int, hidden_size: int, heads: int) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, heads: int, key_size: int | None = None
+    ) -> None:
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)
         self.value_size = head_size(hidden_size, heads)
+        self.key_size = self.value_size if key_size is None else key_size
+        check_sizes(key_size=self.key_size)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
         self.heads = heads
 

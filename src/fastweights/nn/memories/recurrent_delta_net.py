@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn.functional import elu
 
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, outer, retrieved
-from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.construction import LayerOptions
 
 
@@ -64,10 +63,9 @@ class RecurrentDeltaNet(MatrixRNN[RecurrentDeltaNetState]):
         key_size: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(input_size, hidden_size, heads)
-        key_size = self.value_size if key_size is None else key_size
-        check_sizes(key_size=key_size)
-        self.parts = [key_size, key_size, self.value_size, 1]
+        super().__init__(input_size, hidden_size, heads, key_size)
+        size = self.key_size
+        self.parts = [size, size, self.value_size, 1]
         self.input = nn.Linear(input_size, heads * sum(self.parts), bias=False)
         self.recurrent = nn.Linear(hidden_size, heads * sum(self.parts), bias=False)
 

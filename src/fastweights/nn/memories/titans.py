@@ -11,7 +11,6 @@ from torch.nn.functional import silu
 
 from fastweights.nn.memories.delta_net import unit
 from fastweights.nn.memories.matrix_rnn import MatrixRNN, outer, retrieved
-from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.construction import LayerOptions
 
 BIASES = (0.0, 0.0, -4.0)
@@ -70,10 +69,9 @@ class Titans(MatrixRNN[TitansState]):
         key_size: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(input_size, hidden_size, heads)
-        key_size = self.value_size if key_size is None else key_size
-        check_sizes(key_size=key_size)
-        self.parts = [key_size, key_size, self.value_size, 1, 1, 1]
+        super().__init__(input_size, hidden_size, heads, key_size)
+        size = self.key_size
+        self.parts = [size, size, self.value_size, 1, 1, 1]
         self.input = nn.Linear(input_size, heads * sum(self.parts))
         with torch.no_grad():
             self.input.bias[-3 * heads :] = torch.tensor(BIASES).repeat_interleave(heads)

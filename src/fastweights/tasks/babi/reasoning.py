@@ -79,7 +79,7 @@ def colours(draw: Draws, lengths: Lengths) -> list[Line]:
     while sum(kind[who] == kind[asked] for who in kind) not in (2, 4, 5):
         kind = {who: draw.pick(ANIMALS) for who in KEEPERS}
     colour: dict[str, str] = {}
-    told: dict[str, str] = {}
+    stated: dict[str, str] = {}
     lines: list[Line] = []
     introduced: dict[str, int] = {}
     coloured: dict[str, int] = {}
@@ -90,17 +90,17 @@ def colours(draw: Draws, lengths: Lengths) -> list[Line]:
             introduced[who] = len(lines)
             colour[own] = draw.pick(COLOURS)  # for those of the kind who tell theirs from now on
         else:
-            told[who] = colour[own]
-            lines.append(Line(f"{who} is {told[who]} ."))
+            stated[who] = colour[own]
+            lines.append(Line(f"{who} is {stated[who]} ."))
             coloured[who] = len(lines)
     last = [who for who in introduced if who != asked and kind[who] == kind[asked]][-1]
     supports = introduced[asked], introduced[last], coloured[last]
     part = draw.below(3) if lengths.subquestions else 2
     if part == 0:
-        who = draw.pick(sorted(told))
-        return [*lines, Line(f"what color is {who} ?", told[who], (coloured[who],))]
+        who = draw.pick(sorted(stated))
+        return [*lines, Line(f"what color is {who} ?", stated[who], (coloured[who],))]
     about = kind[asked] if part == 1 else asked
-    return [*lines, Line(f"what color is {about} ?", told[last], supports[2 - part :])]
+    return [*lines, Line(f"what color is {about} ?", stated[last], supports[2 - part :])]
 
 
 def positions(draw: Draws, lengths: Lengths) -> list[Line]:
