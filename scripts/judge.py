@@ -166,7 +166,8 @@ class Judge:
         if self.call.op == "delta_memory":
             most = most**0.5 / 16
         if "gate" in numbers:
-            found = max(found, largest(numbers["gate"].double().cumprod(-1)))
+            time = numbers["strength"].dim() - 1
+            found = max(found, largest(numbers["gate"].double().cumprod(time)))
         return found > most
 
     @cached_property

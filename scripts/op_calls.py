@@ -65,14 +65,18 @@ def delta_memory(d: Draw) -> dict[str, object]:
     d.perhaps(0.5, "memory", *lead, *shape, value, scale=d.random.choice([0.02, 0.3]))
     gate = d.random.choice([None, "norm", "norm", "tensor"])
     if gate == "tensor":
-        d.tensor("gate", *lead, time, scale=0.2, mean=0.8)
+        features = sizes if keys == 1 and d.chance(0.6) else ()
+        d.tensor("gate", *lead, time, *features, scale=0.2, mean=0.8)
+    rule = d.random.choice(["delta", "delta", "hebbian"])
+    if (keys, rule) == (1, "delta") and gate != "norm":
+        d.perhaps(0.4, "erase", *lead, time, *sizes, scale=0.4 * max(sizes[0], 1) ** -0.5)
     names = [name for name in d.tensors if name != "memory"]
     d.mask(lead if d.chance(0.7) else lead[:1], time, names, lead=len(lead))
     if d.chance(0.3):
         asked = torch.rand(*(lead if d.chance(0.7) else lead[:1]), time, generator=d.numbers)
         d.tensors["read_mask"] = asked < d.random.random()
     return {
-        "rule": d.random.choice(["delta", "delta", "hebbian"]),
+        "rule": rule,
         **({} if gate == "tensor" else {"gate": gate}),
         "combine": combine,
         "read_norm": d.chance(0.7),

@@ -36,6 +36,10 @@ def test_every_op_and_kind_of_argument_is_drawn():
     calls = [op_calls.draw(SEED, n) for n in range(300)]
     tensors = [x for call in calls for x in call.tensors.values()]
     assert {call.op for call in calls} == set(op_calls.DRAWS)
+    memories = [call for call in calls if call.op == "delta_memory"]
+    gates = [(c.tensors["gate"], c.tensors["strength"]) for c in memories if "gate" in c.tensors]
+    assert {gate.dim() - strength.dim() for gate, strength in gates} >= {0, 1}
+    assert any("erase" in call.tensors for call in memories)
     assert {x.dtype for x in tensors} > {torch.float16, torch.bfloat16, torch.int32, torch.bool}
     assert any(0 in x.stride() and x.numel() for x in tensors) and any(x.is_neg() for x in tensors)
     assert {"mask", "read_mask", "gate", "classes", "cell"} < {n for c in calls for n in c.tensors}
