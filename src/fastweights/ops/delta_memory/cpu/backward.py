@@ -12,6 +12,7 @@ import numba
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.lines import add_scaled, clear, dot, scale
+from fastweights.kernels.mode import arithmetic_mode, use_mode
 from fastweights.kernels.simd import (
     at,
     fma,
@@ -245,5 +246,7 @@ def backward_parallel(
     plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real
 ) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
+    mode = arithmetic_mode()
     for worker in numba.prange(workers):
+        use_mode(mode)
         _run_rows(plan_at, layout_at, addresses_at, worker, workers, eps)

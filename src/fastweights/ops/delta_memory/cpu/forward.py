@@ -8,6 +8,7 @@ from __future__ import annotations
 import numba
 
 from fastweights.kernels.compile import helper, kernel
+from fastweights.kernels.mode import arithmetic_mode, use_mode
 from fastweights.kernels.simd import offset, pointer
 from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.delta_memory.cpu.contract import add_outer_products, pad_memory, unpad_memory
@@ -73,5 +74,7 @@ def forward(plan_at: int, addresses_at: int, workers: int, eps: Real) -> None:
 @kernel(parallel=True)
 def forward_parallel(plan_at: int, addresses_at: int, workers: int, eps: Real) -> None:
     """Run the forward on `workers` threads."""
+    mode = arithmetic_mode()
     for worker in numba.prange(workers):
+        use_mode(mode)
         _run_rows(plan_at, addresses_at, worker, workers, eps)

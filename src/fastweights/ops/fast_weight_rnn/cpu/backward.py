@@ -9,6 +9,7 @@ import numba
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.lines import add, clear, copy
+from fastweights.kernels.mode import arithmetic_mode, use_mode
 from fastweights.kernels.simd import offset, pointer
 from fastweights.kernels.types import Real
 from fastweights.ops.fast_weight_rnn.cpu.backward_memory import (
@@ -190,7 +191,10 @@ def backward_parallel(
     inverse: Real,
 ) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
+    mode = arithmetic_mode()
     for worker in numba.prange(workers):
+        use_mode(mode)
         _run_blocks(plan_at, layout_at, addresses_at, worker, workers, decay, rate, inverse)
     for worker in numba.prange(workers):
+        use_mode(mode)
         reduce(plan_at, layout_at, addresses_at, worker, workers, inverse)

@@ -12,6 +12,7 @@ import numba
 
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.lines import add_scaled, clear
+from fastweights.kernels.mode import arithmetic_mode, use_mode
 from fastweights.kernels.simd import load, offset, pointer, scalar, splat, store
 from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.fast_weight_rnn.cpu.contract import matvec_with_prefetch, mix, pack, score
@@ -178,5 +179,7 @@ def forward_parallel(
     plan_at: int, addresses_at: int, workers: int, decay: Real, rate: Real, eps: Real, inverse: Real
 ) -> None:  # fmt: skip
     """Run the forward on `workers` threads."""
+    mode = arithmetic_mode()
     for worker in numba.prange(workers):
+        use_mode(mode)
         _run_blocks(plan_at, addresses_at, worker, workers, decay, rate, eps, inverse)

@@ -18,6 +18,7 @@ from fastweights.kernels.access import load_first, store_first
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.elementary import tanh
 from fastweights.kernels.lines import clear
+from fastweights.kernels.mode import arithmetic_mode, use_mode
 from fastweights.kernels.simd import fma, load, offset, one, pointer, store
 from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.lstm.cpu.layout import (
@@ -232,12 +233,17 @@ def backward_parallel(
     plan_at: int, layout_at: int, addresses_at: int, workers: int, like: Real
 ) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
+    mode = arithmetic_mode()
     for worker in numba.prange(workers):
+        use_mode(mode)
         _prepare(plan_at, layout_at, addresses_at, worker, workers, like)
     for segment in range(_segments(plan_at, layout_at) - 1, -1, -1):
         for worker in numba.prange(workers):
+            use_mode(mode)
             _down(plan_at, layout_at, addresses_at, segment, worker, workers, like)
         for worker in numba.prange(workers):
+            use_mode(mode)
             _across(plan_at, layout_at, addresses_at, segment, worker, workers, like)
     for worker in numba.prange(workers):
+        use_mode(mode)
         _conclude(plan_at, layout_at, addresses_at, worker, workers, like)

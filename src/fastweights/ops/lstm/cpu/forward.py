@@ -15,6 +15,7 @@ from fastweights.kernels.blocks import zeros
 from fastweights.kernels.compile import helper, kernel
 from fastweights.kernels.elementary import sigmoid, tanh
 from fastweights.kernels.lines import clear
+from fastweights.kernels.mode import arithmetic_mode, use_mode
 from fastweights.kernels.simd import fma, load, offset, pointer, store
 from fastweights.kernels.types import Pointer, Real, Record
 from fastweights.ops.lstm.cpu.layout import (
@@ -165,7 +166,10 @@ def forward_parallel(
     plan_at: int, layout_at: int, addresses_at: int, workers: int, like: Real
 ) -> None:  # fmt: skip
     """Run the forward on `workers` threads."""
+    mode = arithmetic_mode()
     for worker in numba.prange(workers):
+        use_mode(mode)
         _prepare(plan_at, layout_at, addresses_at, worker, workers, like)
     for worker in numba.prange(workers):
+        use_mode(mode)
         _run_rows(plan_at, layout_at, addresses_at, worker, workers, like)
