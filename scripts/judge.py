@@ -149,7 +149,8 @@ class Judge:
     def overflows(self) -> bool:
         """Whether the plain form itself leaves the range of its type, in a result or on the way to it.
 
-        Of `delta_memory` already where it says so: inner products in chunks are squares, and gates are multiplied.
+        Of `delta_memory` and `fast_weight_rnn` already where they say so: inner products in chunks are squares, their
+        gradients cubes, and gates are multiplied.
         """
         finite = all(x.isfinite().all() for x in self._real_steps().values())
         for name, x in self.plain.found.items():
@@ -163,12 +164,15 @@ class Judge:
         call = self.call._replace(tensors=numbers)
         found = watched(lambda: op_calls.run(call, "reference")).largest
         most = torch.finfo(self.computed_in).max
-        if self.call.op == "delta_memory":
-            most = most**0.5 / 16
+        most = {"delta_memory": most**0.5 / 16, "fast_weight_rnn": most ** (1 / 3) / 16}.get(
+            self.call.op, most
+        )
         if "gate" in numbers:
             time = numbers["strength"].dim() - 1
             found = max(found, largest(numbers["gate"].double().cumprod(time)))
-        return found > most
+        sizes = [largest(x) for x in numbers.values() if x.is_floating_point()]
+        least = min([x for x in sizes if x], default=1.0)
+        return found > most or (self.call.op == "delta_memory" and least < 1 / most)
 
     @cached_property
     def level(self) -> bool:

@@ -213,3 +213,18 @@ def test_one_that_is_stopped_tells_what_it_has_done(monkeypatch, capsys):
         )
     assert stopped.value.code == 143
     assert capsys.readouterr().out == "cases from 0: 0 wrong in 4 calls\n"
+
+
+@pytest.mark.parametrize(("size", "left_out"), [(1e-10, False), (1e-30, True)])
+def test_numbers_whose_squares_vanish_are_left_out(size, left_out):
+    call = memory_call(1.0)
+    tensors = call.tensors | {"strength": torch.full((2, 2), size)}
+    assert Judge(call._replace(tensors=tensors)).overflows == left_out
+
+
+@pytest.mark.parametrize(("size", "left_out"), [(1e9, False), (1e20, True)])
+def test_hidden_states_whose_cubes_overflow_are_left_out(size, left_out):
+    tensors = {"drive": torch.full((1, 2, 3), size), "recurrent_weight": torch.eye(3)}
+    options = {"decay": 0.9, "rate": 0.0}
+    call = Call("fast_weight_rnn", tensors, options, ("drive",), ("random",) * 3, False, 1, 0)
+    assert Judge(call).overflows == left_out

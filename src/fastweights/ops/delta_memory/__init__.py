@@ -118,7 +118,7 @@ def delta_memory(
         retrieved [*lead, time, value], None without queries; and F after the last step, shaped as `memory`.
         The computation runs in float32 or wider, and F comes in that type. Under autocast `retrieved` has the autocast
         type. Inner products of keys and queries, and ‖F'‖² where it is held, must be in its range: in float32 numbers
-        up to 1e18. Beyond it a backend may find infinities, or zeros, that another does not.
+        of 1e-18 to 1e18. Beyond it a backend may find infinities, or zeros, that another does not.
 
     Raises:
         UserError: for arguments that do not fit each other, unknown names, padding between real steps, a backend that

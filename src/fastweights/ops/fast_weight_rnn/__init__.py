@@ -138,6 +138,8 @@ def fast_weight_rnn(
         after each row's last real step (rows without one keep their state), both None without `need_state`.
         The computation runs in float32 or wider, and the state comes in that type. Under autocast the outputs have the
         autocast type.
+        Products of h with A, of h with h and of their gradients with h must be in its range: in float32 numbers up to
+        4e11. Beyond it a backend may find infinities, or NaN, that another does not.
 
     Raises:
         UserError: for arguments that do not fit each other, unknown names, padding between real steps, or a backend
