@@ -24,20 +24,20 @@ def test_the_study_begins_with_small_runs_and_its_stages_share_a_run():
     assert isinstance(study, Study)
     names = [cell.name for cell in study.cells]
     assert (
-        len({*names}) == len({study.fingerprint(cell) for cell in study.cells}) == len(names) == 13
+        len({*names}) == len({study.fingerprint(cell) for cell in study.cells}) == len(names) == 15
     )
-    assert all(name.endswith("small") for name in names[:4])
-    assert all(cell.seeds == 3 and cell.metric == "test_perplexity" for cell in study.cells[:4])
-    stages = study.cells[4:9]
+    assert all(name.endswith("small") for name in names[:6])
+    assert all(cell.seeds == 3 and cell.metric == "test_perplexity" for cell in study.cells[:6])
+    stages = study.cells[6:11]
     assert [cell.options.epochs for cell in stages] == list(STAGES)
     assert len({study.folder_name(cell) for cell in stages}) == 1
     assert stages[0].reach is not None and stages[0].reach.limit == pytest.approx(
         1.03 * 312.6, abs=0.1
     )
-    full = {cell.name: cell for cell in study.cells[9:]}
+    full = {cell.name: cell for cell in study.cells[11:]}
     assert study.folder_name(full["awd-fwm ptb paper"]) == study.folder_name(stages[0])
     assert full["awd-fwm ptb paper"].paper == 54.48
-    assert len({study.folder_name(cell) for cell in study.cells}) == 8
+    assert len({study.folder_name(cell) for cell in study.cells}) == 10
 
 
 def test_the_next_temperature_is_where_a_parabola_is_lowest():

@@ -36,6 +36,7 @@ NAMES = {
     "lstm": nn.LSTM,
     "mnm": nn.MetalearnedNeuralMemory,
     "residual-lstm": nn.ResidualLSTM,
+    "awd-txl": nn.AWDTransformerXL,
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": nn.AssociativeLSTM,
 }

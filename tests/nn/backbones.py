@@ -37,6 +37,7 @@ BACKBONES = {
     "awd-lstm-torch": partial(nn.AWDLSTM, layers=1, output_size=4, backend="torch"),
     "awd-fwm": partial(nn.AWDFWM, memory_size=4),
     "awd-fwm-two-layers": partial(nn.AWDFWM, layers=2, output_size=3, memory_size=3, reads=1),
+    "awd-txl": partial(nn.AWDTransformerXL, layers=2, heads=2, inner_size=5, memory_length=4),
     "gru": nn.GRU,
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": partial(nn.AssociativeLSTM, copies=3),

@@ -9,6 +9,7 @@ SMALL = {
     "fwm": {"memory_size": 3},
     "awd-fwm": {"memory_size": 3, "layers": 2},
     "awd-lstm": {"layers": 2},
+    "awd-txl": {"layers": 2, "heads": 2, "inner_size": 5, "memory_length": 4},
     "residual-lstm": {"layers": 2},
     "mnm": {"memory_size": 3, "heads": 1, "memory_layers": 2},
     "transformer-xl": {"layers": 2, "heads": 2, "inner_size": 5, "memory_length": 4},

@@ -8,7 +8,7 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoi
 from fastweights import nn
 from fastweights.errors import UserError
 
-STACKS = ["residual-lstm", "awd-lstm", "awd-fwm", "stack-memories", "transformer-xl"]
+STACKS = ["residual-lstm", "awd-lstm", "awd-fwm", "awd-txl", "stack-memories", "transformer-xl"]
 
 
 class Around(torch.nn.Module):

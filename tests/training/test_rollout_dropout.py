@@ -16,6 +16,7 @@ DROPPING = {
     "transformer-xl": {"layers": 2, "heads": 2, "memory_length": 6, "dropout": 0.3},
     "awd-lstm": {"layers": 2, "backend": "torch"},
     "awd-fwm": {"layers": 2, "memory_size": 3, "backend": "chunked"},
+    "awd-txl": {"layers": 2, "heads": 2, "memory_length": 6},
     "residual-lstm": {"recurrent_dropout": 0.5, "hidden_dropout": 0.3, "backend": "torch"},
     "lstm": {"recurrent_dropout": 0.5, "backend": "torch"},
 }

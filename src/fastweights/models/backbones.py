@@ -149,6 +149,12 @@ register("awd-fwm", summary="AWD-LSTM with a Fast Weight Memory on top (Schlag e
     nn.AWDFWM
 )
 
+register(
+    "awd-txl",
+    aliases=("awd-transformer-xl",),
+    summary="Transformer-XL, regularised as AWD-LSTM is (Dai et al. 2019, Schlag et al. 2021)",
+)(nn.AWDTransformerXL)
+
 register("gru", summary="gated recurrent unit, torch.nn.GRU (Cho et al. 2014)")(nn.GRU)
 
 register("gru-ln", summary="GRU with layer normalisation (Ba et al. 2016)")(nn.LayerNormGRU)

@@ -43,6 +43,7 @@ from fastweights.nn.parts.output_regulariser import OutputRegulariser
 from fastweights.nn.stacks.awd_fwm import AWDFWM
 from fastweights.nn.stacks.awd_lstm import AWDLSTM
 from fastweights.nn.stacks.awd_stack import AWDStack
+from fastweights.nn.stacks.awd_transformer_xl import AWDTransformerXL
 from fastweights.nn.stacks.residual_lstm import ResidualLSTM
 from fastweights.nn.stacks.stack import Stack
 
@@ -58,6 +59,7 @@ __all__ = [
     "MLSTM",
     "RWKV7",
     "AWDStack",
+    "AWDTransformerXL",
     "AssociativeLSTM",
     "AssociativeLSTMState",
     "Backbone",

@@ -82,6 +82,10 @@ epochs. Both models learned more in two epochs of 200,000 words at 8e-3 than at 
 
 PRESETS = {"small": SMALL, "paper": PAPER}
 
+SMALL_OWN: dict[str, Record] = {"awd-txl": {"layers": 3, "learning_rate": 1e-3}}
+"""What the preset small has for a model of its own: as many weights as the LSTMs' make three layers of attention, whose
+rate is not theirs."""
+
 WORDS_READ, MAX_EPOCHS = 2_800_000, 30
 """What the preset small reads of a user's own text: as many words as of Penn Treebank, in no more epochs than this."""
 
@@ -119,6 +123,8 @@ def defaults(options: TextOptions) -> dict[str, object]:
         raise UserError("a cosine ends at a step: leave out one of minutes and schedule")
     preset = PRESETS[options.preset]
     chosen = dict(preset.get(options.data[0], preset["ptb"]))
+    if options.preset == "small":
+        chosen |= SMALL_OWN.get(models.describe(options.model).name, {})
     accepted = models.options(options.model)
     for name in MODEL_OPTIONS:
         if name not in accepted:
