@@ -1,11 +1,16 @@
 """Checks shapes at run time, where they are annotated: to check every helper took two thirds of the time."""
 
+import importlib.util
 import re
 from pathlib import Path
 
 import jaxtyping
 
 SOURCE = Path(__file__).parent / "src"
+collect_ignore_glob = (
+    [] if importlib.util.find_spec("triton") else ["src/*/kernels/triton/*", "src/*/cuda/*"]
+)
+"""Triton is there for Linux alone."""
 check_shapes = jaxtyping.jaxtyped
 
 

@@ -54,7 +54,7 @@ def poison(monkeypatch):
 @pytest.fixture(autouse=True)
 def _poison_what_computes(request):
     """Every test of ops and kernels runs poisoned."""
-    if request.path.parent.name in ("ops", "kernels"):
+    if request.path.parent.name in ("ops", "kernels", "interpreted"):
         request.getfixturevalue("poison")
 
 

@@ -5,6 +5,7 @@ An op is an `Op` with its backends, fastest first; the names in use are those th
     reference   step by step in plain PyTorch, any device and dtype: the truth
     chunked     exact parallel form in plain PyTorch, any device and dtype
     cpu         fused kernels for the processor
+    cuda        fused kernels for NVIDIA's devices
     auto        the fastest of an op's backends that can run
 
 The types of results follow one rule too, which `types` states. Leading dimensions are folded into one, padding is made
@@ -16,7 +17,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
 
 import torch
@@ -24,7 +25,9 @@ from torch import Tensor
 
 from fastweights.errors import Unavailable, UserError, unknown
 from fastweights.kernels import dense, ready
-from fastweights.ops.tracing import constant, recorded, transformed
+from fastweights.kernels.triton import ready as triton_ready
+from fastweights.ops.entry import Backend, Inputs, Options, Raw
+from fastweights.ops.tracing import constant, recorded
 from fastweights.ops.types import (
     all_tensors,
     autocasts,
@@ -36,34 +39,14 @@ from fastweights.ops.types import (
     without_autocast,
 )
 
-Inputs = TypeVar("Inputs", bound=tuple[object, ...])
-Options = TypeVar("Options")
-Raw = TypeVar("Raw")
+OF_ALL_OPS = (ready.NO_NUMBA, triton_ready.NO_TRITON, triton_ready.UNCHECKED)
+"""Reasons that hold for every op alike, and are said once for all."""
+
 Results = TypeVar("Results", bound=tuple[object, ...])
 
 
 class BackendWarning(UserWarning):
-    """A slower backend runs than a user may expect: a fused one is broken here, or there is none for the device."""
-
-
-@dataclass(frozen=True)
-class Backend(Generic[Inputs, Options, Raw]):
-    """One way to run an op.
-
-    Attributes:
-        summary: a line that says what it is.
-        run: called with the op's inputs and options, in the computation's type, with one leading dimension.
-        device: the only type of device that its kernels run on; None means plain PyTorch, which runs on any and which
-            `torch.func` can transform.
-        available: returns why it cannot run on this machine at all, None if it can.
-        supports: called with a tensor and the op's facts; returns why it cannot run those, None if it can.
-    """
-
-    summary: str
-    run: Callable[[Inputs, Options], Raw]
-    device: str | None = None
-    available: Callable[[], str | None] = lambda: None
-    supports: Callable[..., str | None] = lambda tensor, **facts: None
+    """A slower backend runs than a user may expect: a fused one is broken here, unchecked, or there is none."""
 
 
 class Op(Generic[Inputs, Options, Raw, Results]):
@@ -142,10 +125,9 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                 name = self.resolve(backend, chosen_by, **facts)
             results = self.finish(raw, inputs, options)
         if entry.device is None and backend == "auto" and like.device.type in ("cuda", "mps"):
-            self._warn(
-                f"{self.name} runs in plain PyTorch ({name!r}): no kernels of its own for {like.device.type}"
-            )
-
+            reason = self._why_plain(chosen_by, facts)
+            if reason is not None:
+                self._warn(f"{self.name} runs in plain PyTorch ({name!r}): {reason}")
         if not (folded or mixed or types.output != types.compute):
             return results
         outputs = unfold(tuple(results[: self.outputs]), types.output, leading)
@@ -154,13 +136,25 @@ class Op(Generic[Inputs, Options, Raw, Results]):
 
     def resolve(self, requested: str, tensor: Tensor, **facts: object) -> str:
         """Return the name of the backend that runs on tensors like the one given; see `resolve`."""
-        if requested != "auto":
-            if requested not in self.backends:
-                raise unknown("backend", requested, self.names)
-            reason = self._obstacle(requested, tensor, facts)
-            if reason is not None:
-                raise UserError(f"backend {requested!r} cannot run {self.name}: {reason}")
-            return requested
+        if requested == "auto":
+            return self._fastest(tensor, facts, self._warn)
+        if requested not in self.backends:
+            raise unknown("backend", requested, self.names)
+        reason = self._obstacle(requested, tensor, facts)
+        if reason is not None:
+            instead = self._fastest(tensor, facts, lambda message: None)
+            raise UserError(
+                f"backend {requested!r} cannot run {self.name}: {reason}; backend 'auto' runs {instead!r}"
+            )
+        return requested
+
+    def mark_unavailable(self, name: str, reason: str) -> None:
+        """Note that a backend turned out not to run here: "auto" passes it over from now on."""
+        self.backends[name] = replace(self.backends[name], available=lambda: reason)
+
+    def _fastest(
+        self, tensor: Tensor, facts: dict[str, object], warn: Callable[[str], None]
+    ) -> str:
         for name, backend in self.backends.items():
             if backend.device is not None and (
                 backend.device != tensor.device.type or torch.compiler.is_exporting()
@@ -168,16 +162,25 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                 continue
             reason = unavailable(self.name, name)
             if reason is not None:
-                self._warn(
+                warn(
                     f"backend {name!r} of {self.name} is not available, a slower one runs: {reason}"
                 )
-            elif _refusal(backend, tensor, facts) is None:
-                return name
+            elif backend.refusal(tensor, facts) is None:
+                reason = backend.unchecked(tensor)
+                if reason is None:
+                    return name
+                warn(f"backend {name!r} of {self.name} runs only if asked for by name: {reason}")
         raise UserError(f"no backend can run {self.name} on {tensor.device}, {tensor.dtype}")
 
-    def mark_unavailable(self, name: str, reason: str) -> None:
-        """Note that a backend turned out not to run here: "auto" passes it over from now on."""
-        self.backends[name] = replace(self.backends[name], available=lambda: reason)
+    def _why_plain(self, tensor: Tensor, facts: dict[str, object]) -> str | None:
+        """Why no kernels run on an accelerator, but for what `_fastest` has said."""
+        device = tensor.device.type
+        own = [name for name, each in self.backends.items() if each.device == device]
+        if not own:
+            return f"no kernels of its own for {device}"
+        if unavailable(self.name, own[0]) is not None:
+            return None
+        return self.backends[own[0]].refusal(tensor, facts)
 
     def _obstacle(self, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
         backend = self.backends[name]
@@ -188,14 +191,14 @@ class Op(Generic[Inputs, Options, Raw, Results]):
             return reason
         if backend.device not in (None, tensor.device.type):
             return f"the tensors are on {tensor.device}"
-        return _refusal(backend, tensor, facts)
+        return backend.refusal(tensor, facts)
 
     def _warn(self, message: str) -> None:
-        lacking = message.endswith(ready.NO_NUMBA)  # of all ops alike, so said once
-        key, warned = (ready.NO_NUMBA, _warned) if lacking else (message, self._warned)
+        common = next((reason for reason in OF_ALL_OPS if reason in message), None)
+        key, warned = (message, self._warned) if common is None else (common, _warned)
         if key not in warned and not torch.compiler.is_compiling():
             warned.add(key)
-            warnings.warn(message, BackendWarning, stacklevel=5)
+            warnings.warn(message, BackendWarning, stacklevel=6)
 
 
 _ops: dict[str, Op[Any, Any, Any, Any]] = {}
@@ -288,13 +291,3 @@ def unavailable(op: str, name: str) -> str | None:
         True
     """
     return _ops[op].backends[name].available()
-
-
-def _refusal(
-    backend: Backend[Inputs, Options, Raw], tensor: Tensor, facts: dict[str, object]
-) -> str | None:
-    if backend.device is None:
-        return backend.supports(tensor, **facts)
-    if transformed():
-        return "torch.func transforms the call, which kernels have no rules for"
-    return dense.obstacle(tensor, recorded()) or backend.supports(tensor, **facts)

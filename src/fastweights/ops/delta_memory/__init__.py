@@ -6,9 +6,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fastweights.kernels import ready
+from fastweights.kernels.triton import ready as triton_ready
 from fastweights.ops import padding
 from fastweights.ops.arguments import over_lead
-from fastweights.ops.delta_memory import arguments, chunked, cpu, reference
+from fastweights.ops.delta_memory import arguments, chunked, cpu, cuda, reference
 from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import Gate, without_decay
 from fastweights.ops.delta_memory.history import History
@@ -49,6 +50,14 @@ OP = _DeltaMemory(
             device="cpu",
             available=ready.available,
             supports=ready.supports,
+        ),
+        "cuda": Backend(
+            "fused kernels, hand-written backward, Triton",
+            cuda.run,
+            device=triton_ready.DEVICE,
+            available=triton_ready.available,
+            supports=cuda.supports,
+            unchecked=triton_ready.unchecked,
         ),
         "chunked": Backend(
             "WY form in chunks of time, F at their borders, plain PyTorch", chunked.run
@@ -112,7 +121,7 @@ def delta_memory(
             padded step does not exist: no write, no clamp, nothing retrieved, whatever stands there.
         read_mask: likewise, True = read, in any order. Elsewhere what is retrieved is exactly 0; F is the same.
         chunk: steps between the makings of F for backends that work in chunks; None picks well. Speed alone.
-        backend: "auto", "cpu", "chunked" or "reference". Speed alone.
+        backend: "auto", "cpu", "cuda", "chunked" or "reference". Speed alone.
 
     Returns:
         retrieved [*lead, time, value], None without queries; and F after the last step, shaped as `memory`.
