@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.kernels.triton import ready
+from fastweights.ops.delta_memory.cuda.product.plan import LARGEST
 from fastweights.ops.delta_memory.options import Inputs, Options
 
 
@@ -34,4 +35,20 @@ def supports(tensor: Tensor, **facts: object) -> str | None:
         >>> supports(torch.zeros(1, device="meta"))
         'the tensors are on meta'
     """
-    return ready.supports(tensor) or "no kernel is written yet"
+    return ready.supports(tensor) or _refusal(**facts)
+
+
+def _refusal(
+    *,
+    key_sizes: tuple[int, ...] = (),
+    gate: str | None = None,
+    combine: str = "product",
+    **facts: object,
+) -> str | None:
+    if len(key_sizes) == 2 and combine == "concat":
+        return "keys are concatenated; accepted: a product of keys"
+    if gate not in (None, "norm"):
+        return "a gate is given; accepted: none, or 'norm'"
+    if max(key_sizes, default=0) > LARGEST:
+        return f"keys have {max(key_sizes)} features; accepted: up to {LARGEST}"
+    return None
