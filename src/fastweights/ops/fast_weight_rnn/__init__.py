@@ -7,9 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fastweights.kernels import ready
+from fastweights.kernels.triton import ready as triton_ready
 from fastweights.ops import padding
 from fastweights.ops.dispatch import Backend, Op
-from fastweights.ops.fast_weight_rnn import arguments, chunked, cpu, reference
+from fastweights.ops.fast_weight_rnn import arguments, chunked, cpu, cuda, reference
 from fastweights.ops.fast_weight_rnn.arguments import NONLINEARITIES
 from fastweights.ops.fast_weight_rnn.history import History
 from fastweights.ops.fast_weight_rnn.memory import final_memory
@@ -74,6 +75,13 @@ OP = _FastWeightRNN(
             available=ready.available,
             supports=ready.supports,
         ),
+        "cuda": Backend(
+            "fused kernels, hand-written backward, Triton",
+            cuda.run,
+            device=triton_ready.DEVICE,
+            available=triton_ready.available,
+            supports=cuda.supports,
+        ),
         "chunked": Backend("attention form in chunks of time, plain PyTorch", chunked.run),
         "reference": Backend("step by step, A written out, plain PyTorch", reference.run),
     },
@@ -131,7 +139,7 @@ def fast_weight_rnn(
         mask: [batch, time] bool, True = real. Padding comes before or after all real steps of a row.
         need_state: False skips making the final state.
         chunk: steps between the makings of A for backends that work in chunks; None picks well. Speed alone.
-        backend: "auto", "cpu", "chunked" or "reference". Speed alone.
+        backend: "auto", "cpu", "cuda", "chunked" or "reference". Speed alone.
 
     Returns:
         outputs [batch, time, hidden], exactly 0 at padded steps; h [batch, hidden] and A [batch, hidden, hidden]
@@ -169,5 +177,10 @@ def fast_weight_rnn(
     arguments.check(inputs, options, mask)
     if mask is not None:
         inputs = inputs._replace(padding=padding.measure(mask))
-    facts = {"inner_steps": inner_steps, "nonlinearity": nonlinearity, "form": form}
+    facts = {
+        "hidden": drive.shape[2],
+        "inner_steps": inner_steps,
+        "nonlinearity": nonlinearity,
+        "form": form,
+    }
     return OP(inputs, options, backend=backend, facts=facts)
