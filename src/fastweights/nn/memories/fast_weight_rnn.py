@@ -142,6 +142,7 @@ class FastWeightRNN(Backbone[FastWeightState]):
             "fast_weight_rnn",
             self.backend,
             self.reference_parameter,
+            hidden=self.hidden_size,
             inner_steps=self.inner_steps,
             nonlinearity=self.nonlinearity,
             form=self.form,

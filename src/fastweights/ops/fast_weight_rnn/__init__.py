@@ -81,6 +81,7 @@ OP = _FastWeightRNN(
             device=triton_ready.DEVICE,
             available=triton_ready.available,
             supports=cuda.supports,
+            unchecked=triton_ready.unchecked,
         ),
         "chunked": Backend("attention form in chunks of time, plain PyTorch", chunked.run),
         "reference": Backend("step by step, A written out, plain PyTorch", reference.run),

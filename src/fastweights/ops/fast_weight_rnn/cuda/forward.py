@@ -2,8 +2,8 @@
 
     z(t) = x(t) + W h(t-1)      h_0 = f(LN'[z])      h_s+1 = f(LN[z + A(t-1) h_s])      A(t) = λ A(t-1) + η h(t) h(t)ᵀ
 
-W and A are held transposed, so that the sums of W h and A h run inside a thread. For the backward it leaves h_0 … h_S of
-every step, what the layer normalisations made and 1 / σ, and A at the start of every chunk of time.
+W and A are held transposed, so that the sums of W h and A h run inside a thread. For the backward it leaves h_0 … h_S
+of every step, what the layer normalisations made and 1 / σ, and A at the start of every chunk of time.
 """
 
 from __future__ import annotations
@@ -31,14 +31,11 @@ def forward(
     square = k[:, None] * H + k[None, :]
     inside = real[:, None] & real[None, :]
     W = tl.load(weight + square, inside, 0.0)
+    A, h = tl.zeros([SIZE, SIZE], W.dtype), tl.zeros([SIZE], W.dtype)
     if HAS_MEMORY:
         A = tl.load(memory + row * H * H + square, inside, 0.0)
-    else:
-        A = tl.zeros([SIZE, SIZE], W.dtype)
     if HAS_HIDDEN:
         h = tl.load(hidden + row * H + k, real, 0.0)
-    else:
-        h = tl.zeros([SIZE], W.dtype)
     if NORM:
         scale, shift = tl.load(gain + k, real, 0.0), tl.load(bias + k, real, 0.0)
     if FIRST_NORM:
@@ -69,7 +66,9 @@ def forward(
                 tl.store(states + step * (S + 1) * H + k, h, real)
             for s in range(S):
                 read = tl.sum(A * h[:, None], 0)
-                if not HAS_MEMORY:  # nothing is stored before the first step, whatever would be read with
+                if (
+                    not HAS_MEMORY
+                ):  # nothing is stored before the first step, whatever would be read with
                     read = tl.where(t > 0, read, 0.0)
                 y = tl.where(real, z + read, 0.0)
                 if NORM:

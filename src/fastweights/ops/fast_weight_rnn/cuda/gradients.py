@@ -42,7 +42,7 @@ def decay(
 ) -> Float[Tensor, ""]:
     """Return ∂λ = Σ ⟨dy, (∂A(t-1)/∂λ) h_s⟩, where a chunk that starts with A, and D = ∂A/∂λ, has after n steps
 
-        ∂A(n)/∂λ = λⁿ D + n λ^(n-1) A + η Σ_i (n-1-i) λ^(n-2-i) h(i) h(i)ᵀ
+    ∂A(n)/∂λ = λⁿ D + n λ^(n-1) A + η Σ_i (n-1-i) λ^(n-2-i) h(i) h(i)ᵀ
     """
     slopes = torch.arange(len(powers), dtype=powers.dtype, device=powers.device)
     slopes[1:] *= powers[:-1]  # m λ^(m-1)
@@ -55,7 +55,9 @@ def decay(
         queries, h = states[:, start : start + chunk, :-1], states[:, start : start + chunk, -1]
         length = dy.shape[1]
         # The history first: what h_0 is where nothing is stored yet must not count, even if it is NaN.
-        products = torch.einsum("btsh,bih->btsi", dy, h) * torch.einsum("btsh,bih->btsi", queries, h)
+        products = torch.einsum("btsh,bih->btsi", dy, h) * torch.einsum(
+            "btsh,bih->btsi", queries, h
+        )
         earlier = (ages[:length, :length] >= 0)[:, None]
         total = total + torch.where(earlier, weights[:length, :, :length] * products, 0).sum()
         A = borders[:, number] if borders is not None and (number or has_memory) else None

@@ -188,9 +188,7 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         firsts.sum((0, 1)) if preliminary else None,
         None if call.hidden is None else hidden_gradient,
         gradients.memory(reads, states, fading) if call.wants_memory else None,
-        gradients.decay(
-            reads, states, borders, call.has_memory, fading, call.rate, chunk_of(size)
-        )
+        gradients.decay(reads, states, borders, call.has_memory, fading, call.rate, chunk_of(size))
         if call.wants_decay
         else None,
         rate_sums.sum() if call.wants_rate else None,
