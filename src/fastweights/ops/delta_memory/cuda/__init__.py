@@ -1,6 +1,7 @@
 """The backend for NVIDIA's devices, in Triton: forward and backward written by hand.
 
-`product/` has the memories with two key factors or a norm clamp. Nothing here imports Triton before `run`.
+`product/` has the memories with two key factors or a norm clamp, `vector/` those with one key and any decay, to which
+keys that are concatenated belong. Nothing here imports Triton before `run`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from fastweights.kernels.triton import ready
 from fastweights.ops.delta_memory.cuda.product.plan import LARGEST
 from fastweights.ops.delta_memory.options import Inputs, Options
 
+LARGEST_VECTOR = 128
+"""Features of a key over which a program holds F."""
+
 
 def run(
     inputs: Inputs, options: Options
@@ -22,8 +26,10 @@ def run(
         Unavailable: if a kernel does not compile for the device.
         RuntimeError: from autograd, if a second derivative is asked for.
     """
-    from fastweights.ops.delta_memory.cuda.product.run import run
-
+    if not options.clamp and (len(inputs.keys) == 1 or options.combine == "concat"):
+        from fastweights.ops.delta_memory.cuda.vector.run import run
+    else:
+        from fastweights.ops.delta_memory.cuda.product.run import run
     return run(inputs, options)
 
 
@@ -41,14 +47,18 @@ def supports(tensor: Tensor, **facts: object) -> str | None:
 def _refusal(
     *,
     key_sizes: tuple[int, ...] = (),
+    reads: int = 0,
     gate: str | None = None,
     combine: str = "product",
     **facts: object,
 ) -> str | None:
-    if len(key_sizes) == 2 and combine == "concat":
-        return "keys are concatenated; accepted: a product of keys"
-    if gate not in (None, "norm"):
-        return "a gate is given; accepted: none, or 'norm'"
-    if max(key_sizes, default=0) > LARGEST:
-        return f"keys have {max(key_sizes)} features; accepted: up to {LARGEST}"
-    return None
+    two = len(key_sizes) == 2
+    if two and combine == "concat" and (gate == "norm" or reads > 1):
+        return "keys are concatenated; accepted: without a clamp, and one read"
+    if gate == "channels":
+        return "the gate has a number for each feature; accepted: one a step"
+    if gate == "step" and two and combine == "product":
+        return "a gate is given; accepted of a product of keys: none, or 'norm'"
+    vector = gate != "norm" and not (two and combine == "product")
+    size, most = (sum(key_sizes), LARGEST_VECTOR) if vector else (max(key_sizes, default=0), LARGEST)
+    return f"keys have {size} features; accepted: up to {most}" if size > most else None
