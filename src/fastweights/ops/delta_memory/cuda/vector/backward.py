@@ -1,7 +1,7 @@
 """The backward pass, with F̄ = ∂/∂F at a chunk's end, du that by its writes u, do that by what was read.
 
     du = (q kᵀ ∘ D)ᵀ do + after ∘ (k F̄)        F̄ ← before_C F̄ + (before ∘ q)ᵀ do - Wᵀ du
-    dv = Aᵀ du        df = -dv, the gradient by what was looked up under e, which is a read as any, but by earlier writes
+    dv = Aᵀ du        df = -dv, by what was looked up under e: a read as any, but of earlier writes alone
 
     dq = before ∘ (do Fᵀ) + (do uᵀ ∘ D) k       de = before ∘ (df Fᵀ) + tril(df uᵀ ∘ D, -1) k
     dk = (do uᵀ ∘ D)ᵀ q + tril(df uᵀ ∘ D, -1)ᵀ e + after ∘ (u F̄ᵀ)

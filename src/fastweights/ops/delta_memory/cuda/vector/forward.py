@@ -3,8 +3,8 @@
     (I + L) u = v - before ∘ (e F)          L = tril(e kᵀ ∘ D, -1)              e, what a write takes away; v = β v
     F ← before_C F + (after ∘ k)ᵀ u         o = before ∘ (q F) + (q kᵀ ∘ D) u
 
-With A = (I + L)⁻¹, `prepare` makes W = A (before ∘ e) and Z = A v for all chunks at once; only u = Z - W F and F go from
-chunk to chunk, in `states`, a program a block of values; `read` is parallel again. Nothing erased: u = v.
+With A = (I + L)⁻¹, `prepare` makes W = A (before ∘ e) and Z = A v for all chunks at once; only u = Z - W F and F go
+from chunk to chunk, in `states`, a program a block of values; `read` is parallel again. Nothing erased: u = v.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def states(
     C: constexpr, SIZE: constexpr, BV: constexpr, ERASE: constexpr, HAS_MEMORY: constexpr,
     P: constexpr,
 ) -> None:  # fmt: skip
-    """Run block `program_id(0)` of values of row `program_id(1)`: leave u, F at the start of every chunk, and the last."""
+    """Run block `program_id(0)` of values of row `program_id(1)`: leave u, F at every chunk's start, and the last."""
     block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
     chunks, step = tl.cdiv(time, C), tl.arange(0, C)
     F = tl.zeros([SIZE, BV], before.dtype.element_ty)

@@ -104,7 +104,11 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     q, e, do = _or(keys, queries, erase, call.gradient)
     alpha, spare = run.alpha, before
     new, like = keys.new_empty, torch.empty_like
-    du, ends, memory_gradient = new(run.rows, run.time, run.V), like(borders), new(run.rows, run.K, run.V)
+    du, ends, memory_gradient = (
+        new(run.rows, run.time, run.V),
+        like(borders),
+        new(run.rows, run.K, run.V),
+    )
     attention, lookups = _or(spare, parts.get("attention"), parts.get("lookups"))
     d_attention, d_lookups = like(attention), like(lookups)
     if kinds["READS"]:
@@ -237,7 +241,12 @@ def _shapes(call: Arguments | BackwardArguments, V: Size) -> dict[str, tuple[Siz
     if call.queries is not None:
         shapes["attention"] = square
     if call.erase is not None:
-        shapes |= {"lookups": square, "inverse": square, "writes": (rows, time, V), "W": (rows, time, K)}
+        shapes |= {
+            "lookups": square,
+            "inverse": square,
+            "writes": (rows, time, V),
+            "W": (rows, time, K),
+        }
     return shapes
 
 

@@ -22,7 +22,9 @@ from fastweights.kernels.triton.language import (
 
 
 @helper
-def load_steps(x: Pointer, first: Tile, left: Tile, block: Tile, C: constexpr, N: constexpr, B: constexpr) -> Tile:  # fmt: skip
+def load_steps(
+    x: Pointer, first: Tile, left: Tile, block: Tile, C: constexpr, N: constexpr, B: constexpr,
+) -> Tile:  # fmt: skip
     """Return [C, B]: columns block · B … of the steps from `first` on, of which `left` are there, of x [steps, N]."""
     step, column = tl.arange(0, C), block * B + tl.arange(0, B)
     there = (step < left)[:, None] & (column < N)[None, :]
@@ -30,7 +32,10 @@ def load_steps(x: Pointer, first: Tile, left: Tile, block: Tile, C: constexpr, N
 
 
 @helper
-def store_steps(x: Pointer, tile: Tile, first: Tile, left: Tile, block: Tile, C: constexpr, N: constexpr, B: constexpr) -> None:  # fmt: skip
+def store_steps(
+    x: Pointer, tile: Tile, first: Tile, left: Tile, block: Tile, C: constexpr, N: constexpr,
+    B: constexpr,
+) -> None:  # fmt: skip
     """Store what `load_steps` loads."""
     step, column = tl.arange(0, C), block * B + tl.arange(0, B)
     there = (step < left)[:, None] & (column < N)[None, :]
@@ -38,14 +43,20 @@ def store_steps(x: Pointer, tile: Tile, first: Tile, left: Tile, block: Tile, C:
 
 
 @helper
-def load_memory(F: Pointer, key_block: Tile, value_block: Tile, K: constexpr, V: constexpr, BK: constexpr, BV: constexpr) -> Tile:  # fmt: skip
+def load_memory(
+    F: Pointer, key_block: Tile, value_block: Tile, K: constexpr, V: constexpr, BK: constexpr,
+    BV: constexpr,
+) -> Tile:  # fmt: skip
     """Return a block [BK, BV] of F [K, V]."""
     k, v = key_block * BK + tl.arange(0, BK), value_block * BV + tl.arange(0, BV)
     return tl.load(F + k[:, None] * V + v[None, :], (k < K)[:, None] & (v < V)[None, :], 0.0)
 
 
 @helper
-def store_memory(F: Pointer, tile: Tile, key_block: Tile, value_block: Tile, K: constexpr, V: constexpr, BK: constexpr, BV: constexpr) -> None:  # fmt: skip
+def store_memory(
+    F: Pointer, tile: Tile, key_block: Tile, value_block: Tile, K: constexpr, V: constexpr,
+    BK: constexpr, BV: constexpr,
+) -> None:  # fmt: skip
     """Store a block [BK, BV] of F [K, V]."""
     k, v = key_block * BK + tl.arange(0, BK), value_block * BV + tl.arange(0, BV)
     tl.store(F + k[:, None] * V + v[None, :], tile, (k < K)[:, None] & (v < V)[None, :])
@@ -80,7 +91,10 @@ def multiply_steps(
     first, left, step = row * time + chunk * C, time - chunk * C, tl.arange(0, C)
     total = tl.zeros([C, C], a.dtype.element_ty)
     for block in range((N + B - 1) // B):
-        x, y = load_steps(a, first, left, block, C, N, B), load_steps(b, first, left, block, C, N, B)
+        x, y = (
+            load_steps(a, first, left, block, C, N, B),
+            load_steps(b, first, left, block, C, N, B),
+        )
         total += dot(x, tl.trans(y), P)
     whole = row * tl.num_programs(0) + chunk
     tl.store(products + whole * C * C + step[:, None] * C + step[None, :], total)
