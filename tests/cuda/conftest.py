@@ -1,7 +1,7 @@
-"""Modules that these tests share lie beside them."""
+"""Modules that these tests share lie beside them, and beside those of the ops."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "ops"))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "ops")]

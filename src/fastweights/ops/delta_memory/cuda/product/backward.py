@@ -1,7 +1,7 @@
 """The parallel kernels of the backward; see `README.md` for the equations and the order.
 
 A read x = F_t (n ⊗ e) takes D_ti ⟨n, k1_i⟩ ⟨e, k2_i⟩ u_i of every write i, and of F(0) what it has decayed to. Its
-gradient ∂x goes to the query's factors (`query_back`), to the key's (`key_back`) and to the write (`gradient_of_writes`).
+gradient ∂x goes to the query's factors (`query_back`), to the key's (`key_back`) and to u (`gradient_of_writes`).
 What a write finds under its own key is a read with that key before the write, STRICT: the same kernels, ∂f for ∂x.
 Each product of a factor's gradient is a kernel of its own: two at once do not fit the registers.
 """
@@ -24,9 +24,10 @@ from fastweights.ops.delta_memory.cuda.product.tiles import (
 
 @kernel
 def normalise_back(
-    received: Pointer, out: Pointer, scale: Pointer, flow: Pointer, gradient: Pointer, total: Number, first: Number,
-    steps: Number, link: Number, out_link: Number, LINKS: constexpr, OUT_LINKS: constexpr, VALUE: constexpr, SV: constexpr, C: constexpr,
-    NORM: constexpr, FLOWS: constexpr, LAST: constexpr, EPS: constexpr,
+    received: Pointer, out: Pointer, scale: Pointer, flow: Pointer, gradient: Pointer, total: Number,
+    first: Number, steps: Number, link: Number, out_link: Number, LINKS: constexpr, OUT_LINKS: constexpr,
+    VALUE: constexpr, SV: constexpr, C: constexpr, NORM: constexpr, FLOWS: constexpr, LAST: constexpr,
+    EPS: constexpr,
 ) -> None:  # fmt: skip
     """∂x from ∂n, and ∂ℓ of its step: −⟨∂x, x⟩, which with LN is −⟨∂n, n⟩ ε/σ². Grid (rows, blocks)."""
     row, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -58,14 +59,13 @@ def normalise_back(
 def query_back(
     start: Pointer, gradient: Pointer, outer_query: Pointer, inner_query: Pointer, own_key: Pointer,
     other_key: Pointer, writes: Pointer, tailed: Pointer, decay: Pointer, before: Pointer, whole: Pointer,
-    square_gradient: Pointer, back: Pointer, total: Number, first: Number, steps: Number, link: Number,
-    LINKS: constexpr, BACK_LINKS: constexpr, OUTER: constexpr, SO: constexpr, INNER: constexpr, SI: constexpr,
-    VALUE: constexpr, SV: constexpr, C: constexpr, BY_OUTER: constexpr, CARRIED: constexpr, STRICT: constexpr,
-    SQUARES: constexpr, P: constexpr,
+    back: Pointer, total: Number, first: Number, steps: Number, link: Number, LINKS: constexpr,
+    BACK_LINKS: constexpr, OUTER: constexpr, SO: constexpr, INNER: constexpr, SI: constexpr, VALUE: constexpr,
+    SV: constexpr, C: constexpr, BY_OUTER: constexpr, CARRIED: constexpr, STRICT: constexpr, P: constexpr,
 ) -> None:  # fmt: skip
     """The gradient of reads by one factor of their queries. Grid (rows, blocks, links), from `link` on.
 
-    STRICT: added to what is there, and with that of κ = ‖k1‖² ‖k2‖² where SQUARES.
+    STRICT: added to what is there.
     """
     row, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
     blocks, link = tl.num_programs(1), link + tl.program_id(2)
@@ -105,11 +105,6 @@ def query_back(
     weights *= dot(other, tl.trans(load_block(other_key, here, valid, 0, 1, OTHER, T, C)), P)
     weights *= load_decay(decay, place, C, STRICT)
     result += dot(weights, load_block(own_key, here, valid, 0, 1, OWN, S, C), P)
-    if SQUARES:
-        step = tl.arange(0, C)[:, None]
-        by_square = 2.0 * tl.load(square_gradient + here + step, step < valid, 0.0)
-        by_square *= tl.sum(other * other, 1, keep_dims=True)
-        result += by_square * load_block(own_key, here, valid, 0, 1, OWN, S, C)
     if STRICT:
         result += load_block(back, here, valid, 0, 1, OWN, S, C)
     store_block(back, here, valid, tl.program_id(2), BACK_LINKS, OWN, S, C, result)
@@ -215,6 +210,27 @@ def gradient_of_writes(
         x_back = load_block(gradient, here, valid, link, LINKS, VALUE, SV, C)
         result += dot(attention, x_back, P)
     store_block(back, here, valid, 0, 1, VALUE, SV, C, result)
+
+
+@kernel
+def squares_back(
+    square_gradient: Pointer, outer_key: Pointer, inner_key: Pointer, outer_back: Pointer, inner_back: Pointer,
+    total: Number, first: Number, steps: Number, OUTER: constexpr, SO: constexpr, INNER: constexpr, SI: constexpr,
+    C: constexpr,
+) -> None:  # fmt: skip
+    """Add the gradient of κ = ‖k1‖² ‖k2‖² to those of the keys. Grid (rows, blocks)."""
+    row, block = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    at, valid = row * total + first + block * C, steps - block * C
+    step = tl.arange(0, C)[:, None]
+    twice = 2.0 * tl.load(square_gradient + at + step, step < valid, 0.0)
+    outer = load_block(outer_key, at, valid, 0, 1, OUTER, SO, C)
+    inner = load_block(inner_key, at, valid, 0, 1, INNER, SI, C)
+    result = load_block(outer_back, at, valid, 0, 1, OUTER, SO, C)
+    result += twice * tl.sum(inner * inner, 1, keep_dims=True) * outer
+    store_block(outer_back, at, valid, 0, 1, OUTER, SO, C, result)
+    result = load_block(inner_back, at, valid, 0, 1, INNER, SI, C)
+    result += twice * tl.sum(outer * outer, 1, keep_dims=True) * inner
+    store_block(inner_back, at, valid, 0, 1, INNER, SI, C, result)
 
 
 @kernel

@@ -9,6 +9,7 @@ from torch import Tensor
 from fastweights.kernels.triton.launch import launch
 from fastweights.ops.delta_memory.cuda.product import forward, writes
 from fastweights.ops.delta_memory.cuda.product.plan import (
+    STAGES,
     Arguments,
     Segment,
     plan_of,
@@ -77,7 +78,9 @@ class Pass:
     ) -> None:
         """Start a kernel over rows and more, with the constants that sizes make and others."""
         constants = self.plan.constants(*sizes) | constants
-        launch(kernel, (self.rows, *grid), *given, warps=self.plan.warps, **constants)
+        launch(
+            kernel, (self.rows, *grid), *given, warps=self.plan.warps, stages=STAGES, **constants
+        )
 
     def multiply_keys(self, segment: Segment, *, faded: bool) -> None:
         """Compute K."""

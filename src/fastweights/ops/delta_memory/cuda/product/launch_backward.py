@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fastweights.kernels.triton.launch import launch
 from fastweights.ops.delta_memory.cuda.product import backward, writes
-from fastweights.ops.delta_memory.cuda.product.launch import ALL, PARTS, VALUES, Pass
+from fastweights.ops.delta_memory.cuda.product.launch import ALL, KEYS, PARTS, VALUES, Pass
 from fastweights.ops.delta_memory.cuda.product.plan import BackwardArguments, Segment
 
 
@@ -120,7 +120,7 @@ def _reads_back(
     given, saved, scratch, links = run.call, run.saved, run.scratch, work.links
     start, over, grid = run.start(segment), run.over(segment), (segment.blocks,)
     decays = (scratch.decay, scratch.before, scratch.whole)
-    common = {"LINKS": links, "CARRIED": start is not None, "STRICT": False, "SQUARES": False}
+    common = {"LINKS": links, "CARRIED": start is not None, "STRICT": False}
     memory = given.values if start is None else start
     queries = (run.chain, given.query) if links else (given.values, given.values)
     for link in range(links - 1, -1, -1):
@@ -133,13 +133,13 @@ def _reads_back(
         )  # fmt: skip
         run.parallel(
             backward.query_back, (*grid, 1), memory, work.read, *queries, given.outer_key, given.inner_key,
-            saved.writes, saved.tailed, *decays, work.squares, work.next if link else results.chain, *over, link,
+            saved.writes, saved.tailed, *decays, work.next if link else results.chain, *over, link,
             sizes=ALL, BY_OUTER=True, BACK_LINKS=1, **common,
         )  # fmt: skip
     if links:
         run.parallel(
             backward.query_back, (*grid, links), memory, work.read, *queries, given.inner_key, given.outer_key,
-            saved.writes, saved.tailed, *decays, work.squares, results.query, *over, 0, sizes=ALL, BY_OUTER=False,
+            saved.writes, saved.tailed, *decays, results.query, *over, 0, sizes=ALL, BY_OUTER=False,
             BACK_LINKS=links, **common,
         )  # fmt: skip
     common = {"LINKS": links, "ENDS": end is not None}
@@ -174,7 +174,7 @@ def _writes_back(
         writes.write_back, (run.rows,), scratch.products, given.values, given.strength, saved.found, saved.writes,
         saved.grown, work.flow, flow_at_end, scratch.before, scratch.tail, scratch.whole, work.writes, work.found,
         work.faded, results.values, results.strength, work.squares, work.norm, *over, segment.blocks,
-        warps=run.plan.step_warps, DELTA=given.delta, CLAMP=given.clamp, FLOWS=work.links > 0, ENDS=ends,
+        warps=run.plan.step_warps, stages=1, DELTA=given.delta, CLAMP=given.clamp, FLOWS=work.links > 0, ENDS=ends,
         **run.plan.constants(*VALUES),
     )  # fmt: skip
     if not (given.delta or given.clamp):
@@ -189,12 +189,17 @@ def _writes_back(
         own, other = keys if by_outer else keys[::-1]
         run.parallel(
             backward.query_back, (*grid, 1), memory, work.found, *keys, own, other, saved.writes, saved.tailed,
-            *decays, work.squares, target, *over, 0, BY_OUTER=by_outer, BACK_LINKS=1, CARRIED=start is not None,
-            SQUARES=given.clamp, **common,
+            *decays, target, *over, 0, BY_OUTER=by_outer, BACK_LINKS=1, CARRIED=start is not None,
+            **common,
         )  # fmt: skip
         run.parallel(
             backward.key_back, grid, given.values, work.found, own, other, *keys, saved.writes, saved.tailed,
             *decays, target, *over, BY_OUTER=by_outer, ENDS=False, **common,
+        )  # fmt: skip
+    if given.clamp:
+        launch(
+            backward.squares_back, (run.rows, *grid), work.squares, *keys, results.outer_key, results.inner_key,
+            *over, **run.plan.constants(*KEYS, precise=False),
         )  # fmt: skip
 
 

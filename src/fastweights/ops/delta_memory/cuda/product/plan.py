@@ -14,6 +14,8 @@ from fastweights.kernels.types import Size
 
 SEGMENT = 256
 """Steps between two makings of F: reading what was written costs as much as reading F at about 700 for d = 32."""
+STAGES = 2
+"""Of the loops' loads in parallel kernels; with three the registers of some do not suffice."""
 LARGEST = 64
 """Of a factor's features and of the values: of more no tile fits."""
 
