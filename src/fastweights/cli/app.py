@@ -71,6 +71,7 @@ COMMANDS = {
     "data make": Entry("data_make:DataMake", "Make bAbI's stories, without a download: the 20 tasks as text files."),
     "bench": Entry("bench:Bench", "Time the recurrences side by side, as ratios and as a share of the machine's peak."),
     "gradcheck": Entry("gradcheck:Gradcheck", "Check the hand-derived gradients by finite differences."),
+    "doctor": Entry("doctor:Doctor", "Show which backend runs each op here and why, and check its kernels."),
     "list": Entry("inventory:Inventory", "List models, tasks, studies and backends."),
     "warmup": Entry("warmup:Warmup", "Compile the fused kernels ahead of their first use."),
 }  # fmt: skip

@@ -42,6 +42,7 @@ from fastweights.ops.types import (
 OF_ALL_OPS = (ready.NO_NUMBA, triton_ready.NO_TRITON, triton_ready.UNCHECKED)
 """Reasons that hold for every op alike, and are said once for all."""
 
+Facts = dict[str, object]
 Results = TypeVar("Results", bound=tuple[object, ...])
 
 
@@ -140,7 +141,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
             return self._fastest(tensor, facts, self._warn)
         if requested not in self.backends:
             raise unknown("backend", requested, self.names)
-        reason = self._obstacle(requested, tensor, facts)
+        reason = self.obstacle(requested, tensor, facts)
         if reason is not None:
             instead = self._fastest(tensor, facts, lambda message: None)
             raise UserError(
@@ -152,19 +153,15 @@ class Op(Generic[Inputs, Options, Raw, Results]):
         """Note that a backend turned out not to run here: "auto" passes it over from now on."""
         self.backends[name] = replace(self.backends[name], available=lambda: reason)
 
-    def _fastest(
-        self, tensor: Tensor, facts: dict[str, object], warn: Callable[[str], None]
-    ) -> str:
+    def _fastest(self, tensor: Tensor, facts: Facts, warn: Callable[[str], None]) -> str:
         for name, backend in self.backends.items():
-            if backend.device is not None and (
-                backend.device != tensor.device.type or torch.compiler.is_exporting()
-            ):
+            own, device = backend.device is not None, tensor.device.type
+            if own and (backend.device != device or torch.compiler.is_exporting()):
                 continue
             reason = unavailable(self.name, name)
             if reason is not None:
-                warn(
-                    f"backend {name!r} of {self.name} is not available, a slower one runs: {reason}"
-                )
+                missing = f"backend {name!r} of {self.name} is not available"
+                warn(f"{missing}, a slower one runs: {reason}")
             elif backend.refusal(tensor, facts) is None:
                 reason = backend.unchecked(tensor)
                 if reason is None:
@@ -172,17 +169,16 @@ class Op(Generic[Inputs, Options, Raw, Results]):
                 warn(f"backend {name!r} of {self.name} runs only if asked for by name: {reason}")
         raise UserError(f"no backend can run {self.name} on {tensor.device}, {tensor.dtype}")
 
-    def _why_plain(self, tensor: Tensor, facts: dict[str, object]) -> str | None:
+    def _why_plain(self, tensor: Tensor, facts: Facts) -> str | None:
         """Why no kernels run on an accelerator, but for what `_fastest` has said."""
         device = tensor.device.type
-        own = [name for name, each in self.backends.items() if each.device == device]
-        if not own:
-            return f"no kernels of its own for {device}"
-        if unavailable(self.name, own[0]) is not None:
-            return None
-        return self.backends[own[0]].refusal(tensor, facts)
+        for name, backend in self.backends.items():
+            if backend.device == device:
+                return None if unavailable(self.name, name) else backend.refusal(tensor, facts)
+        return f"no kernels of its own for {device}"
 
-    def _obstacle(self, name: str, tensor: Tensor, facts: dict[str, object]) -> str | None:
+    def obstacle(self, name: str, tensor: Tensor, facts: Facts) -> str | None:
+        """Return why a backend cannot run on tensors like the one given; None if it can."""
         backend = self.backends[name]
         if backend.device is not None and torch.compiler.is_exporting():
             return "exported programs, which run without this library, are plain PyTorch ('auto')"
@@ -237,6 +233,19 @@ def resolve(op: str, requested: str, tensor: Tensor, **facts: object) -> str:
     return _ops[op].resolve(requested, tensor, **facts)
 
 
+def passed_over(op: str, tensor: Tensor, **facts: object) -> dict[str, str | None]:
+    """Return for each backend of an op, fastest first, why "auto" passes it over; the first that has None runs.
+
+    Example:
+        >>> passed_over("fast_weight_rnn", torch.zeros(1))["chunked"] is None
+        True
+    """
+    return {
+        name: _ops[op].obstacle(name, tensor, facts) or each.unchecked(tensor)
+        for name, each in _ops[op].backends.items()
+    }
+
+
 def is_fused(op: str, name: str) -> bool:
     """Return whether a backend has kernels of its own, rather than being plain PyTorch.
 
@@ -276,9 +285,8 @@ def describe(op: str | None = None) -> dict[str, str]:
     lines = {}
     for name, backend in _ops[op].backends.items():
         reason = unavailable(op, name)
-        lines[name] = f"{backend.summary}; " + (
-            "ready" if reason is None else f"not available: {reason}"
-        )
+        state = "ready" if reason is None else f"not available: {reason}"
+        lines[name] = f"{backend.summary}; {state}"
     return lines
 
 

@@ -60,5 +60,7 @@ def _refusal(
     if gate == "step" and two and combine == "product":
         return "a gate is given; accepted of a product of keys: none, or 'norm'"
     vector = gate != "norm" and not (two and combine == "product")
-    size, most = (sum(key_sizes), LARGEST_VECTOR) if vector else (max(key_sizes, default=0), LARGEST)
+    size, most = (
+        (sum(key_sizes), LARGEST_VECTOR) if vector else (max(key_sizes, default=0), LARGEST)
+    )
     return f"keys have {size} features; accepted: up to {most}" if size > most else None
