@@ -14,7 +14,7 @@ from fastweights.kernels.types import Size
 
 BLOCK = 64
 """Of keys or values that a kernel multiplies at once."""
-VALUES = 32
+VALUES = 16
 """Of a program that holds F over all keys."""
 
 
