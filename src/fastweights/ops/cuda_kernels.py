@@ -6,6 +6,8 @@ is compiled is what a call launches, and no list of kernels is kept.
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache, partial
@@ -15,6 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fastweights.errors import UserError
+from fastweights.io.showing import shown
+from fastweights.kernels.triton import ready
 from fastweights.kernels.triton.launch import Launch, recording
 from fastweights.kernels.triton.resources import Figures, compile_ahead
 
@@ -156,3 +161,44 @@ def compile_all(
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for done in as_completed([pool.submit(compile_kernel, *each) for each in work]):
             yield done.result()
+
+
+class Warmed(NamedTuple):
+    """The outcome of a warm-up: for which compute capability how many kernels are compiled, and how many spill."""
+
+    capability: int
+    kernels: int
+    spilling: int
+    seconds: float
+
+
+def warmup(capability: int | None = None, cases: Sequence[str] = tuple(CASES)) -> Warmed:
+    """Compile the kernels of some cases, a process for each core; the machine code stays in Triton's cache.
+
+    Args:
+        capability: of the devices to compile for, such as 90; None: of the current device.
+        cases: of `CASES`.
+
+    Raises:
+        UserError: where Triton cannot be used, or neither a capability is given nor a device is there.
+    """
+    start, reason = time.perf_counter(), ready.missing()
+    if reason is not None:
+        raise UserError(f"no kernel can be compiled for CUDA: {reason}")
+    if capability is None:
+        if not torch.cuda.is_available():
+            raise UserError(
+                "there is no CUDA device; --capability 90 compiles for one that is elsewhere"
+            )
+        major, minor = torch.cuda.get_device_capability()
+        capability = 10 * major + minor
+    if capability < CAPABILITIES[0]:
+        raise UserError(f"capability is {capability}; accepted: {CAPABILITIES[0]} or more")
+    total, done = len(kernels(cases)), []
+    workers = min(total, os.cpu_count() or 1)
+    with shown("kernels compiled", "kernels", total) as on_progress:
+        for each in compile_all([capability], workers=workers, cases=cases):
+            done.append(each)
+            on_progress(len(done))
+    spilling = sum(each.figures.spilled > 0 for each in done)
+    return Warmed(capability, total, spilling, time.perf_counter() - start)

@@ -8,8 +8,7 @@ An op is an `Op` with its backends, fastest first; the names in use are those th
     cuda        fused kernels for NVIDIA's devices
     auto        the fastest of an op's backends that can run
 
-The types of results follow one rule too, which `types` states. Leading dimensions are folded into one, padding is made
-harmless by the op's `prepare`.
+`types` states the types of results. Leading dimensions are folded into one; an op's `prepare` makes padding harmless.
 """
 
 from __future__ import annotations
@@ -155,8 +154,8 @@ class Op(Generic[Inputs, Options, Raw, Results]):
 
     def _fastest(self, tensor: Tensor, facts: Facts, warn: Callable[[str], None]) -> str:
         for name, backend in self.backends.items():
-            own, device = backend.device is not None, tensor.device.type
-            if own and (backend.device != device or torch.compiler.is_exporting()):
+            elsewhere = backend.device not in (None, tensor.device.type)
+            if elsewhere or (backend.device is not None and torch.compiler.is_exporting()):
                 continue
             reason = unavailable(self.name, name)
             if reason is not None:
