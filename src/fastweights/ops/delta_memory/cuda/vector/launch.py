@@ -12,7 +12,7 @@ from fastweights.kernels.layout import offsets, round_up
 from fastweights.kernels.triton.launch import ALIGNMENT, blocks, launch, precision, side
 from fastweights.kernels.types import Size
 
-BLOCK = 64
+BLOCK = 32
 """Of keys or values that a kernel multiplies at once."""
 VALUES = 16
 """Of a program that holds F over all keys."""
