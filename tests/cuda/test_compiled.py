@@ -44,9 +44,12 @@ def test_nothing_spills_and_shared_memory_suffices(case):
 
 
 @pytest.mark.skipif(
-    importlib.metadata.version("triton") != RECORD["triton"], reason="figures are another compiler's"
+    importlib.metadata.version("triton") != RECORD["triton"],
+    reason="figures are another compiler's",
 )
-@pytest.mark.parametrize("number", range(len(KERNELS)), ids=[f"{k.case}: {k.label}" for k in KERNELS])
+@pytest.mark.parametrize(
+    "number", range(len(KERNELS)), ids=[f"{k.case}: {k.label}" for k in KERNELS]
+)
 def test_a_kernel_needs_what_is_recorded(number):
     kernel, capability = KERNELS[number], CAPABILITIES[number % len(CAPABILITIES)]
     recorded = TABLE[kernel.case][kernel.label][f"sm_{capability}"]

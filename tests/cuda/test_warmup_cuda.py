@@ -52,12 +52,12 @@ def test_the_doctor_finds_the_processor_healthy(capsys):
 
 
 def test_the_doctor_finds_a_wrong_kernel(monkeypatch, capsys):
-    genuine = doctor._results
+    genuine = doctor.results
 
     def wrong(form, device, dtype, backend):
-        results = genuine(form, device, dtype, backend)
-        return results if backend == "reference" else [1.01 * x for x in results]
+        found = genuine(form, device, dtype, backend)
+        return found if backend == "reference" else [1.01 * x for x in found]
 
-    monkeypatch.setattr(doctor, "_results", wrong)
+    monkeypatch.setattr(doctor, "results", wrong)
     assert main(["doctor"]) == 1
     assert "differs from the reference" in capsys.readouterr().err

@@ -14,9 +14,17 @@ from fastweights.errors import Unavailable, UserError
 
 LIMIT = 1e-3
 """Largest relative error, by the norm of what differs: float32 stays below a tenth of it, plain TF32 does not."""
-ROWS, TIME, SIZE, READS = 2, 40, 8, 2
+READS = 2
 
 Draw = Callable[..., Tensor]
+
+
+class Shape(NamedTuple):
+    """How large a form is run: rows of the batch, steps, features of every factor."""
+
+    rows: int = 2
+    time: int = 40
+    size: int = 8
 
 
 class Finding(NamedTuple):
@@ -51,13 +59,13 @@ class Form(NamedTuple):
     Attributes:
         op, name: the op, and what a user calls the form.
         facts: as the op's dispatcher takes them.
-        run: called with what draws tensors, all leaves, and a backend; returns results.
+        run: called with what draws tensors, all leaves, a backend and a shape; returns results.
     """
 
     op: str
     name: str
     facts: dict[str, object]
-    run: Callable[[Draw, str], tuple[Tensor, ...]]
+    run: Callable[[Draw, str, Shape], tuple[Tensor, ...]]
 
 
 def examine() -> Iterator[Finding]:
@@ -78,12 +86,12 @@ def _examine(form: Form, device: str) -> Finding:
     chosen = next(name for name, reason in reasons.items() if reason is None)
     faster = list(reasons)[: list(reasons).index(chosen)]
     errors: dict[str, float | None] = {}
-    true = _results(form, device, torch.float64, "reference")
+    true = results(form, device, torch.float64, "reference")
     for name in reasons:
         if not ops.backend.is_fused(form.op, name):
             continue
         try:
-            errors[name] = _distance(_results(form, device, torch.float32, name), true)
+            errors[name] = distance(results(form, device, torch.float32, name), true)
         except UserError:  # it does not run such tensors
             continue
         except (Unavailable, RuntimeError):
@@ -93,8 +101,10 @@ def _examine(form: Form, device: str) -> Finding:
     return Finding(form.op, form.name, device, chosen, passed_over, errors, seconds)
 
 
-def _results(form: Form, device: str, dtype: torch.dtype, backend: str) -> list[Tensor]:
-    """Results and the gradients of everything drawn, which is the same for every backend."""
+def results(
+    form: Form, device: str, dtype: torch.dtype, backend: str, shape: Shape = Shape()
+) -> list[Tensor]:
+    """Return the results and the gradients of everything drawn, which is the same for every backend."""
     generator, leaves = torch.Generator().manual_seed(0), []
 
     def draw(*shape: int, scale: float = 1.0) -> Tensor:
@@ -102,50 +112,55 @@ def _results(form: Form, device: str, dtype: torch.dtype, backend: str) -> list[
         leaves.append(drawn.float().to(device, dtype).requires_grad_())
         return leaves[-1]
 
-    results = form.run(draw, backend)
-    torch.stack([x.square().sum() for x in results]).sum().backward()
-    return [*(x.detach() for x in results), *(x.grad for x in leaves)]
+    found = form.run(draw, backend, shape)
+    torch.stack([x.square().sum() for x in found]).sum().backward()
+    return [*(x.detach() for x in found), *(x.grad for x in leaves)]
 
 
-def _distance(found: list[Tensor], true: list[Tensor]) -> float:
+def distance(found: list[Tensor], true: list[Tensor]) -> float:
+    """Return the largest relative error, by the norm of what differs; infinity where a number is not finite."""
     pairs = list(zip(found, true, strict=True))
     if not all(bool(a.isfinite().all()) for a, _ in pairs):
         return float("inf")
     return max(float((a.double() - b).norm() / b.norm()) for a, b in pairs)
 
 
-def _fast_weight_memory(draw: Draw, backend: str) -> tuple[Tensor, ...]:
-    k1, k2, v, n = (draw(ROWS, TIME, SIZE, scale=0.5) for _ in range(4))
+def _fast_weight_memory(draw: Draw, backend: str, shape: Shape) -> tuple[Tensor, ...]:
+    rows, time, size = shape
+    k1, k2, v, n = (draw(rows, time, size, scale=0.5) for _ in range(4))
     retrieved, memory = ops.delta_memory(
-        (k1, k2), v, draw(ROWS, TIME).sigmoid(), queries=(n, draw(ROWS, TIME, READS, SIZE)),
-        memory=draw(ROWS, SIZE, SIZE, SIZE, scale=0.05), gate="norm", backend=backend,
+        (k1, k2), v, draw(rows, time).sigmoid(), queries=(n, draw(rows, time, READS, size)),
+        memory=draw(rows, size, size, size, scale=0.05), gate="norm", backend=backend,
     )  # fmt: skip
     assert retrieved is not None
     return retrieved, memory
 
 
-def _delta_rule(draw: Draw, backend: str) -> tuple[Tensor, ...]:
-    keys = draw(ROWS, TIME, SIZE, scale=SIZE**-0.5)
+def _delta_rule(draw: Draw, backend: str, shape: Shape) -> tuple[Tensor, ...]:
+    rows, time, size = shape
+    keys = draw(rows, time, size, scale=size**-0.5)
     retrieved, memory = ops.delta_memory(
-        (keys,), draw(ROWS, TIME, SIZE), draw(ROWS, TIME).sigmoid(), queries=(draw(ROWS, TIME, SIZE),),
-        memory=draw(ROWS, SIZE, SIZE), gate=draw(ROWS, TIME).sigmoid(), read_norm=False, backend=backend,
+        (keys,), draw(rows, time, size), draw(rows, time).sigmoid(), queries=(draw(rows, time, size),),
+        memory=draw(rows, size, size), gate=draw(rows, time).sigmoid(), read_norm=False, backend=backend,
     )  # fmt: skip
     assert retrieved is not None
     return retrieved, memory
 
 
-def _fast_weight_rnn(draw: Draw, backend: str) -> tuple[Tensor, ...]:
-    gain = draw(SIZE)
+def _fast_weight_rnn(draw: Draw, backend: str, shape: Shape) -> tuple[Tensor, ...]:
+    rows, time, size = shape
+    gain = draw(size)
     outputs, hidden, memory = ops.fast_weight_rnn(
-        draw(ROWS, TIME, SIZE), draw(SIZE, SIZE, scale=0.1), decay=0.9, rate=0.5, norm_weight=gain,
-        norm_bias=draw(SIZE, scale=0.1), nonlinearity="tanh", backend=backend,
+        draw(rows, time, size), draw(size, size, scale=0.1), decay=0.9, rate=0.5, norm_weight=gain,
+        norm_bias=draw(size, scale=0.1), nonlinearity="tanh", backend=backend,
     )  # fmt: skip
     assert hidden is not None and memory is not None
     return outputs, hidden, memory
 
 
-def _lstm(draw: Draw, backend: str) -> tuple[Tensor, ...]:
-    return ops.lstm(draw(ROWS, TIME, 4 * SIZE), draw(4 * SIZE, SIZE, scale=0.3), backend=backend)
+def _lstm(draw: Draw, backend: str, shape: Shape) -> tuple[Tensor, ...]:
+    rows, time, size = shape
+    return ops.lstm(draw(rows, time, 4 * size), draw(4 * size, size, scale=0.3), backend=backend)
 
 
 FORMS = (
@@ -153,7 +168,7 @@ FORMS = (
         "delta_memory",
         "Fast Weight Memory",
         {
-            "key_sizes": (SIZE, SIZE),
+            "key_sizes": (Shape().size, Shape().size),
             "reads": READS,
             "rule": "delta",
             "gate": "norm",
@@ -164,13 +179,19 @@ FORMS = (
     Form(
         "delta_memory",
         "gated delta rule",
-        {"key_sizes": (SIZE,), "reads": 1, "rule": "delta", "gate": "step", "combine": "product"},
+        {
+            "key_sizes": (Shape().size,),
+            "reads": 1,
+            "rule": "delta",
+            "gate": "step",
+            "combine": "product",
+        },
         _delta_rule,
     ),
     Form(
         "fast_weight_rnn",
         "fast-weights RNN",
-        {"inner_steps": 1, "nonlinearity": "tanh", "form": "inner", "hidden": SIZE},
+        {"inner_steps": 1, "nonlinearity": "tanh", "form": "inner", "hidden": Shape().size},
         _fast_weight_rnn,
     ),
     Form("lstm", "LSTM", {}, _lstm),

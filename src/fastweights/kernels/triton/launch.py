@@ -25,6 +25,7 @@ class Launch(NamedTuple):
 
     Attributes:
         kernel: the entry point.
+        grid: how many programs.
         arguments: its tensors and numbers, in order.
         constants: its constants by name.
         warps: per program.
@@ -32,6 +33,7 @@ class Launch(NamedTuple):
     """
 
     kernel: Any
+    grid: tuple[int, ...]
     arguments: tuple[Tensor | int, ...]
     constants: dict[str, Any]
     warps: int
@@ -69,7 +71,7 @@ def launch(
         Unavailable: if it does not compile, or needs more of the device than there is.
     """
     if _recorded is not None:
-        _recorded.append(Launch(kernel, arguments, constants, warps, stages))
+        _recorded.append(Launch(kernel, tuple(grid), arguments, constants, warps, stages))
         return
     from triton.compiler.errors import CompilationError
     from triton.runtime.errors import OutOfResources, PTXASError
