@@ -27,6 +27,9 @@ class Shape(NamedTuple):
     size: int = 8
 
 
+SMALL = Shape()
+
+
 class Finding(NamedTuple):
     """What holds of one form of an op on one kind of device.
 
@@ -102,7 +105,7 @@ def _examine(form: Form, device: str) -> Finding:
 
 
 def results(
-    form: Form, device: str, dtype: torch.dtype, backend: str, shape: Shape = Shape()
+    form: Form, device: str, dtype: torch.dtype, backend: str, shape: Shape = SMALL
 ) -> list[Tensor]:
     """Return the results and the gradients of everything drawn, which is the same for every backend."""
     generator, leaves = torch.Generator().manual_seed(0), []
@@ -168,7 +171,7 @@ FORMS = (
         "delta_memory",
         "Fast Weight Memory",
         {
-            "key_sizes": (Shape().size, Shape().size),
+            "key_sizes": (SMALL.size, SMALL.size),
             "reads": READS,
             "rule": "delta",
             "gate": "norm",
@@ -180,7 +183,7 @@ FORMS = (
         "delta_memory",
         "gated delta rule",
         {
-            "key_sizes": (Shape().size,),
+            "key_sizes": (SMALL.size,),
             "reads": 1,
             "rule": "delta",
             "gate": "step",
@@ -191,7 +194,7 @@ FORMS = (
     Form(
         "fast_weight_rnn",
         "fast-weights RNN",
-        {"inner_steps": 1, "nonlinearity": "tanh", "form": "inner", "hidden": Shape().size},
+        {"inner_steps": 1, "nonlinearity": "tanh", "form": "inner", "hidden": SMALL.size},
         _fast_weight_rnn,
     ),
     Form("lstm", "LSTM", {}, _lstm),
