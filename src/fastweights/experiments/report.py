@@ -29,6 +29,7 @@ three seeds (with so few it may pass what the metric can be). `target` is the nu
 FOLDERS = {
     "babi-made": "bAbI's rules against its release: `scripts/babi_equality.py`, `scripts/babi_solver.py --json`",
     "bench": "speed, by `fastweights bench SUBJECT --out FILE`: variants timed side by side in one process",
+    "gpu": "`scripts/compile_kernels.py`: what each kernel for CUDA needs, of the compiler",
     "input-std": "`scripts/input_std.py`: how the fast-weights RNN starts its input weights where inputs are dense",
     "official": "`scripts/equal_to_official.py DIR --json`: distance from the authors' code in float64",
     "reliability": "proofs by repetition and by damage, a program in `scripts/` each: `docs/reliability.md`",

@@ -29,7 +29,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Declare an entry point: arguments are annotated Pointer, Number or constexpr."""
     parameters = inspect.signature(function).parameters.items()
     numbers = [name for name, each in parameters if each.annotation in ("Number", Number)]
-    return triton.jit(function, do_not_specialize=numbers)
+    return triton.jit(do_not_specialize=numbers)(function)
 
 
 helper: Callable[[Callable[..., Any]], Any] = triton.jit

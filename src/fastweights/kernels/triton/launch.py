@@ -56,7 +56,7 @@ def recording() -> Iterator[list[Launch]]:
 
 
 def launch(
-    kernel: Any, grid: Sequence[int], *arguments: Tensor | int, warps: int = 4, stages: int = 3, **constants: Any
+    kernel: Any, grid: Sequence[int], *arguments: Any, warps: int = 4, stages: int = 3, **constants: Any
 ) -> None:  # fmt: skip
     """Start a kernel on the device of its first argument.
 

@@ -33,18 +33,8 @@ def run(
     return run(inputs, options)
 
 
-def supports(tensor: Tensor, **facts: object) -> str | None:
-    """Return in a line why no kernel runs on data like this; None if one does.
-
-    Example:
-        >>> import torch
-        >>> supports(torch.zeros(1, device="meta"))
-        'the tensors are on meta'
-    """
-    return ready.supports(tensor) or _refusal(**facts)
-
-
-def _refusal(
+def supports(
+    tensor: Tensor,
     *,
     key_sizes: tuple[int, ...] = (),
     reads: int = 0,
@@ -52,6 +42,16 @@ def _refusal(
     combine: str = "product",
     **facts: object,
 ) -> str | None:
+    """Return in a line why no kernel runs on data like this; None if one does.
+
+    Example:
+        >>> import torch
+        >>> supports(torch.zeros(1, device="meta"))
+        'the tensors are on meta'
+    """
+    reason = ready.supports(tensor)
+    if reason is not None:
+        return reason
     two = len(key_sizes) == 2
     if two and combine == "concat" and (gate == "norm" or reads > 1):
         return "keys are concatenated; accepted: without a clamp, and one read"

@@ -62,7 +62,7 @@ class Pass:
 
     def start(self, segment: Segment) -> Tensor | None:
         """Return F at a segment's start; None for zeros."""
-        return self.saved.starts[segment.index - 1] if segment.index else self.call.memory
+        return self.saved.starts[segment.number - 1] if segment.number else self.call.memory
 
     def over(self, segment: Segment) -> tuple[int, int, int]:
         """Return which steps a segment has, as every kernel takes it."""
@@ -156,10 +156,10 @@ def _read(run: Pass, segment: Segment, retrieved: Tensor) -> None:
 
 def _end(run: Pass, segment: Segment, final: Tensor) -> None:
     call, start = run.call, run.start(segment)
-    following = segment.index < len(run.segments) - 1
+    following = segment.number < len(run.segments) - 1
     run.parallel(
         forward.end, (run.plan.sizes["OUTER"],), call.values if start is None else start, call.outer_key,
         call.inner_key, run.saved.tailed, run.scratch.whole,
-        run.saved.starts[segment.index] if following else final, *run.over(segment), segment.blocks, sizes=PARTS,
+        run.saved.starts[segment.number] if following else final, *run.over(segment), segment.blocks, sizes=PARTS,
         CARRIED=start is not None,
     )  # fmt: skip

@@ -79,7 +79,9 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         new(rows, time, links, value),
         torch.empty_like(given.outer_key),
         new(rows, time),
-        *(torch.empty_like(like) for _ in range(3)),
+        torch.empty_like(like),
+        torch.empty_like(like),
+        torch.empty_like(like),
         new(rows, time),
         new(rows),
     )
@@ -102,9 +104,10 @@ def _segment_back(
     _reads_back(run, segment, work, call, results, end)
     _writes_back(run, segment, work, results, end, after)
     start = run.start(segment)
-    if start is None or not (segment.index or call.wants_memory):
+    if start is None or not (segment.number or call.wants_memory):
         return None
-    target = torch.empty_like(start) if segment.index else results.memory
+    target = torch.empty_like(start) if segment.number else results.memory
+    assert target is not None
     return _start_back(run, segment, work, start, end, target)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -150,11 +150,11 @@ class Segment(NamedTuple):
     """A run of steps in which F is not made.
 
     Attributes:
-        index, first, steps: its number, its first step and how many it has.
+        number, first, steps: its number, its first step and how many it has.
         blocks: of C steps.
     """
 
-    index: int
+    number: int
     first: int
     steps: int
     blocks: int
@@ -175,9 +175,9 @@ class Plan(NamedTuple):
     warps: int
     step_warps: int
 
-    def constants(self, *names: str, precise: bool = True) -> dict[str, int | str]:
+    def constants(self, *names: str, precise: bool = True) -> dict[str, Any]:
         """Return the constants that a kernel takes: the sizes named, C, and, if it multiplies tiles, P."""
-        constants: dict[str, int | str] = {name: self.sizes[name] for name in names}
+        constants: dict[str, Any] = {name: self.sizes[name] for name in names}
         return constants | {"C": self.block} | ({"P": self.precision} if precise else {})
 
 
@@ -200,6 +200,6 @@ def plan_of(call: Arguments) -> Plan:
 def segments(call: Arguments, block: int) -> Iterator[Segment]:
     """Iterate over the segments of a call."""
     time = call.values.shape[1]
-    for index, first in enumerate(range(0, time, call.segment)):
+    for number, first in enumerate(range(0, time, call.segment)):
         steps = min(call.segment, time - first)
-        yield Segment(index, first, steps, blocks(steps, block))
+        yield Segment(number, first, steps, blocks(steps, block))

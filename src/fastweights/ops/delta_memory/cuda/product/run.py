@@ -34,14 +34,15 @@ def run(
     keys, values, strength, queries, memory, _, real, read_mask, _ = inputs
     single = len(keys) == 1
     if single:
-        keys = (strength.new_ones(*strength.shape, 1), *keys)
+        keys = (strength.new_ones(*strength.shape, 1), keys[0])
         memory = None if memory is None else memory.unsqueeze(1)
         queries = None if queries is None else (keys[0], queries[0].unsqueeze(2))
     if queries is not None and read_mask is not None:
         queries = tuple(padding.zeroed(part, read_mask) for part in queries)
     chain, query = (None, None) if queries is None else queries
     call = Arguments(
-        *keys,
+        keys[0],
+        keys[1],
         values,
         strength,
         chain,
