@@ -2,6 +2,7 @@
 
 import pytest
 
+from fastweights.kernels.triton import ready
 from fastweights.ops import dispatch
 
 WAYS = {
@@ -23,6 +24,9 @@ WAYS = {
     },
     "lstm": {"reference": {"backend": "reference"}, "cpu": {"backend": "cpu"}},
 }
+if ready.INTERPRETED:  # by hand: TRITON_INTERPRET=1 python -m pytest tests/ops -k cuda
+    for op in ("fast_weight_rnn", "delta_memory"):
+        WAYS[op] |= {"cuda": {"backend": "cuda"}, "cuda-3": {"backend": "cuda", "chunk": 3}}
 
 
 def way_to_run(op, name):

@@ -18,6 +18,7 @@ FILES = sorted(path.name for path in (HERE / "interpreted").glob("test_*.py"))
 
 @pytest.mark.skipif(ready.missing() is not None, reason=str(ready.missing()))
 @pytest.mark.skipif(ready.INTERPRETED, reason="this process interprets by itself")
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", FILES)
 def test_interpreted(name):
     words = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]

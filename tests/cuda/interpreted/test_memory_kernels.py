@@ -30,6 +30,7 @@ FORMS = [
     Case(reads=2),
     Case(keys=1, gate="norm", norm=False),
 ]
+NAMES = ("keys[0]", "keys[1]", "values", "strength", "queries[0]", "queries[1]", "memory")
 SIZES = [((2, 5), (3, 2, 3)), ((1, 19), (4, 17, 4)), ((1, 35), (3, 1, 3))]
 
 
@@ -122,6 +123,17 @@ def test_half_precision_in_and_single_for_the_state():
     true, _ = call(FWM, {name: value.double() for name, value in half.items()}, backend="reference")
     assert (retrieved.dtype, memory.dtype) == (torch.bfloat16, torch.float32)
     torch.testing.assert_close(retrieved, true.bfloat16(), rtol=0.02, atol=0.02)
+
+
+def test_the_operators_are_what_torch_takes_them_for():
+    """Shapes of fake tensors, no aliases, nothing changed: what `torch.compile` builds on."""
+    from fastweights.ops.delta_memory.cuda.product.run import Arguments, fused_product
+
+    given = truth(Case(reads=2, gate="norm"), (1, 5), (3, 2, 3)).arguments
+    tensors = [given[name].clone().requires_grad_() for name in NAMES]
+    call = Arguments(*tensors, None, delta=True, clamp=True, norm=True, segment=3, eps=1e-5)
+    checks = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(fused_product.forward_operator, tuple(call), test_utils=checks)
 
 
 def test_nan_is_kept():

@@ -68,6 +68,7 @@ def facts(inputs: Inputs, options: Options) -> dict[str, object]:
     queries = inputs.queries
     return {
         "key_sizes": tuple(factor.shape[-1] for factor in inputs.keys),
+        "value_size": inputs.values.shape[-1],
         "reads": 0 if queries is None else 1 if len(queries) == 1 else queries[1].shape[-2],
         "rule": options.rule,
         "gate": "norm" if options.clamp else decay_kind(inputs.gate, inputs.values),

@@ -37,6 +37,7 @@ def supports(
     tensor: Tensor,
     *,
     key_sizes: tuple[int, ...] = (),
+    value_size: int = 0,
     reads: int = 0,
     gate: str | None = None,
     combine: str = "product",
@@ -63,4 +64,6 @@ def supports(
     size, most = (
         (sum(key_sizes), LARGEST_VECTOR) if vector else (max(key_sizes, default=0), LARGEST)
     )
+    if not vector and value_size > LARGEST:
+        return f"values have {value_size} features; accepted: up to {LARGEST}"
     return f"keys have {size} features; accepted: up to {most}" if size > most else None
