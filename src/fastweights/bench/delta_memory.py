@@ -15,7 +15,17 @@ from fastweights.bench import official as published
 from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.memories import Heads, Shape
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import OFFICIAL, Bench, Option, Progress, Row, Rows, silent
+from fastweights.bench.subject import (
+    DEVICE,
+    OFFICIAL,
+    Bench,
+    Option,
+    Progress,
+    Row,
+    Rows,
+    device_of,
+    silent,
+)
 from fastweights.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ SIZES = (MAIN, ZERO, MAIN._replace(batch=16), ZERO._replace(batch=16))
 GROWTH = tuple(Shape(16, time) for time in (200, 400, 800, 1600))
 WIDTHS = tuple(Shape(16, 200, size) for size in (16, 32, 64))
 DELTANET = Heads(8, 1024, 4, 64)
+HEADS = (DELTANET, Heads(16, 2048, 4, 64), Heads(16, 2048, 4, 128))
 NOTES = {
     MAIN: Note(
         {"steps": 3054, "chunked": 471, "authors": 8439, "fused": 131}, {"steps": 20, "authors": 55}
@@ -82,6 +93,14 @@ def cases(program: ModuleType | None = None) -> Iterator[Case]:
     yield _case("decoding", "one step of one row", partial(memories.decoding, program))
 
 
+def cases_on_cuda() -> Iterator[Case]:
+    """List what is measured of the ops alone, on the device."""
+    for shape in SIZES:
+        yield _case("memory", shape, partial(memories.variants, shape, device="cuda"))
+    for shape in HEADS:
+        yield _case("one key factor", shape, partial(memories.heads, shape, device="cuda"))
+
+
 def _case(
     group: str,
     subject: Shape | Heads | training_step.Shape | str,
@@ -102,6 +121,7 @@ def run(
     repeats: int = 5,
     official: Path | None = None,
     only: str | None = None,
+    device: str | None = None,
     progress: Progress = silent,
 ) -> list[Row]:
     """Measure the memory alone, a whole training step, growth with time and size, threads, and decoding.
@@ -109,6 +129,7 @@ def run(
     Args:
         official: a checkout of the authors' repository, timed beside ours; None leaves it out.
         only: measure only the cases of whose group and title ("group: title") this is a part; * stands for anything.
+        device: "cpu" (None), or "cuda", where the ops alone are measured.
         threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
@@ -119,12 +140,24 @@ def run(
             below 1.
     """
     with contextlib.ExitStack() as opened:
-        program = None if official is None else opened.enter_context(published.program(official))
-        chosen = [c for c in cases(program) if fnmatchcase(c.progress, f"*{only or ''}*")]
+        program, where = None, device_of(device)
+        if official is not None and where == "cuda":
+            raise UserError(
+                "the authors' program is timed on the CPU; --official goes without --device cuda"
+            )
+        if official is not None:
+            program = opened.enter_context(published.program(official))
+        listed = cases(program) if where == "cpu" else cases_on_cuda()
+        chosen = [c for c in listed if fnmatchcase(c.progress, f"*{only or ''}*")]
         if not chosen:
             raise UserError(f"no case of the benchmark matches {only!r}")
         return measure_all(
-            "delta-memory", chosen, threads=threads, repeats=repeats, progress=progress
+            "delta-memory",
+            chosen,
+            threads=threads,
+            repeats=repeats,
+            progress=progress,
+            device=where,
         )
 
 
@@ -153,6 +186,7 @@ BENCH = Bench(
     repeats=5,
     options=(
         OFFICIAL,
+        DEVICE,
         Option(
             "only",
             str | None,

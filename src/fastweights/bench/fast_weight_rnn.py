@@ -13,7 +13,7 @@ from fastweights import ops
 from fastweights.bench import agreement
 from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import Bench, Option, Progress, Row, silent
+from fastweights.bench.subject import DEVICE, Bench, Option, Progress, Row, device_of, silent
 from fastweights.errors import UserError
 from fastweights.ops.flops import fast_weight_rnn as flops
 
@@ -32,8 +32,10 @@ class Shape(NamedTuple):
         return f"B{self.batch} T{self.time} H{self.hidden}"
 
 
-def checked(shapes: Sequence[tuple[int, int, int]], op: str, **facts: object) -> list[Shape]:
-    """Return shapes of which the fused form of an op can run.
+def checked(
+    shapes: Sequence[tuple[int, int, int]], op: str, device: str = "cpu", **facts: object
+) -> list[Shape]:
+    """Return shapes of which the fused form of an op can run, whose name is the device's.
 
     Raises:
         UserError: if it cannot run here, or for sizes below 1.
@@ -41,7 +43,8 @@ def checked(shapes: Sequence[tuple[int, int, int]], op: str, **facts: object) ->
     for shape in shapes:
         if min(shape) < 1:
             raise UserError(f"batch, time and hidden size must be at least 1, not {tuple(shape)}")
-        ops.backend.resolve(op, "cpu", torch.empty(shape[-1]), **facts)
+        like = torch.empty(shape[-1], device=device)
+        ops.backend.resolve(op, device, like, hidden=shape[-1], **facts)
     return [Shape(*shape) for shape in shapes]
 
 
@@ -62,24 +65,29 @@ NOTES = {
 SHAPES = tuple(NOTES)
 
 
-def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Variant]:
+def variants(
+    shape: Shape, *, compile: bool = False, device: str = "cpu"
+) -> dict[str, agreement.Variant]:
     """Build one callable for each way to run the recurrence, all on the same data.
 
     Args:
         shape: batch, time and hidden size.
         compile: add the attention form under `torch.compile` (half a minute of compilation).
+        device: "cpu" or "cuda".
 
     Returns:
-        "fused" (backend cpu), "explicit" (A written out, step by step: backend reference), "attention" (backend
-        chunked, one chunk for all) and "chunked" (its own choice of chunk), perhaps "compiled": a callable without
-        arguments that returns the outputs [batch, time, hidden] and the gradients of the drive, W, LN's gain and bias.
+        "fused" (the backend of the device's name), "explicit" (A written out, step by step: backend reference),
+        "attention" (backend chunked, one chunk for all) and "chunked" (its own choice of chunk), perhaps "compiled": a
+        callable without arguments that returns the outputs [batch, time, hidden] and the gradients of the drive, W,
+        LN's gain and bias.
     """
     generator = torch.Generator().manual_seed(0)
     batch, time, hidden = shape
-    drive = torch.randn(batch, time, hidden, generator=generator).requires_grad_()
-    weight = (0.05 * torch.eye(hidden)).requires_grad_()
-    gain, bias = torch.ones(hidden, requires_grad=True), torch.zeros(hidden, requires_grad=True)
-    given = torch.randn(batch, time, hidden, generator=generator)
+    drawn = torch.randn(2, batch, time, hidden, generator=generator).to(device)
+    drive, given = drawn[0].requires_grad_(), drawn[1]
+    weight = (0.05 * torch.eye(hidden, device=device)).requires_grad_()
+    gain = torch.ones(hidden, requires_grad=True, device=device)
+    bias = torch.zeros(hidden, requires_grad=True, device=device)
 
     def recurrence(backend: str, chunk: int | None = None) -> Tensor:
         return ops.fast_weight_rnn(
@@ -95,7 +103,7 @@ def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Vari
         )[0]
 
     forwards = {
-        "fused": lambda: recurrence("cpu"),
+        "fused": lambda: recurrence(device),
         "explicit": lambda: recurrence("reference"),
         "attention": lambda: recurrence("chunked", time),
         "chunked": lambda: recurrence("chunked"),
@@ -109,12 +117,12 @@ def variants(shape: Shape, *, compile: bool = False) -> dict[str, agreement.Vari
     }
 
 
-def lstm(shape: Shape) -> dict[str, agreement.Variant]:
+def lstm(shape: Shape, device: str = "cpu") -> dict[str, agreement.Variant]:
     """Build "lstm": both passes of `torch.nn.LSTM` with input and hidden size H, on data of the same shape."""
     generator = torch.Generator().manual_seed(0)
-    layer = nn.LSTM(shape.hidden, shape.hidden, batch_first=True)
-    x = torch.randn(*shape, generator=generator).requires_grad_()
-    given = torch.randn(*shape, generator=generator)
+    layer = nn.LSTM(shape.hidden, shape.hidden, batch_first=True, device=device)
+    x = torch.randn(*shape, generator=generator).to(device).requires_grad_()
+    given = torch.randn(*shape, generator=generator).to(device)
     inputs = (x, *layer.parameters())
     return {"lstm": agreement.both_ways(lambda: (layer(x)[0],), inputs, given)}
 
@@ -125,6 +133,7 @@ def run(
     threads: int = 1,
     repeats: int = 7,
     compile: bool = False,
+    device: str | None = None,
     progress: Progress = silent,
 ) -> list[Row]:
     """Measure all variants at every shape, forward and backward, float32.
@@ -132,6 +141,7 @@ def run(
     Args:
         shapes: (batch, time, hidden) each.
         compile: measure `torch.compile` of the attention form too.
+        device: "cpu" (None) or "cuda".
         threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
@@ -140,21 +150,27 @@ def run(
     Raises:
         UserError: if the fused op cannot run here, or for sizes, threads or repeats below 1.
     """
+    where = device_of(device)
     cases = [
         Case(
             str(shape),
-            partial(variants, shape, compile=compile),
+            partial(variants, shape, compile=compile, device=where),
             "explicit",
             flops(*shape),
-            NOTES.get(shape, Note()),
+            NOTES.get(shape, Note()) if where == "cpu" else Note(),
             shape._asdict(),
             f"{shape}: forward and backward",
-            partial(lstm, shape),
+            partial(lstm, shape, where),
         )
-        for shape in checked(shapes, "fast_weight_rnn", **FACTS)
+        for shape in checked(shapes, "fast_weight_rnn", where, **FACTS)
     ]
     return measure_all(
-        "fast-weight-rnn", cases, threads=threads, repeats=repeats, progress=progress
+        "fast-weight-rnn",
+        cases,
+        threads=threads,
+        repeats=repeats,
+        progress=progress,
+        device=where,
     )
 
 
@@ -164,6 +180,7 @@ BENCH = Bench(
     run,
     recurrence_table,
     options=(
+        DEVICE,
         Option(
             "compile",
             bool,

@@ -13,6 +13,10 @@ TOLERANCE = 1e-3
 """Largest error against the truth, as a share of a tensor's largest entry: float32 over the longest sequence."""
 
 
+ELSEWHERE = {"peak_gflops": None}
+"""The processor's peak, of which work on another device has no share."""
+
+
 class Note(NamedTuple):
     """What the kernel notes give for a case: milliseconds on another machine, and the ratios to reach."""
 
@@ -47,26 +51,35 @@ class Case(NamedTuple):
 
 
 def measure_all(
-    benchmark: str, cases: Iterable[Case], *, threads: int, repeats: int, progress: Progress
+    benchmark: str,
+    cases: Iterable[Case],
+    *,
+    threads: int,
+    repeats: int,
+    progress: Progress,
+    device: str = "cpu",
 ) -> list[Row]:
     """Measure cases one after the other; a row for each: `benchmark`, what is known `about` it, and `measure`'s."""
     rows = []
     with timing.quiet(threads):
-        here = machine.describe(threads)
+        here = machine.describe(threads) | ({} if device == "cpu" else ELSEWHERE)
         for case in cases:
             progress(case.progress or case.title)
-            rows.append({"benchmark": benchmark, **case.about, **measure(case, here, repeats)})
+            rows.append(
+                {"benchmark": benchmark, **case.about, **measure(case, here, repeats, device)}
+            )
             gc.collect()  # a module that keeps its last graph is a cycle, and the authors' graph takes gigabytes
     return rows
 
 
-def measure(case: Case, here: Row, repeats: int) -> Row:
+def measure(case: Case, here: Row, repeats: int, device: str = "cpu") -> Row:
     """Hold every variant against the true one, then time those that agree, side by side.
 
     Args:
         case: what is measured.
         here: the machine, with `peak_gflops` (None: unknown).
         repeats: rounds of measurement.
+        device: where the variants run.
 
     Returns:
         A row: `case`, `threads`, `flops`, `errors` (by variant), `tolerance`, `refused` (variants whose results are
@@ -79,7 +92,7 @@ def measure(case: Case, here: Row, repeats: int) -> Row:
     errors = agreement.errors(checked, case.truth)
     refused = sorted(name for name, found in errors.items() if not found <= TOLERANCE)
     kept = {name: call for name, call in checked.items() if name not in refused}
-    timings = timing.side_by_side({**kept, **case.others()}, rounds=repeats)
+    timings = timing.side_by_side({**kept, **case.others()}, rounds=repeats, device=device)
     milliseconds = {name: 1e3 * found.median for name, found in timings.items()}
     fused = milliseconds.get("fused")
     speedup, gflops = {}, None

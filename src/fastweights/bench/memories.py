@@ -15,7 +15,10 @@ from fastweights.bench import agreement, official
 from fastweights.bench.saved import saved_bytes
 from fastweights.ops.flops import delta_memory as flops
 
-OURS = {"fused": "cpu", "steps": "reference", "chunked": "chunked"}
+
+def ours(device: str = "cpu") -> dict[str, str]:
+    """Return the backends by variant; the fused one has the device's name."""
+    return {"fused": device, "steps": "reference", "chunked": "chunked"}
 
 
 class Shape(NamedTuple):
@@ -36,13 +39,13 @@ class Shape(NamedTuple):
         batch, time, size, reads, carried = self
         return flops(batch, time, size, reads=reads, carried=carried)
 
-    def draw(self) -> tuple[Tensor, Tensor, Tensor | None]:
+    def draw(self, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor | None]:
         """Draw what is written and queried, and the memory carried over, of length 1 or so."""
         batch, time, d, reads, carried = self
         draw = partial(torch.randn, generator=torch.Generator().manual_seed(0))
-        written = draw(batch, time, 3 * d + 1).requires_grad_()
-        asked = draw(batch, time, (1 + reads) * d).requires_grad_()
-        return written, asked, draw(batch, d, d, d) / d**1.5 if carried else None
+        written = draw(batch, time, 3 * d + 1).to(device).requires_grad_()
+        asked = draw(batch, time, (1 + reads) * d).to(device).requires_grad_()
+        return written, asked, draw(batch, d, d, d).to(device) / d**1.5 if carried else None
 
 
 class Heads(NamedTuple):
@@ -61,7 +64,9 @@ class Heads(NamedTuple):
         return flops(self.batch * self.heads, self.time, self.size, factors=1)
 
 
-def variants(shape: Shape, program: ModuleType | None = None) -> dict[str, agreement.Variant]:
+def variants(
+    shape: Shape, program: ModuleType | None = None, device: str = "cpu"
+) -> dict[str, agreement.Variant]:
     """Build one callable for each way to run the memory of catbAbI's network, all on the same data.
 
     What is given are the variables that the network writes and asks with, before their nonlinearities; what is
@@ -70,26 +75,27 @@ def variants(shape: Shape, program: ModuleType | None = None) -> dict[str, agree
     Args:
         shape: of the data.
         program: the authors' module (`official.program`), to have "authors" among the variants.
+        device: "cpu" or "cuda".
 
     Returns:
         "fused", "steps" (F written out, step by step: backend reference), "chunked", perhaps "authors": a callable that
         returns what was retrieved [batch, time, size], the memory after the last step, and the gradients of the two
         given tensors.
     """
-    written, asked, F = shape.draw()
-    given = torch.randn(shape.batch, shape.time, shape.size)
+    written, asked, F = shape.draw(device)
+    given = torch.randn(shape.batch, shape.time, shape.size).to(device)
     return {
         name: agreement.both_ways(partial(run, written, asked, F), (written, asked), given)
-        for name, run in _memories(shape.size, shape.reads, program).items()
+        for name, run in _memories(shape.size, shape.reads, program, device).items()
     }
 
 
 def _memories(
-    d: int, reads: int, program: ModuleType | None
+    d: int, reads: int, program: ModuleType | None, device: str = "cpu"
 ) -> dict[str, Callable[..., tuple[Tensor, Tensor]]]:
     """Each way to run the memory: from the variables written and asked with, before their nonlinearities, and F₀."""
 
-    def ours(
+    def run(
         backend: str, written: Tensor, asked: Tensor, memory: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         *factors, b = written.split([d, d, d, 1], -1)
@@ -108,7 +114,7 @@ def _memories(
         return retrieved, F
 
     built: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
-        name: partial(ours, backend) for name, backend in OURS.items()
+        name: partial(run, backend) for name, backend in ours(device).items()
     }
     if program is not None:
         built["authors"] = official.Memory(program, d, reads)
@@ -125,10 +131,14 @@ def saved(shape: Shape, program: ModuleType | None = None) -> dict[str, int]:
     }
 
 
-def heads(shape: Heads) -> dict[str, agreement.Variant]:
+def heads(shape: Heads, device: str = "cpu") -> dict[str, agreement.Variant]:
     """Build one callable for each way to run DeltaNet's recurrence: unit keys, one read, no normalisation."""
     batch, time, count, d = shape
-    draw = partial(torch.randn, batch, count, time, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*last: int) -> Tensor:
+        return torch.randn(batch, count, time, *last, generator=generator).to(device)
+
     k = torch.nn.functional.normalize(draw(d), dim=-1).requires_grad_()
     q = torch.nn.functional.normalize(draw(d), dim=-1).requires_grad_()
     v, beta = draw(d).requires_grad_(), torch.sigmoid(draw()).requires_grad_()
@@ -143,7 +153,7 @@ def heads(shape: Heads) -> dict[str, agreement.Variant]:
     given = draw(d)
     return {
         name: agreement.both_ways(partial(memory, backend), (k, q, v, beta), given)
-        for name, backend in OURS.items()
+        for name, backend in ours(device).items()
     }
 
 

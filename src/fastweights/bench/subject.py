@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastweights.errors import check_choice
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -44,6 +46,28 @@ OFFICIAL = Option(
     None,
     "a checkout of ischlag/Fast-Weight-Memory-public, to be timed beside ours.",
 )
+
+
+DEVICE = Option(
+    "device",
+    str | None,
+    None,
+    "cpu, or cuda: the kernels for it beside eager PyTorch, by the device's own clock; cpu where none is given.",
+)
+
+
+def device_of(name: str | None) -> str:
+    """Return the device that a benchmark runs on; None is "cpu".
+
+    Raises:
+        UserError: for another than "cpu" and "cuda", or one that torch does not find.
+    """
+    from fastweights.training.engine.settings import check_device
+
+    device = "cpu" if name is None else name
+    check_choice("device", device, ("cpu", "cuda"))
+    check_device(device)
+    return device
 
 
 @dataclass(frozen=True)
