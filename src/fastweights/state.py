@@ -128,7 +128,8 @@ def to(state: S, *args: Any, **kwargs: Any) -> S:
         if tensor.is_floating_point():
             return tensor.to(*args, **kwargs)
         # Not cast and cast back: bfloat16 has no 301.
-        return tensor.to(tensor.new_empty(0).to(*args, **kwargs).device)
+        device = tensor.new_empty(0).to(*args, **kwargs).device
+        return tensor.to(device, non_blocking=kwargs.get("non_blocking", False))
 
     return map_tensors(move, state)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from fastweights.errors import UserError
@@ -69,7 +69,8 @@ class SequenceModel(nn.Module):
             read_mask: [batch, time], True = the memory is read, for backbones with
                 `reads_outside`.
             at: [batch, time], True = the logits of this step are wanted. The head is applied
-                there only, and a memory with `reads_outside` is read there only.
+                there only, and a memory with `reads_outside` is read there only. It may be on the
+                processor beside input on a device, which is then not waited for.
             last_only: apply the head to each row's last real step only; a memory with
                 `reads_outside` is read there only.
             need_state: False returns None for the state, which some backbones then need not build.
@@ -85,11 +86,12 @@ class SequenceModel(nn.Module):
         encoded = self._encoded(x)
         if read_mask is None and self.backbone.reads_outside:
             read_mask = _last_steps(encoded, mask) if last_only and at is None else at
+            read_mask = None if read_mask is None else read_mask.to(x.device)
         y, state = self.backbone(
             encoded, state, mask=mask, read_mask=read_mask, need_state=need_state
         )
         if at is not None:
-            y = y.flatten(0, -2).index_select(0, at.flatten().nonzero().squeeze(1))
+            y = y.flatten(0, -2).index_select(0, _places(at).to(y.device))
         elif last_only:
             y = y[..., -1, :] if mask is None else _last_real(y, mask)
         return self.head(y) if apply_head else y, state
@@ -140,6 +142,11 @@ class SequenceModel(nn.Module):
 def _after_loading(model: SequenceModel, keys: object) -> None:
     keep_ties(model._ties)
     model._ties = []
+
+
+def _places(at: Bool[Tensor, "*batch time"]) -> Int[Tensor, " chosen"]:
+    """Return where a mask is True, counted row by row."""
+    return at.flatten().nonzero().squeeze(1)
 
 
 def _last_steps(

@@ -67,7 +67,10 @@ def play(
     waiting = like.new_empty(shape).exponential_(generator=generator).log_()
     chance = generator
     if rows is not None:
-        lots = torch.randint(2**31, (agents,), generator=generator, device=generator.device)
+        source = generator
+        if generator.device.type != "cpu":  # whose numbers would have to be waited for
+            source = torch.Generator().manual_seed(generator.initial_seed())
+        lots = torch.randint(2**31, (agents,), generator=source, device="cpu")
         chance = torch.Generator(generator.device).manual_seed(int(lots[rows.start]))
         own = slice(rows.start, rows.stop)
         observation, world = states.map_tensors(lambda tensor: tensor[own], (observation, world))

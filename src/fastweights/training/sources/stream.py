@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from fastweights import state as states
@@ -107,6 +107,7 @@ class Stream(Carried):
         super().__init__(batch=len(own))
         self.task, self.mode, self.length = task, mode, length
         self.device = torch.device(device)
+        self._moving = {"non_blocking": self.device.type == "cuda"}
         self.rows = task.streams(len(own), seed=seeds.derive(seed, "training"), first_row=own.start)
         self.validation_rows, self.validation_segments = validation_rows, validation_segments
         self.start, self.auxiliary = start, auxiliary
@@ -117,13 +118,13 @@ class Stream(Carried):
         In one of several processes both are sums over its own rows, divided by its share of the targets of
         all rows.
         """
-        segment = states.to(self.rows.next(self.length), self.device)
+        segment = self.rows.next(self.length)
         chosen = segment.answers if self.mode == "qa" else segment.mask
-        logits, state = _logits(model, segment.tokens, self.start_state(model), chosen)
+        moved = states.to((segment.tokens, *_targets(segment, chosen)), self.device, **self._moving)
+        tokens, targets, asked, answered = moved
+        logits, state = _logits(model, tokens, self.start_state(model), chosen)
         self.carry(state)
-        targets = segment.targets[chosen]
-        asked = segment.answers[chosen]
-        right = (logits.detach().argmax(1) == targets)[asked]
+        right = (logits.detach().argmax(1) == targets)[answered]
         steps, answers = distributed.total(len(targets), len(right))
         # Exactly the number of steps where an answer counts as one.
         predicted = max(1, steps + (self.answer_weight - 1) * answers) / distributed.world()
@@ -194,6 +195,17 @@ def evaluate_stream(
     return score.metrics()
 
 
+def _targets(
+    segment: Segment, chosen: Bool[Tensor, "rows length"]
+) -> tuple[Int[Tensor, " chosen"], Bool[Tensor, " chosen"], Int[Tensor, " answers"]]:
+    """Return the targets of chosen steps, which of them are answers, and their places among the chosen.
+
+    Where the segment was made, on the processor: how many there are, a device would have to be waited for.
+    """
+    asked = segment.answers[chosen]
+    return segment.targets[chosen], asked, asked.nonzero().squeeze(1)
+
+
 def _logits(
     model: nn.Module,
     tokens: Tensor,
@@ -201,7 +213,10 @@ def _logits(
     chosen: Bool[Tensor, "rows length"],
     mask: Bool[Tensor, "rows length"] | None = None,
 ) -> tuple[Float[Tensor, "chosen classes"], object]:
-    """Run any model with `logits, state = model(tokens, state)`; the library's own compute no more than asked for."""
+    """Run any model with `logits, state = model(tokens, state)`; the library's own compute no more than asked for.
+
+    `chosen` and `mask` may be on the processor, beside tokens on a device: nothing is waited for then.
+    """
     if not isinstance(model, SequenceModel):
         logits, state = model(tokens, state)
         return logits[chosen], state
