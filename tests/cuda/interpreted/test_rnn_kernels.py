@@ -113,3 +113,15 @@ def test_more_hidden_units_than_fit_are_refused():
     reason = cuda.supports(torch.zeros(1), hidden=129)
     assert reason == "there are 129 hidden units; accepted: 128 or fewer"
     assert cuda.supports(torch.zeros(1), hidden=128) is None
+
+
+def test_the_operators_are_what_torch_asks():
+    from fastweights.ops.fast_weight_rnn.cuda.operators import recurrence
+
+    given = truth(Case(), (1, 2, 3)).arguments
+    names = ("drive", "recurrent_weight", "norm_weight", "norm_bias")
+    leaves = [given[name].clone().requires_grad_() for name in names]
+    call = (*leaves, None, None, given["hidden"], given["memory"], given["decay"], given["rate"])
+    options = (1, False, False, 1e-5, True)
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+    torch.library.opcheck(recurrence.forward_operator, (*call, *options), test_utils=checks)

@@ -125,3 +125,12 @@ def test_writes_need_no_queries(short_chunks):
 )
 def test_what_the_kernels_run(facts, reason):
     assert cuda.supports(torch.zeros(1), **facts) == reason
+
+
+def test_the_operators_are_what_torch_asks():
+    from fastweights.ops.delta_memory.cuda.vector.operators import vector_memory
+
+    keys, values = torch.randn(1, 3, 2), torch.randn(1, 3, 2, requires_grad=True)
+    call = (keys, values, torch.rand(1, 3), keys, keys, torch.randn(1, 2, 2))
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+    torch.library.opcheck(vector_memory.forward_operator, call, test_utils=checks)

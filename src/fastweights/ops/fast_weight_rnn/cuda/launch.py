@@ -105,14 +105,14 @@ def saved_size(call: Arguments) -> Size:
     return _places(_shapes_of(call))[1] if call.save else 0
 
 
-def run_forward(call: Arguments) -> tuple[Tensor, Tensor]:
-    """Return the outputs [batch, time, hidden] and `saved`, which the backward takes."""
+def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the outputs and `saved`, which the backward takes, with no chance bits between its parts where `clean`."""
     from fastweights.ops.fast_weight_rnn.cuda.forward import forward
 
     drive, memory = call.drive, call.memory
     batch, time, size = drive.shape
     outputs = torch.empty_like(drive)
-    saved = drive.new_empty(saved_size(call))
+    saved = (drive.new_zeros if clean else drive.new_empty)(saved_size(call))
     parts = _parts(saved, _shapes_of(call) if call.save else {})
     launch(
         forward,
@@ -178,12 +178,12 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         KEEP_READS=keeps,
         WIDTH=min(WIDTH, side(size)),
     )
-    states, gains = parts["states"], sums.sum(0)
+    states = parts["states"]
     return (
         drive_gradient,
         gradients.weight(drive_gradient, states, call.hidden),
-        gains[0] if norm else None,
-        gains[1] if norm else None,
+        sums[:, 0].sum(0) if norm else None,
+        sums[:, 1].sum(0) if norm else None,
         (firsts * parts["first_standard"]).sum((0, 1)) if preliminary else None,
         firsts.sum((0, 1)) if preliminary else None,
         None if call.hidden is None else hidden_gradient,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor
 
@@ -37,6 +38,7 @@ recurrence = Fused(
     gradients=10,
     optional=("memory", "decay", "rate"),
     forward=run_forward,
+    clean_forward=partial(run_forward, clean=True),
     backward=run_backward,
     fake_forward=_fake_forward,
     fake_backward=empty_gradients,

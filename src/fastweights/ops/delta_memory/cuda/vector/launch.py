@@ -57,13 +57,16 @@ class BackwardArguments(NamedTuple):
     wants_gate: bool
 
 
-def run_forward(call: Arguments) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what is read [rows, time, V] (nothing without queries), the last F, and `saved`."""
+def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what is read [rows, time, V] (nothing without queries), the last F, and `saved`.
+
+    There are no chance bits between the parts of `saved` where `clean`.
+    """
     from fastweights.ops.delta_memory.cuda.vector import forward as kernels
 
     keys, values, gate, erase, queries, memory = call
     run = Call(keys, values.shape[2], gate)
-    saved = keys.new_empty(saved_size(call))
+    saved = (keys.new_zeros if clean else keys.new_empty)(saved_size(call))
     parts = _parts(saved, _shapes(call, run.V))
     before, after, borders = parts["before"], parts["after"], parts["borders"]
     writes = parts.get("writes", values)
