@@ -14,7 +14,7 @@ from fastweights.errors import Unavailable, UserError
 
 LIMIT = 1e-3
 """Largest relative error, by the norm of what differs: float32 stays below a tenth of it, plain TF32 does not."""
-READS = 2
+READS = 3
 
 Draw = Callable[..., Tensor]
 
