@@ -34,7 +34,8 @@ class Page:
     overwrite: bool = False
     """Replace that file if it exists."""
     precision: Literal["float32", "float16", "int8"] | None = None
-    """Numbers that the weights are written in. [default: float32 up to 100,000 weights, float16 above]"""
+    """Numbers that the weights are written in. [default: float16 above 100,000 weights or where it is
+    exact, float32 otherwise]"""
     json: bool = False
     """Print path, bytes and precision as one JSON object."""
 

@@ -36,7 +36,8 @@ def write_run(
     Args:
         folder: a run of a task and a model that a page can show.
         out: a file.
-        precision: of the weights; None: float32 up to `LARGE` of them, float16 above.
+        precision: of the weights; None: float16 where it holds each as it is, as those that come with the library, and
+            above `LARGE` of them; float32 otherwise.
         overwrite: replace the file if it exists.
 
     Returns:
@@ -48,9 +49,7 @@ def write_run(
     """
     _check_new(out, overwrite)
     contents = _contents(folder)
-    if precision is None:
-        count = sum(tensor.numel() for tensor in contents.weights.values())
-        precision = "float32" if count <= LARGE else "float16"
+    precision = precision or _fitting(contents.weights)
     return {**_write(filled(contents, precision), out), "precision": precision}
 
 
@@ -100,6 +99,13 @@ def _contents(folder: Path) -> PageContents:
         f"{folder} is a run of {experiment.name} with the model {model}, which no page shows; "
         f"those that can be shown: {shown}"
     )
+
+
+def _fitting(weights: Mapping[str, Tensor]) -> Precision:
+    """Return the precision that weights are written in where none was asked for."""
+    large = sum(each.numel() for each in weights.values()) > LARGE
+    exact = all(each.float().equal(each.half().float()) for each in weights.values())
+    return "float16" if large or exact else "float32"
 
 
 def _packed(weights: Mapping[str, Tensor], precision: Precision) -> str:

@@ -133,10 +133,9 @@ def check_state(
     Where a dtype is wider than the layer's own, that of `like`, the latter will do.
     """
     if type(state) is not kind:
-        made = "layer.state_type(*state)"
-        hint = (
-            f", which {made} makes of its {len(layout)} tensors" if isinstance(state, tuple) else ""
-        )
+        count = "one tensor" if len(layout) == 1 else f"{len(layout)} tensors"
+        made = f", which layer.state_type(*state) makes of its {count}"
+        hint = made if isinstance(state, tuple) else ""
         raise UserError(
             f"{layer}: the state is a {type(state).__name__}; "
             f"accepted: the layer's own {kind.__name__}{hint}"
