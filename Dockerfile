@@ -5,13 +5,15 @@
 FROM python:3.11-slim
 ARG PIP_EXTRA_INDEX_URL
 
+# Debian drops a version once it has a newer one: to name one would break the build within weeks.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git make \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home fastweights \
+    && useradd --uid 1000 --create-home fastweights \
     && install -d -o fastweights /project
 
-USER fastweights
+USER 1000
 WORKDIR /project
 ENV PIP_NO_CACHE_DIR=1
 COPY --chown=fastweights . .

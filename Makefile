@@ -50,9 +50,10 @@ notebooks: $(VENV)/.ready-docs ## run the notebooks, one by one, and say how lon
 wheel: $(VENV)/.ready-release,test ## build the release, check it, and use it with each extra alone
 	$(BIN)/python scripts/check_wheel.py $(WHEEL)
 
-workflows: $(VENV)/.ready-release,test ## actionlint (where it could be installed) and zizmor on .github
+workflows: $(VENV)/.ready-release,test ## actionlint (where it could be installed) and zizmor on .github, hadolint on Dockerfile
 	@if test -x $(BIN)/actionlint; then $(BIN)/actionlint; else echo "actionlint is not installed: left out"; fi
 	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint Dockerfile
 
 check: lint types imports test ## rules, types, rooms and tests
 

@@ -127,12 +127,15 @@ def test_every_recorded_time_is_shown() -> None:
             assert all(f"{value:,.4g}" in page for value in times.values())
 
 
-def test_live_pages_are_embedded_where_there_are_any(tmp_path) -> None:
-    assert live.pages(tmp_path) == {}
-    folder = tmp_path / "docs" / "_static" / "live"
-    folder.mkdir(parents=True)
-    (folder / "a-run.html").write_text("<p>")
-    assert 'src="../_static/live/a-run.html"' in live.pages(tmp_path)["live"]
+def test_live_pages_are_written_and_embedded(tmp_path) -> None:
+    live.write(tmp_path / "static")
+    written = {path.stem for path in (tmp_path / "static").iterdir()}
+    own = tmp_path / "docs" / "_static" / "live" / "a-run.html"
+    own.parent.mkdir(parents=True)
+    own.write_text("<p>")
+    embedded = re.findall(r'<iframe .*src="../_static/live/(.+?).html"', live.page(tmp_path))
+    assert written == {"retrieval", "catbabi", "memory"} and set(embedded) == written | {"a-run"}
+    assert "\nlive\n" in (ROOT / "docs" / "index.md").read_text()
 
 
 def test_every_picture_is_in_the_gallery() -> None:

@@ -16,6 +16,7 @@ from docs_site.addresses import address
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "build" / "pages"
+STATIC = ROOT / "build" / "static"
 logger = logging.getLogger(__name__)
 
 
@@ -33,14 +34,16 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("builder-inited", _begin)
     app.connect("autodoc-process-docstring", docstrings.to_rst, priority=400)
-    app.connect("source-read", _with_live_pages)
     app.connect("env-updated", _check_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _begin(app: Sphinx) -> None:
     app.project.__class__ = Pages
-    pages = {**papers.pages(ROOT), **speed.pages(ROOT), **reference.pages(), **live.pages(ROOT)}
+    pages = {**papers.pages(ROOT), **speed.pages(ROOT), **reference.pages()}
+    pages["live"] = live.page(ROOT)
+    live.write(STATIC / "live")
+    app.config.html_static_path.append(str(STATIC))
     for name, text in pages.items():
         path = PAGES / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,12 +51,6 @@ def _begin(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
     for path in set(PAGES.rglob("*.md")) - {PAGES / f"{name}.md" for name in pages}:
         path.unlink()
-
-
-def _with_live_pages(app: Sphinx, name: str, source: list[str]) -> None:
-    """Add the live pages to the contents, if there are any."""
-    if name == "index" and (PAGES / "live.md").exists():
-        source[0] = source[0].replace("\nwhich-memory\n", "\nwhich-memory\nlive\n")
 
 
 def _check_names(app: Sphinx, env: BuildEnvironment) -> None:
