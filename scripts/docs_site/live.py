@@ -11,14 +11,14 @@ from fastweights.experiments.page import write_memory, write_run
 
 HEAD = """# Live pages
 
-What `fastweights page RUN` makes of a run: one file with the weights and the program that runs them, in your browser. Nothing you
-type leaves it. The first two are of the models that come with the library (`fastweights page retrieval`, `page catbabi`), the third
-needs none (`page --memory`). [What they show](page.md), and how to make one of a run of yours.
+What `fastweights page RUN` makes of a run: one file with the weights and the program that runs them, in your browser.
+Nothing you type leaves it. The first two are of the models that come with the library (`fastweights page retrieval`,
+`page catbabi`), the third needs none (`page --memory`). [What they show](page.md), and how to make one of a run of yours.
 """
 CAPTIONS = {
-    "retrieval": "A network of 100 ReLU units with fast weights, trained on 8 pairs: type pairs and a letter, and step through it.",
-    "catbabi": "An LSTM of 256 units with a Fast Weight Memory, trained on generated stories: write one, ask, and follow the reads.",
-    "memory": "No network: facts written by Hebb's rule and by the delta rule, under product keys and under joined ones.",
+    "retrieval": "A network of 100 ReLU units with fast weights, trained on 8 pairs: type pairs and a letter, and step.",
+    "catbabi": "An LSTM of 256 units with a Fast Weight Memory, trained on generated stories: write one, and follow the reads.",
+    "memory": "No network: facts written by Hebb's rule and by the delta rule, under product keys and joined ones.",
 }
 """What is embedded of the library's own, in this order."""
 
@@ -37,10 +37,8 @@ def page(root: Path) -> str:
     for name in [*CAPTIONS, *(each for each in own if each not in CAPTIONS)]:
         title = name.replace("-", " ").capitalize()
         source = f"../_static/live/{name}.html"
+        frame = f'class="live-page" loading="lazy" sandbox="allow-scripts" title="{title}"'
         lines += [f"## {title}", "", CAPTIONS.get(name, ""), "", "```{raw} html"]
-        lines += [
-            f'<iframe class="live-page" loading="lazy" sandbox="allow-scripts" title="{title}" src="{source}"></iframe>',
-            f'<p><a href="{source}">{title}, by itself</a></p>',
-            *("```", ""),
-        ]
+        lines += [f'<iframe {frame} src="{source}"></iframe>']
+        lines += [f'<p><a href="{source}">{title}, by itself</a></p>', "```", ""]
     return "\n".join(lines)

@@ -247,7 +247,9 @@ def test_in_a_frame_of_the_site_it_has_its_height_and_theme(
     opened: Any, memory_page: Path, tmp_path: Path
 ) -> None:
     script = (Path(__file__).parents[2] / "docs" / "_static" / "live.js").read_text()
-    frame = f'<iframe class="live-page" sandbox="allow-scripts" src="{memory_page.as_uri()}"></iframe>'
+    frame = (
+        f'<iframe class="live-page" sandbox="allow-scripts" src="{memory_page.as_uri()}"></iframe>'
+    )
     outer = tmp_path / "outer.html"
     outer.write_text(f'<body data-theme="auto">{frame}<script>{script}</script>')
     page = opened(outer, viewport={"width": 1280, "height": 800}, color_scheme="light").page
@@ -256,7 +258,9 @@ def test_in_a_frame_of_the_site_it_has_its_height_and_theme(
     assert inner.evaluate("document.documentElement.scrollHeight <= innerHeight")
     page.evaluate("document.body.dataset.theme = 'dark'")
     page.wait_for_timeout(500)
-    assert page.frames[1].evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    assert (
+        page.frames[1].evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    )
 
 
 @pytest.mark.parametrize(
