@@ -82,7 +82,10 @@ def test_own_rows_stand_beside_the_recorded_ones(clone: Path, capsys) -> None:
 def test_cells_are_listed_and_checked(clone: Path, capsys) -> None:
     before = contents(clone)
     assert main(["reproduce", "tiny", "--list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[4:6]] == ["one", "two"]
+    heading, _, columns, _, *named = capsys.readouterr().out.splitlines()
+    assert heading.rstrip() == "a tiny study, test error percent"  # of all cells
+    assert columns.split() == ["cell", "recorded", "paper"]
+    assert [line.split()[0] for line in named[:2]] == ["one", "two"]
     assert main(["reproduce", "tiny", "--check", "two"]) == 0
     assert "agrees, equal" in capsys.readouterr().out
     assert contents(clone) == before, "a check leaves nothing"

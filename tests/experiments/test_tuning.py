@@ -11,14 +11,17 @@ import optuna
 import pytest
 
 from fastweights.cli import main
+from fastweights.cli.parsing import parse
+from fastweights.cli.tune import Tune
 from fastweights.errors import UserError
-from fastweights.experiments import search_space, tuning
+from fastweights.experiments import registry, search_space, tuning
 from fastweights.experiments.retrieval import RETRIEVAL
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.search import Search, Trial
 from fastweights.experiments.search_space import Choices, Range, Values
 from fastweights.experiments.trial import TrialRun, run_trial
 from fastweights.experiments.tuning import tune
+from fastweights.training.engine import progress
 
 SPACE = {"learning_rate": Range(1e-3, 1e-1, log=True), "hidden": Choices(("2", "3"))}
 
@@ -222,3 +225,55 @@ def test_options_of_the_backbone_are_searched_beside_those_that_are_set(
     )
     assert config["model"]["options"]["norm_gain"] == gain
     assert config["model"]["options"]["nonlinearity"] == "relu"
+
+
+@pytest.mark.parametrize(
+    ("study", "given", "searched"),
+    [
+        (
+            "ba2016-catch-tuning",
+            ["--size", "24", "--visible", "5"],
+            ["model=fast-weights,lstm,irnn", "learning-rate=1.5e-3,3e-3,6e-3"],
+        ),
+        (
+            "ba2016-table2-tuning",
+            ["--steps", "4000", "--model", "lstm"],
+            ["reading=plain,hierarchical", "learning-rate=8e-3,4e-3,2e-3"],
+        ),
+    ],
+)
+def test_a_grid_on_the_command_line_is_the_studys(
+    study: str, given: list[str], searched: list[str]
+) -> None:
+    recorded = registry.studies()[study]
+    cells = [recorded.plan(cell).fingerprint() for cell in recorded.cells]
+    command = Tune[recorded.experiment.options]
+    tried = [
+        recorded.experiment.plan(parse("tune", command, [*given, *words]).experiment).fingerprint()
+        for words in map(
+            search_space.words, search_space.grid(dict(map(search_space.parse, searched)))
+        )
+    ]
+    first = cells.index(tried[0])
+    assert cells[first : first + len(tried)] == tried and len(tried) > 5
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_in_a_pipe_a_trial_is_a_line_and_a_long_one_a_line_a_tenth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter(range(0, 100_000, 5))
+    monkeypatch.chdir(tmp_path)
+    words = (
+        "tune retrieval --steps 40 --evaluation-interval 2 --batch 2 --test-samples 2 --hidden 2"
+    )
+    monkeypatch.setattr(progress, "UNSAID", 1e9)
+    assert main([*words.split(), "--trials", "2", "--runs", "short"]) == 0
+    assert [line[:5] for line in capsys.readouterr().err.splitlines()] == ["[1/2]", "[2/2]"]
+    monkeypatch.setattr(progress, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(progress, "UNSAID", 2.0)
+    assert main([*words.split(), "--trials", "1", "--no-prune", "--runs", "long"]) == 0
+    *between, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("[1/1]") and 1 <= len(between) <= 11
+    told = [line for line in between if line.startswith("fast-weights, 4 pairs: ")]
+    assert len(between) - len(told) <= 1  # of its test, which takes as long by that clock

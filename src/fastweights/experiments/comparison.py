@@ -74,17 +74,20 @@ def listed(study: Study | Demonstration, only: str, *of: Sequence[str]) -> list[
 
 
 def cell_list(title: str, cells: Sequence[Listed], theirs: Mapping[str, Row]) -> TextTable:
-    """Return a table of a study's cells, with what is recorded of them and what the paper says."""
-    rows = [
-        (
-            cell.name,
-            cell.metric.replace("_", " "),
-            value_text(theirs[cell.name]) if cell.name in theirs else "",
-            "" if cell.paper is None else f"{cell.paper:g}",
-        )
-        for cell in cells
-    ]
-    return TextTable(title, ("cell", "metric", "recorded", "paper"), rows)
+    """Return a table of a study's cells, with what is recorded of them and what the paper says, where it does."""
+    columns = {
+        "cell": [cell.name for cell in cells],
+        "metric": [cell.metric.replace("_", " ") for cell in cells],
+        "recorded": [value_text(theirs[name]) if name in theirs else "" for name, *_ in cells],
+        "paper": ["" if cell.paper is None else f"{cell.paper:g}" for cell in cells],
+    }
+    metric, *others = dict.fromkeys(columns["metric"])
+    if not others:
+        title = f"{title}, {metric}"
+        del columns["metric"]
+    if not any(columns["paper"]):
+        del columns["paper"]
+    return TextTable(title, tuple(columns), [*zip(*columns.values(), strict=True)])
 
 
 class Checked(NamedTuple):

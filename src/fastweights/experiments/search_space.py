@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastweights.errors import UserError
 
@@ -111,13 +111,23 @@ def grid(space: Space) -> Iterator[Values]:
         >>> [*grid({"hidden": Choices(("20", "50")), "batch": Choices(("8",))})]
         [{'hidden': '20', 'batch': '8'}, {'hidden': '50', 'batch': '8'}]
     """
-    listed: list[tuple[str, ...]] = []
+    listed: dict[str, tuple[str, ...]] = {}
     for name, dimension in space.items():
         if isinstance(dimension, Range):
             raise UserError(f"a grid takes choices, not the range of {name.replace('_', '-')}")
-        listed.append(dimension.values)
-    for values in itertools.product(*listed):
-        yield dict(zip(space, values, strict=True))
+        listed[name] = dimension.values
+    yield from points(**listed)
+
+
+def points(**choices: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield every point of a grid, the last option changing first: of the grid sampler, and of a study's own grids.
+
+    Example:
+        >>> [*points(hidden=(20, 50), learning_rate=(0.01,))]
+        [{'hidden': 20, 'learning_rate': 0.01}, {'hidden': 50, 'learning_rate': 0.01}]
+    """
+    for values in itertools.product(*choices.values()):
+        yield dict(zip(choices, values, strict=True))
 
 
 def ends(space: Space) -> Iterator[Values]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from fastweights.experiments.options import RunOptions
 from fastweights.experiments.plan import Plan, Record, backend_of
 from fastweights.experiments.reproduce import context
 from fastweights.experiments.search import load_optuna
-from fastweights.training.engine.progress import NoProgress
+from fastweights.training.engine.progress import NoProgress, Several
 
 if TYPE_CHECKING:
     import optuna
@@ -33,7 +34,7 @@ class TrialRun(NamedTuple):
         folder: its.
         deadline: the time at which it stops, to go on with another call.
         curves: evaluations of the trials before, by step; None: it is not ended early.
-        progress: show a bar on the terminal.
+        progress: show a bar on the terminal; without one a line a tenth, of a run that takes over two seconds.
     """
 
     experiment: AnyExperiment
@@ -57,6 +58,8 @@ def run_trial(run: TrialRun) -> Record | None:
         for row in Run.open(run.folder).metrics():
             judge.evaluated(row)
     result: Record = {}
+    bar = run.progress and sys.stderr.isatty()
+    lines = [_Tenths([plan.progress()])] if run.progress and not bar else []
     if not judge.hopeless:
         try:
             trained = train(
@@ -64,8 +67,8 @@ def run_trial(run: TrialRun) -> Record | None:
                 run.options,
                 run.folder,
                 resume=True,
-                progress=run.progress,
-                listeners=[judge],
+                progress=bar,
+                listeners=[judge, *lines],
                 stop=lambda: judge.hopeless or time.time() >= run.deadline or stopped(),
             )
         except Diverged as trouble:
@@ -94,6 +97,13 @@ def _value(rows: Sequence[Mapping[str, Any]], goal: Goal, keep: str | None) -> f
     if keep is None:
         return rows[-1][goal.key]
     return min(rows[1:] or rows, key=lambda row: row[keep])[goal.key]
+
+
+class _Tenths(Several):
+    """Passes on all but evaluations, of which a search has too many for a line each."""
+
+    def evaluated(self, row: Mapping[str, Any]) -> None:
+        """Say nothing."""
 
 
 class _Judge(NoProgress):

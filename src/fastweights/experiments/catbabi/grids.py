@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastweights.experiments.catbabi.options import CatBAbIOptions
 from fastweights.experiments.catbabi.study_pictures import CURVE, curves
 from fastweights.experiments.experiment import AnyExperiment, Figure
+from fastweights.experiments.search_space import points
 from fastweights.experiments.study import Cell, Row, Study
 
 MINUTES = 3.0
@@ -32,33 +32,34 @@ class Grid(NamedTuple):
     seeds: int = 1
 
 
-def _product(**choices: Sequence[Any]) -> tuple[dict[str, Any], ...]:
-    values = itertools.product(*choices.values())
-    return tuple(dict(zip(choices, point, strict=True)) for point in values)
+def _attention(
+    batch: Sequence[int], rate: Sequence[float], layers: Sequence[int], memory: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    return points(batch=batch, learning_rate=rate, layers=layers, memory_length=memory)
 
 
-def _attention(batch: int, rate: float, layers: int, memory: int) -> dict[str, Any]:
-    return {"batch": batch, "learning_rate": rate, "layers": layers, "memory_length": memory}
-
-
-def _recent(batch: int, rate: float, hidden: int, strength: float, decay: float) -> dict[str, Any]:
-    return {
-        **{"batch": batch, "learning_rate": rate, "hidden": hidden},
-        **{"rate": strength, "decay": decay},
-    }
+def _recent(
+    batch: int,
+    rate: Sequence[float],
+    hidden: int = 256,
+    strength: Sequence[float] = (0.5,),
+    decay: float = 0.95,
+) -> Iterator[dict[str, Any]]:
+    own = {"hidden": (hidden,), "rate": strength, "decay": (decay,)}
+    return points(batch=(batch,), learning_rate=rate, **own)
 
 
 BATCHES, RATES = (64, 128), (1e-4, 2.5e-4, 5e-4, 1e-3, 2e-3)
 GRIDS = {
     "fwm": Grid(
-        {f"batch {b}": _product(batch=(b,), learning_rate=RATES) for b in BATCHES},
+        {f"batch {b}": (*points(batch=(b,), learning_rate=RATES),) for b in BATCHES},
         {"batch": 64, "learning_rate": 1e-3},
         seeds=2,
     ),
     "mnm": Grid(
         {
-            f"batch {b}, reg {r:g}": _product(
-                batch=(b,), learning_rate=RATES[1:], meta_objective=(r,)
+            f"batch {b}, reg {r:g}": (
+                *points(batch=(b,), learning_rate=RATES[1:], meta_objective=(r,)),
             )
             for b in BATCHES
             for r in (1.0, 2.0)
@@ -68,25 +69,22 @@ GRIDS = {
     # The paper prints no values for the next two but the best; these lie around it.
     "transformer-xl": Grid(
         {
-            "sizes": tuple(
-                _attention(64, 2.5e-4, *size)
-                for size in itertools.product((3, 7), (200, 600, 1200))
-            ),
-            "rates": tuple(_attention(b, r, 7, 400) for b in BATCHES for r in RATES[:3]),
+            "sizes": (*_attention((64,), (2.5e-4,), (3, 7), (200, 600, 1200)),),
+            "rates": (*_attention(BATCHES, RATES[:3], (7,), (400,)),),
         },
-        _attention(64, 2.5e-4, 3, 1200),
+        next(_attention((64,), (2.5e-4,), (3,), (1200,))),
     ),
     "residual-lstm": Grid(
-        {f"batch {b}": _product(batch=(b,), learning_rate=RATES) for b in BATCHES},
+        {f"batch {b}": (*points(batch=(b,), learning_rate=RATES),) for b in BATCHES},
         {"batch": 64, "learning_rate": 1e-3},
     ),
     "fast-weights": Grid(
         {
             "batch 64": (
-                *(_recent(64, r, 256, 0.5, 0.95) for r in RATES),
-                *(_recent(64, 2.5e-4, 512, strength, 0.99) for strength in (0.5, 1.0)),
+                *_recent(64, RATES),
+                *_recent(64, (2.5e-4,), 512, (0.5, 1.0), 0.99),
             ),
-            "batch 128": tuple(_recent(128, r, 256, 0.5, 0.95) for r in RATES),
+            "batch 128": (*_recent(128, RATES),),
         },
         None,
     ),
@@ -125,8 +123,8 @@ def grids(experiment: AnyExperiment) -> Study:
 
 def _cells() -> Iterator[Cell]:
     for model, grid in GRIDS.items():
-        for picture, points in grid.points.items():
-            for point in points:
+        for picture, tried in grid.points.items():
+            for point in tried:
                 name = f"{model}, {_label(point)}"
                 yield _cell(name, model, point, MINUTES, grid.seeds, f"{model}, {picture}")
         if grid.best is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fastweights.experiments.catch.options import CatchOptions
 from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.search_space import points
 from fastweights.experiments.study import Cell, Reach, Study
 
 MODELS = {
@@ -83,9 +84,8 @@ def tuning(experiment: AnyExperiment) -> Study:
             mode=f"({screen[0]}, {screen[1]}), learning rate {rate:g}"
             + (", η = 0" if model == "control" else ""),
         )
-        for screen in SCREENS
-        for model in MODELS
-        for rate in GRID[screen]
+        for screen, rates in GRID.items()
+        for model, rate in (point.values() for point in points(model=tuple(MODELS), rate=rates))
     )
     return Study(
         experiment, "ba2016-catch-tuning", "Learning rates for Ba et al. 2016, Catch", cells

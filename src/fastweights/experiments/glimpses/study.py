@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.glimpses.options import GlimpsesOptions
+from fastweights.experiments.search_space import points
 from fastweights.experiments.study import Cell, Reach, Study
 
 PAPER = {
@@ -140,8 +141,7 @@ def tuning(experiment: AnyExperiment) -> Study:
             label=row.label,
         )
         for row in ROWS
-        for reading in _readings(row)
-        for rate in GRID
+        for reading, rate in (p.values() for p in points(reading=_readings(row), rate=GRID))
     )
     return Study(
         experiment, "ba2016-table2-tuning", "Learning rates for Ba et al. 2016, table 2", cells

@@ -13,6 +13,7 @@ from typing import Any
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.retrieval.question_page import DECAYS, RATES, pictures, tables
+from fastweights.experiments.search_space import points
 from fastweights.experiments.study import Cell, Study
 
 SEEDS = 5
@@ -139,25 +140,16 @@ def _stored() -> Iterator[Cell]:
 def _inner_steps() -> Iterator[Cell]:
     """S at equal tuning; the rate with the lowest median counts."""
     for pairs, steps in ((4, 8000), (8, 4000), (16, 4500)):
-        for inner in (1, 2, 3, 5):
-            for rate in TRIED:
-                options = _of(
-                    "inner",
-                    pairs,
-                    inner_steps=inner,
-                    learning_rate=rate,
-                    steps=steps,
-                    curriculum=None,
-                )
-                if pairs == 16:
-                    options = dataclasses.replace(options, curriculum=(4, 8, 16))
-                yield _cell(f"8 S={inner}, {pairs} pairs, rate {rate:g}", options, curve=CURVE)
+        for point in points(inner_steps=(1, 2, 3, 5), learning_rate=TRIED):
+            stages = (4, 8, 16) if pairs == 16 else None
+            options = _of("inner", pairs, steps=steps, curriculum=stages, **point)
+            name = "8 S={inner_steps}, {0} pairs, rate {learning_rate:g}".format(pairs, **point)
+            yield _cell(name, options, curve=CURVE)
 
 
 def _map() -> Iterator[Cell]:
-    for decay in DECAYS:
-        for rate in RATES:
-            yield _cell(f"8 λ={decay:g}, η={rate:g}", _of("inner", decay=decay, rate=rate))
+    for point in points(decay=DECAYS, rate=RATES):
+        yield _cell("8 λ={decay:g}, η={rate:g}".format(**point), _of("inner", **point))
 
 
 def _ablation() -> Iterator[Cell]:

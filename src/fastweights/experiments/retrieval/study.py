@@ -9,6 +9,7 @@ from typing import Literal
 from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.retrieval.options import RetrievalOptions
 from fastweights.experiments.retrieval.questions import questions
+from fastweights.experiments.search_space import points
 from fastweights.experiments.study import Cell, Reach, Study
 
 PAPER = {
@@ -99,15 +100,13 @@ def ba2016_table1_tuning(experiment: AnyExperiment) -> Study:
     """The same learning-rate grid for every model and size of table 1."""
     cells = tuple(
         Cell(
-            name=f"{model} R={hidden} lr={rate:g}",
-            options=_table1_options(model, hidden, rate, 3000, "fresh"),
+            name="{model} R={hidden} lr={rate:g}".format(**point),
+            options=_table1_options(**point, steps=3000, data="fresh"),
             metric="validation_error_percent",
             seeds=1,
-            mode=f"R={hidden}, learning rate {rate:g}",
+            mode="R={hidden}, learning rate {rate:g}".format(**point),
         )
-        for hidden in (20, 50, 100)
-        for model in PAPER
-        for rate in GRID
+        for point in points(hidden=(20, 50, 100), model=tuple(PAPER), rate=GRID)
     )
     return Study(
         experiment, "ba2016-table1-tuning", "Learning rates for Ba et al. 2016, table 1", cells
