@@ -21,6 +21,7 @@ CAPTIONS = {
     "memory": "No network: facts written by Hebb's rule and by the delta rule, under product keys and joined ones.",
 }
 """What is embedded of the library's own, in this order."""
+TITLES = {"catbabi": "catbAbI", "memory": "A memory by hand"}
 
 
 def write(folder: Path) -> None:
@@ -35,7 +36,7 @@ def page(root: Path) -> str:
     lines = [HEAD]
     own = sorted(path.stem for path in (root / "docs" / "_static" / "live").glob("*.html"))
     for name in [*CAPTIONS, *(each for each in own if each not in CAPTIONS)]:
-        title = name.replace("-", " ").capitalize()
+        title = TITLES.get(name, name.replace("-", " ").capitalize())
         source = f"../_static/live/{name}.html"
         frame = f'class="live-page" loading="lazy" sandbox="allow-scripts" title="{title}"'
         lines += [f"## {title}", "", CAPTIONS.get(name, ""), "", "```{raw} html"]
