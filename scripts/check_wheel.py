@@ -72,6 +72,7 @@ DOES = {
     + "import fastweights.experiments.tuning, fastweights.experiments.search",
     "cluster": SMALL + COMMAND + "import fastweights.experiments.cluster, distributed",
     "hf": SMALL + "import fastweights.hf",
+    "onnx": SMALL + "import onnx, onnxruntime, onnxscript",
 }
 """What is run with each extra alone; of the core with Numba and without."""
 

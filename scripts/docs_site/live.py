@@ -13,11 +13,11 @@ HEAD = """# Live pages
 
 What `fastweights page RUN` makes of a run: one file with the weights and the program that runs them, in your browser.
 Nothing you type leaves it. The first two are of the models that come with the library (`fastweights page retrieval`,
-`page catbabi`), the third needs none (`page --memory`). [What they show](page.md), and how to make one of a run of yours.
+`page catbabi`), the third needs none (`page --memory`). [What they show](page.md), and how to make one of your run.
 """
 CAPTIONS = {
-    "retrieval": "A network of 100 ReLU units with fast weights, trained on 8 pairs: type pairs and a letter, and step.",
-    "catbabi": "An LSTM of 256 units with a Fast Weight Memory, trained on generated stories: write one, and follow the reads.",
+    "retrieval": "A network of 100 ReLU units with fast weights, trained on 8 pairs: type some, and step.",
+    "catbabi": "An LSTM of 256 units with a Fast Weight Memory, trained on generated stories: write one.",
     "memory": "No network: facts written by Hebb's rule and by the delta rule, under product keys and joined ones.",
 }
 """What is embedded of the library's own, in this order."""

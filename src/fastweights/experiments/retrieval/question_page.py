@@ -77,11 +77,11 @@ def _gradients(question: str, rows: Sequence[Row]) -> Iterator[str]:
         parts, values = [], []
         for entry in row["by_seed"].values():
             values.append(_error(entry["value"]))
-            parts.append(f"{_ratio(entry.get('curve', [])):.2g} → {values[-1]:.3g}")
+            parts.append(f"{early_ratio(entry.get('curve', [])):.2g} → {values[-1]:.3g}")
         yield f"| {row['cell'][2:]} | {median(values):.3g} | {', '.join(parts)} |"
 
 
-def _ratio(curve: Sequence[Mapping[str, Any]]) -> float:
+def early_ratio(curve: Sequence[Mapping[str, Any]]) -> float:
     """Return the median of ‖∂A‖ / ‖∂W‖ over the first fifth of a curve."""
     early = [point for point in curve if point["step"] <= curve[-1]["step"] / 5]
     found = [
