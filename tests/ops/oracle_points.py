@@ -10,13 +10,16 @@ import torch
 
 from fastweights import ops
 from fastweights.errors import UserError
+from fastweights.ops.delta_memory import MomentumState
 from fastweights.oracle import delta_memory_gradcheck as memories
 from fastweights.oracle import fast_weight_rnn_gradcheck as recurrences
 from fastweights.oracle.gradcheck import relative_error
 
 ALWAYS, SOMETIMES, NEVER = 10.0, 0.7, 0.01
 """Scales of values and memory at which the norm clamp acts at all steps, at some, at none."""
-RESULTS = {recurrences.Case: ("outputs", "h(T)", "A(T)"), memories.Case: ("retrieved", "F")}
+RESULTS = {recurrences.Case: ("outputs", "h(T)", "A(T)"), memories.Case: ("retrieved", "F", "S")}
+STATE = ("memory", "velocity")
+"""Arguments without a time, which a memory carries."""
 
 
 class Point(NamedTuple):
@@ -74,15 +77,16 @@ def _(case: memories.Case, shape=(3, 7), sizes=(4, 3, 4), carried=True, scale=1.
     for _ in range(batch):
         given = memories.draw(case, rng, time=time, sizes=sizes, scale=scale)
         if not carried:
-            given["memory"] = np.zeros_like(given["memory"])
+            given |= {name: np.zeros_like(given[name]) for name in STATE if name in given}
         outcome = case.memory.forward(given)
-        found = (outcome.retrieved, outcome.memory)
+        moving = () if outcome.velocity is None else (outcome.velocity,)
+        found = (outcome.retrieved, outcome.memory, *moving)
         weights = tuple(rng.standard_normal(array.shape) for array in found)
         if not case.reads:
-            weights = (np.zeros_like(weights[0]), weights[1])
+            weights = (np.zeros_like(weights[0]), *weights[1:])
         rows.append((given, weights, found, case.memory.backward(given, outcome, *weights)))
     given, weights, found, gradients = zip(*rows, strict=True)
-    names = [name for name in given[0] if carried or name != "memory"]
+    names = [name for name in given[0] if carried or name not in STATE]
 
     def stack(arrays):
         return torch.tensor(np.stack(arrays))
@@ -97,12 +101,12 @@ def _(case: memories.Case, shape=(3, 7), sizes=(4, 3, 4), carried=True, scale=1.
 
 
 @contextlib.contextmanager
-def skipped_where_refused(backend):
-    """Skip a form that has no kernels for CUDA; all other backends take every form."""
+def skipped_where_refused(backend, lacking=("cuda",)):
+    """Skip a form that has no kernels in some backends; all others take every form."""
     try:
         yield
     except UserError as error:
-        if backend != "cuda" or "cannot run" not in str(error):
+        if backend not in lacking or "cannot run" not in str(error):
             raise
         pytest.skip(str(error))
 
@@ -123,23 +127,29 @@ def _(case: memories.Case, arguments, **options):
     def parts(name):
         return tuple(arguments[f"{name}[{n}]"] for n in range(2) if f"{name}[{n}]" in arguments)
 
-    with skipped_where_refused(options.get("backend")):
-        retrieved, memory = ops.delta_memory(
+    memory = arguments.get("memory")
+    if case.momentum and memory is not None:
+        memory = MomentumState(memory, arguments["velocity"])
+    lacking = ("cpu", "cuda") if case.momentum else ("cuda",)
+    with skipped_where_refused(options.get("backend"), lacking):
+        retrieved, state = ops.delta_memory(
             parts("keys"),
             arguments["values"],
             arguments["strength"],
             **{
                 "queries": parts("queries") or None,
-                "memory": arguments.get("memory"),
+                "memory": memory,
                 "rule": case.rule,
                 "gate": arguments.get("gate", case.gate),
                 "erase": arguments.get("erase"),
+                "momentum": arguments.get("momentum"),
                 "combine": case.combine,
                 "read_norm": case.norm,
             }
             | options,
         )
-    return torch.zeros_like(arguments["values"]) if retrieved is None else retrieved, memory
+    retrieved = torch.zeros_like(arguments["values"]) if retrieved is None else retrieved
+    return (retrieved, *state) if case.momentum else (retrieved, state)
 
 
 def leaves_of(point, dtype=torch.float64, device="cpu"):
@@ -160,7 +170,8 @@ def results_and_gradients(case, point, dtype=torch.float64, device="cpu", **opti
 
 def errors(point, found, gradients):
     """The relative error of every result and gradient, by name."""
-    pairs = list(zip(RESULTS[type(point.case)], found, point.results, strict=True))
+    names = RESULTS[type(point.case)][: len(found)]
+    pairs = list(zip(names, found, point.results, strict=True))
     pairs += [(f"∂{name}", g, point.gradients[name]) for name, g in gradients.items()]
     return {name: relative(a, b) for name, a, b in pairs}
 

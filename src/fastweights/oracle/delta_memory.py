@@ -4,6 +4,7 @@ It knows one sequence: rows of a batch never see each other. F is a matrix [key,
 
     D  = α F                         α a number, or one for each row of F: diag(α) F
     F' = D + k (β v − Dᵀ e)ᵀ         rule "delta", e = β k where no other is given;   F' = D + β k vᵀ     rule "hebbian"
+    F' = D + S, S = η S + k (…)ᵀ     with momentum η
     F  = F' / max(1, ‖F'‖)           gate "norm" alone
     nⁱ = LN(Fᵀ k(nⁱ⁻¹, eⁱ))          i = 1 … R, with k = vec(k1 ⊗ k2) or [k1; k2];   LN(Fᵀ q) with one key factor
 """
@@ -37,6 +38,7 @@ class Step(NamedTuple):
     before: Array  # F(t-1)                          [key, value]
     key: Array  # k                                  [key]
     decayed: Array  # D                              [key, value]
+    moving: Array | None  # S(t-1)                   [key, value]
     erase: Array | None  # e                         [key]
     written: Array  # β v − Dᵀ e, or β v             [value]
     unclamped: Array  # F'                           [key, value]
@@ -46,11 +48,12 @@ class Step(NamedTuple):
 
 @dataclass
 class Outcome:
-    """retrieved [time, value], F after the last step in the shape of the memory given, and every real step."""
+    """retrieved [time, value], F after the last step in the shape of the memory given, every real step, and S like F."""
 
     retrieved: Array
     memory: Array
     steps: list[Step]
+    velocity: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class DeltaMemory:
     """A memory run over one sequence; options and arguments are `ops.delta_memory`'s without leading dimensions.
 
     The arguments come by name: "keys[0]" and perhaps "keys[1]", "values", "strength", and perhaps "gate" (an array
-    [time] or [time, key]), "erase", "queries[0]", "queries[1]", "memory".
+    [time] or [time, key]), "erase", "momentum" [time], "queries[0]", "queries[1]", "memory", "velocity" (S before the
+    first step; only with momentum, as a gradient on S is).
 
     Example:
         >>> k, v, beta = np.eye(3), np.ones((3, 2)), np.ones(3)
@@ -88,6 +92,7 @@ class DeltaMemory:
         shape = [sum(sizes)] if self.combine == "concat" else sizes
         start = given["memory"] if "memory" in given else np.zeros((*shape, size))
         F = start.reshape(-1, size)
+        S = self._velocity(given, start)
         retrieved, steps = np.zeros((time, size)), []
         for t in [t for t in range(time) if mask is None or mask[t]]:
             k, v = self.combined([factor[t] for factor in keys]), values[t]
@@ -96,15 +101,19 @@ class DeltaMemory:
             erase = erase if self.rule == "delta" else None
             found: Array = np.zeros(size) if erase is None else decayed.T @ erase
             written = strength[t] * v - found
-            unclamped = decayed + k[:, None] * written
+            moving, added = S, k[:, None] * written
+            if S is not None:
+                S = added = given["momentum"][t] * S + added
+            unclamped = decayed + added
             norm = np.linalg.norm(unclamped)
             memory = unclamped / norm if self.clamp and norm > 1 else unclamped
             reads = []
             if "queries[0]" in given and (read_mask is None or read_mask[t]):
                 reads, retrieved[t] = self._read(memory, [q[t] for q in factors(given, "queries")])
-            steps.append(Step(t, F, k, decayed, erase, written, unclamped, memory, reads))
+            steps.append(Step(t, F, k, decayed, moving, erase, written, unclamped, memory, reads))
             F = memory
-        return Outcome(retrieved, F.reshape(start.shape), steps)
+        end = None if S is None else S.reshape(start.shape)
+        return Outcome(retrieved, F.reshape(start.shape), steps, end)
 
     def backward(
         self,
@@ -112,16 +121,18 @@ class DeltaMemory:
         outcome: Outcome,
         d_retrieved: Array,
         d_memory: Array | None = None,
+        d_velocity: Array | None = None,
     ) -> dict[str, Array]:
-        """Back-propagate from gradients on what is retrieved and on the final memory (None: zeros).
+        """Back-propagate from gradients on what is retrieved and on the final memory and S (None: zeros).
 
         Returns:
-            The gradient of every argument given, by name, and of "memory".
+            The gradient of every argument given, by name, and of "memory" and, with momentum, "velocity".
         """
         keys = factors(given, "keys")
         d = {name: np.zeros_like(array) for name, array in given.items()}
         dF: Array = np.zeros_like(outcome.memory) if d_memory is None else d_memory
         dF = dF.reshape(-1, d_retrieved.shape[1])
+        dS = np.zeros_like(dF) if d_velocity is None else d_velocity.reshape(dF.shape)
         for step in reversed(outcome.steps):
             t, k, written = step.time, step.key, step.written
             beta = given["strength"][t]
@@ -142,9 +153,15 @@ class DeltaMemory:
             if self.clamp and norm > 1:
                 dF = (dF - step.memory * (dF * step.memory).sum()) / norm
 
-            # F' = D + k writtenᵀ
-            d_written = dF.T @ k
-            dk = dF @ written
+            # F' = D + S, S = η S + k writtenᵀ
+            dS = dF + dS
+            d_written = dS.T @ k
+            dk = dS @ written
+            if step.moving is not None:
+                d["momentum"][t] = (dS * step.moving).sum()
+                dS = given["momentum"][t] * dS
+            else:
+                dS = np.zeros_like(dF)
 
             # written = β v − Dᵀ e
             d["values"][t] = beta * d_written
@@ -165,6 +182,8 @@ class DeltaMemory:
             for number, part in enumerate(self._split(dk, [factor[t] for factor in keys])):
                 d[f"keys[{number}]"][t] = part
         d["memory"] = dF.reshape(outcome.memory.shape)
+        if outcome.velocity is not None:
+            d["velocity"] = dS.reshape(outcome.memory.shape)
         return d
 
     def clearance(self, outcome: Outcome) -> tuple[float, float]:
@@ -187,6 +206,13 @@ class DeltaMemory:
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if self.combine == "concat" else np.outer(*parts).reshape(-1)
+
+    def _velocity(self, given: dict[str, Array], start: Array) -> Array | None:
+        """S before the first step, flat; None without momentum."""
+        if "momentum" not in given:
+            return None
+        velocity = given.get("velocity", np.zeros_like(start))
+        return velocity.reshape(-1, start.shape[-1])
 
     def _gate(self, given: dict[str, Array], t: int) -> Array:
         """α of a step in a shape that multiplies F."""

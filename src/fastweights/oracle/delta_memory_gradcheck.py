@@ -29,11 +29,12 @@ class Case:
     combine: str = "product"
     norm: bool = True
     erase: bool = False
+    momentum: bool = False
 
     def __str__(self) -> str:
         keys = "one key" if self.keys == 1 else f"{self.combine} key"
         gates = {None: "", "tensor": " gated", "channels": " gated by channel", "norm": " clamped"}
-        gate = gates[self.gate] + " with erase keys" * self.erase
+        gate = gates[self.gate] + " with erase keys" * self.erase + " with momentum" * self.momentum
         reads = (
             f", {self.reads} read{'s' * (self.reads != 1)}" + " LN" * self.norm
             if self.reads
@@ -65,6 +66,13 @@ CASES = (
     Case(keys=1, gate="channels", norm=False, erase=True),
     Case(keys=1, gate="tensor", norm=False, erase=True),
     Case(keys=1, erase=True),
+    Case(keys=1, momentum=True),
+    Case(keys=1, gate="tensor", norm=False, erase=True, momentum=True),
+    Case(keys=1, gate="channels", norm=False, momentum=True),
+    Case(keys=1, gate="channels", norm=False, erase=True, momentum=True),
+    Case(keys=1, gate="tensor", rule="hebbian", momentum=True),
+    Case(reads=2, gate="tensor", momentum=True),
+    Case(reads=1, combine="concat", momentum=True),
 )
 """The forms that are checked."""
 
@@ -106,13 +114,19 @@ def draw(
     if case.reads and case.keys == 2:
         point["queries[1]"] = rng.standard_normal((time, case.reads, key_sizes[1]))
     point["memory"] = rng.standard_normal((*shape, size)) * (scale / np.sqrt(np.prod(shape) * size))
+    if case.momentum:
+        point["momentum"] = rng.uniform(0.1, 0.9, time)
+        point["velocity"] = rng.permutation(point["memory"].ravel()).reshape(*shape, size)
     return point
 
 
 def run(case: Case, point: Parameters) -> tuple[list[Array], Callable[..., Parameters]]:
-    """Run the oracle at a point of `draw`: what is retrieved and the final memory, and the backward pass."""
+    """Run the oracle at a point of `draw`: what is retrieved, the final memory and perhaps S, and the backward pass."""
     outcome = case.memory.forward(point)
-    return [outcome.retrieved, outcome.memory], partial(case.memory.backward, point, outcome)
+    results = [outcome.retrieved, outcome.memory]
+    if outcome.velocity is not None:
+        results.append(outcome.velocity)
+    return results, partial(case.memory.backward, point, outcome)
 
 
 def check(seed: int = 0, *, time: int = 3) -> list[Row]:

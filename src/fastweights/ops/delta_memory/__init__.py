@@ -13,19 +13,20 @@ from fastweights.ops.delta_memory import arguments, chunked, cpu, cuda, referenc
 from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import Gate, without_decay
 from fastweights.ops.delta_memory.history import History
-from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options
 from fastweights.ops.delta_memory.trace import trace
 from fastweights.ops.dispatch import Backend, Op
+from fastweights.ops.types import all_tensors
 
-__all__ = ["History", "Options", "delta_memory", "key_shape", "trace"]
+__all__ = ["History", "MomentumState", "Options", "delta_memory", "key_shape", "trace"]
 
-Results = tuple[Tensor | None, Tensor]
+Results = tuple[Tensor | None, Tensor | MomentumState]
 
 
 class _DeltaMemory(Op[Inputs, Options, Results, Results]):
     def prepare(self, inputs: Inputs, options: Options) -> Inputs:
         """Make padded steps write nothing, forget nothing and read nothing."""
-        keys, values, strength, queries, memory, gate, mask, read_mask, erase = inputs
+        keys, values, strength, queries, memory, gate, mask, read_mask, erase, momentum, S = inputs
         if mask is None:
             return inputs
         return Inputs(
@@ -38,6 +39,8 @@ class _DeltaMemory(Op[Inputs, Options, Results, Results]):
             mask,
             mask if read_mask is None else mask & read_mask,
             None if erase is None else padding.zeroed(erase, mask),
+            None if momentum is None else momentum.masked_fill(~mask, 1),
+            S,
         )
 
 
@@ -49,7 +52,7 @@ OP = _DeltaMemory(
             cpu.run,
             device="cpu",
             available=ready.available,
-            supports=ready.supports,
+            supports=cpu.supports,
         ),
         "cuda": Backend(
             "fused kernels, hand-written backward, Triton",
@@ -73,10 +76,11 @@ def delta_memory(
     strength: Float[Tensor, "*lead time"],
     *,
     queries: tuple[Float[Tensor, "*lead time *_"], ...] | None = None,
-    memory: Float[Tensor, "*lead *_ value"] | None = None,
+    memory: Float[Tensor, "*lead *_ value"] | MomentumState | None = None,
     rule: str = "delta",
     gate: Gate | str | None = None,
     erase: Float[Tensor, "*lead time key"] | None = None,
+    momentum: Float[Tensor, "*lead time"] | None = None,
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,
@@ -84,7 +88,9 @@ def delta_memory(
     read_mask: Bool[Tensor, "*_ time"] | None = None,
     chunk: int | None = None,
     backend: str = "auto",
-) -> tuple[Float[Tensor, "*lead time value"] | None, Float[Tensor, "*lead *_ value"]]:
+) -> tuple[
+    Float[Tensor, "*lead time value"] | None, Float[Tensor, "*lead *_ value"] | MomentumState
+]:
     """Write a sequence of associations into a fast weight memory F, and read from it after each write.
 
         k  = k1                          one key factor
@@ -92,6 +98,7 @@ def delta_memory(
         k  = [k1; k2]                    two, combine "concat"
         F' = α F + (β v − α F e) kᵀ      rule "delta", e = β k where none is given      (FWM eq. 3, with α = 1)
         F' = α F + β v kᵀ                rule "hebbian"
+        F' = α F + S,  S = η S + what the rule adds                            momentum    (Titans, eq. 13 and 14)
         F ← F' / max(1, ‖F'‖)            gate "norm" alone, ‖·‖ over all of a row's memory        (FWM eq. 4)
         retrieved = LN(F q)                                                   one key factor
         retrieved = n^R,  nⁱ = LN(F combine(nⁱ⁻¹, eⁱ)),  i = 1 … R            two: chained reads  (FWM eq. 7)
@@ -99,7 +106,7 @@ def delta_memory(
     A step writes before it reads. LN has no gain and no bias. One factor and rule "delta" make DeltaNet, with a gate
     tensor Gated DeltaNet, with one of α for each feature of the key, F diag(α), Kimi's delta attention; rule "hebbian"
     makes linear attention, with a gate tensor the kind that decays. An erase key of its own is what RWKV-7, Comba and
-    Gated DeltaNet-2 have.
+    Gated DeltaNet-2 have, momentum the linear memory of Titans.
 
     Args:
         keys: one or two factors [*lead, time, k] or [*lead, time, k1], [*lead, time, k2]. `lead` is any number of
@@ -109,11 +116,13 @@ def delta_memory(
         queries: None: nothing is read. One key factor: (q,) like the keys. Two: (n⁰ [*lead, time, k1],
             e [*lead, time, R, k2]) for R reads in a chain; R > 1 needs values of k1's size.
         memory: F before the first step, [*lead, k, value], [*lead, k1, k2, value] (product) or
-            [*lead, k1 + k2, value] (concat); None means zeros.
+            [*lead, k1 + k2, value] (concat); None means zeros. With momentum a `MomentumState` of F and S, both so.
         rule: "delta" or "hebbian".
         gate: α [*lead, time]; or, with one key factor, for each feature of the key [*lead, time, k]; None for α = 1; or
             "norm": α = 1 and the norm of F is held at 1 or below. Any number is computed with, 0 and those above 1 too.
         erase: e [*lead, time, k], of rule "delta" with one key factor: what the write takes away, as it acts (no β).
+        momentum: η [*lead, time], of any rule and keys, but not with gate "norm": a step adds to F what it writes and,
+            fading by η, what earlier ones wrote. What is erased is of α F alone. None: there is no S.
         combine: "product" or "concat", of two key factors.
         read_norm: False leaves out LN.
         norm_eps: ε of LN.
@@ -124,7 +133,8 @@ def delta_memory(
         backend: "auto", "cpu", "cuda", "chunked" or "reference". Speed alone.
 
     Returns:
-        retrieved [*lead, time, value], None without queries; and F after the last step, shaped as `memory`.
+        retrieved [*lead, time, value], None without queries; and F after the last step, shaped as `memory`
+        (a `MomentumState` with momentum).
         The computation runs in float32 or wider, and F comes in that type. Under autocast `retrieved` has the autocast
         type. Inner products of keys and queries, and ‖F'‖² where it is held, must be in its range: in float32 numbers
         of 1e-18 to 1e18. Beyond it a backend may find infinities, or zeros, that another does not.
@@ -136,7 +146,7 @@ def delta_memory(
     Source: Schlag, Munkhdalai & Schmidhuber, "Learning Associative Inference Using Fast Weight Memory", ICLR 2021,
         eq. 3, 4 and 7 (concatenated keys: appendix A). One factor: Schlag, Irie & Schmidhuber, "Linear Transformers Are
         Secretly Fast Weight Programmers", ICML 2021; with a gate: Yang, Kautz & Hatamizadeh, "Gated Delta Networks",
-        ICLR 2025.
+        ICLR 2025. Momentum: Behrouz, Zhong & Mirrokni, "Titans", arXiv:2501.00663.
 
     Example:
         >>> import torch
@@ -146,7 +156,10 @@ def delta_memory(
         (True, torch.Size([1, 3, 3, 3]))
     """
     tensor = gate if isinstance(gate, Tensor) else None
-    inputs = Inputs(keys, values, strength, queries, memory, tensor, mask, read_mask, erase)
+    state = arguments.split_state(memory, momentum)
+    inputs = Inputs(
+        keys, values, strength, queries, state[0], tensor, mask, read_mask, erase, momentum, state[1]
+    )
     options = Options(rule, tensor is None and gate == "norm", combine, read_norm, norm_eps, chunk)
     arguments.check(inputs, options, gate)
     steps = tuple(strength.shape)
@@ -154,5 +167,5 @@ def delta_memory(
         inputs = inputs._replace(mask=over_lead(mask, steps), read_mask=over_lead(read_mask, steps))
     facts = arguments.facts(inputs, options)
     results = OP(inputs, options, backend=backend, leading=steps[:-1], facts=facts)
-    arguments.raise_if_not_finite(results, inputs)
+    arguments.raise_if_not_finite(results if momentum is None else all_tensors(results), inputs)
     return results

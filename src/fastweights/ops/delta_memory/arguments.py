@@ -11,7 +11,7 @@ from fastweights.ops import arguments, padding
 from fastweights.ops.arguments import check_fits, check_floating, check_mask
 from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import check_decay, decay_kind
-from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
+from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options, Tensors
 
 RULES = ("delta", "hebbian")
 COMBINES = ("product", "concat")
@@ -47,11 +47,16 @@ def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:
         raise UserError(f"gate is {gate!r}; accepted: None, 'norm', or a tensor {[*lead, time]}")
     if inputs.erase is not None:
         _check_erase(inputs.erase, inputs, options)
+    if inputs.momentum is not None:
+        if options.clamp:
+            raise UserError("momentum goes with gate None or a tensor, not with 'norm'")
+        check_fits("momentum", inputs.momentum, (*lead, time), values, "values")
     if inputs.queries is not None:
         _queries(inputs.queries, sizes, values)
-    if inputs.memory is not None:
-        shape = (*lead, *key_shape(sizes, options.combine), size)
-        check_fits("memory", inputs.memory, shape, values, "values", carried=True)
+    for name, carried in (("memory", inputs.memory), ("memory.velocity", inputs.velocity)):
+        if carried is not None:
+            shape = (*lead, *key_shape(sizes, options.combine), size)
+            check_fits(name, carried, shape, values, "values", carried=True)
     if not isinstance(options.read_norm, bool):
         raise UserError(f"read_norm is {options.read_norm!r}; accepted: True or False")
     arguments.check_norm_eps(options.norm_eps)
@@ -61,6 +66,23 @@ def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:
     check_mask("read_mask", inputs.read_mask, *shapes, like=values)
     if inputs.mask is not None:
         padding.lengths_and_shift(inputs.mask.flatten(0, -2))
+
+
+def split_state(
+    memory: Tensor | MomentumState | None, momentum: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return F and S of a state as given, None for zeros.
+
+    Raises:
+        UserError: for a state without S where there is momentum, or with it where there is none.
+    """
+    if isinstance(memory, MomentumState):
+        if momentum is None:
+            raise UserError("memory is a MomentumState; accepted without momentum: F alone, or None")
+        return memory
+    if momentum is not None and memory is not None:
+        raise UserError("memory is F alone; accepted with momentum: a MomentumState, or None")
+    return memory, None
 
 
 def facts(inputs: Inputs, options: Options) -> dict[str, object]:
@@ -74,6 +96,7 @@ def facts(inputs: Inputs, options: Options) -> dict[str, object]:
         "gate": "norm" if options.clamp else decay_kind(inputs.gate, inputs.values),
         "combine": options.combine,
         "erase": inputs.erase is not None,
+        "momentum": inputs.momentum is not None,
     }
 
 
@@ -84,8 +107,10 @@ def raise_if_not_finite(results: Iterable[Tensor | None], inputs: Inputs) -> Non
     sequences["values"] = inputs.values
     sequences |= {} if inputs.gate is None else {"gate": inputs.gate}
     sequences |= {} if inputs.erase is None else {"erase": inputs.erase}
+    sequences |= {} if inputs.momentum is None else {"momentum": inputs.momentum}
     sequences |= {f"queries[{n}]": part for n, part in enumerate(inputs.queries or ())}
-    arguments.raise_if_not_finite(results, sequences, {"memory": inputs.memory}, inputs.mask)
+    state = {"memory": inputs.memory, "memory.velocity": inputs.velocity}
+    arguments.raise_if_not_finite(results, sequences, state, inputs.mask)
 
 
 def _check_erase(erase: Tensor, inputs: Inputs, options: Options) -> None:

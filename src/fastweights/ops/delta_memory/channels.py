@@ -111,9 +111,9 @@ def star(
     """
     steps = keys.shape[1]
     whole = 1 << (steps - 1).bit_length()
-    blocks = [_blocks(x, whole - steps) for x in (keys, erase, query) if x is not None]
-    k, rows = blocks[0], blocks[1:]
-    up_to = _blocks(gate, whole - steps, 1.0)
+    cut = [blocks(x, whole - steps) for x in (keys, erase, query) if x is not None]
+    k, rows = cut[0], cut[1:]
+    up_to = blocks(gate, whole - steps, 1.0)
     after = torch.ones_like(up_to)
     zero = k.new_zeros(*k.shape[:2], 1, 1)
     pairs = [zero] * (erase is not None)
@@ -121,20 +121,31 @@ def star(
     while up_to.shape[1] > 1:
         column = (k * after)[:, 0::2].mT
         for place, x in enumerate(rows):
-            corner = (x * up_to)[:, 1::2] @ column
-            upper = pad(pairs[place][:, 0::2], (0, corner.shape[3]))
-            pairs[place] = torch.cat((upper, torch.cat((corner, pairs[place][:, 1::2]), 3)), 2)
+            pairs[place] = joined(pairs[place], (x * up_to)[:, 1::2] @ column)
         first, second = up_to[:, 0::2], up_to[:, 1::2]
         after = torch.cat((after[:, 0::2] * second[:, :, -1:], after[:, 1::2]), 2)
         up_to = torch.cat((first, second * first[:, :, -1:]), 2)
-        k, *rows = (x.unflatten(1, (-1, 2)).flatten(2, 3) for x in (k, *rows))
+        k, *rows = map(twice, (k, *rows))
     none = zero[:, 0]
     found = [pair[:, 0, :steps, :steps] for pair in pairs]
     lower = found.pop(0) if erase is not None else none
     return Star(lower, found[0] if found else none, up_to[:, 0, :steps], after[:, 0, :steps])
 
 
-def _blocks(
+def joined(
+    pairs: Float[Tensor, "batch blocks step step"], corner: Float[Tensor, "batch half step step"]
+) -> Float[Tensor, "batch half both both"]:
+    """Return the products of blocks of twice the steps, given those of rows behind a middle with columns before it."""
+    upper = pad(pairs[:, 0::2], (0, corner.shape[3]))
+    return torch.cat((upper, torch.cat((corner, pairs[:, 1::2]), 3)), 2)
+
+
+def twice(x: Float[Tensor, "batch blocks step key"]) -> Float[Tensor, "batch half both key"]:
+    """Return blocks of twice the steps."""
+    return x.unflatten(1, (-1, 2)).flatten(2, 3)
+
+
+def blocks(
     x: Float[Tensor, "batch chunk key"], more: int, value: float = 0.0
 ) -> Float[Tensor, "batch blocks step key"]:
     """Return blocks of a step each, after so many more steps of a value."""

@@ -11,28 +11,30 @@ no key of size k1 · k2 is made. `writes` finds the u and the decay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import repeat
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import layer_norm
 
-from fastweights.ops.delta_memory import channels, reference
+from fastweights.ops.delta_memory import channels, momentum, reference
+from fastweights.ops.delta_memory.chunk import Chunk, cut, cut_all, pick_chunk, read, retrieve
 from fastweights.ops.delta_memory.combine import products
 from fastweights.ops.delta_memory.decay import decay_kind
-from fastweights.ops.delta_memory.options import Inputs, Options, Tensors
+from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options
 from fastweights.ops.delta_memory.writes import find_writes
-from fastweights.ops.tracing import is_onnx, is_open, may_look
+from fastweights.ops.tracing import is_onnx, is_open
 
 
 def run(
     inputs: Inputs, options: Options
-) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"]]:
-    """Return what is retrieved at every step, and the memory after the last; there is a step at least."""
-    keys, values, strength, queries, memory, gate, real, read_mask, erase = inputs
+) -> tuple[
+    Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"] | MomentumState
+]:
+    """Return what is retrieved at every step, and the state after the last; there is a step at least."""
+    if inputs.momentum is not None:
+        return momentum.run(inputs, options)
+    keys, values, strength, queries, memory, gate, real, read_mask, erase, *_ = inputs
     if erase is not None or decay_kind(gate, values) == "channels":
         return channels.run(inputs, options)
     rule, clamp, combine, read_norm, norm_eps, chunk = options
@@ -55,10 +57,10 @@ def run(
     if clamp:
         norm = values.new_zeros(values.shape[0]) if F is None else F.flatten(1).square().sum(1)
     chunks = zip(
-        _cut_all(keys, length),
-        *(_cut(x, length) for x in (values, strength, gate, real)),
-        _cut_all(queries, length),
-        _cut(read_mask, length),
+        cut_all(keys, length),
+        *(cut(x, length) for x in (values, strength, gate, real)),
+        cut_all(queries, length),
+        cut(read_mask, length),
         strict=False,  # what is not given repeats without end
     )
     for k, v, beta, alpha, are_real, query, are_read in chunks:
@@ -69,112 +71,11 @@ def run(
         here = Chunk(F, k, u, decay)
         if query is not None:
             retrieved.append(
-                _retrieve(here, query, are_read, concat, norm_eps if read_norm else None)
+                retrieve(here, query, are_read, concat, norm_eps if read_norm else None)
             )
         F = here.end()
         norm = None if norm is None else _refreshed(norm, F)
     return torch.cat(retrieved, 1) if retrieved else None, cast(Tensor, F)
-
-
-def pick_chunk(time: int, factors: int) -> int:
-    """Return the length of chunks: as equal as can be, of about 48 steps, or 32 where one factor makes F small.
-
-    Measured with F of 32 × 32 × 32 and of 64 × 64; half or twice as long costs a tenth to a quarter more.
-    """
-    return -(-time // max(1, round(time / (48 if factors == 2 else 32))))
-
-
-class Chunk(NamedTuple):
-    """A chunk whose writes are known.
-
-    Attributes:
-        F: F(0); None for zeros.
-        keys: the factors of each step's key.
-        writes: u.
-        decay: column 0 for F(0), column i for write i; one row of the batch where all are alike.
-    """
-
-    F: Float[Tensor, "batch *keys value"] | None
-    keys: Tensors
-    writes: Float[Tensor, "batch chunk value"]
-    decay: Float[Tensor, "#batch chunk past"]
-
-    def find(
-        self, query: Tensors, decay: Float[Tensor, "#batch asked past"]
-    ) -> Float[Tensor, "batch asked value"]:
-        """Return F(t)ᵀ q of queries in factors, each with its step's row of `decay`."""
-        attention = products(query, self.keys) * decay[:, :, 1:]
-        if self.F is None:
-            return torch.bmm(attention, self.writes)
-        return torch.baddbmm(decay[:, :, :1] * read(self.F, query), attention, self.writes)
-
-    def end(self) -> Float[Tensor, "batch *keys value"]:
-        """Return F after the chunk's last step."""
-        decay = self.decay[:, -1]
-        added = decay[:, 1:].unsqueeze(2) * self.writes
-        for factor in reversed(self.keys[1:]):
-            added = _outer(factor, added)
-        added = torch.bmm(self.keys[0].mT, added.flatten(2))
-        if self.F is not None:
-            added = torch.addcmul(added, decay[:, :1, None], self.F.flatten(2))
-        sizes = (factor.shape[2] for factor in self.keys)
-        return added.view(added.shape[0], *sizes, self.writes.shape[2])
-
-
-def read(
-    F: Float[Tensor, "batch *keys value"], query: Tensors
-) -> Float[Tensor, "batch asked value"]:
-    """Return Fᵀ q of queries in as many factors as F has key dimensions, one factor after the other."""
-    found = torch.bmm(query[0], F.flatten(2))
-    if len(query) == 1:
-        return found
-    batch, asked, size = query[1].shape
-    found = torch.bmm(query[1].reshape(-1, 1, size), found.view(batch * asked, size, -1))
-    return found.view(batch, asked, -1)
-
-
-def _outer(
-    k: Float[Tensor, "batch chunk key"], u: Float[Tensor, "batch chunk value"]
-) -> Float[Tensor, "batch chunk key value"]:
-    """k uᵀ at every step, as a product: its gradient makes no third tensor of that size."""
-    product = torch.bmm(k.reshape(-1, k.shape[2], 1), u.reshape(-1, 1, u.shape[2]))
-    return product.view(*k.shape, -1)
-
-
-def _retrieve(
-    here: Chunk,
-    queries: Tensors,
-    read_mask: Bool[Tensor, "batch chunk"] | None,
-    concat: bool,
-    norm_eps: float | None,
-) -> Float[Tensor, "batch chunk value"]:
-    """The chain of reads, at every step or at no more than `read_mask` asks for; LN where ε is given."""
-    decay, steps = here.decay, None
-    if read_mask is not None and may_look(read_mask):
-        most = int(read_mask.sum(1).max())
-        if most == 0:
-            return torch.zeros_like(here.writes)
-        steps = read_mask.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
-        decay = _take(decay.expand(steps.shape[0], -1, -1), steps)
-        queries = tuple(_take(part, steps) for part in queries)
-        read_mask = read_mask.gather(1, steps)
-    n, *links = queries
-    for link in links[0].unbind(2) if links else (None,):
-        query = (n,) if link is None else (n, link)
-        n = here.find((torch.cat(query, 2),) if concat else query, decay)
-        if norm_eps is not None:
-            n = layer_norm(n, n.shape[-1:], eps=norm_eps)
-    if read_mask is not None:
-        n = n.masked_fill(~read_mask.unsqueeze(2), 0)
-    if steps is not None:
-        n = torch.zeros_like(here.writes).scatter(1, steps.unsqueeze(2).expand_as(n), n)
-    return n
-
-
-def _take(x: Tensor, steps: Tensor) -> Tensor:
-    """The chosen steps of each row."""
-    index = steps.reshape(*steps.shape, *(1,) * (x.dim() - 2))
-    return x.gather(1, index.expand(-1, -1, *x.shape[2:]))
 
 
 def _refreshed(
@@ -182,16 +83,3 @@ def _refreshed(
 ) -> Float[Tensor, " batch"]:
     """‖F‖² as it is, without a chunk's gathered rounding, but with the gradient of what the chunk says it is."""
     return norm + (torch.linalg.vector_norm(F.detach().flatten(1), dim=1).square() - norm).detach()
-
-
-def _cut(x: Tensor | None, length: int | None) -> Iterable[Tensor | None]:
-    """Return chunks of some length, or (None) the whole as one."""
-    if x is None:
-        return repeat(None)
-    return (x,) if length is None else x.split(length, 1)
-
-
-def _cut_all(parts: Tensors | None, length: int | None) -> Iterable[Tensors | None]:
-    if parts is None:
-        return repeat(None)
-    return zip(*(_cut(part, length) for part in parts), strict=True)

@@ -70,7 +70,7 @@ def cumulative_decay(gate: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch
         >>> cumulative_decay(torch.tensor([[2.0, 3.0]]))[0].tolist()
         [[2.0, 1.0, 0.0], [6.0, 3.0, 1.0]]
     """
-    return _spans(gate)[:, 1:]
+    return spans(gate)[:, 1:]
 
 
 def cumulative_clamp(factors: Float[Tensor, "batch chunk"]) -> Float[Tensor, "batch chunk past"]:
@@ -80,14 +80,18 @@ def cumulative_clamp(factors: Float[Tensor, "batch chunk"]) -> Float[Tensor, "ba
         >>> cumulative_clamp(torch.tensor([[2.0, 3.0]]))[0].tolist()
         [[2.0, 2.0, 0.0], [6.0, 6.0, 3.0]]
     """
-    spans = _spans(factors)[:, 1:]
-    return torch.cat((spans[:, :, :1], spans[:, :, :-1]), 2).tril(1)
+    each = spans(factors)[:, 1:]
+    return torch.cat((each[:, :, :1], each[:, :, :-1]), 2).tril(1)
 
 
-def _spans(factors: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch edges edges"]:
+def spans(factors: Float[Tensor, "batch steps"]) -> Float[Tensor, "batch edges edges"]:
     """Return the products of factors i + 1 … t at (t, i), 1 on the diagonal, 0 above it.
 
     By doubling: no quotient and no logarithm, so a factor of 0 is as good as any, to the gradient too.
+
+    Example:
+        >>> spans(torch.tensor([[2.0, 3.0]]))[0].tolist()
+        [[1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [6.0, 3.0, 1.0]]
     """
     edges = factors.shape[1] + 1
     below = factors.new_ones(edges, edges, dtype=torch.bool).tril(-1)

@@ -15,7 +15,7 @@ class History:
 
         F(t)ᵀ q = Σ_i≤t decay_i ⟨k_i, q⟩ u_i      u_i what step i wrote, decay_i of the gates and clamps since
 
-    A decay for each feature of the key is kept in the k_i.
+    A decay for each feature of the key is kept in the k_i. With momentum decay_i counts all that has come to F of write i.
 
     The norm of F, which the clamp needs, is a recursion in one number for each row (`clamp`). For what needs no
     gradient: the history is written in place.
@@ -44,6 +44,7 @@ class History:
         queries: Tensors,
         gate: Float[Tensor, "batch ..."] | None = None,
         erase: Float[Tensor, "batch key"] | None = None,
+        momentum: Float[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch value"]:
         """Write, then read; the arguments are those of `delta_memory` at this step, with one leading dimension."""
         keys = self._joined(keys)
@@ -57,6 +58,8 @@ class History:
         written = beta * (values - found if self.delta else values)
         if erase is not None:
             written = beta * values - self._find((erase,))
+        if momentum is not None:
+            self._move(keys, momentum, gate)
         for past, key in zip(self.keys, keys, strict=True):
             past[self.done] = key
         self.written[self.done], self.decay[self.done] = written, 1
@@ -75,6 +78,19 @@ class History:
         self.written = values.new_empty(self.time, *values.shape)
         self.decay = values.new_empty(self.time, len(values))
         self.norm = values.new_zeros(len(values))
+
+    def _move(self, keys: Tensors, momentum: Tensor, gate: Tensor | None) -> None:
+        """Add to F what S has of earlier writes."""
+        if not self.done:
+            self.moving = torch.empty_like(self.decay)
+            self.raw = torch.empty_like(self.keys[0])
+        moving = self.moving[: self.done]
+        moving *= momentum
+        if gate is not None and gate.dim() == 2:
+            self.keys[0][: self.done] += moving.unsqueeze(2) * self.raw[: self.done]
+        else:
+            self.decay[: self.done] += moving
+        self.moving[self.done], self.raw[self.done] = 1, keys[0]
 
     def _joined(self, factors: Tensors) -> Tensors:
         return (torch.cat(factors, 1),) if self.concat and len(factors) == 2 else factors

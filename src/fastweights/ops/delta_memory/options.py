@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxtyping import Bool, Float
@@ -11,6 +12,13 @@ from fastweights.ops.delta_memory.decay import Gate
 
 Tensors = tuple[Tensor, ...]
 """Factors of keys or queries."""
+
+
+class MomentumState(NamedTuple):
+    """What a memory with momentum carries: F, and S, what each step adds to α F."""
+
+    memory: Float[Tensor, "*lead *keys value"]
+    velocity: Float[Tensor, "*lead *keys value"]
 
 
 class Inputs(NamedTuple):
@@ -23,6 +31,8 @@ class Inputs(NamedTuple):
         erase: e, 0 at padded steps; None for β k.
         mask: False where a step is padded, which the clamp must know; None: all are real.
         read_mask: False where nothing is read; None: all are read.
+        momentum: η, 1 at padded steps; None: there is no S.
+        velocity: S before the first step; None: zeros.
     """
 
     keys: tuple[Float[Tensor, "*lead time _"], ...]
@@ -34,6 +44,13 @@ class Inputs(NamedTuple):
     mask: Bool[Tensor, "*lead time"] | None = None
     read_mask: Bool[Tensor, "*lead time"] | None = None
     erase: Float[Tensor, "*lead time key"] | None = None
+    momentum: Float[Tensor, "*lead time"] | None = None
+    velocity: Float[Tensor, "*lead *keys value"] | None = None
+
+
+def state_of(tensors: Sequence[Tensor]) -> Tensor | MomentumState:
+    """Return what a call hands on, given F or F and S."""
+    return tensors[0] if len(tensors) == 1 else MomentumState(*tensors)
 
 
 class Options(NamedTuple):

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from fastweights.ops.delta_memory import arguments, reference
-from fastweights.ops.delta_memory.combine import products, start
+from fastweights.ops.delta_memory.combine import products
 from fastweights.ops.delta_memory.decay import Gate, decay_kind, decayed
-from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options
 from fastweights.ops.types import at_least_float32, fold
 
 
@@ -22,17 +22,19 @@ class MemoryTrace(NamedTuple):
 
     Attributes:
         retrieved: [*lead, time, value].
-        read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times the gates and clamps since write τ ≤ t; 0 above
-            the diagonal. A read is Σ_τ weight · u_τ with u = β v − α F e (rule "delta") or β v, besides what it takes
+        read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times the gates and clamps since write τ ≤ t (with
+            momentum, times what has come to F of it); 0 above the diagonal. A read is Σ_τ weight · u_τ with u = β v − α F e (rule "delta") or β v, besides what it takes
             from the memory given.
         steps: F after each of the steps asked for, [*lead, len(memory_steps), *keys, value].
         memory: F after the last step, [*lead, *keys, value].
+        velocity: S after it, likewise; None without momentum.
     """
 
     retrieved: Float[Tensor, "*lead time value"]
     read_weights: Float[Tensor, "*lead time reads time"]
     steps: Float[Tensor, "*lead steps *keys value"]
     memory: Float[Tensor, "*lead *keys value"]
+    velocity: Float[Tensor, "*lead *keys value"] | None = None
 
 
 def trace(
@@ -41,10 +43,11 @@ def trace(
     strength: Float[Tensor, "*lead time"],
     *,
     queries: tuple[Float[Tensor, "*lead time *_"], ...],
-    memory: Float[Tensor, "*lead *_ value"] | None = None,
+    memory: Float[Tensor, "*lead *_ value"] | MomentumState | None = None,
     rule: str = "delta",
     gate: Gate | str | None = None,
     erase: Float[Tensor, "*lead time key"] | None = None,
+    momentum: Float[Tensor, "*lead time"] | None = None,
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,
@@ -65,20 +68,24 @@ def trace(
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], torch.Size([1, 1, 3, 3]))
     """
     clamp, alpha = (False, gate) if isinstance(gate, Tensor) else (gate == "norm", None)
-    inputs = Inputs(keys, values, strength, queries, memory, alpha, erase=erase)
+    before, velocity = arguments.split_state(memory, momentum)
+    inputs = Inputs(
+        keys, values, strength, queries, before, alpha,
+        erase=erase, momentum=momentum, velocity=velocity,
+    )  # fmt: skip
     options = Options(rule, clamp, combine, read_norm, norm_eps)
     arguments.check(inputs, options, gate)
     kind = decay_kind(alpha, values)
     lead, time, output = strength.shape[:-1], strength.shape[-1], values.dtype
     inputs = fold(inputs, at_least_float32(output), lead)
-    keys, values, strength, _, memory, alpha, *_ = inputs
-    F = start(keys, values, memory, combine)
-    shape, F = F.shape[1:], F.flatten(1, -2)
-    each = reference.steps(inputs._replace(memory=F), options)
+    keys, values, strength, _, _, alpha, *_, eta, _ = inputs
+    F, *moving = reference.beginning(inputs, options)
+    shape, F, S = F.shape[1:], F.flatten(1, -2), moving[0] if moving else None
     decay, memories, weights, retrieved = strength[:, :0], {}, [], []
     past = tuple(k[:, :0] for k in keys)
-    for t, step in enumerate(each):
-        F, factor = step.memory, step.clamp_factor
+    fading = decay  # what S has of each write
+    for t, step in enumerate(reference.steps(inputs, options)):
+        F, S, factor = step.memory, step.velocity, step.clamp_factor
         factor = torch.ones_like(strength[:, :1]) if factor is None else factor.unsqueeze(1)
         if kind == "channels":  # the decay is in the keys
             assert alpha is not None
@@ -87,6 +94,13 @@ def trace(
             decay = decayed(decay, None if alpha is None else alpha[:, t])
         decay = torch.cat((decay * factor, factor), 1)
         past = tuple(torch.cat((p, k[:, t : t + 1]), 1) for p, k in zip(past, keys, strict=True))
+        if eta is not None:
+            older = pad(fading * eta[:, t, None], (0, 1))
+            if kind == "channels":
+                past = (past[0] + older.unsqueeze(2) * keys[0][:, : t + 1],)
+            else:
+                decay = decay + older
+            fading = pad(older[:, :-1], (0, 1), value=1.0)
         asked = tuple(torch.stack(parts, 1) for parts in zip(*step.queries, strict=True))
         inner = products(asked, past, combine)
         weights.append(pad(inner * decay.unsqueeze(1), (0, time - t - 1)))
@@ -99,6 +113,7 @@ def trace(
         _stack(weights, values.new_zeros(len(values), 0, reads, 0)),
         _stack([memories[t] for t in memory_steps], F[:, None][:, :0]).unflatten(2, shape[:-1]),
         F.reshape(-1, *shape),
+        *(() if S is None else (S.reshape(-1, *shape),)),
     )
     return MemoryTrace(*(tensor.unflatten(0, lead) for tensor in found))
 

@@ -10,9 +10,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fastweights.kernels import ready
 from fastweights.ops.delta_memory.channels import arrays, finish
 from fastweights.ops.delta_memory.decay import decay_kind
 from fastweights.ops.delta_memory.options import Inputs, Options
+
+
+def supports(tensor: Tensor, **facts: object) -> str | None:
+    """Return in a line why the kernels cannot run a call; None if they can."""
+    if facts.get("momentum"):
+        return "there are no kernels for momentum; 'chunked' has it"
+    return ready.supports(tensor, **facts)
 
 
 def run(
@@ -27,7 +35,7 @@ def run(
     from fastweights.kernels.launcher import warmup
     from fastweights.ops.delta_memory.cpu import launch, operators, plan
 
-    keys, values, strength, queries, memory, gate, real, read_mask, erase = inputs
+    keys, values, strength, queries, memory, gate, real, read_mask, erase, *_ = inputs
     if erase is not None or decay_kind(gate, values) == "channels":
         return _run_channels(inputs, options)
     if not torch.compiler.is_compiling():
