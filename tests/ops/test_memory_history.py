@@ -24,7 +24,10 @@ def stepped(case, given, time):
                 given["values"][:, t],
                 given["strength"][:, t],
                 tuple(given[name][:, t] for name in names[1]),
-                *(given[name][:, t] if name in given else None for name in ("gate", "erase", "momentum")),
+                *(
+                    given[name][:, t] if name in given else None
+                    for name in ("gate", "erase", "momentum")
+                ),
             )
             for t in range(given["values"].shape[1])
         ],

@@ -83,9 +83,7 @@ def test_a_padded_row_is_the_row_alone(case, way, garbage):
     assert (found[0][~mask] == 0).all()
     total = 0
     for row, steps in enumerate(real):
-        alone = {
-            n: leaf[[row]] if n in STATE else leaf[[row], steps] for n, leaf in leaves.items()
-        }
+        alone = {n: leaf[[row]] if n in STATE else leaf[[row], steps] for n, leaf in leaves.items()}
         true = call(case, alone, **way)
         assert_same((found[0][[row], steps], *(x[[row]] for x in found[1:])), true, 1e-10)
         total = total + sum((result**2).sum() for result in true)
@@ -133,13 +131,13 @@ def test_no_momentum_is_the_rule_without_it(case, way):
 @given(
     factors=st.lists(st.sampled_from([0.0, 1e-300, 1e-30, 0.3, 1.0, 1.1]), min_size=1, max_size=6),
     chunk=st.integers(1, 40),
-    kind=st.sampled_from(["steps", "channels"]),
+    kind=st.sampled_from(["tensor", "channels"]),
     erasing=st.booleans(),
 )
 def test_any_factor_in_any_chunk(factors, chunk, kind, erasing):
     """Values, state and gradients, factors of α and η drawn apart."""
     torch.manual_seed(len(factors))
-    case = Case(keys=1, gate="tensor" if kind == "steps" else kind, norm=False, erase=erasing, momentum=True)  # fmt: skip
+    case = Case(keys=1, gate=kind, norm=False, erase=erasing, momentum=True)
     point = truth(case, (2, 70), sizes=(5, 3, 4))
     drawn = {
         name: torch.tensor(factors, dtype=torch.double)[

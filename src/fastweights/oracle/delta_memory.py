@@ -48,7 +48,7 @@ class Step(NamedTuple):
 
 @dataclass
 class Outcome:
-    """retrieved [time, value], F after the last step in the shape of the memory given, every real step, and S like F."""
+    """retrieved [time, value], every real step, and F, perhaps S, after the last in the shape of the memory given."""
 
     retrieved: Array
     memory: Array

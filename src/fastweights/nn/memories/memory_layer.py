@@ -17,7 +17,8 @@ from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
 from fastweights.nn.parts.interleave import interleave
-from fastweights.ops.delta_memory import History, Options, key_shape, trace
+from fastweights.ops.delta_memory import History, MomentumState, Options, key_shape, trace
+from fastweights.ops.delta_memory.options import state_of
 from fastweights.ops.types import at_least_float32, without_autocast
 
 
@@ -37,6 +38,7 @@ class Access(NamedTuple):
     queries: tuple[Float[Tensor, "*lead time *_"], ...]
     gate: Float[Tensor, "*lead time *key"] | Literal["norm"] | None = None
     erase: Float[Tensor, "*lead time key"] | None = None
+    momentum: Float[Tensor, "*lead time"] | None = None
     for_output: tuple[Tensor, ...] = ()
 
 
@@ -45,12 +47,13 @@ class MemoryLayer(Backbone[S]):
 
     So they are known for all steps at once, and the memory runs over them in one call. A layer
     computes them in `access`, and its output from what it retrieves in `output`. The memory is the
-    first field of its state.
+    first field of its state, with momentum S the second.
 
     Attributes:
         rule, combine, read_norm: options of `ops.delta_memory`.
         gating: None, "norm", "step" or "channels", the kind of gate that `access` returns.
         erases: whether `access` returns an erase key.
+        moves: whether it returns a momentum.
         writes: writes of a step.
         retrieves_wide: whether what is written and retrieved is in the type of the memory, float32 or
             wider, whatever the parameters' dtype.
@@ -64,6 +67,7 @@ class MemoryLayer(Backbone[S]):
     read_norm: bool = False
     gating: Literal["norm", "step", "channels"] | None = None
     erases: bool = False
+    moves: bool = False
     writes: int = 1
     retrieves_wide: bool = False
     key_sizes: tuple[int, ...]
@@ -115,7 +119,7 @@ class MemoryLayer(Backbone[S]):
         with without_autocast(x.device) if self.retrieves_wide else nullcontext():
             retrieved, memory = ops.delta_memory(
                 **self._arguments(access),
-                memory=None if state is None else state[0].to(self.state_dtype),
+                memory=None if state is None else self._memory(state),
                 rule=self.rule,
                 combine=self.combine,
                 read_norm=self.read_norm,
@@ -124,7 +128,12 @@ class MemoryLayer(Backbone[S]):
                 backend=self.backend,
             )
         assert retrieved is not None
-        return self._of_steps(retrieved, -2), self.state_type(memory, *rest), access
+        after = memory if self.moves else (memory,)
+        return self._of_steps(retrieved, -2), self.state_type(*after, *rest), access
+
+    def _memory(self, state: S) -> Tensor | MomentumState:
+        """Return what the op carries of a state."""
+        return state_of([part.to(self.state_dtype) for part in state[: 1 + self.moves]])
 
     def _kept(self, access: Access) -> Access:
         """Return what is written and read in the dtype that the memory is kept in."""
@@ -162,7 +171,7 @@ class MemoryLayer(Backbone[S]):
         def step(x: StepInput) -> Tensor:
             nonlocal state
             access, rest = self.access(x[:, None], state, None)
-            state = self.state_type(state[0], *rest)
+            state = self.state_type(*state[: 1 + self.moves], *rest)
             return self.output(_step(history, self._kept(access)), x[:, None], access)[:, 0]
 
         return step
@@ -170,11 +179,11 @@ class MemoryLayer(Backbone[S]):
     def run_trace(self, x: Input, state: S | None, steps: tuple[int, ...]) -> Trace:
         before = self.initial_state(x.shape[0]) if state is None else state
         with without_autocast(x.device):
-            x = x.to(self.reference_parameter.dtype)
+            x = x.to(self.reference_parameter.dtype) if x.is_floating_point() else x
             access, rest = self.access(x, before, None)
             seen = trace(
                 **self._arguments(access),
-                memory=before[0].to(self.state_dtype),
+                memory=self._memory(before),
                 rule=self.rule,
                 combine=self.combine,
                 read_norm=self.read_norm,
@@ -191,7 +200,7 @@ class MemoryLayer(Backbone[S]):
             read_weights=weights.movedim(-3, 1).flatten(2, -2),
             memory=seen.steps.movedim(access.strength.dim() - 1, 1),
             memory_steps=steps,
-            state=self.state_type(seen.memory, *rest),
+            state=self.state_type(seen.memory, *([seen.velocity] * self.moves), *rest),
         )
 
     @property
@@ -207,6 +216,7 @@ class MemoryLayer(Backbone[S]):
             gate=self.gating,
             combine=self.combine,
             erase=self.erases,
+            momentum=self.moves,
         )
 
     def backend_line(self) -> str:
@@ -218,6 +228,7 @@ def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
     """Return what is retrieved in one step, in float32 or wider and outside autocast, as `ops.delta_memory` does."""
     like, lead = access.values, access.strength.shape[:-1]
     compute, gate, erase = at_least_float32(like.dtype), access.gate, access.erase
+    momentum = access.momentum
     retrieved = like
 
     def rows(part: Tensor, place: int) -> Tensor:
@@ -232,5 +243,6 @@ def _step(history: History, access: Access) -> Float[Tensor, "*lead 1 value"]:
                 tuple(rows(part, place) for part in access.queries),
                 rows(gate, place) if isinstance(gate, Tensor) else None,
                 None if erase is None else rows(erase, place),
+                None if momentum is None else rows(momentum, place),
             )
     return retrieved.to(like.dtype).view(*lead, 1, -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -13,10 +15,9 @@ from fastweights.ops.delta_memory import arguments, chunked, cpu, cuda, referenc
 from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import Gate, without_decay
 from fastweights.ops.delta_memory.history import History
-from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options
+from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options, Tensors
 from fastweights.ops.delta_memory.trace import trace
 from fastweights.ops.dispatch import Backend, Op
-from fastweights.ops.types import all_tensors
 
 __all__ = ["History", "MomentumState", "Options", "delta_memory", "key_shape", "trace"]
 
@@ -70,6 +71,20 @@ OP = _DeltaMemory(
 )
 
 
+@overload
+def delta_memory(
+    keys: Tensors, values: Tensor, strength: Tensor, *, queries: Tensors | None = ...,
+    memory: Tensor | None = ..., rule: str = ..., gate: Gate | str | None = ..., erase: Tensor | None = ...,
+    momentum: None = ..., combine: str = ..., read_norm: bool = ..., norm_eps: float = ..., mask: Tensor | None = ...,
+    read_mask: Tensor | None = ..., chunk: int | None = ..., backend: str = ...,
+) -> tuple[Tensor | None, Tensor]: ...  # fmt: skip
+@overload
+def delta_memory(
+    keys: Tensors, values: Tensor, strength: Tensor, *, momentum: Tensor, queries: Tensors | None = ...,
+    memory: MomentumState | None = ..., rule: str = ..., gate: Gate | str | None = ..., erase: Tensor | None = ...,
+    combine: str = ..., read_norm: bool = ..., norm_eps: float = ..., mask: Tensor | None = ...,
+    read_mask: Tensor | None = ..., chunk: int | None = ..., backend: str = ...,
+) -> tuple[Tensor | None, MomentumState]: ...  # fmt: skip
 def delta_memory(
     keys: tuple[Float[Tensor, "*lead time _"], ...],
     values: Float[Tensor, "*lead time value"],
@@ -158,7 +173,17 @@ def delta_memory(
     tensor = gate if isinstance(gate, Tensor) else None
     state = arguments.split_state(memory, momentum)
     inputs = Inputs(
-        keys, values, strength, queries, state[0], tensor, mask, read_mask, erase, momentum, state[1]
+        keys,
+        values,
+        strength,
+        queries,
+        state[0],
+        tensor,
+        mask,
+        read_mask,
+        erase,
+        momentum,
+        state[1],
     )
     options = Options(rule, tensor is None and gate == "norm", combine, read_norm, norm_eps, chunk)
     arguments.check(inputs, options, gate)
@@ -167,5 +192,5 @@ def delta_memory(
         inputs = inputs._replace(mask=over_lead(mask, steps), read_mask=over_lead(read_mask, steps))
     facts = arguments.facts(inputs, options)
     results = OP(inputs, options, backend=backend, leading=steps[:-1], facts=facts)
-    arguments.raise_if_not_finite(results if momentum is None else all_tensors(results), inputs)
+    arguments.raise_if_not_finite(results, inputs)
     return results

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from torch import Tensor
 
 from fastweights.errors import UserError, check_choice
@@ -78,7 +76,9 @@ def split_state(
     """
     if isinstance(memory, MomentumState):
         if momentum is None:
-            raise UserError("memory is a MomentumState; accepted without momentum: F alone, or None")
+            raise UserError(
+                "memory is a MomentumState; accepted without momentum: F alone, or None"
+            )
         return memory
     if momentum is not None and memory is not None:
         raise UserError("memory is F alone; accepted with momentum: a MomentumState, or None")
@@ -100,8 +100,12 @@ def facts(inputs: Inputs, options: Options) -> dict[str, object]:
     }
 
 
-def raise_if_not_finite(results: Iterable[Tensor | None], inputs: Inputs) -> None:
+def raise_if_not_finite(
+    results: tuple[Tensor | None, Tensor | MomentumState], inputs: Inputs
+) -> None:
     """Raise `UserError` if results are not finite because an argument is not; see the function of all ops."""
+    retrieved, after = results
+    found = (retrieved, *after) if isinstance(after, MomentumState) else (retrieved, after)
     sequences = {"strength": inputs.strength}
     sequences |= {f"keys[{n}]": factor for n, factor in enumerate(inputs.keys)}
     sequences["values"] = inputs.values
@@ -110,7 +114,7 @@ def raise_if_not_finite(results: Iterable[Tensor | None], inputs: Inputs) -> Non
     sequences |= {} if inputs.momentum is None else {"momentum": inputs.momentum}
     sequences |= {f"queries[{n}]": part for n, part in enumerate(inputs.queries or ())}
     state = {"memory": inputs.memory, "memory.velocity": inputs.velocity}
-    arguments.raise_if_not_finite(results, sequences, state, inputs.mask)
+    arguments.raise_if_not_finite(found, sequences, state, inputs.mask)
 
 
 def _check_erase(erase: Tensor, inputs: Inputs, options: Options) -> None:

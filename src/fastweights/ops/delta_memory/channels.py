@@ -22,7 +22,7 @@ from torch.nn.functional import layer_norm, pad
 
 from fastweights.ops.delta_memory import reference
 from fastweights.ops.delta_memory.combine import start
-from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options
 from fastweights.ops.tracing import is_open
 
 CHUNK = 32
@@ -31,7 +31,9 @@ CHUNK = 32
 
 def run(
     inputs: Inputs, options: Options
-) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch key value"]]:
+) -> tuple[
+    Float[Tensor, "batch time value"] | None, Float[Tensor, "batch key value"] | MomentumState
+]:
     """Return what is retrieved at every step, and the memory after the last; there is a step at least."""
     values = inputs.values
     time = values.shape[1]

@@ -1,4 +1,4 @@
-"""A chunk of time whose writes are known, and what is read in it: attention beside products with what stood at its start.
+"""A chunk of time whose writes are known, and what is read in it: attention, and products with F at its start.
 
 See `chunked` for the equations; `momentum` has the same with S beside F.
 """

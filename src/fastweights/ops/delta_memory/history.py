@@ -15,7 +15,7 @@ class History:
 
         F(t)ᵀ q = Σ_i≤t decay_i ⟨k_i, q⟩ u_i      u_i what step i wrote, decay_i of the gates and clamps since
 
-    A decay for each feature of the key is kept in the k_i. With momentum decay_i counts all that has come to F of write i.
+    A decay for each feature of the key is kept in the k_i. With momentum decay_i is all that has come to F of write i.
 
     The norm of F, which the clamp needs, is a recursion in one number for each row (`clamp`). For what needs no
     gradient: the history is written in place.

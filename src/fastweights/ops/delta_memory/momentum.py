@@ -27,10 +27,12 @@ from fastweights.ops.tracing import is_onnx, is_open
 
 def run(
     inputs: Inputs, options: Options
-) -> tuple[Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"] | MomentumState]:
+) -> tuple[
+    Float[Tensor, "batch time value"] | None, Float[Tensor, "batch *keys value"] | MomentumState
+]:
     """Return what is retrieved at every step, and the state after the last; there is a step at least."""
     time = inputs.values.shape[1]
-    if is_onnx() or is_open(time):  # no triangular systems there, or no number of chunks
+    if is_onnx() or is_open(time) or time == 1:  # no triangular systems, or no chunks to speak of
         return reference.run(inputs, options)
     if decay_kind(inputs.gate, inputs.values) == "channels":
         return momentum_channels.run(inputs, options)

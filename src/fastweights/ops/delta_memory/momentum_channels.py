@@ -33,16 +33,15 @@ def run(
     parts = (*arrays(inputs, options), eta, mixed)
     retrieved = []
     for k, v, a, e, q, h, m in zip(*(cut(x, length) for x in parts), strict=False):
-        found = star(k, a, h.unsqueeze(2), m.unsqueeze(2), e, q)
+        assert k is not None and v is not None and a is not None and h is not None and m is not None
+        (erased, read), end = star(k, a, h.unsqueeze(2), m.unsqueeze(2), e, q)
         u = v
-        if e is not None:
-            rest = v - found.erase.read(F, S)
-            u = torch.linalg.solve_triangular(
-                found.erase.pairs, rest, upper=False, unitriangular=True
-            )
-        if q is not None:
-            retrieved.append(found.query.read(F, S) + found.query.pairs @ u)
-        F, S = found.end(F, S, u)
+        if erased is not None:
+            rest = v - erased.find(F, S)
+            u = torch.linalg.solve_triangular(erased.pairs, rest, upper=False, unitriangular=True)
+        if read is not None:
+            retrieved.append(read.find(F, S) + read.pairs @ u)
+        F, S = end.after(F, S, u)
     state = MomentumState(F, S)
     return (finish(torch.cat(retrieved, 1), inputs, options) if retrieved else None), state
 
@@ -61,15 +60,15 @@ class Rows(NamedTuple):
     of_F: Float[Tensor, "batch chunk key"]
     of_S: Float[Tensor, "batch chunk key"]
 
-    def read(
+    def find(
         self, F: Float[Tensor, "batch key value"], S: Float[Tensor, "batch key value"]
     ) -> Float[Tensor, "batch chunk value"]:
         """Return what they find of F and S at the chunk's start."""
         return (self.keys * self.of_F) @ F + (self.keys * self.of_S) @ S
 
 
-class Star(NamedTuple):
-    """Products of a chunk; rows are None where none are given.
+class End(NamedTuple):
+    """How F and S at a chunk's end follow from those at its start and the writes.
 
     Attributes:
         of_F, of_S: F at the chunk's end, by what stood at its start.
@@ -77,16 +76,14 @@ class Star(NamedTuple):
         to_F, to_S: each key, as its write counts in F and in S at the end.
     """
 
-    erase: Rows | None
-    query: Rows | None
     of_F: Float[Tensor, "batch key 1"]
     of_S: Float[Tensor, "batch key 1"]
     fading: Float[Tensor, "batch 1 1"]
     to_F: Float[Tensor, "batch chunk key"]
     to_S: Float[Tensor, "batch chunk key"]
 
-    def end(self, F: Tensor, S: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return F and S after the chunk's last step, given those at its start and what is written."""
+    def after(self, F: Tensor, S: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Return them, given those at its start and what is written."""
         after = self.of_F * F + self.of_S * S + self.to_F.mT @ u
         return after, self.fading * S + self.to_S.mT @ u
 
@@ -120,8 +117,8 @@ def star(
     mixed: Float[Tensor, "batch chunk 1"],
     erase: Float[Tensor, "batch chunk key"] | None,
     query: Float[Tensor, "batch chunk key"] | None,
-) -> Star:
-    """Return the products by halves; `mixed` is what stands above the diagonal of M."""
+) -> tuple[tuple[Rows | None, Rows | None], End]:
+    """Return the products by halves, of erase keys and of queries, and the end; `mixed` stands above M's diagonal."""
     steps = keys.shape[1]
     more = (1 << (steps - 1).bit_length()) - steps
     k, P = blocks(keys, more), blocks(gate, more, 1.0)
@@ -144,6 +141,6 @@ def star(
             torch.cat((H2 * d[:, 0::2], d[:, 1::2]), 2),
         )
         P, R, H, k = P2 * P1, P2 * R1 + R2 * H1, H2 * H1, twice(k)
-    found = [row and row.of(steps) for row in rows]
+    erased, read = (row and row.of(steps) for row in rows)
     to_F, to_S = ((keys * z[:, 0, :steps]) for z in (c, d))
-    return Star(*found, P[:, 0].mT, R[:, 0].mT, H[:, 0].mT, to_F, to_S)
+    return (erased, read), End(P[:, 0].mT, R[:, 0].mT, H[:, 0].mT, to_F, to_S)

@@ -91,17 +91,17 @@ def steps(inputs: Inputs, options: Options) -> Iterator[Step]:
 
 def _take(state: Tensors, at: Inputs, options: Options) -> Step:
     """Compute a step from F, and S where there is one, before it and the inputs at that step."""
-    F, S = (*state, None)[:2]
+    F, S = state[0], None
     k, beta = combined(at.keys, options.combine), at.strength.unsqueeze(1)
     F = decayed(F, at.gate)  # α F
     if at.erase is not None:
         u = beta * at.values - read(F, at.erase)
     else:
         u = beta * (at.values - read(F, k)) if options.rule == "delta" else beta * at.values
-    if S is None or at.momentum is None:
+    if at.momentum is None:
         F = torch.baddbmm(F, k.unsqueeze(2), u.unsqueeze(1))  # F' = α F + u kᵀ      FWM eq. 3
     else:
-        S = torch.baddbmm(decayed(S, at.momentum), k.unsqueeze(2), u.unsqueeze(1))
+        S = torch.baddbmm(decayed(state[1], at.momentum), k.unsqueeze(2), u.unsqueeze(1))
         F = F + S if at.mask is None else F + S * at.mask[:, None, None]  # Titans eq. 13, 14
     clamp_factor = None
     if options.clamp:

@@ -23,8 +23,8 @@ class MemoryTrace(NamedTuple):
     Attributes:
         retrieved: [*lead, time, value].
         read_weights: [*lead, time, reads, time], ⟨k_τ, query⟩ times the gates and clamps since write τ ≤ t (with
-            momentum, times what has come to F of it); 0 above the diagonal. A read is Σ_τ weight · u_τ with u = β v − α F e (rule "delta") or β v, besides what it takes
-            from the memory given.
+            momentum, times what has come to F of it); 0 above the diagonal. A read is Σ_τ weight · u_τ with
+            u = β v − α F e (rule "delta") or β v, besides what it takes from the memory given.
         steps: F after each of the steps asked for, [*lead, len(memory_steps), *keys, value].
         memory: F after the last step, [*lead, *keys, value].
         velocity: S after it, likewise; None without momentum.
