@@ -201,9 +201,6 @@ def gated_delta_rule(
         q, k, v, decay, strength = (
             x.to(kind).transpose(1, 2) for x in (query, key, value, g, beta)
         )
-        if use_qk_l2norm_in_kernel:
-            q, k = (x * torch.rsqrt(x.square().sum(-1, keepdim=True) + UNIT_EPS) for x in (q, k))
-        q = q * query.shape[-1] ** -0.5
         if k.shape[1] != v.shape[1]:
             shared = v.shape[1] // k.shape[1]
             q, k = (x.repeat_interleave(shared, 1) for x in (q, k))
@@ -215,6 +212,8 @@ def gated_delta_rule(
             memory=None if initial_state is None else initial_state.to(kind),
             gate=decay.exp(),
             read_norm=False,
+            unit_eps=UNIT_EPS if use_qk_l2norm_in_kernel else None,
+            query_scale=query.shape[-1] ** -0.5,
         )
     assert retrieved is not None
     out = retrieved.transpose(1, 2).to(query.dtype)

@@ -49,7 +49,8 @@ class Fused(Generic[F, B]):
         results: how many results there are; `forward` returns `saved` besides.
         gradients: how many gradients `backward` returns, of as many first arguments.
         optional: names of the arguments whose gradients are not made unless wanted.
-        forward: runs it. All tensors come contiguous.
+        strided: names of the arguments, of forward and backward, that may come with any strides but the last 1.
+        forward: runs it. All tensors come contiguous, unless `strided`.
         backward: the gradients in order, None for an argument that is not given or wanted.
         fake_forward, fake_backward: return tensors of the same shapes, whose sizes may be symbolic.
         keep: called with a forward's arguments, results and `saved`.
@@ -72,11 +73,16 @@ class Fused(Generic[F, B]):
         keep: Callable[[F, Sequence[Tensor], Tensor], Kept],
         alternative: str,
         optional: tuple[str, ...] = (),
+        strided: tuple[str, ...] = (),
         clean_forward: Callable[[F], Results] | None = None,
     ) -> None:
         hints = get_type_hints(arguments)
         self.arguments, self._backward_arguments = arguments, backward_arguments
         self._count = _count_tensors(arguments)
+        self._strided = {
+            form: tuple(name in strided for name in get_type_hints(form))
+            for form in (arguments, backward_arguments)
+        }
         self._optional = [list(hints).index(each) for each in optional]
         self.forward, self._backward, self.keep = forward, backward, keep
         self._name, self._alternative = name, alternative
@@ -113,11 +119,21 @@ class Fused(Generic[F, B]):
         tensors = call[: self._count]
         if wants_gradient(tensors):
             return _Direct.apply(self, call, *tensors)
-        return self.forward(_contiguous(call))[:-1]
+        return self.forward(self.laid_out(call))[:-1]
 
     def run_backward(self, *given: Any) -> Gradients:
         """Run the backward without the dispatcher."""
-        return self._backward(_contiguous(self._backward_arguments(*given)))
+        return self._backward(self.laid_out(self._backward_arguments(*given)))
+
+    def laid_out(self, call: Any) -> Any:
+        """Return a call as `forward` or `backward` takes it: contiguous, but for what may be strided."""
+        for x, strided in zip(call, self._strided[type(call)], strict=True):
+            if isinstance(x, Tensor) and not _lies_well(x, strided):
+                break
+        else:
+            return call
+        pairs = zip(call, self._strided[type(call)], strict=True)
+        return with_fields(call, [_laid_out(x, strided) for x, strided in pairs])
 
     def gradients(
         self, ctx: Any, wants: Sequence[bool], received: Sequence[Tensor | None], run: Callable[..., Gradients]
@@ -148,7 +164,7 @@ class _Direct(torch.autograd.Function):
     def forward(
         ctx: Any, fused: Fused[Any, Any], call: tuple[Any, ...], *tensors: Tensor | None
     ) -> Results:
-        call = _contiguous(call)
+        call = fused.laid_out(call)
         *results, saved = fused.forward(call)
         keep(ctx, fused.keep(call, results, saved))
         ctx.fused = fused
@@ -193,6 +209,22 @@ def _contiguous(call: F) -> F:
                 call, [x.contiguous().resolve_neg() if isinstance(x, Tensor) else x for x in call]
             )
     return call
+
+
+def _lies_well(x: Tensor, strided: bool) -> bool:
+    """Return whether kernels can read a tensor where it lies; `strided`: if what belongs to a step lies together."""
+    if x.is_neg():
+        return False
+    if x.is_contiguous():
+        return True
+    together = x.dim() < 4 or x.shape[2] == 1 or x.stride(2) == x.shape[3]
+    return strided and x.stride(-1) == 1 and together
+
+
+def _laid_out(x: Any, strided: bool) -> Any:
+    if not isinstance(x, Tensor) or _lies_well(x, strided):
+        return x
+    return x.contiguous().resolve_neg()
 
 
 def _without_none(given: Iterable[object], results: Gradients) -> Results:

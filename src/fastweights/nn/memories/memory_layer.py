@@ -17,7 +17,7 @@ from fastweights import state as states
 from fastweights.nn.backbone import Backbone, Input, Mask, S, StepInput, Trace
 from fastweights.nn.parts.backend import describe_backend
 from fastweights.nn.parts.interleave import interleave
-from fastweights.ops.delta_memory import History, MomentumState, Options, key_shape, trace
+from fastweights.ops.delta_memory import History, Options, key_shape, trace
 from fastweights.ops.delta_memory.options import state_of
 from fastweights.ops.types import at_least_float32, without_autocast
 
@@ -131,7 +131,7 @@ class MemoryLayer(Backbone[S]):
         after = memory if self.moves else (memory,)
         return self._of_steps(retrieved, -2), self.state_type(*after, *rest), access
 
-    def _memory(self, state: S) -> Tensor | MomentumState:
+    def _memory(self, state: S) -> Any:
         """Return what the op carries of a state."""
         return state_of([part.to(self.state_dtype) for part in state[: 1 + self.moves]])
 

@@ -16,6 +16,7 @@ from fastweights.ops.delta_memory.combine import key_shape
 from fastweights.ops.delta_memory.decay import Gate, without_decay
 from fastweights.ops.delta_memory.history import History
 from fastweights.ops.delta_memory.options import Inputs, MomentumState, Options, Tensors
+from fastweights.ops.delta_memory.scaling import on_scaled
 from fastweights.ops.delta_memory.trace import trace
 from fastweights.ops.dispatch import Backend, Op
 
@@ -64,9 +65,11 @@ OP = _DeltaMemory(
             unchecked=triton_ready.unchecked,
         ),
         "chunked": Backend(
-            "WY form in chunks of time, F at their borders, plain PyTorch", chunked.run
+            "WY form in chunks of time, F at their borders, plain PyTorch", on_scaled(chunked.run)
         ),
-        "reference": Backend("step by step, F written out, plain PyTorch", reference.run),
+        "reference": Backend(
+            "step by step, F written out, plain PyTorch", on_scaled(reference.run)
+        ),
     },
 )
 
@@ -75,15 +78,15 @@ OP = _DeltaMemory(
 def delta_memory(
     keys: Tensors, values: Tensor, strength: Tensor, *, queries: Tensors | None = ...,
     memory: Tensor | None = ..., rule: str = ..., gate: Gate | str | None = ..., erase: Tensor | None = ...,
-    momentum: None = ..., combine: str = ..., read_norm: bool = ..., norm_eps: float = ..., mask: Tensor | None = ...,
-    read_mask: Tensor | None = ..., chunk: int | None = ..., backend: str = ...,
+    momentum: None = ..., combine: str = ..., read_norm: bool = ..., norm_eps: float = ..., unit_eps: float | None = ...,
+    query_scale: float = ..., mask: Tensor | None = ..., read_mask: Tensor | None = ..., chunk: int | None = ..., backend: str = ...,
 ) -> tuple[Tensor | None, Tensor]: ...  # fmt: skip
 @overload
 def delta_memory(
     keys: Tensors, values: Tensor, strength: Tensor, *, momentum: Tensor, queries: Tensors | None = ...,
     memory: MomentumState | None = ..., rule: str = ..., gate: Gate | str | None = ..., erase: Tensor | None = ...,
-    combine: str = ..., read_norm: bool = ..., norm_eps: float = ..., mask: Tensor | None = ...,
-    read_mask: Tensor | None = ..., chunk: int | None = ..., backend: str = ...,
+    combine: str = ..., read_norm: bool = ..., norm_eps: float = ..., unit_eps: float | None = ...,
+    query_scale: float = ..., mask: Tensor | None = ..., read_mask: Tensor | None = ..., chunk: int | None = ..., backend: str = ...,
 ) -> tuple[Tensor | None, MomentumState]: ...  # fmt: skip
 def delta_memory(
     keys: tuple[Float[Tensor, "*lead time _"], ...],
@@ -99,6 +102,8 @@ def delta_memory(
     combine: str = "product",
     read_norm: bool = True,
     norm_eps: float = 1e-5,
+    unit_eps: float | None = None,
+    query_scale: float = 1.0,
     mask: Bool[Tensor, "*_ time"] | None = None,
     read_mask: Bool[Tensor, "*_ time"] | None = None,
     chunk: int | None = None,
@@ -141,6 +146,9 @@ def delta_memory(
         combine: "product" or "concat", of two key factors.
         read_norm: False leaves out LN.
         norm_eps: ε of LN.
+        unit_eps: scale keys and queries, of one factor, to norm 1 first, x / √(‖x‖² + unit_eps); None leaves them. An
+            erase key is used as it is given.
+        query_scale: what the query, of one factor, is multiplied by.
         mask: [*lead, time] or [batch, time] bool, True = real. Padding comes before or after all real steps of a row; a
             padded step does not exist: no write, no clamp, nothing retrieved, whatever stands there.
         read_mask: likewise, True = read, in any order. Elsewhere what is retrieved is exactly 0; F is the same.
@@ -185,7 +193,8 @@ def delta_memory(
         momentum,
         state[1],
     )
-    options = Options(rule, tensor is None and gate == "norm", combine, read_norm, norm_eps, chunk)
+    clamp = tensor is None and gate == "norm"
+    options = Options(rule, clamp, combine, read_norm, norm_eps, chunk, unit_eps, query_scale)
     arguments.check(inputs, options, gate)
     steps = tuple(strength.shape)
     if len(steps) > 2:

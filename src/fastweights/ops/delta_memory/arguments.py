@@ -58,6 +58,10 @@ def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:
     if not isinstance(options.read_norm, bool):
         raise UserError(f"read_norm is {options.read_norm!r}; accepted: True or False")
     arguments.check_norm_eps(options.norm_eps)
+    if options.unit_eps is not None and not options.unit_eps > 0:
+        raise UserError(f"unit_eps is {options.unit_eps!r}; accepted: more than 0, or None")
+    if len(keys) != 1 and (options.unit_eps is not None or options.query_scale != 1):
+        raise UserError("unit_eps and query_scale are for one key factor, not for two")
     arguments.check_chunk(options.chunk)
     shapes = [(*lead, time)] + [(lead[0], time)] * (len(lead) > 1)
     check_mask("mask", inputs.mask, *shapes, like=values)

@@ -37,7 +37,7 @@ def run(
     keys, values, strength, queries, memory, gate, real, read_mask, erase, *_ = inputs
     if erase is not None or decay_kind(gate, values) == "channels":
         return channels.run(inputs, options)
-    rule, clamp, combine, read_norm, norm_eps, chunk = options
+    rule, clamp, combine, read_norm, norm_eps, chunk, *_ = options
     if is_onnx() and (
         clamp or rule == "delta"
     ):  # it has no operator that solves a triangular system

@@ -58,7 +58,7 @@ class Options(NamedTuple):
 
     Attributes:
         clamp: whether the norm of F is held at 1, the gate "norm".
-        rule, combine, read_norm, norm_eps, chunk: as given.
+        rule, combine, read_norm, norm_eps, chunk, unit_eps, query_scale: as given.
     """
 
     rule: str = "delta"
@@ -67,3 +67,5 @@ class Options(NamedTuple):
     read_norm: bool = True
     norm_eps: float = 1e-5
     chunk: int | None = None
+    unit_eps: float | None = None
+    query_scale: float = 1.0

@@ -14,6 +14,7 @@ from fastweights.kernels import ready
 from fastweights.ops.delta_memory.channels import arrays, finish
 from fastweights.ops.delta_memory.decay import decay_kind
 from fastweights.ops.delta_memory.options import Inputs, Options
+from fastweights.ops.delta_memory.scaling import scaled
 
 
 def supports(tensor: Tensor, **facts: object) -> str | None:
@@ -76,6 +77,9 @@ def run(
         norm=options.read_norm,
         chunk=chunk,
         eps=options.norm_eps,
+        unit_keys=options.unit_eps is not None,
+        unit_eps=options.unit_eps or 0.0,
+        query_scale=options.query_scale,
     )
     retrieved, final = operators.fused_memory(call)
     return None if queries is None else retrieved, final
@@ -90,7 +94,7 @@ def _run_channels(
 
     if not torch.compiler.is_compiling():
         warmup(launch.passes, inputs.values.dtype)
-    keys, values, gate, erase, query = arrays(inputs, options)
+    keys, values, gate, erase, query = arrays(scaled(inputs, options), options)
     chunk = options.chunk or plan.STEPS
     call = launch.Arguments(keys, gate, values, erase, query, inputs.memory, chunk)
     retrieved, final = launch.fused_channels(call)

@@ -40,6 +40,7 @@ from fastweights.ops.delta_memory.cpu.frame import (
     read_addresses,
     read_layout,
     read_plan,
+    strided,
 )
 from fastweights.ops.delta_memory.cpu.lines import (
     add_lines,
@@ -51,12 +52,14 @@ from fastweights.ops.delta_memory.cpu.lines import (
     transpose,
 )
 from fastweights.ops.delta_memory.cpu.read_backward import read_backward
+from fastweights.ops.delta_memory.cpu.unit import make_unit_backward
 from fastweights.ops.delta_memory.cpu.write_backward import restore_writes, write_backward
 
 
 @helper
 def _run_rows(
-    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, eps: Real
+    plan_at: int, layout_at: int, addresses_at: int, worker: int, workers: int, eps: Real,
+    unit_eps: Real, query_scale: Real,
 ) -> None:  # fmt: skip
     """Run every workers-th row, from row `worker` on; ε sets the type."""
     plan = read_plan(plan_at)
@@ -77,7 +80,10 @@ def _run_rows(
             wants_memory = 1 if chunk > 0 else layout.wants_memory
             if wants_memory and has_gradient == 0:
                 clear(sums, plan.state)
-            _run_chunk(plan, layout, tensors, work, row, chunk, has_gradient, wants_memory, eps)
+            _run_chunk(
+                plan, layout, tensors, work, row, chunk, has_gradient, wants_memory, eps, unit_eps,
+                query_scale,
+            )  # fmt: skip
         if layout.wants_memory:
             target = offset(pointer(tensors.memory_gradient, eps), row * area)
             if plan.padded:
@@ -89,7 +95,7 @@ def _run_rows(
 @helper
 def _run_chunk(
     plan: Record, layout: Record, tensors: Record, work: Pointer, row: int, chunk: int,
-    has_gradient: int, wants_memory: int, eps: Real,
+    has_gradient: int, wants_memory: int, eps: Real, unit_eps: Real, query_scale: Real,
 ) -> None:  # fmt: skip
     """Run one chunk; where `has_gradient`, F̄ holds the gradient by F at its end."""
     first = chunk * plan.chunk
@@ -99,7 +105,8 @@ def _run_chunk(
     occupied = 1 if chunk > 0 else plan.has_memory
     start = row * plan.time + first
     frame = BackwardFrame(
-        plan, tensors, saved, work, chunk, first, start, count, memory, occupied, eps, layout, wants_memory
+        plan, tensors, saved, work, row, chunk, first, start, count, memory, occupied, eps,
+        unit_eps, query_scale, layout, wants_memory,
     )  # fmt: skip
     sums = offset(work, layout.memory_sum)
     load_keys(frame)
@@ -184,16 +191,22 @@ def _write_out(frame: BackwardFrame) -> None:
     if plan.clamp:
         _square_backward(frame)
     if plan.outer:
-        _sum_key(
-            plan, offset(work, layout.outer_steps_gradient), offset(work, layout.outer_lines_gradient),
-            offset(work, plan.outer_steps), plan.outer_pad, plan.outer, count,
-            part(frame, tensors.outer_key_gradient, plan.outer),
-        )  # fmt: skip
-    _sum_key(
-        plan, offset(work, layout.inner_steps_gradient), offset(work, layout.inner_lines_gradient),
-        offset(work, plan.inner_steps), plan.inner_pad, plan.inner, count,
-        part(frame, tensors.inner_key_gradient, plan.inner),
-    )  # fmt: skip
+        room, by_step = offset(work, plan.outer_steps), offset(work, layout.outer_steps_gradient)
+        lines = offset(work, layout.outer_lines_gradient)
+        _sum_key(plan, by_step, lines, room, plan.outer_pad, count)
+        target = part(frame, tensors.outer_key_gradient, plan.outer)
+        _write_rows(by_step, target, plan.outer_pad, plan.outer, count)
+    room, by_step = offset(work, plan.inner_steps), offset(work, layout.inner_steps_gradient)
+    _sum_key(plan, by_step, offset(work, layout.inner_lines_gradient), room, plan.inner_pad, count)
+    if plan.unit_keys:
+        key = strided(frame, tensors.inner_key, plan.key_row, plan.key_step)
+        one = scalar(frame.eps, 1)
+        for t in range(count):
+            copy_row(offset(key, t * plan.key_step), room, plan.inner, plan.inner_pad)
+            row = offset(by_step, t * plan.inner_pad)
+            make_unit_backward(room, row, plan.inner_pad, frame.unit_eps, one)
+    target = part(frame, tensors.inner_key_gradient, plan.inner)
+    _write_rows(by_step, target, plan.inner_pad, plan.inner, count)
     if layout.wants_gate:
         target = part(frame, tensors.gate_gradient, 1)
         for t in range(count):
@@ -225,28 +238,37 @@ def _add_row(work: Pointer, target: int, source: int, t: int, size: int, factor:
 
 @helper
 def _sum_key(
-    plan: Record, by_step: Pointer, lines: Pointer, room: Pointer, pad: int, size: int, count: int,
-    target: Pointer,
+    plan: Record, by_step: Pointer, lines: Pointer, room: Pointer, pad: int, count: int
 ) -> None:  # fmt: skip
-    """Add what is in lines to what is by step, and write it out."""
+    """Add what is in lines to what is by step."""
     transpose(lines, plan.time_pad, room, pad, pad, plan.time_pad)
     add_lines(room, pad, by_step, pad, count, pad)
+
+
+@helper
+def _write_rows(by_step: Pointer, target: Pointer, pad: int, size: int, count: int) -> None:
     for t in range(count):
         copy_row(offset(by_step, t * pad), offset(target, t * size), size, size)
 
 
 @kernel
-def backward(plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real) -> None:
+def backward(
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real, unit_eps: Real,
+    query_scale: Real,
+) -> None:  # fmt: skip
     """Run the backward on one thread."""
-    _run_rows(plan_at, layout_at, addresses_at, 0, workers, eps)
+    _run_rows(plan_at, layout_at, addresses_at, 0, workers, eps, unit_eps, query_scale)
 
 
 @kernel(parallel=True)
 def backward_parallel(
-    plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real
+    plan_at: int, layout_at: int, addresses_at: int, workers: int, eps: Real, unit_eps: Real,
+    query_scale: Real,
 ) -> None:  # fmt: skip
     """Run the backward on `workers` threads."""
     mode = arithmetic_mode()
     for worker in numba.prange(workers):
         use_mode(mode)
-        _run_rows(plan_at, layout_at, addresses_at, worker, workers, eps)
+        _run_rows(
+            plan_at, layout_at, addresses_at, worker, workers, eps, unit_eps, query_scale
+        )  # fmt: skip

@@ -19,7 +19,10 @@ from fastweights.ops.delta_memory.cpu.write import write_chunk
 
 
 @helper
-def _run_rows(plan_at: int, addresses_at: int, worker: int, workers: int, eps: Real) -> None:
+def _run_rows(
+    plan_at: int, addresses_at: int, worker: int, workers: int, eps: Real, unit_eps: Real,
+    query_scale: Real,
+) -> None:  # fmt: skip
     """Run every workers-th row, from row `worker` on; ε sets the type."""
     plan = read_plan(plan_at)
     tensors = read_addresses(addresses_at)
@@ -37,7 +40,7 @@ def _run_rows(plan_at: int, addresses_at: int, worker: int, workers: int, eps: R
                 target = final
                 if plan.padded:
                     target = offset(work, plan.final)
-            _run_chunk(plan, tensors, saved, work, row, chunk, target, eps)
+            _run_chunk(plan, tensors, saved, work, row, chunk, target, eps, unit_eps, query_scale)
             if chunk == plan.chunks - 1 and plan.padded:
                 unpad_memory(plan, target, final)
 
@@ -45,7 +48,7 @@ def _run_rows(plan_at: int, addresses_at: int, worker: int, workers: int, eps: R
 @helper
 def _run_chunk(
     plan: Record, tensors: Record, saved: Pointer, work: Pointer, row: int, chunk: int,
-    target: Pointer, eps: Real,
+    target: Pointer, eps: Real, unit_eps: Real, query_scale: Real,
 ) -> None:  # fmt: skip
     """Run one chunk; F at its end goes to `target`."""
     first = chunk * plan.chunk
@@ -53,7 +56,10 @@ def _run_chunk(
     memory = memory_before(plan, tensors, saved, row, chunk, eps)
     occupied = 1 if chunk > 0 else plan.has_memory
     start = row * plan.time + first
-    frame = Frame(plan, tensors, saved, work, chunk, first, start, count, memory, occupied, eps)
+    frame = Frame(
+        plan, tensors, saved, work, row, chunk, first, start, count, memory, occupied, eps,
+        unit_eps, query_scale,
+    )  # fmt: skip
     load_keys(frame)
     decay = write_chunk(frame)
     if plan.reads:
@@ -66,15 +72,19 @@ def _run_chunk(
 
 
 @kernel
-def forward(plan_at: int, addresses_at: int, workers: int, eps: Real) -> None:
+def forward(
+    plan_at: int, addresses_at: int, workers: int, eps: Real, unit_eps: Real, query_scale: Real
+) -> None:  # fmt: skip
     """Run the forward on one thread."""
-    _run_rows(plan_at, addresses_at, 0, workers, eps)
+    _run_rows(plan_at, addresses_at, 0, workers, eps, unit_eps, query_scale)
 
 
 @kernel(parallel=True)
-def forward_parallel(plan_at: int, addresses_at: int, workers: int, eps: Real) -> None:
+def forward_parallel(
+    plan_at: int, addresses_at: int, workers: int, eps: Real, unit_eps: Real, query_scale: Real
+) -> None:  # fmt: skip
     """Run the forward on `workers` threads."""
     mode = arithmetic_mode()
     for worker in numba.prange(workers):
         use_mode(mode)
-        _run_rows(plan_at, addresses_at, worker, workers, eps)
+        _run_rows(plan_at, addresses_at, worker, workers, eps, unit_eps, query_scale)

@@ -24,15 +24,18 @@ class Frame(NamedTuple):
     Attributes:
         plan, tensors: the layout, and the addresses of the tensors.
         saved, work: the row's share of `saved`, the worker's of the scratch.
+        row: the row.
         chunk, first, start, length: its number, its first step in the row and among all steps of all rows, its steps.
         memory, occupied: F₀, and whether it is anything but 0, and then to be read.
         eps: ε of the normalisation of reads; it sets the type.
+        unit_eps, query_scale: ε of keys and queries of norm 1, and what queries are multiplied by.
     """
 
     plan: Record
     tensors: Record
     saved: Pointer
     work: Pointer
+    row: int
     chunk: int
     first: int
     start: int
@@ -40,6 +43,8 @@ class Frame(NamedTuple):
     memory: Pointer
     occupied: int
     eps: Real
+    unit_eps: Real
+    query_scale: Real
 
 
 class BackwardFrame(NamedTuple):
@@ -49,6 +54,7 @@ class BackwardFrame(NamedTuple):
     tensors: Record
     saved: Pointer
     work: Pointer
+    row: int
     chunk: int
     first: int
     start: int
@@ -56,6 +62,8 @@ class BackwardFrame(NamedTuple):
     memory: Pointer
     occupied: int
     eps: Real
+    unit_eps: Real
+    query_scale: Real
     layout: Record
     wants_memory: int
 
@@ -64,6 +72,12 @@ class BackwardFrame(NamedTuple):
 def part(frame: Frame, address: int, size: int) -> Pointer:
     """Where the chunk begins in a tensor of `size` scalars a step."""
     return offset(pointer(address, frame.eps), frame.start * size)
+
+
+@helper
+def strided(frame: Frame, address: int, row_step: int, step: int) -> Pointer:
+    """The same in a tensor whose rows and steps lie so many scalars apart."""
+    return offset(pointer(address, frame.eps), frame.row * row_step + frame.first * step)
 
 
 @helper

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from fastweights.kernels import memory as buffers
@@ -36,6 +35,10 @@ class Arguments(NamedTuple):
         real, read_mask: [rows, time] bool.
         delta, clamp, head, norm, chunk: as in `plan.Sizes`.
         eps: ε of the normalisation of reads.
+        unit_keys, unit_eps: whether inner keys and queries are scaled to norm 1 first, and ε of that.
+        query_scale: what inner queries are multiplied by.
+
+    Inner keys, values, queries, and the gradient of what was read, may have any strides but for features side by side.
     """
 
     outer_key: Tensor | None
@@ -54,6 +57,9 @@ class Arguments(NamedTuple):
     norm: bool
     chunk: int
     eps: float
+    unit_keys: bool = False
+    unit_eps: float = 0.0
+    query_scale: float = 1.0
 
     @property
     def memory_shape(self) -> tuple[Size, ...]:
@@ -92,6 +98,9 @@ class BackwardArguments(NamedTuple):
     norm: bool
     chunk: int
     eps: float
+    unit_keys: bool
+    unit_eps: float
+    query_scale: float
     wants_memory: bool
     wants_gate: bool
 
@@ -108,8 +117,8 @@ def passes() -> Passes:
     from fastweights.ops.delta_memory.cpu.forward import forward, forward_parallel
 
     return Passes(
-        Entry(forward, forward_parallel, records=2, reals=1),
-        Entry(backward, backward_parallel, records=3, reals=1),
+        Entry(forward, forward_parallel, records=2, reals=3),
+        Entry(backward, backward_parallel, records=3, reals=3),
     )
 
 
@@ -133,6 +142,14 @@ def sizes_of(call: Arguments) -> Sizes:
         norm=call.norm,
         chunk=min(call.chunk, time),
         unit=max(lanes(call.values.dtype), host().pair),
+        unit_keys=call.unit_keys,
+        scales=call.query_scale != 1,
+        key_row=call.inner_key.stride(0),
+        key_step=call.inner_key.stride(1),
+        value_row=call.values.stride(0),
+        value_step=call.values.stride(1),
+        query_row=0 if call.query is None else call.query.stride(0),
+        query_step=0 if call.query is None else call.query.stride(1),
     )
 
 
@@ -147,7 +164,7 @@ def new_retrieved(call: Arguments, empty: Allocate = fresh) -> Tensor:
         return call.values.new_empty(0)
     if call.read_mask is None:
         return empty(call.values.shape, call.values)
-    return torch.zeros_like(call.values)
+    return call.values.new_zeros(call.values.shape)
 
 
 def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor, Tensor]:
@@ -164,7 +181,8 @@ def run_forward(call: Arguments, *, clean: bool = False) -> tuple[Tensor, Tensor
     scratch = buffers.take(workers * plan.stride, like)
     made = {"saved": saved, "scratch": scratch, "retrieved": retrieved, "final": final}
     addresses = addresses_of(Addresses, **call.tensors, **made)
-    launch(passes().forward, (packed,), addresses, workers, like.dtype, call.eps)
+    numbers = (call.eps, call.unit_eps, call.query_scale)
+    launch(passes().forward, (packed,), addresses, workers, like.dtype, *numbers)
     return retrieved, final, saved
 
 
@@ -175,7 +193,11 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
     packed = packed_plan(sizes_of(given))
     received = None if given.query is None else call.retrieved_gradient
     layout = packed_backward_plan(
-        packed.record, call.wants_memory, call.wants_gate, call.final_gradient is not None
+        packed.record,
+        call.wants_memory,
+        call.wants_gate,
+        call.final_gradient is not None,
+        (0, 0) if received is None else (received.stride(0), received.stride(1)),
     )
     workers = threads.count(packed.record.rows)
     scratch = buffers.take(workers * layout.record.stride, like)
@@ -198,7 +220,8 @@ def run_backward(call: BackwardArguments) -> tuple[Tensor | None, ...]:
         memory_gradient=memory,
         gate_gradient=gate,
     )
-    launch(passes().backward, (packed, layout), addresses, workers, like.dtype, call.eps)
+    numbers = (call.eps, call.unit_eps, call.query_scale)
+    launch(passes().backward, (packed, layout), addresses, workers, like.dtype, *numbers)
     return results
 
 
@@ -211,7 +234,7 @@ def empty_gradients(
         return None if tensor is None else empty(tensor.shape, tensor)
 
     def new_query(tensor: Tensor | None) -> Tensor | None:
-        return new(tensor) if tensor is None or all_read else torch.zeros_like(tensor)
+        return new(tensor) if tensor is None or all_read else tensor.new_zeros(tensor.shape)
 
     return (
         new(call.outer_key),

@@ -18,7 +18,8 @@ from fastweights.kernels.simd import (
 )
 from fastweights.kernels.transpose import transpose_tile
 from fastweights.kernels.types import Pointer, Record
-from fastweights.ops.delta_memory.cpu.frame import Frame, mask_part, part
+from fastweights.ops.delta_memory.cpu.frame import Frame, mask_part, part, strided
+from fastweights.ops.delta_memory.cpu.unit import make_unit
 
 
 @helper
@@ -102,13 +103,12 @@ def column_dots(
 
 @helper
 def load_steps(
-    plan: Record, source: Pointer, size: int, count: int, steps: Pointer, room: int, lines: Pointer
+    plan: Record, source: Pointer, step: int, size: int, count: int, steps: Pointer, room: int
 ) -> None:  # fmt: skip
-    """Copy a chunk's rows of a tensor: by step, and in lines."""
+    """Copy a chunk's rows of a tensor, which lie `step` scalars apart."""
     for t in range(count):
-        copy_row(offset(source, t * size), offset(steps, t * room), size, room)
+        copy_row(offset(source, t * step), offset(steps, t * room), size, room)
     clear(offset(steps, count * room), (plan.time_pad - count) * room)
-    transpose(steps, room, lines, plan.time_pad, plan.time_pad, room)
 
 
 @helper
@@ -118,11 +118,17 @@ def load_keys(frame: Frame) -> None:
     if plan.outer:
         steps, lines = offset(work, plan.outer_steps), offset(work, plan.outer_lines)
         outer = part(frame, tensors.outer_key, plan.outer)
-        load_steps(plan, outer, plan.outer, count, steps, plan.outer_pad, lines)
+        load_steps(plan, outer, plan.outer, plan.outer, count, steps, plan.outer_pad)
+        transpose(steps, plan.outer_pad, lines, plan.time_pad, plan.time_pad, plan.outer_pad)
         _square(steps, plan.outer_pad, count, offset(work, plan.outer_square))
     steps, lines = offset(work, plan.inner_steps), offset(work, plan.inner_lines)
-    inner = part(frame, tensors.inner_key, plan.inner)
-    load_steps(plan, inner, plan.inner, count, steps, plan.inner_pad, lines)
+    inner = strided(frame, tensors.inner_key, plan.key_row, plan.key_step)
+    load_steps(plan, inner, plan.key_step, plan.inner, count, steps, plan.inner_pad)
+    if plan.unit_keys:
+        for t in range(count):
+            row = offset(steps, t * plan.inner_pad)
+            make_unit(row, plan.inner_pad, frame.unit_eps, scalar(frame.eps, 1))
+    transpose(steps, plan.inner_pad, lines, plan.time_pad, plan.time_pad, plan.inner_pad)
     _square(steps, plan.inner_pad, count, offset(work, plan.inner_square))
 
 

@@ -36,6 +36,7 @@ fused_memory = Fused(
     results=2,
     gradients=8,
     optional=("memory", "gate"),
+    strided=("inner_key", "values", "query", "retrieved_gradient"),
     forward=run_forward,
     clean_forward=partial(run_forward, clean=True),
     backward=run_backward,

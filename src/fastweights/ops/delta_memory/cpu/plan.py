@@ -52,6 +52,9 @@ class Sizes(NamedTuple):
         norm: whether reads are normalised.
         chunk: steps between the makings of F.
         unit: what sizes are padded to: a multiple of the lanes and of the rows of a tile.
+        unit_keys, scales: whether keys and queries are scaled to norm 1, and queries by a factor.
+        key_row, key_step, value_row, value_step, query_row, query_step: scalars from a row to the next, and from a
+            step to the next, of inner keys, values and inner queries.
     """
 
     rows: Size
@@ -70,13 +73,21 @@ class Sizes(NamedTuple):
     norm: bool
     chunk: Size
     unit: int
+    unit_keys: bool
+    scales: bool
+    key_row: Size
+    key_step: Size
+    value_row: Size
+    value_step: Size
+    query_row: Size
+    query_step: Size
 
 
 class Plan(NamedTuple):
     """All integers that the kernels of both passes need; flags are 0 or 1.
 
     Attributes:
-        rows … unit: as in `Sizes`.
+        rows … query_step: as in `Sizes`.
         width: steps in a block, whose lanes run through the kernels together.
         outer_pad, inner_pad, value_pad, chain_pad, time_pad: sizes padded; a chain of reads starts with `chain_pad`
             features; `time_pad` is a chunk's steps.
@@ -119,6 +130,14 @@ class Plan(NamedTuple):
     norm: int
     chunk: int
     unit: int
+    unit_keys: int
+    scales: int
+    key_row: int
+    key_step: int
+    value_row: int
+    value_step: int
+    query_row: int
+    query_step: int
     width: int
     outer_pad: int
     inner_pad: int

@@ -15,6 +15,7 @@ class BackwardPlan(NamedTuple):
     Attributes:
         wants_memory, wants_gate: whether these gradients are made.
         has_final: whether there is a gradient by the final memory.
+        received_row, received_step: scalars from a row, and a step, of the gradient of what was read to the next.
         stride: scalars of scratch for each worker, in which start at:
         error: v − α F k (delta rule) or v, by step.
         written_gradient: ∂w, by step.
@@ -33,6 +34,8 @@ class BackwardPlan(NamedTuple):
     wants_memory: int
     wants_gate: int
     has_final: int
+    received_row: int
+    received_step: int
     stride: int
     error: int
     written_gradient: int
@@ -55,7 +58,7 @@ class BackwardPlan(NamedTuple):
 
 @lru_cache(maxsize=256)
 def packed_backward_plan(
-    plan: Plan, wants_memory: bool, wants_gate: bool, has_final: bool
+    plan: Plan, wants_memory: bool, wants_gate: bool, has_final: bool, received: tuple[int, int]
 ) -> Packed[BackwardPlan]:
     """Return the layout of a backward's scratch as kernels read it."""
     time, width = plan.time_pad, plan.width
@@ -86,6 +89,8 @@ def packed_backward_plan(
         wants_memory=wants_memory,
         wants_gate=wants_gate,
         has_final=has_final,
+        received_row=received[0],
+        received_step=received[1],
         stride=stride,
         **places,
     )

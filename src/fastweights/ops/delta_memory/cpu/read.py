@@ -6,12 +6,12 @@ n⁰ = n,  nⁱ = LN(F (nⁱ⁻¹ ⊗ eⁱ))        one factor: LN(F q);  concat
 from __future__ import annotations
 
 from fastweights.kernels.compile import helper
-from fastweights.kernels.lines import clear
+from fastweights.kernels.lines import clear, scale
 from fastweights.kernels.simd import at, offset, put, scalar
 from fastweights.kernels.types import Pointer, Record
 from fastweights.ops.delta_memory.cpu.attention import attend, decay_coefficients, score, weigh
 from fastweights.ops.delta_memory.cpu.contract import contract
-from fastweights.ops.delta_memory.cpu.frame import Frame, part
+from fastweights.ops.delta_memory.cpu.frame import Frame, part, strided
 from fastweights.ops.delta_memory.cpu.lines import (
     copy_lines,
     gather,
@@ -22,6 +22,7 @@ from fastweights.ops.delta_memory.cpu.lines import (
     transpose,
 )
 from fastweights.ops.delta_memory.cpu.norm import normalise
+from fastweights.ops.delta_memory.cpu.unit import make_unit
 
 
 @helper
@@ -77,12 +78,18 @@ def load_query(frame: Frame, block: int, read: int, read_steps: Pointer, many: i
         else:
             start = found_at(frame, block, read - 1)
     tail = plan.inner - plan.head
-    query = part(frame, frame.tensors.query, plan.reads * tail)
+    query = strided(frame, frame.tensors.query, plan.query_row, plan.query_step)
     steps, lines = offset(work, plan.query_inner_steps), offset(work, plan.query_inner_lines)
     gather(
-        plan, offset(query, read * tail), plan.reads * tail, tail, read_steps, many, steps,
+        plan, offset(query, read * tail), plan.query_step, tail, read_steps, many, steps,
         plan.inner_pad, plan.head,
     )  # fmt: skip
+    if plan.unit_keys:
+        for j in range(many):
+            row = offset(steps, j * plan.inner_pad)
+            make_unit(row, plan.inner_pad, frame.unit_eps, frame.query_scale)
+    elif plan.scales:
+        scale(steps, frame.query_scale, many * plan.inner_pad)
     transpose(steps, plan.inner_pad, lines, width, columns, plan.inner_pad)
     if plan.head:
         copy_lines(start, width, lines, width, plan.head, columns)
@@ -117,8 +124,8 @@ def read_chunk(frame: Frame) -> None:
                 found = found_at(frame, block, read)
             if plan.norm:
                 clear(offset(found, plan.value * width), (value - plan.value) * width)
-                scale = scale_at(frame, block, read)
-                normalise(result, width, plan.value, columns, frame.eps, found, scale)
+                deviation = scale_at(frame, block, read)
+                normalise(result, width, plan.value, columns, frame.eps, found, deviation)
             elif plan.keeps:
                 copy_lines(result, width, found, width, value, columns)
             if read == plan.reads - 1:

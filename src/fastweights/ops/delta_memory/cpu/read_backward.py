@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from fastweights.kernels.compile import helper
+from fastweights.kernels.lines import scale as scale_row
 from fastweights.kernels.simd import at, offset, put
 from fastweights.kernels.types import Pointer
 from fastweights.ops.delta_memory.cpu.attention import attend_backward, score
-from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, part
+from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, part, strided
 from fastweights.ops.delta_memory.cpu.lines import (
     column_dots,
     copy_lines,
+    copy_row,
     gather,
     list_reads,
     padded,
@@ -24,13 +26,16 @@ from fastweights.ops.delta_memory.cpu.read import (
     open_block,
     scale_at,
 )
+from fastweights.ops.delta_memory.cpu.unit import make_unit_backward
 
 
 @helper
 def read_backward(frame: BackwardFrame) -> None:
     """Run the reads of a chunk backwards."""
     plan, layout, work, many = frame.plan, frame.layout, frame.work, list_reads(frame)
-    received = part(frame, frame.tensors.retrieved_gradient, plan.value)
+    received = strided(
+        frame, frame.tensors.retrieved_gradient, layout.received_row, layout.received_step
+    )
     width, value = plan.width, plan.value_pad
     gradient, steps = offset(work, layout.gradient_lines), offset(work, layout.gradient_steps)
     inner = offset(work, plan.query_inner_lines)
@@ -43,7 +48,7 @@ def read_backward(frame: BackwardFrame) -> None:
         read_steps = offset(work, plan.read_steps + b)
         depth = open_block(frame, read_steps, lanes)
         early, rows = padded(plan, early_depth(plan, read_steps, lanes)), padded(plan, depth)
-        gather(plan, received, plan.value, plan.value, read_steps, lanes, steps, value, 0)
+        gather(plan, received, layout.received_step, plan.value, read_steps, lanes, steps, value, 0)
         transpose(steps, value, gradient, width, columns, value)
         for read in range(plan.reads - 1, -1, -1):
             if plan.norm or plan.clamp:
@@ -84,6 +89,10 @@ def _pass_on(frame: BackwardFrame, read: int, read_steps: Pointer, many: int) ->
     steps = offset(work, plan.query_inner_steps)
     transpose(inner, width, steps, plan.inner_pad, plan.inner_pad, columns)
     tail = plan.inner - plan.head
+    if plan.unit_keys:
+        _unit_backward(frame, steps, read_steps, many)
+    elif plan.scales:
+        scale_row(steps, frame.query_scale, many * plan.inner_pad)
     query_gradient = part(frame, frame.tensors.query_gradient, plan.reads * tail)
     scatter(
         offset(steps, plan.head), plan.inner_pad, read_steps, many, offset(query_gradient, read * tail),
@@ -102,3 +111,18 @@ def _pass_on(frame: BackwardFrame, read: int, read_steps: Pointer, many: int) ->
     transpose(chain, width, steps, plan.chain_pad, plan.chain_pad, columns)
     chain_gradient = part(frame, frame.tensors.chain_gradient, size)
     scatter(steps, plan.chain_pad, read_steps, many, chain_gradient, size, size)
+
+
+@helper
+def _unit_backward(
+    frame: BackwardFrame, steps: Pointer, read_steps: Pointer, many: int
+) -> None:  # fmt: skip
+    """From the gradients of queries of norm 1, by step, to those of the queries as given."""
+    plan = frame.plan
+    room = offset(frame.work, plan.query_inner_lines)
+    query = strided(frame, frame.tensors.query, plan.query_row, plan.query_step)
+    for j in range(many):
+        t = int(at(read_steps, j))
+        copy_row(offset(query, t * plan.query_step), room, plan.inner, plan.inner_pad)
+        row = offset(steps, j * plan.inner_pad)
+        make_unit_backward(room, row, plan.inner_pad, frame.unit_eps, frame.query_scale)

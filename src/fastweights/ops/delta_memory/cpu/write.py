@@ -28,7 +28,7 @@ from fastweights.kernels.simd import (
 from fastweights.kernels.types import Pointer, Real
 from fastweights.ops.delta_memory.cpu.attention import attend, score, weigh
 from fastweights.ops.delta_memory.cpu.contract import contract
-from fastweights.ops.delta_memory.cpu.frame import Frame, mask_part, part
+from fastweights.ops.delta_memory.cpu.frame import Frame, mask_part, part, strided
 from fastweights.ops.delta_memory.cpu.lines import copy_row, padded, transpose
 
 
@@ -37,13 +37,13 @@ def write_chunk(frame: Frame) -> Real:
     """Compute w, g and what saves the backward work; returns the product of all g."""
     plan, tensors, saved, work = frame.plan, frame.tensors, frame.saved, frame.work
     first, count = frame.first, frame.length
-    values = part(frame, tensors.values, plan.value)
+    values = strided(frame, tensors.values, plan.value_row, plan.value_step)
     strength, gate = part(frame, tensors.strength, 1), part(frame, tensors.gate, 1)
     real = mask_part(frame, tensors.real)
     width, value = plan.width, plan.value_pad
     written, fading = offset(work, plan.written), offset(work, plan.fading)
     for t in range(count):
-        copy_row(offset(values, t * plan.value), offset(written, t * value), plan.value, value)
+        copy_row(offset(values, t * plan.value_step), offset(written, t * value), plan.value, value)
     clear(offset(written, count * value), (plan.time_pad - count) * value)
     clear(fading, plan.time_pad)
     decay = scalar(at(work, 0), 1)

@@ -33,7 +33,7 @@ from fastweights.ops.delta_memory.cpu.attention import (
     score,
     weigh,
 )
-from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, part
+from fastweights.ops.delta_memory.cpu.frame import BackwardFrame, part, strided
 from fastweights.ops.delta_memory.cpu.lines import add_lines, copy_row, padded, transpose
 
 
@@ -42,7 +42,7 @@ def restore_writes(frame: BackwardFrame) -> Real:
     """Compute the errors v − α p, w and the decays of a chunk again; returns the product of all g."""
     plan, tensors, layout, work = frame.plan, frame.tensors, frame.layout, frame.work
     saved, first, count = frame.saved, frame.first, frame.length
-    values = part(frame, tensors.values, plan.value)
+    values = strided(frame, tensors.values, plan.value_row, plan.value_step)
     strength, gate = part(frame, tensors.strength, 1), part(frame, tensors.gate, 1)
     lanes, value = lane_count(work), plan.value_pad
     one = scalar(at(work, 0), 1)
@@ -52,7 +52,7 @@ def restore_writes(frame: BackwardFrame) -> Real:
         if plan.gated:
             alpha = at(gate, t)
         row = offset(error, t * value)
-        copy_row(offset(values, t * plan.value), row, plan.value, value)
+        copy_row(offset(values, t * plan.value_step), row, plan.value, value)
         if plan.delta:
             p = offset(saved, plan.projected + (first + t) * value)
             for k in range(0, value, lanes):
