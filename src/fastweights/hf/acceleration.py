@@ -14,7 +14,6 @@ from functools import partial, update_wrapper
 from types import ModuleType, TracebackType
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -198,23 +197,26 @@ def gated_delta_rule(
     """
     kind = at_least_float32(query.dtype)
     with without_autocast(query.device):
-        q, k, v, decay, strength = (
-            x.to(kind).transpose(1, 2) for x in (query, key, value, g, beta)
-        )
+        given = [x if x.dtype == kind else x.to(kind) for x in (query, key, value, g, beta)]
+        q, k, v, decay, strength = [x.transpose(1, 2) for x in given]
         if k.shape[1] != v.shape[1]:
             shared = v.shape[1] // k.shape[1]
             q, k = (x.repeat_interleave(shared, 1) for x in (q, k))
+        start = initial_state
+        if start is not None and start.dtype != kind:
+            start = start.to(kind)
         retrieved, memory = ops.delta_memory(
             (k,),
             v,
             strength,
             queries=(q,),
-            memory=None if initial_state is None else initial_state.to(kind),
+            memory=start,
             gate=decay.exp(),
             read_norm=False,
             unit_eps=UNIT_EPS if use_qk_l2norm_in_kernel else None,
             query_scale=query.shape[-1] ** -0.5,
         )
     assert retrieved is not None
-    out = retrieved.transpose(1, 2).to(query.dtype)
+    out = retrieved.transpose(1, 2)
+    out = out if query.dtype == kind else out.to(query.dtype)
     return out, memory if output_final_state else None

@@ -14,7 +14,6 @@ An op is an `Op` with its backends, fastest first; the names in use are those th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast
@@ -25,7 +24,8 @@ from torch import Tensor
 from fastweights.errors import Unavailable, UserError, unknown
 from fastweights.kernels import dense, ready
 from fastweights.kernels.triton import ready as triton_ready
-from fastweights.ops.entry import Backend, Inputs, Options, Raw
+from fastweights.ops.entry import Backend, BackendWarning, Inputs, Options, Raw
+from fastweights.ops.repeats import Repeats
 from fastweights.ops.tracing import constant, recorded
 from fastweights.ops.types import (
     all_tensors,
@@ -45,10 +45,6 @@ Facts = dict[str, object]
 Results = TypeVar("Results", bound=tuple[object, ...])
 
 
-class BackendWarning(UserWarning):
-    """A slower backend runs than a user may expect: a fused one is broken here, unchecked, or there is none."""
-
-
 class Op(Generic[Inputs, Options, Raw, Results]):
     """A recurrence over its backends. A subclass may say what padding and results need: `prepare`, `finish`, `empty`.
 
@@ -58,6 +54,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
 
     Attributes:
         outputs: how many of the results, the first, are outputs; the others are state.
+        repeats: calls that a backend has a shortcut for.
     """
 
     outputs = 1
@@ -65,6 +62,7 @@ class Op(Generic[Inputs, Options, Raw, Results]):
     def __init__(self, name: str, backends: dict[str, Backend[Inputs, Options, Raw]]) -> None:
         self.name, self.backends = name, dict(backends)
         self._warned: set[str] = set()
+        self.repeats = Repeats()
         _ops[name] = self
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
@@ -14,6 +14,10 @@ from fastweights.ops.tracing import recorded, transformed
 Inputs = TypeVar("Inputs", bound=tuple[object, ...])
 Options = TypeVar("Options")
 Raw = TypeVar("Raw")
+
+
+class BackendWarning(UserWarning):
+    """A slower backend runs than a user may expect: a fused one is broken here, unchecked, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Backend(Generic[Inputs, Options, Raw]):
         supports: called with a tensor and the op's facts; returns why it cannot run those, None if it can.
         unchecked: called with a tensor; returns why "auto" passes it over, which is said once, though it runs those if
             it is asked for by name.
+        shortcut: called with the inputs and options of a call whose signature `repeats` knows; returns what runs
+            all calls of that signature at once, given their inputs, or None.
     """
 
     summary: str
@@ -37,6 +43,9 @@ class Backend(Generic[Inputs, Options, Raw]):
     available: Callable[[], str | None] = lambda: None
     supports: Callable[..., str | None] = lambda tensor, **facts: None
     unchecked: Callable[[Tensor], str | None] = lambda tensor: None
+    shortcut: Callable[[Inputs, Options], Callable[[Inputs], Any] | None] = lambda inputs, options: (
+        None
+    )
 
     def refusal(self, tensor: Tensor, facts: dict[str, object]) -> str | None:
         """Return why it cannot run on tensors like the one given, with an op's facts; None if it can."""

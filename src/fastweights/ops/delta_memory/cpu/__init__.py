@@ -6,6 +6,9 @@ the equations. Nothing here imports Numba, which is slow, before `run`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +25,13 @@ def supports(tensor: Tensor, **facts: object) -> str | None:
     if facts.get("momentum"):
         return "there are no kernels for momentum; 'chunked' has it"
     return ready.supports(tensor, **facts)
+
+
+def shortcut(inputs: Inputs, options: Options) -> Callable[[Inputs], Any] | None:
+    """Return what runs steps like this one without a gradient, None if they are left to `run`."""
+    from fastweights.ops.delta_memory.cpu import direct
+
+    return direct.shortcut(inputs, options)
 
 
 def run(

@@ -35,7 +35,7 @@ def pick_chunk(time: int, keys: int, *, empty: bool, needs_memory_grad: bool) ->
         needs_memory_grad: whether F at the start has a gradient, which is made for each step of the first chunk.
     """
     whole = keys // 2 if empty else 0 if needs_memory_grad else keys // 4
-    chunk = 32 if keys <= 64 else 64
+    chunk = 32 if keys <= 128 else 64
     return time if time <= max(whole, chunk) else chunk
 
 
