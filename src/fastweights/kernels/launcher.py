@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -76,6 +76,12 @@ def _compile(passes: Callable[[], Passes], dtype: torch.dtype, several: bool) ->
         kernel.prepare(*[0] * entry.records, 1, *[REALS[dtype](0)] * entry.reals)
 
 
+@lru_cache(maxsize=256)
+def _reals(dtype: torch.dtype, numbers: tuple[float, ...]) -> tuple[np.floating, ...]:
+    """Return numbers in the type of the data."""
+    return tuple(REALS[dtype](number) for number in numbers)
+
+
 def launch(
     entry: Entry,
     plans: tuple[Packed[tuple[int, ...]], ...],
@@ -98,7 +104,7 @@ def launch(
         CompileError: at the first call with a type, if a kernel does not compile on this machine.
     """
     starts = (*[plan.address for plan in plans], addresses.buffer_info()[0])
-    reals = map(REALS[dtype], numbers)
+    reals = _reals(dtype, numbers)
     if workers == 1:
         entry.serial(*starts, 1, *reals)
     else:

@@ -127,13 +127,11 @@ class Fused(Generic[F, B]):
 
     def laid_out(self, call: Any) -> Any:
         """Return a call as `forward` or `backward` takes it: contiguous, but for what may be strided."""
-        for x, strided in zip(call, self._strided[type(call)], strict=True):
-            if isinstance(x, Tensor) and not _lies_well(x, strided):
-                break
-        else:
-            return call
-        pairs = zip(call, self._strided[type(call)], strict=True)
-        return with_fields(call, [_laid_out(x, strided) for x, strided in pairs])
+        for x in call:
+            if isinstance(x, Tensor) and (not x.is_contiguous() or x.is_neg()):
+                pairs = zip(call, self._strided[type(call)], strict=True)
+                return with_fields(call, [_laid_out(x, strided) for x, strided in pairs])
+        return call
 
     def gradients(
         self, ctx: Any, wants: Sequence[bool], received: Sequence[Tensor | None], run: Callable[..., Gradients]
@@ -211,18 +209,12 @@ def _contiguous(call: F) -> F:
     return call
 
 
-def _lies_well(x: Tensor, strided: bool) -> bool:
-    """Return whether kernels can read a tensor where it lies; `strided`: if what belongs to a step lies together."""
-    if x.is_neg():
-        return False
-    if x.is_contiguous():
-        return True
-    together = x.dim() < 4 or x.shape[2] == 1 or x.stride(2) == x.shape[3]
-    return strided and x.stride(-1) == 1 and together
-
-
 def _laid_out(x: Any, strided: bool) -> Any:
-    if not isinstance(x, Tensor) or _lies_well(x, strided):
+    """Return a tensor as kernels read it; where it lies, if `strided` and what belongs to a step lies together."""
+    if not isinstance(x, Tensor):
+        return x
+    together = x.dim() < 4 or x.shape[2] == 1 or x.stride(2) == x.shape[3]
+    if strided and together and x.dim() > 2 and x.stride(-1) == 1 and not x.is_neg():
         return x
     return x.contiguous().resolve_neg()
 

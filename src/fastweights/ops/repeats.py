@@ -28,18 +28,15 @@ def signature(inputs: Iterable[object], *others: Hashable) -> Hashable | None:
         others: what else decides.
 
     Returns:
-        None where more than that decides: gradients are on, something traces or transforms the call, autocast, a
+        None where more than that decides: a gradient is wanted, something traces or transforms the call, autocast, a
         tensor that is not a plain one on the CPU.
 
     Example:
-        >>> with torch.no_grad():
-        ...     signature((torch.zeros(2), None), "auto") == signature((torch.ones(2), None), "auto")
+        >>> signature((torch.zeros(2), None), "auto") == signature((torch.ones(2), None), "auto")
         True
     """
-    if torch.is_grad_enabled() or traced() or autocasts(CPU):
-        return None
     found: list[Hashable] = [*others]
-    strided = torch.strided
+    strided, differentiable = torch.strided, torch.is_grad_enabled()
     for part in inputs:
         if part is None:
             found.append(None)
@@ -47,10 +44,12 @@ def signature(inputs: Iterable[object], *others: Hashable) -> Hashable | None:
         several = isinstance(part, tuple)
         found.append(len(part) if several else 0)
         for x in part if several else (part,):
-            if type(x) not in dense.PLAIN or not x.is_cpu or x.layout is not strided or x.is_neg():
+            if type(x) not in dense.PLAIN or (differentiable and x.requires_grad):
+                return None
+            if not x.is_cpu or x.layout is not strided or x.is_neg():
                 return None
             found += (x.shape, x.stride(), x.dtype)
-    return tuple(found)
+    return None if traced() or autocasts(CPU) else tuple(found)
 
 
 class Repeats:

@@ -72,7 +72,7 @@ def _recurrence(dtype: torch.dtype, nonlinearity: str, form: str, norm: bool) ->
 
 
 def _delta_memory(dtype: torch.dtype) -> set[str]:
-    """Run the delta memory, whose forms two kernels serve: with one decay a step, and with one for each feature."""
+    """Run the delta memory, whose forms three kernels serve: with a decay a step, or for each feature, and one step."""
     keys = torch.zeros(2, 3, HIDDEN, dtype=dtype, requires_grad=True, device="cpu")
     found = ops.backend.resolve("delta_memory", "auto", keys)
     for gate in (None, keys):
@@ -81,6 +81,10 @@ def _delta_memory(dtype: torch.dtype) -> set[str]:
         )
         assert retrieved is not None
         (retrieved.sum() + memory.sum()).backward()
+    with torch.no_grad():
+        one = torch.zeros(1, 1, 64, dtype=dtype, device="cpu")
+        memory = torch.zeros(1, 64, 64, dtype=dtype, device="cpu")
+        ops.delta_memory((one,), one, one[..., 0], queries=(one,), memory=memory, read_norm=False)
     return {found}
 
 

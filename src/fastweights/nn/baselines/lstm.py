@@ -17,8 +17,11 @@ from fastweights.nn.parts.checks import check_range, check_sizes
 from fastweights.nn.parts.construction import LayerOptions
 from fastweights.nn.parts.embedded import Embedded
 from fastweights.nn.parts.plain import read
-from fastweights.ops.tracing import is_open
+from fastweights.ops.tracing import is_open, traced
 from fastweights.ops.types import autocasts
+
+ROWS = 8
+"""Rows from which on a processor's own LSTM of vectors is the faster one, or as fast (measured: `bench lstm`)."""
 
 
 class LSTMState(NamedTuple):
@@ -43,8 +46,9 @@ class LSTM(TorchRNN[LSTMState]):
             is drawn anew in each forward (and step) and holds for all rows and steps of it
             (DropConnect, as in AWD-LSTM: Wan et al. 2013, Merity et al. 2018).
         backend: "cpu" (fused kernels), "torch" (the module of `torch.nn`: MKL, cuDNN), "reference"
-            (step by step), or "auto": "cpu" where it can run, "torch" elsewhere. They differ in
-            speed alone, and "cpu" has no second derivative.
+            (step by step), or "auto": "cpu" where it can run, "torch" elsewhere, and for 8 rows or
+            more of unpadded float32 vectors, where oneDNN is as fast or faster. They differ in speed
+            alone, and "cpu" has no second derivative.
         options: `num_layers`, `dropout`, `device` and `dtype`, as every layer takes them (`nn.LayerOptions`).
 
     Parameters: those of `torch.nn.LSTM`, as `rnn`.
@@ -90,7 +94,7 @@ class LSTM(TorchRNN[LSTMState]):
 
     @property
     def backend_in_use(self) -> str:
-        """Return the name of the backend that runs for the layer's device and dtype."""
+        """Return the name of the backend for the layer's device and dtype; of "auto", what runs words and few rows."""
         if self.backend == "torch":
             return "torch"
         found = ops.backend.resolve("lstm", self.backend, self.reference_parameter)
@@ -108,7 +112,7 @@ class LSTM(TorchRNN[LSTMState]):
         read_mask: Mask,
         need_state: bool,
     ) -> tuple[Float[Tensor, "batch time hidden"], LSTMState]:
-        if self._called() or self.backend_in_use == "torch":
+        if self._called() or self.backend_in_use == "torch" or self._suits_torch(x, mask):
             return super().run(self._vectors(x), state, mask, None, need_state)
         return self._recur(*self._gates(x), state, mask, self.backend)
 
@@ -123,6 +127,15 @@ class LSTM(TorchRNN[LSTMState]):
         # A cell of torch's would round the state to a narrow type at every step.
         y, state = self._recur(*self._gates(x[:, None]), state, None, "reference")
         return y[:, 0], state
+
+    def _suits_torch(self, x: Input | Embedded, mask: Mask) -> bool:
+        """Return whether "auto" takes oneDNN for an input: on words, padded and few rows the kernels are faster."""
+        if self.backend != "auto" or mask is not None or isinstance(x, Embedded):
+            return False
+        if x.dtype != torch.float32 or x.device.type != "cpu" or traced() or autocasts(x.device):
+            return False
+        dropped = self.training and self.recurrent_dropout > 0
+        return not dropped and torch.backends.mkldnn.is_available() and x.shape[0] >= ROWS
 
     def _called(self) -> bool:
         return self.backend in ("auto", "torch") and super()._called()

@@ -200,7 +200,7 @@ def delta_memory(
     clamp = tensor is None and gate == "norm"
     options = Options(rule, clamp, combine, read_norm, norm_eps, chunk, unit_eps, query_scale)
     key = None
-    if strength.shape[-1:] == (1,):  # a step, which takes less time than what comes before it
+    if memory is not None and len(keys) == 1 and strength.shape[-1:] == (1,):  # see `repeats`
         key = signature(inputs, options, backend, None if tensor is not None else gate)
     found = OP.repeats.run(key, inputs)
     if found is not None:

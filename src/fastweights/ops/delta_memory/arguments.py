@@ -51,10 +51,11 @@ def check(inputs: Inputs, options: Options, gate: Tensor | str | None) -> None:
         check_fits("momentum", inputs.momentum, (*lead, time), values, "values")
     if inputs.queries is not None:
         _queries(inputs.queries, sizes, values)
-    for name, carried in (("memory", inputs.memory), ("memory.velocity", inputs.velocity)):
-        if carried is not None:
-            shape = (*lead, *key_shape(sizes, options.combine), size)
-            check_fits(name, carried, shape, values, "values", carried=True)
+    if inputs.memory is not None:
+        shape = (*lead, *key_shape(sizes, options.combine), size)
+        check_fits("memory", inputs.memory, shape, values, "values", carried=True)
+        if inputs.velocity is not None:
+            check_fits("memory.velocity", inputs.velocity, shape, values, "values", carried=True)
     if not isinstance(options.read_norm, bool):
         raise UserError(f"read_norm is {options.read_norm!r}; accepted: True or False")
     arguments.check_norm_eps(options.norm_eps)

@@ -24,7 +24,7 @@ def supports(tensor: Tensor, **facts: object) -> str | None:
     """Return in a line why the kernels cannot run a call; None if they can."""
     if facts.get("momentum"):
         return "there are no kernels for momentum; 'chunked' has it"
-    return ready.supports(tensor, **facts)
+    return ready.supports(tensor)
 
 
 def shortcut(inputs: Inputs, options: Options) -> Callable[[Inputs], Any] | None:

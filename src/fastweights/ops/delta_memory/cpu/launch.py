@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from fastweights.kernels import memory as buffers
@@ -124,33 +125,45 @@ def passes() -> Passes:
 
 def sizes_of(call: Arguments) -> Sizes:
     """Return what the layout of a call follows from."""
-    rows, time, value = call.values.shape
+    inner, values, query = call.inner_key, call.values, call.query
+    rows, time, value = values.shape
+    key_row, key_step, _ = inner.stride()
+    value_row, value_step, _ = values.stride()
+    reads, query_row, query_step = 0, 0, 0
+    if query is not None:
+        reads, (query_row, query_step, *_) = query.shape[2], query.stride()
     return Sizes(
-        rows=rows,
-        time=time,
-        outer=0 if call.outer_key is None else call.outer_key.shape[2],
-        inner=call.inner_key.shape[2],
-        value=value,
-        reads=0 if call.query is None else call.query.shape[2],
-        gated=call.gate is not None,
-        has_memory=call.memory is not None,
-        has_real=call.real is not None,
-        selective=call.read_mask is not None,
-        delta=call.delta,
-        clamp=call.clamp,
-        head=call.head,
-        norm=call.norm,
-        chunk=min(call.chunk, time),
-        unit=max(lanes(call.values.dtype), host().pair),
-        unit_keys=call.unit_keys,
-        scales=call.query_scale != 1,
-        key_row=call.inner_key.stride(0),
-        key_step=call.inner_key.stride(1),
-        value_row=call.values.stride(0),
-        value_step=call.values.stride(1),
-        query_row=0 if call.query is None else call.query.stride(0),
-        query_step=0 if call.query is None else call.query.stride(1),
+        rows,
+        time,
+        0 if call.outer_key is None else call.outer_key.shape[2],
+        inner.shape[2],
+        value,
+        reads,
+        call.gate is not None,
+        call.memory is not None,
+        call.real is not None,
+        call.read_mask is not None,
+        call.delta,
+        call.clamp,
+        call.head,
+        call.norm,
+        min(call.chunk, time),
+        _unit(values.dtype),
+        call.unit_keys,
+        call.query_scale != 1,
+        key_row,
+        key_step,
+        value_row,
+        value_step,
+        query_row,
+        query_step,
     )
+
+
+@cache
+def _unit(dtype: torch.dtype) -> int:
+    """Return what sizes are padded to."""
+    return max(lanes(dtype), host().pair)
 
 
 def fresh(shape: Sequence[Size], like: Tensor) -> Tensor:
