@@ -87,6 +87,7 @@ def accelerate(model: nn.Module) -> Accelerated:
     Source: Yang, Kautz & Hatamizadeh, "Gated Delta Networks", ICLR 2025; Kimi Team, "Kimi Linear", 2025.
 
     Example:
+        >>> import torch
         >>> from transformers import Qwen3NextConfig, Qwen3NextModel
         >>> config = Qwen3NextConfig(
         ...     vocab_size=10, hidden_size=16, num_hidden_layers=1, layer_types=["linear_attention"],
@@ -190,6 +191,7 @@ def gated_delta_rule(
         o, in the type of the query; and F, or None.
 
     Example:
+        >>> import torch
         >>> k = torch.eye(2).view(1, 2, 1, 2)
         >>> o, F = gated_delta_rule(k, k, k, torch.zeros(1, 2, 1), torch.ones(1, 2, 1), output_final_state=True)
         >>> torch.allclose(o * 2**0.5, k), torch.equal(F[0, 0], torch.eye(2))
