@@ -20,7 +20,7 @@ KEPT = 256
 CPU = torch.device("cpu")
 
 
-def signature(inputs: Iterable[object], *others: Hashable) -> Hashable | None:
+def signature(inputs: Iterable[Any], *others: Hashable) -> Hashable | None:
     """Return what the checks, the backend and the layout of a call without gradients follow from.
 
     Args:

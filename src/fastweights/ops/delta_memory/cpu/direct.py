@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from fastweights.kernels import threads
 from fastweights.kernels.layout import pack
 from fastweights.ops.delta_memory import arguments
 from fastweights.ops.delta_memory.options import Inputs, Options
+
+if TYPE_CHECKING:
+    from fastweights.kernels.compile import Kernel
 
 REALS = {torch.float32: np.float32, torch.float64: np.float64}
 Results = tuple[Tensor | None, Tensor]
@@ -90,7 +93,8 @@ def _bound(
         (key,), values, strength, queries, memory, gate = given[:6]
         retrieved = None if queries is None else values.new_empty(shape)
         final = buffers.empty(memory_shape, values)
-        tensors = (key, values, strength, queries and queries[0], memory, gate, retrieved, final)
+        query = None if queries is None else queries[0]
+        tensors = (key, values, strength, query, memory, gate, retrieved, final)
         addresses = array("q", [0 if x is None else x.data_ptr() for x in tensors])
         at, workers = addresses.buffer_info()[0], threads.count(count)
         if workers == 1:
@@ -106,7 +110,7 @@ def _bound(
 
 
 @cache
-def _kernels() -> tuple[Callable[..., int], Callable[..., int]]:
+def _kernels() -> tuple[Kernel, Kernel]:
     from fastweights.ops.delta_memory.cpu.step import step, step_parallel
 
     return step, step_parallel
