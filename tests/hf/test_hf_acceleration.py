@@ -196,3 +196,9 @@ def test_refusals(monkeypatch):
     monkeypatch.setattr(model, "parameters", lambda: iter([elsewhere]))
     with pytest.raises(UserError, match="the model is on cuda:0, and the kernels run on the CPU"):
         accelerate(model)
+
+
+def test_heads_of_keys_that_do_not_divide_those_of_values():
+    q, v, g = torch.zeros(1, 3, 4, 8), torch.zeros(1, 3, 6, 8), torch.zeros(1, 3, 6)
+    with pytest.raises(UserError, match="heads is 6; accepted with 4 key heads: a multiple"):
+        gated_delta_rule(q, q, v, g, g)

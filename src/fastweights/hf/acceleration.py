@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from fastweights import ops
 from fastweights.errors import UserError
+from fastweights.nn.parts.heads import heads_a_key
 from fastweights.ops.types import at_least_float32, without_autocast
 
 NAMES = (
@@ -190,6 +191,9 @@ def gated_delta_rule(
     Returns:
         o, in the type of the query; and F, or None.
 
+    Raises:
+        UserError: for arguments that do not fit each other, and heads of keys that do not divide those of values.
+
     Example:
         >>> import torch
         >>> k = torch.eye(2).view(1, 2, 1, 2)
@@ -202,7 +206,7 @@ def gated_delta_rule(
         given = [x if x.dtype == kind else x.to(kind) for x in (query, key, value, g, beta)]
         q, k, v, decay, strength = [x.transpose(1, 2) for x in given]
         if k.shape[1] != v.shape[1]:
-            shared = v.shape[1] // k.shape[1]
+            shared = heads_a_key(v.shape[1], k.shape[1])
             q, k = (x.repeat_interleave(shared, 1) for x in (q, k))
         start = initial_state
         if start is not None and start.dtype != kind:

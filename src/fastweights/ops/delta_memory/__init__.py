@@ -143,7 +143,8 @@ def delta_memory(
             [*lead, k1 + k2, value] (concat); None means zeros. With momentum a `MomentumState` of F and S, both so.
         rule: "delta" or "hebbian".
         gate: α [*lead, time]; or, with one key factor, for each feature of the key [*lead, time, k]; None for α = 1; or
-            "norm": α = 1 and the norm of F is held at 1 or below. Any number is computed with, 0 and those above 1 too.
+            "norm": α = 1 and the norm of F is held at 1 or below. Any number is computed with, 0, negative ones and
+            those above 1 too, by which F may grow without end.
         erase: e [*lead, time, k], of rule "delta" with one key factor: what the write takes away, as it acts (no β).
         momentum: η [*lead, time], of any rule and keys, but not with gate "norm": a step adds to F what it writes and,
             fading by η, what earlier ones wrote. What is erased is of α F alone. None: there is no S.
