@@ -60,7 +60,7 @@ OP = _DeltaMemory(
         ),
         "cuda": Backend(
             "fused kernels, hand-written backward, Triton",
-            cuda.run,
+            on_scaled(cuda.run),
             device=triton_ready.DEVICE,
             available=triton_ready.available,
             supports=cuda.supports,

@@ -56,6 +56,8 @@ def supports(
     two = len(key_sizes) == 2
     if two and combine == "concat" and (gate == "norm" or reads > 1):
         return "keys are concatenated; accepted: without a clamp, and one read"
+    if facts.get("momentum"):
+        return "there are no kernels for momentum; 'chunked' has it"
     if gate == "channels":
         return "the gate has a number for each feature; accepted: one a step"
     if gate == "step" and two and combine == "product":
