@@ -13,21 +13,34 @@ from fastweights.tasks.catch import Catch
 from fastweights.tasks.environment import Environment
 from fastweights.tasks.glimpses import Glimpses
 from fastweights.tasks.gymnasium_envs import register_environments
+from fastweights.tasks.in_context_regression import InContextRegression
+from fastweights.tasks.mad import MAD
 from fastweights.tasks.metro_map import MetroMap
+from fastweights.tasks.mqar import MQAR
 from fastweights.tasks.retrieval import Retrieval
 from fastweights.tasks.score import Score
+from fastweights.tasks.selective_copying import SelectiveCopying
+from fastweights.tasks.sequences import Sequences, SequenceTask
+from fastweights.tasks.state_tracking import StateTracking
 from fastweights.tasks.streams import Segment
 from fastweights.tasks.text import Text
 
 __all__ = [
+    "MAD",
+    "MQAR",
     "CatBAbI",
     "Catch",
     "Environment",
     "Glimpses",
+    "InContextRegression",
     "MetroMap",
     "Retrieval",
     "Score",
     "Segment",
+    "SelectiveCopying",
+    "SequenceTask",
+    "Sequences",
+    "StateTracking",
     "Text",
     "babi",
     "build",
@@ -44,6 +57,11 @@ _TASKS: dict[str, type] = {
     "catch": Catch,
     "metro-map": MetroMap,
     "text": Text,
+    "state-tracking": StateTracking,
+    "mqar": MQAR,
+    "mad": MAD,
+    "selective-copying": SelectiveCopying,
+    "in-context-regression": InContextRegression,
 }
 
 # gymnasium is an extra: without it the batched tasks are there all the same.
@@ -55,8 +73,9 @@ def names() -> tuple[str, ...]:
     """List the tasks.
 
     Example:
-        >>> names()
-        ('retrieval', 'catbabi', 'glimpses', 'catch', 'metro-map', 'text')
+        >>> names()  # doctest: +NORMALIZE_WHITESPACE
+        ('retrieval', 'catbabi', 'glimpses', 'catch', 'metro-map', 'text', 'state-tracking', 'mqar', 'mad',
+        'selective-copying', 'in-context-regression')
     """
     return tuple(_TASKS)
 

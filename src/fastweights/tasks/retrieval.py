@@ -11,6 +11,7 @@ from torch import Tensor
 from fastweights.errors import UserError, check_choice
 from fastweights.tasks import ceilings, symbols
 from fastweights.tasks.checks import check_int
+from fastweights.tasks.draws import distinct
 from fastweights.tasks.score import classification_metrics
 from fastweights.tasks.symbols import DIGITS, ENDINGS, LETTERS, QUESTION, SYMBOLS
 
@@ -89,7 +90,7 @@ class Retrieval:
         if self.repeat_keys:
             keys = torch.randint(len(LETTERS), shape, generator=generator, device=device)
         else:
-            keys = _distinct(count, self.pairs, len(LETTERS), generator)
+            keys = distinct(count, self.pairs, len(LETTERS), generator)
         values = torch.randint(len(DIGITS), shape, generator=generator, device=device)
         slot = torch.randint(self.pairs, (count,), generator=generator, device=device)
         tokens = torch.full((count, self.length), QUESTION, device=device)
@@ -140,23 +141,3 @@ class Retrieval:
     def best_possible(self) -> float:
         """Best accuracy of any model; below 1 only where a repeated key may mean several digits."""
         return float(ceilings.best_with_repeats(self.pairs)) if self.repeat_keys else 1.0
-
-
-def _distinct(
-    count: int, chosen: int, kinds: int, generator: torch.Generator
-) -> Int[Tensor, "count chosen"]:
-    """Draw rows of distinct integers below `kinds`, every ordered choice equally likely.
-
-    The i-th draw is a rank among the kinds - i not yet taken (a Lehmer code); decoding it from the back makes room
-    for each earlier choice. Far cheaper than sorting random numbers; bytes, since this is bound by memory.
-    """
-    columns = [
-        torch.randint(
-            kinds - i, (count,), generator=generator, dtype=torch.uint8, device=generator.device
-        )
-        for i in range(chosen)
-    ]
-    for i in reversed(range(chosen)):
-        for later in range(i + 1, chosen):
-            columns[later] += columns[later] >= columns[i]
-    return torch.stack(columns, 1).long()
