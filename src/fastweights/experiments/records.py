@@ -71,6 +71,8 @@ class Row(TypedDict, total=False):
     per_task_perplexity: Figures
     per_digit_accuracy: Figures
     per_slot_accuracy: Figures
+    squared_error: Figure
+    train_squared_error: Figure
     answers: Count
     fast_gradient_norm: Figure
     slow_gradient_norm: Figure
@@ -97,6 +99,7 @@ class Result(TypedDict, total=False):
     out: str
     mode: str
     form: str
+    about: str
     reading: str
     data: str
     preset: str
@@ -122,6 +125,13 @@ class Result(TypedDict, total=False):
     test_reward: Figure
     test_reward_error: Figure
     test_seconds: float
+    test_squared_error: Figure
+    test_length: Size
+    trained_length: Size
+    trained_accuracy_percent: Figure
+    ridge_squared_error: float
+    per_step_score: Figures
+    per_step_ridge: Figures
     test_answers: Count
     test_episodes: Count
     test_images: Count
@@ -148,6 +158,7 @@ class Result(TypedDict, total=False):
     validation_accuracy_percent: Figure
     validation_answers: Count
     validation_error_percent: Figure
+    validation_squared_error: Figure
     validation_perplexity: Figure
     validation_perplexity_1: Figure
     validation_bits_per_word: Figure

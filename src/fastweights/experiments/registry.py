@@ -12,11 +12,12 @@ from fastweights.experiments.glimpses import GLIMPSES
 from fastweights.experiments.loaded_run import open_checked
 from fastweights.experiments.metro_map import METRO_MAP
 from fastweights.experiments.retrieval import RETRIEVAL
+from fastweights.experiments.sequences import EXPERIMENTS as SEQUENCES
 from fastweights.experiments.text import TEXT
 
 EXPERIMENTS: dict[str, AnyExperiment] = {
     experiment.name: experiment
-    for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP, TEXT)
+    for experiment in (RETRIEVAL, CATBABI, GLIMPSES, CATCH, METRO_MAP, TEXT, *SEQUENCES)
 }
 """By name."""
 

@@ -13,6 +13,7 @@ except ImportError as _missing:
 from fastweights.figures.animation import animate
 from fastweights.figures.attention import attention
 from fastweights.figures.bindings import bindings
+from fastweights.figures.by_step import score_by_step
 from fastweights.figures.comparison import comparison
 from fastweights.figures.confusion import confusion_matrix
 from fastweights.figures.curves import training_curves
@@ -29,6 +30,7 @@ from fastweights.figures.per_task import task_accuracy
 from fastweights.figures.perplexity import perplexity_curves
 from fastweights.figures.rewards import reward_by_step, reward_curves
 from fastweights.figures.saturation import saturation
+from fastweights.figures.scores import score_table
 from fastweights.figures.seeds import seeds, setting_map
 from fastweights.figures.slots import slot_accuracy
 from fastweights.figures.story import read_grid
@@ -62,6 +64,8 @@ __all__ = [
     "reward_curves",
     "saturation",
     "save",
+    "score_by_step",
+    "score_table",
     "seeds",
     "setting_map",
     "slot_accuracy",

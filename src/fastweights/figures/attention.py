@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -13,7 +15,7 @@ from fastweights.nn.backbone import Trace
 
 @style.styled
 def attention(
-    trace: Trace, symbols: str, *, row: int = 0, read: int = -1, title: str = ""
+    trace: Trace, symbols: Sequence[str], *, row: int = 0, read: int = -1, title: str = ""
 ) -> Figure:
     """Draw the read weights as a grid, a line for each reading step, over the shares of the last read.
 
@@ -55,7 +57,7 @@ def attention(
     return figure
 
 
-def _grid(axes: Axes, weights: Float[np.ndarray, "time past"], symbols: str) -> None:
+def _grid(axes: Axes, weights: Float[np.ndarray, "time past"], symbols: Sequence[str]) -> None:
     steps = len(symbols)
     # A memory that is written before it is read shows a step to itself.
     own = 0 if np.diagonal(weights).any() else -1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -10,7 +12,7 @@ from fastweights.nn.backbone import Trace
 
 
 @style.styled
-def hidden_trace(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -> Figure:
+def hidden_trace(trace: Trace, symbols: Sequence[str], *, row: int = 0, title: str = "") -> Figure:
     """Draw the hidden state as a heat map, a column a step, over its Euclidean norm.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +12,7 @@ from fastweights.errors import UserError
 from fastweights.nn.backbone import Trace
 
 
-def check(trace: Trace, symbols: str, row: int) -> None:
+def check(trace: Trace, symbols: Sequence[str], row: int) -> None:
     """Check that the trace has the row, and that symbols are one a step.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -13,7 +15,9 @@ MAX_PANELS = 24
 
 
 @style.styled
-def memory_evolution(trace: Trace, symbols: str, *, row: int = 0, title: str = "") -> Figure:
+def memory_evolution(
+    trace: Trace, symbols: Sequence[str], *, row: int = 0, title: str = ""
+) -> Figure:
     """Draw the fast memory after each traced step as small multiples on one colour scale.
 
     The scale ends where 99.8 % of the magnitudes do.

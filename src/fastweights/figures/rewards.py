@@ -24,6 +24,7 @@ def reward_curves(
     frames: Mapping[str, int] | None = None,
     levels: Mapping[str, Mapping[str, float]] | None = None,
     panels: Mapping[str, str] | None = None,
+    clock: str = "update",
     title: str = "",
 ) -> Figure:
     """Draw the rewards of one or several models, the mean over a model's seeds ± one standard deviation.
@@ -32,6 +33,7 @@ def reward_curves(
         runs: for each name in the legend, the metrics of its seeds: `step` with the keys of `panels`. Seeds are
             averaged at the steps that all of them have.
         frames: for each name, the frames of an update; the x axis then counts frames. None: updates.
+        clock: what the x axis counts where it counts no frames.
         levels: for each panel's key, what to compare with, by name, such as the best possible reward: lines.
         panels: key of the metrics and what its axis is called, from left to right; None: the reward of evaluations.
         title: above the panels.
@@ -60,8 +62,8 @@ def reward_curves(
             at = steps if frames is None else steps * frames[name] / unit
             mean_and_spread(axes, name, at, values, place, positive=False)
         axes.set_ylabel(label)
-        clock = "update" if frames is None else "frames (million)" if unit > 1 else "frames"
-        scales.counted(axes, clock, whole=unit == 1)
+        counted = "frames (million)" if unit > 1 else "frames"
+        scales.counted(axes, clock if frames is None else counted, whole=unit == 1)
         _levels(axes, (levels or {}).get(key))
     style.legend_or_title(figure, columns[0], title)
     return figure

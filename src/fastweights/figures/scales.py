@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,7 +170,7 @@ def logarithmic(axes: Axes, *also: float) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def symbols_below(axes: Axes, symbols: str) -> None:
+def symbols_below(axes: Axes, symbols: Sequence[str]) -> None:
     """Write a sequence's symbols under the x axis, one a step; steps are numbered where there is no room for them."""
     figure, spec = axes.figure, axes.get_subplotspec()
     assert isinstance(figure, Figure)

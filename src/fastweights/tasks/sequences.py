@@ -65,6 +65,10 @@ class SequenceTask(ABC):
     @abstractmethod
     def chance(self) -> float: ...
 
+    def chance_from(self, step: int) -> float:
+        """Return the chance of the answers from a step on, where it depends on the step."""
+        return self.chance
+
     def inputs(self, batch: Sequences) -> Num[Tensor, "count time *features"]:
         """Return what a model reads."""
         return batch.tokens

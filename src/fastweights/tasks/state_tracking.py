@@ -78,7 +78,11 @@ class StateTracking(SequenceTask):
     @functools.cached_property
     def chance(self) -> float:
         """Best accuracy of a model that knows the step and its symbol alone, over all steps; exact."""
-        asked = self.automaton.guess(self.length)[:: len(self.automaton.takes_turns)]
+        return self.chance_from(0)
+
+    def chance_from(self, step: int) -> float:
+        turns, guesses = len(self.automaton.takes_turns), self.automaton.guess(self.length)
+        asked = [guess for at, guess in enumerate(guesses) if at >= step and at % turns == 0]
         return sum(asked) / len(asked)
 
     def encode(self, sequence: str) -> Int[Tensor, " length"]:

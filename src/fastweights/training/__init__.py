@@ -8,6 +8,7 @@ from fastweights.training.engine.outcome import Diverged, Outcome
 from fastweights.training.engine.progress import NoProgress, Progress, TerminalProgress
 from fastweights.training.engine.settings import Settings
 from fastweights.training.engine.source import Source
+from fastweights.training.sources.answers import Answers, score
 from fastweights.training.sources.batches import Stage
 from fastweights.training.sources.episodes import Episode, play
 from fastweights.training.sources.language import Corpus, Words
@@ -17,6 +18,7 @@ from fastweights.training.sources.supervised import Supervised, evaluate
 from fastweights.training.sources.text_loss import evaluate_words
 
 __all__ = [
+    "Answers",
     "Averaging",
     "Corpus",
     "Diverged",
@@ -40,4 +42,5 @@ __all__ = [
     "fit",
     "perplexity",
     "play",
+    "score",
 ]
