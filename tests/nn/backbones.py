@@ -39,6 +39,7 @@ BACKBONES = {
     "awd-fwm-two-layers": partial(nn.AWDFWM, layers=2, output_size=3, memory_size=3, reads=1),
     "awd-txl": partial(nn.AWDTransformerXL, layers=2, heads=2, inner_size=5, memory_length=4),
     "gru": nn.GRU,
+    "causal-convolution": lambda i, h: nn.Stack([nn.CausalConvolution(i, 3), nn.GRU(i, h)]),
     "gru-ln": nn.LayerNormGRU,
     "associative-lstm": partial(nn.AssociativeLSTM, copies=3),
     "fwm": partial(nn.FWMLSTM, memory_size=4),

@@ -12,7 +12,9 @@ from fastweights.errors import UserError, check_choice
 from fastweights.models.encoders import DroppedEmbedding, OneHot
 from fastweights.models.registry import build, describe
 from fastweights.models.sequence_model import SequenceModel
+from fastweights.nn.baselines.causal_convolution import CausalConvolution
 from fastweights.nn.parts.checks import check_range, check_sizes
+from fastweights.nn.stacks.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class ModelConfig:
             Khosravi & Socher 2017; Press & Wolf 2017); its bias is its own and starts at zero. It
             needs as many classes out as in, an embedding as large as the backbone's output, and no
             readout.
+        convolution: steps that a `nn.CausalConvolution` between the input and the backbone sees, the present one
+            included; None leaves it out.
         embedding_range: r, with which the embedding starts uniform in ±r; None starts it normal, as
             `torch.nn.Embedding` does.
         options: the backbone's options.
@@ -59,6 +63,7 @@ class ModelConfig:
     input_dropout: float = 0.0
     tied: bool = False
     embedding_range: float | None = None
+    convolution: int | None = None
     options: Mapping[str, Any] | None = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,7 +73,11 @@ class ModelConfig:
         self._check_inputs()
         self._check_tied()
         sizes = {kind: getattr(self, kind) for kind in ("input", "hidden", "classes")}
-        optional = {"embedding": self.embedding, "readout": self.readout}
+        optional = {
+            "embedding": self.embedding,
+            "readout": self.readout,
+            "convolution": self.convolution,
+        }
         check_sizes(**sizes, **{kind: size for kind, size in optional.items() if size is not None})
         object.__setattr__(self, "name", describe(self.name).name)
 
@@ -97,6 +106,8 @@ class ModelConfig:
         """Build the model; it keeps the configuration as its `.config`."""
         features = self.embedding or self.input
         backbone = build(self.name, features, self.hidden, **(self.options or {}))
+        if self.convolution is not None:
+            backbone = Stack([CausalConvolution(features, self.convolution), backbone])
         encoder, head = self._encoder(backbone.takes_classes), self._head(backbone.output_size)
         if self.tied:
             _tie(encoder, head)

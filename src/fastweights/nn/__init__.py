@@ -2,6 +2,10 @@
 
 from fastweights.nn.backbone import Backbone, HiddenState, Trace
 from fastweights.nn.baselines.associative_lstm import AssociativeLSTM, AssociativeLSTMState
+from fastweights.nn.baselines.causal_convolution import (
+    CausalConvolution,
+    CausalConvolutionState,
+)
 from fastweights.nn.baselines.conv_net import ConvNet, ConvNetState
 from fastweights.nn.baselines.elman_rnn import ElmanRNN
 from fastweights.nn.baselines.gru import GRU
@@ -63,6 +67,8 @@ __all__ = [
     "AssociativeLSTM",
     "AssociativeLSTMState",
     "Backbone",
+    "CausalConvolution",
+    "CausalConvolutionState",
     "Comba",
     "ConvNet",
     "ConvNetState",

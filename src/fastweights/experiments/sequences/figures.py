@@ -31,9 +31,8 @@ def draw(run: Run, sequence: str | None) -> Iterator[Figure]:
         UserError: if a sequence is given and the task has none that are typed, or it cannot be read.
     """
     title = f"{run.name}, {about(run)}"
-    if not isinstance(run.task, StateTracking):
-        if sequence is not None:
-            raise UserError(f"no sequence of {run.config['task']['name']} can be typed")
+    if sequence is not None and not isinstance(run.task, StateTracking):
+        raise UserError(f"no sequence of {run.config['task']['name']} can be typed")
     yield Figure("training", lambda: _training({"": [run]}, title))
     if run.result is not None:
         yield Figure("steps", lambda: _steps({run.name: [run]}, title))

@@ -27,6 +27,8 @@ class SequenceOptions(BackboneOptions, StepOptions, OptimiserOptions, RunOptions
     """Hidden units of each layer."""
     layers: int | None = None
     """Layers of the backbone on top of each other."""
+    convolution: int | None = None
+    """Steps that a short causal convolution before the backbone sees, the present one included; 0: there is none."""
     embedding: int | None = None
     """Size of a learned input embedding; 0 feeds one-hot symbols, or the vectors of the task as they are."""
     train_samples: int | None = None
@@ -157,6 +159,7 @@ class Recipe(NamedTuple):
     learning_rate: float = 3e-3
     hidden: int = 64
     layers: int = 2
+    convolution: int = 4
     embedding: int = 64
 
 

@@ -36,9 +36,23 @@ SINGLE_THREAD_HIDDEN = 256
 """Hidden units below which one thread trains."""
 
 SHARED = (
-    *("model", "hidden", "layers", "embedding", "steps", "batch", "optimiser", "learning_rate"),
-    *("warmup", "schedule", "clip", "evaluation_interval", "train_samples", "test_samples", "set"),
+    *("model", "hidden", "layers", "convolution", "embedding", "steps", "batch", "optimiser"),
+    *("learning_rate", "warmup", "schedule", "clip", "evaluation_interval", "train_samples"),
+    *("test_samples", "set"),
 )
+
+
+def words_of(options: Record) -> str:
+    """Return the options of a task in words.
+
+    Example:
+        >>> words_of({"problem": "parity", "length": 40})
+        'parity, length 40'
+    """
+    each = (
+        value if isinstance(value, str) else f"{name} {value}" for name, value in options.items()
+    )
+    return ", ".join(each)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +61,14 @@ class SequencePlan(StepPlan, OptimiserPlan, Plan, SequenceOptions, ABC):
 
     hidden: int = field()
     layers: int = field()
+    convolution: int = field()
     embedding: int = field()
     train_samples: int = field()
 
     def check(self) -> None:
         super().check()
         check_positive(self, "hidden", "layers", "steps", "batch", "evaluation_interval")
-        check_not_negative(self, "embedding", "train_samples")
+        check_not_negative(self, "embedding", "convolution", "train_samples")
         check_count("test_samples", self.test_samples, MAX_SAMPLES)
         if self.train_samples and self.train_samples < self.batch:
             raise UserError(
@@ -83,7 +98,7 @@ class SequencePlan(StepPlan, OptimiserPlan, Plan, SequenceOptions, ABC):
 
     def words(self) -> str:
         """Return what sets the task apart from others of its name."""
-        return ", ".join(f"{name} {getattr(self, name)}" for name in self.task_fields)
+        return words_of(self.task_config()["options"])
 
     def folder_name(self) -> str:
         values = "-".join(str(getattr(self, name)) for name in self.task_fields)
@@ -107,6 +122,7 @@ class SequencePlan(StepPlan, OptimiserPlan, Plan, SequenceOptions, ABC):
         return {
             "hidden": self.hidden,
             "embedding": self.embedding or None,
+            "convolution": self.convolution or None,
             "options": {**own, **extra_backbone_options(self.model, self.set, ())},
         }
 

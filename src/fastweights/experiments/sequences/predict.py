@@ -14,7 +14,7 @@ from fastweights.experiments.experiment import Evaluation
 from fastweights.experiments.loaded_run import LoadedRun, open_run
 from fastweights.experiments.plan import Record
 from fastweights.experiments.sequences.options import SequenceTest
-from fastweights.experiments.sequences.plan import MAX_SAMPLES, SequencePlan
+from fastweights.experiments.sequences.plan import MAX_SAMPLES, SequencePlan, words_of
 from fastweights.experiments.terminal import (
     Shown,
     Steps,
@@ -106,8 +106,7 @@ def test(folder: Path, options: SequenceTest) -> Record:
 
 def about(run: LoadedRun[Any]) -> str:
     """Return what sets the task of a run apart."""
-    given = run.config["task"]["options"]
-    return ", ".join(f"{name} {value}" for name, value in given.items())
+    return words_of(run.config["task"]["options"])
 
 
 def _task(run: LoadedRun[Any], length: int | None) -> SequenceTask:
