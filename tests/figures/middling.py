@@ -177,6 +177,32 @@ MIDDLING: dict[str, Draw] = {
         no_binding_error=61.65,
         title="Ba et al. 2016, Table 1: associative retrieval",
     ),
+    "score by step": lambda: figures.score_by_step(
+        {
+            name: [[0.5 + at / 600 for at in range(256)] for _ in range(3)]
+            for name in ("deltanet, negative eigenvalues true", "gated-deltaproduct", "lstm", "fwm")
+        },
+        trained=40,
+        levels={"without memory": 0.2, "no binding": 0.25},
+        title="modular-arithmetic, length 40",
+    ),
+    "error by step": lambda: figures.score_by_step(
+        {"lstm": [[None if at % 2 else 1 / (1 + at) for at in range(31)]]},
+        measure="squared_error",
+        levels={"always 0": 1.01, "noise": 0.01},
+        beside={"ridge regression": [None if at % 2 else 1 / (1 + at) ** 2 for at in range(31)]},
+    ),
+    "score table": lambda: figures.score_table(
+        [
+            mode_of(model, test, 10.0 * place, 3)
+            for place, model in enumerate(
+                ("gated-linear-attention", "fast-weights-two-paths", "lstm")
+            )
+            for test in ("in-context-recall", "noisy-recall", "selective-copying", "memorisation")
+        ],
+        chance={"noisy-recall": 12.5},
+        title="MAD: six tests of what a layer can do",
+    ),
     "mode table": lambda: figures.mode_table(
         [
             mode_of(name, mode, 10.0 * at, 3)

@@ -227,5 +227,14 @@ SMALLEST: dict[str, Draw] = {
     "mode table": lambda: figures.mode_table(
         [mode_of("fwm", "QA", None, 1)], title="Schlag et al. 2021, Table 1: catbAbI"
     ),
+    "score by step": lambda: figures.score_by_step(
+        {"": [[1.0]]}, levels={"without memory": 0.5}, title="lstm, parity, length 40"
+    ),
+    "error by step": lambda: figures.score_by_step(
+        {"lstm": [[0.5]]}, measure="squared_error", levels={"always 0": 1.01, "noise": 0.0}
+    ),
+    "score table": lambda: figures.score_table(
+        [mode_of("lstm", "parity", 50.0, 1)], title="Parity"
+    ),
     "growth": lambda: figures.growth([100], {"fused": [1.0]}, title="growth"),
 }

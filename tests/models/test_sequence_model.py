@@ -184,6 +184,7 @@ def test_the_configuration_keeps_the_name_and_the_options():
         "input_dropout": 0.0,
         "tied": False,
         "embedding_range": None,
+        "convolution": None,
         "options": {"decay": 0.5},
     }
     backbone = models.from_config(kept).backbone

@@ -158,7 +158,7 @@ class Recipe(NamedTuple):
     batch: int = 64
     learning_rate: float = 3e-3
     hidden: int = 64
-    layers: int = 2
+    layers: int = 1
     convolution: int = 4
     embedding: int = 64
 
