@@ -69,7 +69,7 @@ def test_every_task_has_its_experiment():
 
 @pytest.mark.parametrize("verb", ["test", "plot"])
 def test_help_says_which_option_belongs_to_which_task(verb, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "800")
     with pytest.raises(SystemExit):
         main([verb, "--help"])
     text = capsys.readouterr().out

@@ -16,7 +16,7 @@ from fastweights.experiments.experiment import AnyExperiment
 from fastweights.experiments.plotting import draw
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.runner import train
-from fastweights.experiments.sequences import EXPERIMENTS, predict
+from fastweights.experiments.sequences import EXPERIMENTS, predict, rows
 from fastweights.experiments.sequences import study as studies
 from fastweights.experiments.sequences.options import RECIPES, SequenceOptions, SequenceTest
 from fastweights.experiments.study import Cell, Study
@@ -213,9 +213,9 @@ def test_layers_and_a_convolution_are_put_around_any_backbone():
 
 
 def test_every_backbone_is_a_row_or_left_out_for_a_reason():
-    rows = {backbone.model for backbone in studies.BACKBONES.values()}
-    assert rows | {*studies.LEFT_OUT} == {*models.names()}
-    assert not rows & {*studies.LEFT_OUT}
+    named = {backbone.model for backbone in rows.BACKBONES.values()}
+    assert named | {*rows.LEFT_OUT} == {*models.names()}
+    assert not named & {*rows.LEFT_OUT}
 
 
 def studied(name: str) -> tuple[AnyExperiment, Study, Study]:
@@ -228,7 +228,7 @@ def studied(name: str) -> tuple[AnyExperiment, Study, Study]:
 @pytest.mark.parametrize("name", ["state-tracking", "mqar", "mad"])
 def test_the_studies_are_equal_for_all(name):
     _, table, tuning = studied(name)
-    assert len(table.cells) == len(studies.BACKBONES) * len(studies.TABLES[name].modes)
+    assert len(table.cells) == len(rows.BACKBONES) * len(studies.TABLES[name].modes)
     assert len(tuning.cells) == len(table.cells) * len(studies.GRID)
     assert len({cell.name for cell in table.cells}) == len(table.cells)
     for cell in table.cells:

@@ -14,7 +14,7 @@ TASK = tasks.MQAR(2, length=10, vocabulary=12)
 def build(task=TASK, name="lstm", **options):
     torch.manual_seed(0)
     inputs = {"input": task.features, "inputs": "vectors"}
-    if task.vocabulary is not None:
+    if task.vocabulary:
         inputs = {"input": task.vocabulary, "embedding": 5}
     return models.from_config(
         models.model_config(name, hidden=6, classes=task.classes, convolution=3, options=options, **inputs)

@@ -51,7 +51,7 @@ class InContextRegression(SequenceTask):
     """
 
     measure: ClassVar[Literal["accuracy", "squared_error"]] = "squared_error"
-    vocabulary = None
+    vocabulary = 0
     classes = 1
 
     def __init__(self, points: int = 16, *, dimensions: int = 4, noise: float = 0.1) -> None:
@@ -77,7 +77,7 @@ class InContextRegression(SequenceTask):
         weights = normal(count, self.dimensions, 1) / self.dimensions**0.5
         x = normal(count, self.points, self.dimensions)
         y = (x @ weights)[:, :, 0] + self.noise * normal(count, self.points)
-        tokens = x.new_zeros(count, self.length, self.features)
+        tokens = x.new_zeros(count, self.length, self.dimensions + 1)
         tokens[:, ::2, :-1], tokens[:, 1::2, -1] = x, y[:, :-1]
         answer = x.new_zeros(count, self.length)
         answer[:, ::2] = y

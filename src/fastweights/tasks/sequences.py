@@ -32,7 +32,7 @@ class SequenceTask(ABC):
 
     Attributes:
         measure: what answers are scored by, "accuracy" (0 to 1) or "squared_error".
-        vocabulary: how many symbols there are; None: a step shows a vector of `features` numbers.
+        vocabulary: how many symbols there are; 0: a step shows a vector of `features` numbers.
         classes: outputs of a model at a step where it is asked.
         length: of the sequences that are sampled.
         chance: the score of the best answers that depend on no step but the present one.
@@ -40,7 +40,7 @@ class SequenceTask(ABC):
     """
 
     measure: ClassVar[Literal["accuracy", "squared_error"]] = "accuracy"
-    vocabulary: int | None
+    vocabulary: int
     features: int | None = None
     classes: int
     length: int

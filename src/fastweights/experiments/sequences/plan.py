@@ -128,7 +128,7 @@ class SequencePlan(StepPlan, OptimiserPlan, Plan, SequenceOptions, ABC):
 
     def sizes(self) -> Record:
         task = self.build_task()
-        if task.vocabulary is None:
+        if not task.vocabulary:
             return {"input": task.features, "classes": task.classes, "inputs": "vectors"}
         return {"input": task.vocabulary, "classes": task.classes}
 

@@ -14,59 +14,13 @@ from fastweights.experiments.sequences.options import (
     SequenceOptions,
     StateTrackingOptions,
 )
+from fastweights.experiments.sequences.rows import (
+    BACKBONES,
+    PUBLISHED_MAD,
+    PUBLISHED_TRACKING,
+    Backbone,
+)
 from fastweights.experiments.study import Cell, Reach, Row, Study
-
-
-class Backbone(NamedTuple):
-    """A row: a registered model, with options other than its own defaults."""
-
-    model: str
-    set: tuple[str, ...] = ()
-
-
-NEGATIVE = ("negative_eigenvalues=true",)
-
-BACKBONES = {
-    "fast-weights": Backbone("fast-weights"),
-    "fast-weights-flat": Backbone("fast-weights-flat"),
-    "fast-weights-two-paths": Backbone("fast-weights-two-paths"),
-    "fwm": Backbone("fwm"),
-    "linear-attention": Backbone("linear-attention"),
-    "gated-linear-attention": Backbone("gated-linear-attention"),
-    "hgrn2": Backbone("hgrn2"),
-    "mlstm": Backbone("mlstm"),
-    "deltanet": Backbone("deltanet"),
-    "deltanet [-1, 1]": Backbone("deltanet", NEGATIVE),
-    "gated-deltanet": Backbone("gated-deltanet"),
-    "gated-deltanet [-1, 1]": Backbone("gated-deltanet", NEGATIVE),
-    "kimi-delta-attention": Backbone("kimi-delta-attention"),
-    "gated-deltanet-2": Backbone("gated-deltanet-2"),
-    "gated-deltaproduct": Backbone("gated-deltaproduct"),
-    "comba": Backbone("comba"),
-    "rwkv-7": Backbone("rwkv-7"),
-    "titans": Backbone("titans"),
-    "recurrent-deltanet": Backbone("recurrent-deltanet"),
-    "srwm": Backbone("srwm"),
-    "m2rnn": Backbone("m2rnn"),
-    "mnm": Backbone("mnm"),
-    "transformer-xl": Backbone("transformer-xl"),
-    "lstm": Backbone("lstm"),
-    "gru": Backbone("gru"),
-    "gru-ln": Backbone("gru-ln"),
-    "associative-lstm": Backbone("associative-lstm"),
-    "irnn": Backbone("irnn"),
-    "rnn": Backbone("rnn"),
-    "rnn-ln": Backbone("rnn-ln"),
-}
-"""By what the tables call them."""
-
-LEFT_OUT = {
-    "residual-lstm": "made for language: a deep LSTM with dropout",
-    "awd-lstm": "made for language: an LSTM with dropout",
-    "awd-fwm": "made for language: it is `fwm` on an LSTM with dropout",
-    "convnet": "made for glimpses alone",
-}
-"""Registered backbones that are no rows, and why."""
 
 GRID = (1e-3, 3e-3, 1e-2)
 """Learning rates that the studies of tuning try for every model."""
@@ -81,33 +35,6 @@ MAD_KINDS = (
     *("in-context-recall", "fuzzy-recall", "noisy-recall"),
     *("selective-copying", "compression", "memorisation"),
 )
-
-PUBLISHED_TRACKING = {
-    "lstm": 100.0,
-    "gated-deltaproduct": 80.7,
-    "deltanet [-1, 1]": 77.7,
-    "gated-deltanet": 63.3,
-    "deltanet": 62.5,
-    "Mamba": 58.9,
-    "mlstm": 58.5,
-    "rwkv-7": 54.1,
-    "Transformer": 47.7,
-}
-"""Published accuracies in percent, the mean of four tasks, trained on at most 40 symbols and tested on at most 256."""
-
-PUBLISHED_MAD = {
-    "PaTH": 80.8,
-    "Transformer": 76.4,
-    "Mesa": 75.1,
-    "mlstm": 74.7,
-    "rwkv-7": 74.6,
-    "Mamba": 73.1,
-    "gated-deltaproduct": 72.3,
-    "gated-deltanet": 71.2,
-    "deltanet": 69.7,
-    "gated-linear-attention": 67.9,
-}
-"""Published mean accuracies in percent over the six tests of MAD and their variations in size."""
 
 EQUAL = (
     "Every model has the same number of layers and hidden units a layer, the same embedding, optimiser, learning rate"
@@ -281,7 +208,7 @@ def means(table: Table, rows: Sequence[Row]) -> Iterator[str]:
     yield "|" + "---|" * len(head)
     found = _by_label(rows)
     mean = {label: _mean(table, values) for label, values in found.items()}
-    order = sorted(found, key=lambda label: -(-1.0 if mean[label] is None else mean[label]))
+    order = sorted(found, key=lambda label: mean[label] or 0.0, reverse=True)
     for label in [*order, *(name for name in published if name not in found)]:
         values: list[float | None] = [found.get(label, {}).get(mode) for mode in table.modes]
         cells = [*values, mean.get(label), *([published.get(label)] if published else [])]
