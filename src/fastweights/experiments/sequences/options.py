@@ -166,7 +166,7 @@ class Recipe(NamedTuple):
 RECIPES: dict[str, Recipe] = {
     "state-tracking": Recipe(1500, convolution=0),
     "mqar": Recipe(1500),
-    "mad": Recipe(1500),
+    "mad": Recipe(1000, batch=32),
     "selective-copying": Recipe(1500),
     "in-context-regression": Recipe(2000, embedding=0),
 }

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.nn.backbone import Backbone, Input, Mask
+from fastweights.nn.parts.checks import check_sizes
 from fastweights.nn.parts.construction import Placement
 from fastweights.nn.parts.short_convolution import ShortConvolution
 
@@ -49,6 +50,7 @@ class CausalConvolution(Backbone[CausalConvolutionState]):
     copied: ClassVar[tuple[str, ...]] = ("recent",)
 
     def __init__(self, input_size: int, size: int = 4, **options: Unpack[Placement]) -> None:
+        check_sizes(input_size=input_size, size=size)
         super().__init__()
         self.convolution = ShortConvolution(input_size, size)
         self.input_size = self.output_size = input_size
