@@ -144,8 +144,8 @@ TABLES = {
         (
             "Test accuracy in percent on new sequences, at the published baseline of each test (vocabulary, length,"
             f" number of training sequences). {EQUAL} The published budget is 200 epochs over those sequences, here"
-            " 2.5 (of memorisation 125), and the best of six settings; it averages over variations of each test in size,"
-            " and over classes.",
+            " 2.5 (of memorisation 125), and the best of six settings; it averages over variations of each test in"
+            " size, and over classes.",
             "Of compression the published decoder is a network with an encoding of each place; here a linear layer"
             " answers for each. A model without memory has 12.5 % of in-context and noisy recall, 13.4 % of fuzzy"
             " recall, 7.14 % of copying, 6.67 % of compression and 0.79 % of memorisation (computed).",
