@@ -13,6 +13,8 @@ from fastweights import models
 from fastweights.errors import UserError
 from fastweights.experiments import registry
 from fastweights.experiments.experiment import AnyExperiment
+from fastweights.experiments.grouping import group
+from fastweights.experiments.loaded_run import open_run
 from fastweights.experiments.plotting import draw
 from fastweights.experiments.reproduce import reproduce
 from fastweights.experiments.runner import train
@@ -172,6 +174,14 @@ def test_a_run_cut_short_and_resumed_equals_one_that_was_not(runs, tmp_path):
     whole = result_of(runs["mad"])
     assert result["per_step_score"] == whole["per_step_score"]
     assert result["cross_entropy"] == whole["cross_entropy"]
+
+
+def test_options_of_a_backbone_tell_runs_apart(runs, tmp_path):
+    for name, given in {"plain": (), "set": ("negative_eigenvalues=true",)}.items():
+        options = tiny("mqar", model="deltanet", set=given, steps=2)
+        train(registry.get("mqar"), options, tmp_path / name)
+    found = group([open_run(tmp_path / name) for name in ("plain", "set")])
+    assert list(found) == ["deltanet, its defaults", "deltanet, negative_eigenvalues=true"]
 
 
 @pytest.mark.parametrize(

@@ -33,4 +33,6 @@ def group(runs: Sequence[LoadedRun[T]]) -> dict[str, list[LoadedRun[T]]]:
 def _in_words(option: str, value: object) -> str:
     if option == "layer_norm":
         return "with LN" if value else "without LN"
+    if option == "set" and isinstance(value, list):
+        return ", ".join(value) or "its defaults"
     return f"{option.replace('_', ' ')} {value}"

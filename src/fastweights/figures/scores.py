@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -60,7 +61,8 @@ def score_table(rows: Sequence[Row], *, chance: Row | None = None, title: str = 
             axes.text(column, line, f"{value:.1f}", **look)
         elif (line, column) in drawn:
             axes.text(column, line, "diverged", ha="center", va="center", fontsize=5.5)
-    axes.set_xticks(range(len(tests)), tests, rotation=30 if len(tests) > 3 else 0, ha="right")
+    turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(tests) > 3 else {}
+    axes.set_xticks(range(len(tests)), tests, **turned)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

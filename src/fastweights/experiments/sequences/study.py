@@ -211,8 +211,8 @@ def tuning(experiment: AnyExperiment, table: Table) -> Study:
         for label, backbone in table.backbones().items()
         for rate in GRID
     )
-    title = f"Learning rates for {table.title[0].lower()}{table.title[1:]}"
-    return Study(experiment, f"{table.name}-tuning", title, cells)
+    name, title = f"{table.name}-tuning", f"Learning rates, {table.title}"
+    return Study(experiment, name, title, cells)
 
 
 def means(table: Table, rows: Sequence[Row]) -> Iterator[str]:
