@@ -60,7 +60,7 @@ def drawn(source, count):
 
 def test_training_evaluation_and_seeds_are_kept_apart():
     task = tasks.MQAR(4, length=32)
-    first, other = Answers(task, batch=8, seed=0), Answers(task, batch=8, seed=1)
+    first, other = (Answers(task, batch=8, seed=seed, validation_samples=512) for seed in (0, 1))
     seen = {tuple(row) for batch in drawn(first, 70) for row in batch.tokens.tolist()}
     assert len(seen) == 560
     for source in (first, other):

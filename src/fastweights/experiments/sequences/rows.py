@@ -19,6 +19,7 @@ BACKBONES = {
     "fast-weights-flat": Backbone("fast-weights-flat"),
     "fast-weights-two-paths": Backbone("fast-weights-two-paths"),
     "fwm": Backbone("fwm"),
+    "fwm + residual": Backbone("fwm", ("residual=true",)),
     "linear-attention": Backbone("linear-attention"),
     "gated-linear-attention": Backbone("gated-linear-attention"),
     "hgrn2": Backbone("hgrn2"),
