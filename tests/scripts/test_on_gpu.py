@@ -23,7 +23,13 @@ def run(*words, **environment):
 @pytest.mark.slow
 @pytest.mark.skipif(ready.missing() is not None, reason=str(ready.missing()))
 def test_parts_can_be_rehearsed(tmp_path):
-    words = ("--rehearse", "--only", "machine,smallest,sanitizer,training", "--out", str(tmp_path / "lines"))
+    words = (
+        "--rehearse",
+        "--only",
+        "machine,smallest,sanitizer,training",
+        "--out",
+        str(tmp_path / "lines"),
+    )
     ran = run(*words, TRITON_INTERPRET="1")
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     assert ran.returncode == 0 and not [line for line in lines if "failed" in line], ran.stdout

@@ -40,8 +40,8 @@ EQUAL = (
     "Every model has the same number of layers and hidden units a layer, the same embedding, optimiser, learning rate"
     f" ({CHOSEN:g}, the middle one of those that the study of tuning tries for every model:"
     f" {', '.join(f'{rate:g}' for rate in GRID)}), steps and sequences; all other options of a backbone are its own"
-    " defaults. Of `fwm` the output is what the memory retrieves, as in the authors' program for catbAbI; with the paper's"
-    " residual connection the LSTM's is added. `[-1, 1]` are the eigenvalues where negative ones are allowed."
+    " defaults. Of `fwm` the output is what the memory retrieves, as in the authors' program for catbAbI; with the"
+    " paper's residual connection the LSTM's is added. `[-1, 1]` are the eigenvalues where negative ones are allowed."
 )
 """What is the same for all rows."""
 
