@@ -14,6 +14,7 @@ An op is an `Op` with its backends, fastest first; the names in use are those th
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast

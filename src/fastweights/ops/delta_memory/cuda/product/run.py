@@ -31,7 +31,7 @@ def run(
 
     One key factor is a product with a factor that is 1.
     """
-    keys, values, strength, queries, memory, _, real, read_mask, _ = inputs
+    keys, values, strength, queries, memory, _, real, read_mask, *_ = inputs
     single = len(keys) == 1
     if single:
         keys = (strength.new_ones(*strength.shape, 1), keys[0])
