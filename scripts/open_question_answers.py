@@ -194,13 +194,13 @@ def movement(moved: Rows) -> str:
         return "Not all rows are recorded yet: `fastweights reproduce data-movement` makes them."
     value = {c: moved.by_cell[c]["value"] for pair in cells.values() for c in pair}
     megabytes, cost = ({label: value[pair[i]] for label, pair in cells.items()} for i in range(2))
-    told = (f"{label} {megabytes[label]:.3g} MB at {cost[label]:,.0f}" for label in cells)
+    figures = (f"{label} {megabytes[label]:.3g} MB at {cost[label]:,.0f}" for label in cells)
     pay = "pay" if cost["A written out"] < min(cost["the cache"], cost["an LSTM"]) else "do not pay"
     less = cost["A written out"] / cost["the attention form"]
     return (
         f"Fast weights {pay} for their traffic against a cache of A's size and an LSTM of the same width; in the"
         f" attention form, which keeps past states in the place of A, they cost {less:.2g} times less than written out."
-        f" For 64 steps of 128 units, in megabytes moved and millions of cost: {listed(told)}."
+        f" For 64 steps of 128 units, in megabytes moved and millions of cost: {listed(figures)}."
     )
 
 

@@ -103,7 +103,7 @@ class _Tenths(Several):
     """Passes on all but evaluations, of which a search has too many for a line each."""
 
     def evaluated(self, row: Mapping[str, Any]) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 class _Judge(NoProgress):

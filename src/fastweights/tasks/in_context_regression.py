@@ -1,4 +1,4 @@
-"""In-context regression: a linear function is told by points of it, and asked for at the next one."""
+"""In-context regression: a linear function is shown by points of it, and asked for at the next one."""
 
 from __future__ import annotations
 

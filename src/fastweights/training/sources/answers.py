@@ -131,7 +131,7 @@ def score(
         task: what the sequences are of.
         sequences: what is read.
         rows: sequences at once.
-        on_progress: told after each how many are done.
+        on_progress: called after each, with how many are done.
 
     Returns:
         scores and losses of all answers, on the CPU, in the order of `task.places(sequences)`.
