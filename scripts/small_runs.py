@@ -37,6 +37,11 @@ SMALL = {
     "glimpses": "--features 6 --glimpse-layer 8 --batch 4",
     "catch": "--size 5 --hidden 6 --agents 4 --evaluation-episodes 10 --test-episodes 10",
     "metro-map": "--hidden 6 --memory-size 4 --graphs 10 --horizon 6",
+    "state-tracking": "--hidden 6 --batch 4 --length 6 --test-length 8 --test-samples 10",
+    "mqar": "--hidden 6 --batch 4 --pairs 2 --length 12 --vocabulary 16 --test-samples 10",
+    "mad": "--hidden 6 --batch 4 --length 16 --vocabulary 16 --train-samples 8 --test-samples 10",
+    "selective-copying": "--hidden 6 --batch 4 --copied 2 --length 12 --test-samples 10",
+    "in-context-regression": "--hidden 6 --batch 4 --points 4 --test-samples 10",
     "text": "--embedding 6 --hidden 8 --memory-size 3 --batch 4 --length 20",
 }
 """Options by task, apart from how long a run is."""

@@ -13,7 +13,8 @@ HEAD = """# Live pages
 
 What `fastweights page RUN` makes of a run: one file with the weights and the program that runs them, in your browser.
 Nothing you type leaves it. The first two are of the models that come with the library (`fastweights page retrieval`,
-`page catbabi`), the third needs none (`page --memory`). [What they show](../../docs/page.md), and how to make one of your run.
+`page catbabi`), the third needs none (`page --memory`). [What they show](../../docs/page.md), and how to make one of
+your run.
 """
 CAPTIONS = {
     "retrieval": "A network of 100 ReLU units with fast weights, trained on 8 pairs: type some, and step.",

@@ -53,6 +53,7 @@ LEFT_OUT = {
     "residual-lstm": "made for language: a deep LSTM with dropout",
     "awd-lstm": "made for language: an LSTM with dropout",
     "awd-fwm": "made for language: it is `fwm` on an LSTM with dropout",
+    "awd-txl": "made for language: it is `transformer-xl` with dropout",
     "convnet": "made for glimpses alone",
 }
 """Registered backbones that are no rows, and why."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from fastweights.io.atomic import write_atomically
 from fastweights.kernels.triton.launch import Launch
 
 SHARED_LIMIT = 99 * 1024
@@ -91,7 +92,7 @@ def _usage(code: bytes) -> tuple[int, int]:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "kernel.cubin")
-        file.write_bytes(code)
+        write_atomically(file, code)
         shown = _output(knobs.nvidia.cuobjdump.path, "--dump-resource-usage", str(file))
     registers, stack = re.findall(r"REG:(\d+) STACK:(\d+)", shown)[0]
     return int(registers), int(stack)
@@ -103,7 +104,7 @@ def _spilled(assembly: str, capability: int) -> int:
     target = re.findall(r"^\.target (\w+)", assembly, re.MULTILINE)[0]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "kernel.ptx")
-        file.write_text(assembly)
+        write_atomically(file, assembly.encode())
         out = str(Path(folder, "out"))
         shown = _output(
             get_ptxas(capability).path, "-v", f"--gpu-name={target}", str(file), "-o", out
