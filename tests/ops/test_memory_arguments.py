@@ -62,7 +62,7 @@ WRONG = {
     "shorter mask": ({"mask": torch.ones(B, 9, dtype=torch.bool)}, r"mask .* accepted: torch.bool \[2, 3\]"),
     "read mask of numbers": ({"read_mask": torch.ones(B, T)}, "read_mask is torch.float32"),
     "misspelt backend": ({"backend": "chunkd"}, "unknown backend 'chunkd'; did you mean 'chunked'"),
-    "backend that is not there": ({"backend": "tpu"}, "unknown backend 'tpu'; accepted: auto, chunked, cpu"),
+    "backend that is not there": ({"backend": "metal"}, "unknown backend 'metal'; accepted: auto, chunked, cpu"),
 }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ WRONG = {
     "misspelt f": ({"nonlinearity": "rleu"}, "unknown nonlinearity 'rleu'; did you mean 'relu'"),
     "misspelt form": ({"form": "inne"}, "unknown form 'inne'; did you mean 'inner'"),
     "misspelt backend": ({"backend": "chunkd"}, "unknown backend 'chunkd'; did you mean 'chunked'"),
-    "backend that is not there": ({"backend": "tpu"}, "unknown backend 'tpu'; accepted: auto, chunked, cpu"),
+    "backend that is not there": ({"backend": "metal"}, "unknown backend 'metal'; accepted: auto, chunked, cpu"),
     "flat with steps": ({"form": "flat", "inner_steps": 2}, "form 'flat' has one nonlinearity a step"),
     "flat with preliminary": ({"form": "flat"} | preliminary, "form 'flat' has one nonlinearity a step"),
     "no epsilon": ({"norm_eps": 0.0}, "norm_eps is 0.0"),
