@@ -30,7 +30,7 @@ def language(experiment: AnyExperiment) -> Study:
         " awd-fwm and awd-lstm have the same LSTM, embedding and softmax, the same dropout, the same number of epochs"
         " and the same learning rate (Adam, falling along a cosine from .006); awd-fwm has a memory on its last layer"
         " besides. awd-txl, Transformer-XL with their regularisation, has three layers as wide as the embedding and a"
-        " rate of .001. So these rows compare models after little training, not with the paper, whose models are ten"
+        " rate of .002. So these rows compare models after little training, not with the paper, whose models are ten"
         " times as large and read the text hundreds of times.",
         "`paper`: the authors' configuration, optimiser and regularisation. The rows by epoch are stages of one run,"
         " whose other figures and time are those of the whole of it as it stood; they are held against the validation"
