@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+import open_questions
 import pytest
+from open_question_answers import Rows, answers
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import open_questions  # noqa: E402
-from open_question_answers import Rows, answers  # noqa: E402
 
 
 def study(name: str, by_cell: dict[str, dict[str, Any]]) -> Rows:

@@ -15,7 +15,7 @@ Tensors = tuple[Tensor, ...]
 
 
 class MomentumState(NamedTuple):
-    """What a memory with momentum carries: F, and S, what each step adds to α F."""
+    """The state of a memory with momentum: F, and S, which each step adds to α F."""
 
     memory: Float[Tensor, "*lead *keys value"]
     velocity: Float[Tensor, "*lead *keys value"]

@@ -38,7 +38,7 @@ def empty_gradients(call: BackwardArguments) -> Gradients:
 
 
 class Backward(NamedTuple):
-    """What a backward works in.
+    """The buffers of a backward.
 
     Attributes:
         links: of reads that have a gradient.

@@ -1,4 +1,4 @@
-"""What a call's launches follow from: sizes, tiles, segments of time, and where `saved` keeps what."""
+"""Sizes, tiles and segments of time of a call, and the layout of `saved`."""
 
 from __future__ import annotations
 
