@@ -32,7 +32,8 @@ class Warmup:
             print_json(result._asdict())
         else:
             print(
-                f"kernels ready: {result.compile_seconds:.1f} s of compilation ({result.backend})"
+                f"kernels ready in {result.seconds:.1f} s: {result.compile_seconds:.1f} s of compilation "
+                f"({result.backend})"
             )
         return 0
 

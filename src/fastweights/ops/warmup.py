@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
 
 from fastweights import ops
+from fastweights.io.showing import shown
 
 HIDDEN = 8
+
+
+class Case(NamedTuple):
+    """What a process compiles at a time: the kernels of an op for a type. All of them, since they share functions."""
+
+    op: str
+    dtype: torch.dtype
 
 
 class Warmed(NamedTuple):
@@ -20,7 +31,7 @@ class Warmed(NamedTuple):
 
     Attributes:
         backend: "cpu", or what runs where that cannot.
-        compile_seconds: of compilation, or of loading what was compiled before.
+        compile_seconds: of compilation, or of loading what was compiled before, in all processes together.
         seconds: in all.
     """
 
@@ -29,18 +40,55 @@ class Warmed(NamedTuple):
     seconds: float
 
 
-def warmup() -> Warmed:
+def warmup(processes: int | None = None) -> Warmed:
     """Run every fused kernel forward and backward on tiny data; the machine code stays in the cache on disk.
+
+    There are kernels for one thread, and others for several where torch has more than one.
+
+    Args:
+        processes: that compile side by side; None: one for each core.
 
     Example:
         >>> warmup().backend in ("cpu", "chunked")
         True
     """
-    start, compiled = time.perf_counter(), _compile_seconds()
-    dtypes = (torch.float32, torch.float64)
-    found = {backend for dtype in dtypes for run in WARMUPS.values() for backend in run(dtype)}
-    backend = "cpu" if found == {"cpu"} else "chunked"
-    return Warmed(backend, _compile_seconds() - compiled, time.perf_counter() - start)
+    start, before = time.perf_counter(), torch.get_num_threads()
+    cases = [Case(*each) for each in itertools.product(WARMUPS, (torch.float64, torch.float32))]
+    wanted = (os.cpu_count() or 1) if processes is None else processes
+    if importlib.util.find_spec("numba") is None:
+        wanted = 1
+    found, seconds = set[str](), 0.0
+    try:
+        with shown("kernels", "cases", len(cases)) as on_progress:
+            for done, each in enumerate(_compiled(cases, before, min(wanted, len(cases)))):
+                found |= each.backends
+                seconds += each.compile_seconds
+                on_progress(done + 1)
+    finally:
+        torch.set_num_threads(before)
+    return Warmed("cpu" if found == {"cpu"} else "chunked", seconds, time.perf_counter() - start)
+
+
+class _Done(NamedTuple):
+    backends: set[str]
+    compile_seconds: float
+
+
+def _compiled(cases: list[Case], threads: int, processes: int) -> Iterator[_Done]:
+    if processes == 1:
+        yield from (_compile(case, threads) for case in cases)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_compile, case, threads) for case in cases]):
+            yield done.result()
+
+
+def _compile(case: Case, threads: int) -> _Done:
+    before, backends = _compile_seconds(), set[str]()
+    for each in {1, threads}:
+        torch.set_num_threads(each)
+        backends |= WARMUPS[case.op](case.dtype)
+    return _Done(backends, _compile_seconds() - before)
 
 
 def _fast_weight_rnn(dtype: torch.dtype) -> set[str]:
@@ -98,8 +146,8 @@ def _lstm(dtype: torch.dtype) -> set[str]:
 
 
 WARMUPS: dict[str, Callable[[torch.dtype], set[str]]] = {
-    "fast_weight_rnn": _fast_weight_rnn,
     "delta_memory": _delta_memory,
+    "fast_weight_rnn": _fast_weight_rnn,
     "lstm": _lstm,
 }
 """For each op, what runs all its kernels in a dtype and returns the backends that ran."""
