@@ -234,7 +234,8 @@ class Judge:
     def _before_clamps(self, name: str) -> float:
         """Return the size of a gradient before clamps take away what is along F.
 
-        By the memory: what its end is given. By a strength: ten times what of a row is differentiated, over them.
+        By the memory: what its end is given. By a strength or a key, which clamps leave nothing along F: ten times what
+        of a row is differentiated, before a layer norm takes its part away, over them.
         """
         given = {
             result: op_calls.weight(kind, self.plain.found[result], self.call.seed + n).double()
@@ -245,15 +246,29 @@ class Judge:
         }
         if name == "∂memory":
             return largest(given["memory"]) if "memory" in given else 0.0
-        if name != "∂strength":
+        if not name.startswith(("∂strength", "∂keys")):
             return 0.0
-        strength = self._real_steps()["strength"]
+        steps = self._real_steps()
         terms = (
-            (x * self.truth.found[result]).abs().nan_to_num(0, 0, 0).flatten(strength.dim() - 1)
+            (x * self.truth.found[result])
+            .abs()
+            .nan_to_num(0, 0, 0)
+            .flatten(steps["strength"].dim() - 1)
             for result, x in given.items()
         )
         whole = sum(x.sum(-1) for x in terms)
-        return WORSE * largest(whole) / max(1.0, largest(strength.nan_to_num(0, 0, 0)))
+        return (
+            WORSE
+            * self._enlarged
+            * largest(whole)
+            / max(1.0, largest(steps[name[1:]].nan_to_num(0, 0, 0)))
+        )
+
+    @cached_property
+    def _enlarged(self) -> float:
+        """How many times what is read a layer norm makes of it at most: at least 1, also where it only moves it."""
+        normed = watched(lambda: true(self.precise)).normed
+        return max([1.0, *(largest((x * scale).nan_to_num(0, 0, 0)) for x, scale in normed)])
 
     def _weights_finite(self) -> bool:
         """Return whether NaN can only come of what a step is given: 0 times a weight may be left out, or not."""
