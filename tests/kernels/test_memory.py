@@ -7,7 +7,8 @@ import torch
 from fastweights.kernels import memory
 
 
-def test_memory_comes_back_once_the_last_view_is_gone():
+def test_memory_comes_back_once_the_last_view_is_gone(monkeypatch):
+    monkeypatch.setattr(memory, "_free", {})  # other tests have left buffers of this size
     like = torch.zeros(1)
     first = memory.take(memory.LARGE, like)
     place = first.data_ptr()
@@ -21,7 +22,7 @@ def test_memory_comes_back_once_the_last_view_is_gone():
 
 
 def test_a_large_tensor_takes_memory_used_before_and_a_small_one_its_own(monkeypatch):
-    monkeypatch.setattr(memory, "_free", {})  # other tests have left buffers of this size
+    monkeypatch.setattr(memory, "_free", {})
     like = torch.zeros(1)
     first = memory.take(memory.LARGE, like)
     place = first.data_ptr()
