@@ -30,7 +30,7 @@ def browser() -> Iterator[Any]:
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def opened(browser: Any) -> Iterator[Open]:
     """Return what opens a file in a context of its own."""
     contexts = []
@@ -45,7 +45,7 @@ def opened(browser: Any) -> Iterator[Open]:
         context.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def filled_page(opened: Open, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Return what opens the page of some contents."""
 
