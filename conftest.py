@@ -56,13 +56,17 @@ def where_shapes_are(*, typechecker):
 
 
 def first_call(function, checking):
-    """Return a function that checks its first call in a test, and no other."""
+    """Return a function that checks its first call in a test, and no other.
+
+    Its names are its own: a compiler that traces it looks those of a module up, and several are called conftest.
+    """
+    compiling, seen = torch.compiler.is_compiling, checked
 
     @functools.wraps(function)
     def call(*arguments, **options):
-        if torch.compiler.is_compiling() or function in checked:
+        if compiling() or function in seen:
             return function(*arguments, **options)
-        checked.add(function)
+        seen.add(function)
         return checking(*arguments, **options)
 
     return call
