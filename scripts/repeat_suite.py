@@ -28,7 +28,7 @@ SETTINGS = {
     "default": {"ATEN_CPU_CAPABILITY": "default"},
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "COMPATIBLE"},
 }
-PYTEST = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+PYTEST = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 """As `make test` runs it."""
 
 
