@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -139,12 +140,15 @@ def _fast_weight_memory(draw: Draw, backend: str, shape: Shape) -> tuple[Tensor,
     return retrieved, memory
 
 
-def _delta_rule(draw: Draw, backend: str, shape: Shape) -> tuple[Tensor, ...]:
+def _delta_rule(
+    draw: Draw, backend: str, shape: Shape, *, by_feature: bool = False
+) -> tuple[Tensor, ...]:
     rows, time, size = shape
+    decays = (rows, time, size) if by_feature else (rows, time)
     keys = draw(rows, time, size, scale=size**-0.5)
     retrieved, memory = ops.delta_memory(
         (keys,), draw(rows, time, size), draw(rows, time).sigmoid(), queries=(draw(rows, time, size),),
-        memory=draw(rows, size, size), gate=draw(rows, time).sigmoid(), read_norm=False, backend=backend,
+        memory=draw(rows, size, size), gate=draw(*decays).sigmoid(), read_norm=False, backend=backend,
     )  # fmt: skip
     assert retrieved is not None
     return retrieved, memory
@@ -190,6 +194,18 @@ FORMS = (
             "combine": "product",
         },
         _delta_rule,
+    ),
+    Form(
+        "delta_memory",
+        "delta rule, a decay for each feature",
+        {
+            "key_sizes": (SMALL.size,),
+            "reads": 1,
+            "rule": "delta",
+            "gate": "channels",
+            "combine": "product",
+        },
+        partial(_delta_rule, by_feature=True),
     ),
     Form(
         "fast_weight_rnn",
