@@ -20,7 +20,12 @@ from fastweights.ops.cuda_kernels import CAPABILITIES, CASES, compile_kernel, ke
 
 RECORD = json.loads((Path(__file__).parents[2] / "results" / "gpu" / "compiled.json").read_text())
 TABLE = RECORD["kernels"]
-IN_CI = ("Fast Weight Memory, d = 32", "gated delta rule, 64", "fast-weights RNN, H = 50")
+IN_CI = (
+    "Fast Weight Memory, d = 32",
+    "gated delta rule, 64",
+    "Hebb's rule gated by feature, 64",
+    "fast-weights RNN, H = 50",
+)
 KERNELS = kernels(IN_CI)
 
 

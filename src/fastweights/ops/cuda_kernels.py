@@ -67,14 +67,14 @@ def _fast_weight_memory(size: int) -> None:
     (retrieved.sum() + memory.sum()).backward()
 
 
-def _delta_rule(size: int, gated: bool, rule: str = "delta") -> None:
+def _delta_rule(size: int, gate: str | None, rule: str = "delta") -> None:
     from fastweights.ops.delta_memory.cuda import run
     from fastweights.ops.delta_memory.options import Inputs, Options
 
     factor = partial(_new, ROWS, TIME, size)
-    gate = _new(ROWS, TIME) if gated else None
+    alpha = {None: None, "step": _new(ROWS, TIME), "channels": factor()}[gate]
     inputs = Inputs(
-        (factor(),), factor(), _new(ROWS, TIME), (factor(),), _new(ROWS, size, size), gate
+        (factor(),), factor(), _new(ROWS, TIME), (factor(),), _new(ROWS, size, size), alpha
     )
     retrieved, memory = run(inputs, Options(rule))
     assert retrieved is not None
@@ -102,9 +102,12 @@ def _fast_weight_rnn(size: int, nonlinearity: str, form: str) -> None:
 CASES: dict[str, Callable[[], None]] = {
     "Fast Weight Memory, d = 32": partial(_fast_weight_memory, 32),
     "Fast Weight Memory, d = 64": partial(_fast_weight_memory, 64),
-    "gated delta rule, 64": partial(_delta_rule, 64, True),
-    "gated delta rule, 128": partial(_delta_rule, 128, True),
-    "Hebb's rule, 64": partial(_delta_rule, 64, False, "hebbian"),
+    "gated delta rule, 64": partial(_delta_rule, 64, "step"),
+    "gated delta rule, 128": partial(_delta_rule, 128, "step"),
+    "Hebb's rule, 64": partial(_delta_rule, 64, None, "hebbian"),
+    "delta rule gated by feature, 64": partial(_delta_rule, 64, "channels"),
+    "delta rule gated by feature, 128": partial(_delta_rule, 128, "channels"),
+    "Hebb's rule gated by feature, 64": partial(_delta_rule, 64, "channels", "hebbian"),
     "fast-weights RNN, H = 50": partial(_fast_weight_rnn, 50, "relu", "inner"),
     "fast-weights RNN, H = 100": partial(_fast_weight_rnn, 100, "tanh", "inner"),
     "fast-weights RNN, H = 128, flat": partial(_fast_weight_rnn, 128, "relu", "flat"),

@@ -1,7 +1,7 @@
 """The backend for NVIDIA's devices, in Triton: forward and backward written by hand.
 
-`product/` has the memories with two key factors or a norm clamp, `vector/` those with one key and any decay, to which
-keys that are concatenated belong. Nothing here imports Triton before `run`.
+`product/` has the memories with two key factors or a norm clamp, `vector/` those with one key and any decay, a number a
+step or for each feature of the key; keys that are concatenated belong there. Nothing here imports Triton before `run`.
 """
 
 from __future__ import annotations
@@ -58,8 +58,6 @@ def supports(
         return "keys are concatenated; accepted: without a clamp, and one read"
     if facts.get("momentum"):
         return "there are no kernels for momentum; 'chunked' has it"
-    if gate == "channels":
-        return "the gate has a number for each feature; accepted: one a step"
     if gate == "step" and two and combine == "product":
         return "a gate is given; accepted of a product of keys: none, or 'norm'"
     vector = gate != "norm" and not (two and combine == "product")

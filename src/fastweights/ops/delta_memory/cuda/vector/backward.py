@@ -6,7 +6,8 @@
     dq = before ∘ (do Fᵀ) + (do uᵀ ∘ D) k       de = before ∘ (df Fᵀ) + tril(df uᵀ ∘ D, -1) k
     dk = (do uᵀ ∘ D)ᵀ q + tril(df uᵀ ∘ D, -1)ᵀ e + after ∘ (u F̄ᵀ)
 
-`states_back` alone goes from chunk to chunk, the last first. `gates` has dα.
+`states_back` alone goes from chunk to chunk, the last first. `gates` has dα; of a decay for each feature of the key,
+`channels` has all but du, dv and F̄.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fastweights.ops.delta_memory.cuda.vector.tiles import (
     load_memory,
     load_products,
     load_steps,
+    load_total,
     store_memory,
     store_steps,
 )
@@ -42,9 +44,10 @@ def read_back(
 @kernel
 def states_back(
     queries: Pointer, keys: Pointer, W: Pointer, gradient: Pointer, before: Pointer, after: Pointer,
-    final_gradient: Pointer, writes_gradient: Pointer, ends: Pointer, memory_gradient: Pointer,
-    time: Number, K: constexpr, V: constexpr, C: constexpr, SIZE: constexpr, BV: constexpr,
-    ERASE: constexpr, READS: constexpr, HAS_FINAL: constexpr, P: constexpr,
+    totals: Pointer, final_gradient: Pointer, writes_gradient: Pointer, ends: Pointer,
+    memory_gradient: Pointer, time: Number, K: constexpr, V: constexpr, C: constexpr,
+    SIZE: constexpr, BV: constexpr, CHANNELS: constexpr, ERASE: constexpr, READS: constexpr,
+    HAS_FINAL: constexpr, P: constexpr,
 ) -> None:  # fmt: skip
     """Run block `program_id(0)` of values of row `program_id(1)`: complete du, leave F̄ of every chunk, and ∂F(0)."""
     block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
@@ -61,7 +64,7 @@ def states_back(
         if READS:
             du += load_steps(writes_gradient, first, left, block, C, V, BV)
         store_steps(writes_gradient, du, first, left, block, C, V, BV)
-        F = tl.load(before + whole * C + C - 1) * F
+        F = load_total(before, totals, whole, K, C, SIZE, CHANNELS) * F
         if READS:
             q = load_steps(queries, first, left, 0, C, K, SIZE)
             q *= tl.load(before + whole * C + step)[:, None]

@@ -5,6 +5,9 @@
 
 With A = (I + L)⁻¹, `prepare` makes W = A (before ∘ e) and Z = A v for all chunks at once; only u = Z - W F and F go
 from chunk to chunk, in `states`, a program a block of values; `read` is parallel again. Nothing erased: u = v.
+
+With a decay for each feature of the key, k, e and q come with their decays in them (`channels`), and all is as where
+α = 1, but for F, each of whose rows decays by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from fastweights.ops.delta_memory.cuda.vector.tiles import (
     load_memory,
     load_products,
     load_steps,
+    load_total,
     store_memory,
     store_steps,
     unit_inverse,
@@ -64,10 +68,10 @@ def prepare(
 
 @kernel
 def states(
-    keys: Pointer, W: Pointer, Z: Pointer, before: Pointer, after: Pointer, memory: Pointer,
-    writes: Pointer, borders: Pointer, final: Pointer, time: Number, K: constexpr, V: constexpr,
-    C: constexpr, SIZE: constexpr, BV: constexpr, ERASE: constexpr, HAS_MEMORY: constexpr,
-    P: constexpr,
+    keys: Pointer, W: Pointer, Z: Pointer, before: Pointer, after: Pointer, totals: Pointer,
+    memory: Pointer, writes: Pointer, borders: Pointer, final: Pointer, time: Number, K: constexpr,
+    V: constexpr, C: constexpr, SIZE: constexpr, BV: constexpr, CHANNELS: constexpr,
+    ERASE: constexpr, HAS_MEMORY: constexpr, P: constexpr,
 ) -> None:  # fmt: skip
     """Run block `program_id(0)` of values of row `program_id(1)`: leave u, F at every chunk's start, and the last."""
     block, row = tl.program_id(0), tl.program_id(1).to(tl.int64)
@@ -84,7 +88,8 @@ def states(
             store_steps(writes, u, first, left, block, C, V, BV)
         k = load_steps(keys, first, left, 0, C, K, SIZE)
         k *= tl.load(after + whole * C + step)[:, None]
-        F = tl.load(before + whole * C + C - 1) * F + dot(tl.trans(k), u, P)
+        kept = load_total(before, totals, whole, K, C, SIZE, CHANNELS)
+        F = kept * F + dot(tl.trans(k), u, P)
     store_memory(final + row * K * V, F, 0, block, K, V, SIZE, BV)
 
 

@@ -8,12 +8,12 @@ from functools import partial
 from torch import Tensor
 
 from fastweights.ops.autograd import Fused, Kept
-from fastweights.ops.delta_memory.cuda.vector.launch import (
+from fastweights.ops.delta_memory.cuda.vector.launch import run_forward
+from fastweights.ops.delta_memory.cuda.vector.launch_backward import run_backward
+from fastweights.ops.delta_memory.cuda.vector.plan import (
     Arguments,
     BackwardArguments,
     empty_gradients,
-    run_backward,
-    run_forward,
     saved_size,
 )
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fastweights.ops.delta_memory import channels
-from fastweights.ops.delta_memory.cuda.vector import launch, operators
+from fastweights.ops.delta_memory.cuda.vector import operators, plan
 from fastweights.ops.delta_memory.options import Inputs, Options
 
 
@@ -21,7 +21,7 @@ def run(
         erase = strength * keys
     query = None if queries is None else _whole((queries[0], *(e[:, :, 0] for e in queries[1:])))
     values = strength * inputs.values
-    call = launch.Arguments(keys, values, inputs.gate, erase, query, inputs.memory)
+    call = plan.Arguments(keys, values, inputs.gate, erase, query, inputs.memory)
     retrieved, final = operators.vector_memory(call)
     return None if query is None else channels.finish(retrieved, inputs, options), final
 

@@ -108,6 +108,26 @@ def load_products(products: Pointer, whole: Tile, C: constexpr) -> Tile:
 
 
 @helper
+def corners(half: Tile, C: constexpr) -> Tile:
+    """Return where in [C, C] rows are of the second half, and columns of the first, of one block of 2 `half` steps."""
+    row, column = tl.arange(0, C)[:, None], tl.arange(0, C)[None, :]
+    return ((row ^ column) < 2 * half) & ((row & half) > (column & half))
+
+
+@helper
+def load_total(
+    before: Pointer, totals: Pointer, whole: Tile, K: constexpr, C: constexpr, SIZE: constexpr,
+    CHANNELS: constexpr,
+) -> Tile:  # fmt: skip
+    """Return the decay of F over a whole chunk: a number, or one for each row."""
+    if CHANNELS:
+        feature = tl.arange(0, SIZE)
+        return tl.load(totals + whole * K + feature, feature < K, 0.0)[:, None]
+    else:
+        return tl.load(before + whole * C + C - 1)
+
+
+@helper
 def unit_inverse(L: Tile, C: constexpr, LEVELS: constexpr, P: constexpr) -> Tile:
     """Return (I + L)⁻¹ of L strictly below the diagonal, C = 2^LEVELS.
 
@@ -116,7 +136,5 @@ def unit_inverse(L: Tile, C: constexpr, LEVELS: constexpr, P: constexpr) -> Tile
     row, column = tl.arange(0, C)[:, None], tl.arange(0, C)[None, :]
     A = tl.where(row == column, 1.0, 0.0).to(L.dtype) - tl.where((row ^ column) == 1, L, 0.0)
     for level in range(1, LEVELS):
-        half = 1 << level
-        between = ((row ^ column) < 2 * half) & ((row & half) > (column & half))
-        A -= dot(dot(A, tl.where(between, L, 0.0), P), A, P)
+        A -= dot(dot(A, tl.where(corners(1 << level, C), L, 0.0), P), A, P)
     return A
