@@ -4,6 +4,7 @@ No device is needed: what Python may only learn by waiting is refused while a st
 other way to look at a tensor. Batches that are made on the processor, on purpose, are let through.
 """
 
+import dataclasses
 import sys
 
 import pytest
@@ -18,7 +19,9 @@ from fastweights.experiments.glimpses import GLIMPSES, GlimpsesOptions
 from fastweights.experiments.metro_map import METRO_MAP, MetroMapOptions
 from fastweights.experiments.retrieval import RETRIEVAL, RetrievalOptions
 from fastweights.experiments.text import TEXT, TextOptions
-from fastweights.training.engine import fit, meter
+from fastweights.runs import Run
+from fastweights.training.engine import fit, meter, step
+from fastweights.training.sources import stream
 
 LOOKS = ("item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__")
 """Methods of a tensor that wait for its numbers."""
@@ -100,6 +103,7 @@ def looks(monkeypatch):
     assert len(steps) > 1
 
 
+AGENTS = ("catch", "metro-map")
 COMMON = {"backend": "chunked"}
 
 
@@ -148,11 +152,31 @@ def test_a_step_waits_for_no_number(name, looks, mnist_files, text_files, tmp_pa
     assert looks == set()
 
 
+@pytest.mark.parametrize("name", ["retrieval", "catbabi", "glimpses", "catch", "metro-map", "text"])
+def test_a_step_can_be_recorded(name, tape, mnist_files, text_files, tmp_path, monkeypatch):
+    """With graphs on a tape: what no graph can hold is refused, and replays train as steps without do."""
+    monkeypatch.setattr(stream, "_multiple", lambda device: 64)
+    experiment, options = recipes(mnist_files, text_files)[name]
+    longer = {"epochs": 3} if name == "text" else {"updates" if name in AGENTS else "steps": 9}
+    options = dataclasses.replace(options, **longer)
+    rows = []
+    for graph in (False, True):
+        torch.manual_seed(0)
+        folder = tmp_path / f"{graph}"
+        runner.train(experiment, options, folder, graph=graph)
+        rows.append(Run.open(folder).metrics()[-1])
+    (recorder,) = tape
+    assert recorder.records >= 1 and recorder.replays >= 3
+    without, replayed = rows
+    for key in ("train_loss", "train_gradient_norm"):
+        assert replayed[key] == pytest.approx(without[key], rel=1e-4), key
+
+
 def test_a_look_is_seen(looks, monkeypatch, mnist_files, text_files, tmp_path, unsynced):
-    norm = fit.global_norm
+    norm = step.global_norm
     monkeypatch.setattr(
-        fit, "global_norm", lambda gradients: norm([g * float(g.sum() > 0) for g in gradients])
+        step, "global_norm", lambda gradients: norm([g * float(g.sum() > 0) for g in gradients])
     )
     experiment, options = recipes(mnist_files, text_files)["retrieval"]
     runner.train(experiment, options, tmp_path / "run")
-    assert any("engine/fit.py" in look for look in looks)
+    assert any("engine/step.py" in look for look in looks)

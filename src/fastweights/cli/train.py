@@ -52,6 +52,8 @@ class Train(Generic[O]):
     """Replace a run that stands in that folder."""
     plot: bool = False
     """Draw the run's figures at the end."""
+    graph: bool = False
+    """Record training steps as CUDA graphs and start each with one launch (--device cuda, one process)."""
     track: tuple[str, ...] = ()
     """Pass every evaluation on to these too: tensorboard, wandb, mlflow, trackio (each is a package to install)."""
     config: Path | None = None
@@ -99,6 +101,7 @@ class Train(Generic[O]):
                 explicit=explicit,
                 progress=True,
                 listeners=listeners,
+                graph=self.graph,
             )
         if not first:
             return 130 if trained.interrupted else 0

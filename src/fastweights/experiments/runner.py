@@ -49,6 +49,7 @@ def train(
     progress: bool = False,
     listeners: Sequence[Progress] = (),
     stop: Callable[[], bool] | None = None,
+    graph: bool = False,
 ) -> Trained:
     """Train, test and record a run of an experiment.
 
@@ -66,6 +67,7 @@ def train(
         progress: show a bar on the terminal.
         listeners: to the training, besides.
         stop: asked after each step; True ends the run as Ctrl-C does, resumable.
+        graph: record training steps as CUDA graphs.
 
     Raises:
         UserError: if the folder holds something else, the options cannot be run, or training diverges.
@@ -86,7 +88,7 @@ def train(
     ):
         return Trained(recorded, [], recorded["steps"], False)
     with _threads(plan):
-        return _train(experiment, plan, folder, run, overwrite, progress, listeners, stop)
+        return _train(experiment, plan, folder, run, overwrite, progress, listeners, stop, graph)
 
 
 def _train(
@@ -98,14 +100,15 @@ def _train(
     progress: bool,
     listeners: Sequence[Progress],
     stop: Callable[[], bool] | None,
+    graph: bool,
 ) -> Trained:
+    # The settings, and the model, come before the folder: what they refuse must leave nothing behind.
+    settings = dataclasses.replace(plan.engine_settings(), graph=graph)
     if run is not None:
         check_data(run, plan.task_config())
-    # The model comes before the folder: a setting that it refuses must leave nothing behind.
     torch.manual_seed(plan.seed)
     model = models.from_config(_model_config(plan, run))
     plan.prepare(model)
-    settings = plan.engine_settings()
     source = plan.source()
     progress = progress and distributed.rank() == 0
     with ExitStack() as stack:  # only the first process's is not empty

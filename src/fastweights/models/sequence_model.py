@@ -55,6 +55,7 @@ class SequenceModel(nn.Module):
         mask: Steps = None,
         read_mask: Steps = None,
         at: Steps = None,
+        places: Int[Tensor, " chosen"] | None = None,
         last_only: bool = False,
         need_state: bool = True,
         apply_head: bool = True,
@@ -71,6 +72,8 @@ class SequenceModel(nn.Module):
             at: [batch, time], True = the logits of this step are wanted. The head is applied
                 there only, and a memory with `reads_outside` is read there only. It may be on the
                 processor beside input on a device, which is then not waited for.
+            places: the same, as numbers of steps counted row by row, on the input's device; some
+                may be there twice. Instead of `at`.
             last_only: apply the head to each row's last real step only; a memory with
                 `reads_outside` is read there only.
             need_state: False returns None for the state, which some backbones then need not build.
@@ -80,18 +83,22 @@ class SequenceModel(nn.Module):
             logits [batch, time, classes] ([batch, classes] if `last_only`; [chosen, classes] if
             `at`, row by row) and the state.
         """
-        masks = {"mask": mask, "read_mask": read_mask, "at": at}
+        masks = {"mask": mask, "read_mask": read_mask, "at": at, "places": places}
         check_tensors(type(self).__name__, {"input": x}, masks)
         mask, read_mask, at = as_mask(mask), as_mask(read_mask), as_mask(at)
+        if at is not None:
+            places = _places(at).to(x.device)
         encoded = self._encoded(x)
         if read_mask is None and self.backbone.reads_outside:
-            read_mask = _last_steps(encoded, mask) if last_only and at is None else at
-            read_mask = None if read_mask is None else read_mask.to(x.device)
+            if places is not None:
+                read_mask = at.to(x.device) if at is not None else _marked(_shape(encoded), places)
+            elif last_only:
+                read_mask = _last_steps(_shape(encoded), mask, x.device)
         y, state = self.backbone(
             encoded, state, mask=mask, read_mask=read_mask, need_state=need_state
         )
-        if at is not None:
-            y = y.flatten(0, -2).index_select(0, _places(at).to(y.device))
+        if places is not None:
+            y = y.flatten(0, -2).index_select(0, places)
         elif last_only:
             y = y[..., -1, :] if mask is None else _last_real(y, mask)
         return self.head(y) if apply_head else y, state
@@ -150,14 +157,24 @@ def _places(at: Bool[Tensor, "*batch time"]) -> Int[Tensor, " chosen"]:
 
 
 def _last_steps(
-    encoded: Tensor | Embedded, mask: Bool[Tensor, "*batch time"] | None
+    shape: torch.Size, mask: Bool[Tensor, "*batch time"] | None, device: torch.device
 ) -> Bool[Tensor, "*batch time"]:
     """Mark each row's last real step (none if it has none)."""
     if mask is None:
-        steps = encoded.classes if isinstance(encoded, Embedded) else encoded
-        shape = steps.shape[:-1] if steps.is_floating_point() else steps.shape
-        mask = torch.ones(shape, dtype=torch.bool, device=steps.device)
+        mask = torch.ones(shape, dtype=torch.bool, device=device)
     return mask & (mask.flip(-1).cumsum(-1).flip(-1) == 1)
+
+
+def _marked(shape: torch.Size, places: Int[Tensor, " chosen"]) -> Bool[Tensor, "*_ time"]:
+    """Mark the steps of these numbers."""
+    marked = torch.zeros(shape.numel(), dtype=torch.bool, device=places.device)
+    return marked.index_fill(0, places, True).view(shape)
+
+
+def _shape(encoded: Tensor | Embedded) -> torch.Size:
+    """Return the shape of the steps."""
+    steps = encoded.classes if isinstance(encoded, Embedded) else encoded
+    return steps.shape[:-1] if steps.is_floating_point() else steps.shape
 
 
 def _last_real(

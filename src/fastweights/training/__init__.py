@@ -7,7 +7,7 @@ from fastweights.training.engine.optimiser import Optimiser, Schedule
 from fastweights.training.engine.outcome import Diverged, Outcome
 from fastweights.training.engine.progress import NoProgress, Progress, TerminalProgress
 from fastweights.training.engine.settings import Settings
-from fastweights.training.engine.source import Source
+from fastweights.training.engine.source import BatchSource, Source
 from fastweights.training.sources.answers import Answers, score
 from fastweights.training.sources.batches import Stage
 from fastweights.training.sources.episodes import Episode, play
@@ -20,6 +20,7 @@ from fastweights.training.sources.text_loss import evaluate_words
 __all__ = [
     "Answers",
     "Averaging",
+    "BatchSource",
     "Corpus",
     "Diverged",
     "Episode",

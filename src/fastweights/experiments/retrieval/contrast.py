@@ -31,21 +31,22 @@ class Contrastive(Supervised[Batch]):
         super().__init__(task, **options)
         self.contrast = contrast
 
-    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+    def loss(
+        self, model: nn.Module, batch: Batch
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor], object]:
         if not self.contrast:
-            return super().next_loss(model)
-        examples = next(self.batches)
-        states, _ = model(self.task.inputs(examples), need_state=False, apply_head=False)
+            return super().loss(model, batch)
+        states, _ = model(self.task.inputs(batch), need_state=False, apply_head=False)
         logits = model.get_submodule("head")(states[:, -1])
-        loss = F.cross_entropy(logits, examples.answer)
-        contrast = contrastive_loss(states, examples.slot)
-        accuracy = (logits.detach().argmax(1) == examples.answer).float().mean()
+        loss = F.cross_entropy(logits, batch.answer)
+        contrast = contrastive_loss(states, batch.slot)
+        accuracy = (logits.detach().argmax(1) == batch.answer).float().mean()
         metrics = {
             "accuracy": accuracy,
             "cross_entropy": loss.detach(),
             "auxiliary": contrast.detach(),
         }
-        return loss + self.contrast * contrast, metrics
+        return loss + self.contrast * contrast, metrics, None
 
 
 def contrastive_loss(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fastweights.errors import UserError, check_at_least
-from fastweights.training.engine.optimiser import Optimiser
+from fastweights.training.engine.optimiser import Optimiser, rate_for, set_rate
 from fastweights.training.engine.source import number
 
 
@@ -72,6 +72,7 @@ class AveragedOptimiser:
         weights: those that are trained.
         optimiser: up to the switch; its weight decay stays beyond it.
         averaging: when to switch; None: never.
+        graph: as of `Optimiser.build`.
 
     Attributes:
         current: the torch optimiser.
@@ -79,10 +80,15 @@ class AveragedOptimiser:
     """
 
     def __init__(
-        self, weights: Sequence[nn.Parameter], optimiser: Optimiser, averaging: Averaging | None
+        self,
+        weights: Sequence[nn.Parameter],
+        optimiser: Optimiser,
+        averaging: Averaging | None,
+        *,
+        graph: bool = False,
     ) -> None:
-        self.weights, self.averaging = weights, averaging
-        self.current = optimiser.build(weights)
+        self.weights, self.averaging, self.graph = weights, averaging, graph
+        self.current = optimiser.build(weights, graph=graph)
         self.since: int | None = None
         self._weight_decay = optimiser.weight_decay
         self._readings: list[float] = []
@@ -93,9 +99,12 @@ class AveragedOptimiser:
         if averaging and averaging.start is not None and step >= averaging.start:
             self._switch(step)
 
-    def step(self, rate: float) -> None:
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the steps to come."""
+        set_rate(self.current, rate)
+
+    def step(self) -> None:
         """Move the weights along their gradients."""
-        self.current.param_groups[0]["lr"] = rate
         self.current.step()
 
     def observe(self, step: int, row: Mapping[str, object], due: bool) -> None:
@@ -145,7 +154,7 @@ class AveragedOptimiser:
         on_gpu = any(weight.is_cuda for weight in self.weights)
         self.current = torch.optim.ASGD(
             self.weights,
-            self.averaging.learning_rate,
+            rate_for(self.weights, self.averaging.learning_rate, self.graph),
             lambd=0.0,
             t0=0.0,
             weight_decay=self._weight_decay,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,16 +20,15 @@ from fastweights.nn.parts.mode import evaluating
 from fastweights.runs import Run, environment
 from fastweights.runs.checkpoint import MODEL, part, prefixed
 from fastweights.training.engine import distributed, seeds, snapshot
-from fastweights.training.engine.averaging import AveragedOptimiser
 from fastweights.training.engine.best_weights import BestWeights
 from fastweights.training.engine.clock import Clock
 from fastweights.training.engine.interrupt import Interrupt
 from fastweights.training.engine.meter import Meter, NotFinite
-from fastweights.training.engine.optimiser import clip, global_norm
 from fastweights.training.engine.outcome import Diverged, Outcome
 from fastweights.training.engine.progress import NoProgress, Progress
 from fastweights.training.engine.settings import Settings
 from fastweights.training.engine.source import Source
+from fastweights.training.engine.step import Step
 from fastweights.training.engine.wrapped import bare, check_loads
 
 _PROGRESS_SECONDS = 0.1
@@ -73,7 +73,8 @@ def fit(
     Raises:
         Diverged: if a loss or gradient is NaN or infinite; the last good checkpoint stays.
         UserError: if another process works on the run, the checkpoints are all damaged or of other settings,
-            the model is another than the run's config describes, or the disk is full.
+            the model is another than the run's config describes, the disk is full, or steps cannot be recorded as
+            CUDA graphs (`settings.graph`).
     """
     if progress is None or distributed.rank() > 0:
         progress = NoProgress()
@@ -102,8 +103,8 @@ class _Training:
         self.model.to(self.device)
         if not self.model.training:
             self.model.train()  # else its modules are in the modes that the user chose
-        self.parameters = [weight for weight in self.model.parameters() if weight.requires_grad]
-        self.optimiser = AveragedOptimiser(self.parameters, settings.optimiser, settings.averaging)
+        self.step = Step(self.model, self.source, settings)
+        self.optimiser = self.step.optimiser
         self.best = BestWeights(settings.keep)
         self.meter = Meter(hold=1 if self.device.type == "cpu" else _HELD_ON_DEVICE)
         self.clock = Clock()
@@ -173,23 +174,8 @@ class _Training:
             self._save()
 
     def _step(self) -> None:
-        settings = self.settings
         self.optimiser.switch_at(self.done)
-        with self._precision():
-            loss, metrics = self.source.next_loss(self.model)
-        loss.backward()
-        readings = distributed.average(self.parameters, {"loss": loss.detach(), **metrics})
-        gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
-        with torch.no_grad():
-            norm = global_norm(gradients)
-            # Added before the weights move: on a CPU they never take a NaN.
-            self.meter.add(self.done + 1, {**readings, "gradient_norm": norm})
-            if settings.clip:
-                clip(gradients, norm, settings.clip)
-        factor = getattr(self.source, "rate_factor", 1.0)
-        self.optimiser.step(self._learning_rate(self.done) * factor)
-        for weight in self.parameters:
-            weight.grad = None
+        self.step.take(self._learning_rate(self.done), partial(self.meter.add, self.done + 1))
         self.done += 1
 
     def _evaluate(self) -> None:
@@ -213,7 +199,7 @@ class _Training:
             "learning_rate": self._learning_rate(max(0, self.done - 1)),
             **{f"train_{name}": mean for name, mean in self.meter.means().items()},
         }
-        with evaluating(self.model), seeds.fork_rng(self.device), self._precision():
+        with evaluating(self.model), seeds.fork_rng(self.device), self.step.precision():
             row |= self.source.evaluate(self.model)
             row |= self.source.probe(self.model)
         self.run.log(row)
@@ -227,12 +213,6 @@ class _Training:
         if averaging is not None and since is not None and step >= since:
             return averaging.learning_rate
         return self.settings.learning_rate(step)
-
-    def _precision(self) -> AbstractContextManager[object]:
-        """Return the autocast context of the forward pass; weights and gradients keep the model's own type."""
-        if self.settings.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
 
     def _final_weights(self) -> dict[str, Tensor] | None:
         """Return the weights that a user should get, where they are not those that training goes on with."""

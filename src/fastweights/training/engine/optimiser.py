@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,18 +51,27 @@ class Optimiser:
                 f"eps and weight decay must be numbers ≥ 0, not {self.eps} and {self.weight_decay}"
             )
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        """Build the torch optimiser; Adam and SGD on real weights run as one fused kernel a step."""
+    def build(
+        self, parameters: Iterable[torch.nn.Parameter], *, graph: bool = False
+    ) -> torch.optim.Optimizer:
+        """Build the torch optimiser; Adam and SGD on real weights run as one fused kernel a step.
+
+        Args:
+            parameters: all on one device.
+            graph: for steps that are recorded as CUDA graphs: the learning rate is a number on the device.
+        """
         parameters = list(parameters)
-        rate, decay = self.learning_rate, self.weight_decay
+        rate, decay = rate_for(parameters, self.learning_rate, graph), self.weight_decay
         fused = all(parameter.is_floating_point() for parameter in parameters)
+        on_gpu = graph and any(parameter.is_cuda for parameter in parameters)
+        options = {"fused": fused, "capturable": on_gpu}
         if self.name == "adam":
-            return torch.optim.Adam(parameters, rate, self.betas, self.eps, decay, fused=fused)
+            return torch.optim.Adam(parameters, rate, self.betas, self.eps, decay, **options)
         if self.name == "adamw":
-            return torch.optim.AdamW(parameters, rate, self.betas, self.eps, decay, fused=fused)
+            return torch.optim.AdamW(parameters, rate, self.betas, self.eps, decay, **options)
         if self.name == "rmsprop":
-            smoothing = self.betas[1]
-            return torch.optim.RMSprop(parameters, rate, smoothing, self.eps, decay, foreach=True)
+            options = {"foreach": True, "capturable": on_gpu}
+            return torch.optim.RMSprop(parameters, rate, self.betas[1], self.eps, decay, **options)
         momentum = self.betas[0]
         return torch.optim.SGD(parameters, rate, momentum, weight_decay=decay, fused=fused)
 
@@ -101,6 +111,33 @@ class Schedule:
             return 1.0
         passed = (step - self.warmup) / max(1, steps - self.warmup)
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * passed))
+
+
+def rate_for(weights: Sequence[Tensor], rate: float, graph: bool) -> float | Tensor:
+    """Return a learning rate in the form that an optimiser is built with: a graph reads it from the weights' device.
+
+    Example:
+        >>> rate_for([torch.zeros(1)], 0.5, False), rate_for([torch.zeros(1)], 0.5, True)
+        (0.5, tensor(0.5000))
+    """
+    return torch.full((), rate, device=weights[0].device) if graph else rate
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, on a GPU rounded to float32: the same with a rate that lies on the device and without.
+
+    Example:
+        >>> optimiser = torch.optim.SGD([torch.zeros(1)], 0.5)
+        >>> set_rate(optimiser, 0.25)
+        >>> optimiser.param_groups[0]["lr"]
+        0.25
+    """
+    group = optimiser.param_groups[0]
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        on_gpu = any(weight.is_cuda for weight in group["params"][:1])
+        group["lr"] = ctypes.c_float(rate).value if on_gpu else rate
 
 
 def global_norm(gradients: Sequence[Tensor]) -> Float[Tensor, ""]:

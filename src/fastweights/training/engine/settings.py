@@ -14,12 +14,13 @@ import torch
 
 from fastweights.errors import UserError, check_at_least, check_choice
 from fastweights.io.encode import plain
+from fastweights.training.engine import distributed
 from fastweights.training.engine.averaging import Averaging
 from fastweights.training.engine.optimiser import Optimiser, Schedule
 
 PRECISIONS = ("float32", "bfloat16")
 _CHANGEABLE_ON_RESUME = frozenset[str](
-    ("checkpoint_seconds", "checkpoint_interval", "device", "seconds")
+    ("checkpoint_seconds", "checkpoint_interval", "device", "graph", "seconds")
 )
 
 
@@ -47,6 +48,7 @@ class Settings:
             interrupt always write one.
         checkpoint_interval: steps between checkpoints, besides; None leaves it to the seconds.
         device: where to train.
+        graph: record training steps as CUDA graphs and start each with one launch (`graphs`); decides no number.
     """
 
     steps: int
@@ -63,6 +65,7 @@ class Settings:
     checkpoint_seconds: float = 2.0
     checkpoint_interval: int | None = None
     device: str = "cpu"
+    graph: bool = False
 
     def __post_init__(self) -> None:
         intervals = {
@@ -73,6 +76,8 @@ class Settings:
         if self.clip is not None and not 0 <= self.clip < math.inf:
             raise UserError(f"the gradient clip must be a number ≥ 0, not {self.clip}")
         check_device(self.device)
+        if self.graph:
+            _check_graph(self.device)
         check_choice("precision", self.precision, PRECISIONS)
         if any(a >= b for a, b in pairwise((0, *(self.evaluations or ())))):
             raise UserError(f"the steps of evaluations must rise from 1, not {self.evaluations}")
@@ -123,6 +128,17 @@ class Settings:
 
 def _until(evaluations: Sequence[int] | None, step: int) -> list[int] | None:
     return None if evaluations is None else [each for each in evaluations if each <= step]
+
+
+def _check_graph(device: str) -> None:
+    if torch.device(device).type != "cuda":
+        raise UserError(
+            f"CUDA graphs are recorded on a CUDA device, not on {device}: give device cuda"
+        )
+    if distributed.world() > 1:
+        raise UserError(
+            "CUDA graphs are for one process: several exchange their gradients within a step, which no graph holds"
+        )
 
 
 DEVICES = "cpu, cuda, cuda:1 …, mps"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,6 +49,34 @@ class Source(Protocol):
     def restore(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """Go back to a state that `state` returned."""
         ...
+
+
+class BatchSource(ABC):
+    """The base of sources whose steps part in two, as CUDA graphs take them: a batch is made, then its loss.
+
+    A batch is a tensor, None, or a tuple of batches: all that differs from step to step, on the model's device. Of two
+    batches of the same shapes and types `loss` launches the same work: it asks for no tensor's numbers, and makes none
+    from Python's.
+    """
+
+    @abstractmethod
+    def next_batch(self, model: nn.Module) -> Any:
+        """Return the next batch, and the state that `model` goes on from, if there is one."""
+
+    @abstractmethod
+    def loss(
+        self, model: nn.Module, batch: Any
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor], object]:
+        """Compute a batch's loss, its metrics, and the state that it leaves behind (None: none)."""
+
+    def carry(self, state: object) -> None:  # noqa: B027  (most leave nothing behind)
+        """Keep the state that a batch left behind."""
+
+    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Compute the loss of the next batch, and metrics of it."""
+        loss, metrics, state = self.loss(model, self.next_batch(model))
+        self.carry(state)
+        return loss, metrics
 
 
 def number(readings: Mapping[str, object], name: str) -> float:

@@ -15,6 +15,7 @@ from fastweights import state as states
 from fastweights.errors import UserError, check_at_least
 from fastweights.tasks.score import perplexity
 from fastweights.training.engine import distributed
+from fastweights.training.engine.source import BatchSource
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.carried import Carried
 from fastweights.training.sources.linear_loss import next_word_loss
@@ -36,7 +37,7 @@ class Corpus(Protocol):
         ...
 
 
-class Words(Carried):
+class Words(Carried, BatchSource):
     """A text as a `Source`: what comes next, at every word.
 
     The text is cut into `batch` rows that are read side by side, from its beginning and the zero state in every epoch;
@@ -93,20 +94,26 @@ class Words(Carried):
         """Return the step after which each epoch ends, exactly, without taking one."""
         return tuple(accumulate(len(self._segment_lengths(epoch)) for epoch in range(epochs)))
 
-    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Compute the mean cross-entropy of the next segment of every row, and what layers add of their own."""
+    def next_batch(self, model: nn.Module) -> tuple[Int64[Tensor, "rows words"], object]:
+        """Return the next segment of every row, and the state that it begins with."""
         if self._segment == len(self._lengths):
             self._begin(self._epoch + 1)
         taken = int(self._lengths[self._segment])
         words = self.rows[:, self._place : self._place + taken + 1]
-        loss, state = next_word_loss(model, words, self.start_state(model))
-        # A module of torch's may leave a state of fewer bits under autocast than it carries from segment to segment.
-        own = next(model.parameters()).dtype
-        self.carry(states.map_tensors(lambda part: _at_least(part, own), state))
         self._place, self._segment = self._place + taken, self._segment + 1
         self.rate_factor = taken / self.length
+        return words, self.start_state(model)
+
+    def loss(
+        self, model: nn.Module, batch: tuple[Int64[Tensor, "rows words"], object]
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor], object]:
+        """Compute the mean cross-entropy of a segment, and what layers add of their own."""
+        loss, state = next_word_loss(model, *batch)
+        # A module of torch's may leave a state of fewer bits under autocast than it carries from segment to segment.
+        own = next(model.parameters()).dtype
+        state = states.map_tensors(lambda part: _at_least(part, own), state)
         metrics = {"cross_entropy": loss.detach()}
-        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics, state
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Measure the model on the validation text."""

@@ -16,14 +16,14 @@ from fastweights.models import SequenceModel
 from fastweights.nn.parts.mode import without_dropout
 from fastweights.tasks.environment import Environment
 from fastweights.training.engine import distributed, seeds
-from fastweights.training.engine.source import Reading
+from fastweights.training.engine.source import BatchSource, Reading
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
-from fastweights.training.sources.episodes import play
+from fastweights.training.sources.episodes import Episode, play
 
 _SMALLEST_SPREAD = 1e-8
 
 
-class Rollout:
+class Rollout(BatchSource):
     """A task that agents act in, as a `Source`: a batch is one episode of all agents, from the zero state.
 
     The agents act step by step, which leaves nothing behind, and learn from the whole episode in
@@ -93,14 +93,23 @@ class Rollout:
         self.auxiliary = auxiliary
         self.updates = 0
 
-    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Play an episode: its loss, and the mean total `reward`, the policy's `entropy`, the `value_loss`.
+    def next_batch(self, model: nn.Module) -> tuple[Episode, Float[Tensor, ""]]:
+        """Play an episode; return it and the weight of the entropy."""
+        generator = self._generator(f"episode {self.updates}")
+        episode = play(_agent(model), self.task, self.agents, generator, rows=self.own)
+        weight = episode.rewards.new_full((), self.entropy.weight(self.updates))
+        self.updates += 1
+        return episode, weight
+
+    def loss(
+        self, model: nn.Module, batch: tuple[Episode, Float[Tensor, ""]]
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor], object]:
+        """Compute an episode's loss, the mean total `reward`, the policy's `entropy`, the `value_loss`.
 
         Where layers have an objective of their own it is in the loss, and in the metrics as `auxiliary`.
         In one of several processes all are means over its own agents.
         """
-        generator = self._generator(f"episode {self.updates}")
-        episode = play(_agent(model), self.task, self.agents, generator, rows=self.own)
+        episode, entropy_weight = batch
         with without_dropout(model):
             output, _ = model(episode.observations, need_state=False)
         losses = actor_critic(
@@ -111,15 +120,13 @@ class Rollout:
             trace_decay=self.trace_decay,
             normalise_advantage=self.normalise_advantage,
         )
-        entropy_weight = self.entropy.weight(self.updates)
         loss = losses.policy + self.value_weight * losses.value - entropy_weight * losses.entropy
-        self.updates += 1
         metrics = {
             "reward": episode.rewards.sum(1).mean(),
             "entropy": losses.entropy.detach(),
             "value_loss": losses.value.detach(),
         }
-        return add_auxiliary_loss(model, loss, metrics, self.auxiliary, named=None), metrics
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary, named=None), metrics, None
 
     def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
         """Play episodes of evaluation, actions sampled: the mean total `reward`, and its standard error."""
@@ -237,5 +244,6 @@ def discounted(
     """
     steps = torch.arange(given.shape[1], device=given.device)
     ahead = steps[:, None] - steps
-    fading = given.new_tensor(discount) ** ahead.clamp(min=0) * (ahead >= 0)
+    # Not a tensor made from a number: that is a copy from the processor.
+    fading = given.new_full((), discount) ** ahead.clamp(min=0) * (ahead >= 0)
     return given @ fading

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +19,14 @@ from fastweights.nn.parts.mode import evaluating
 from fastweights.runs.checkpoint import part, prefixed
 from fastweights.tasks import Segment
 from fastweights.training.engine import distributed, seeds
-from fastweights.training.engine.source import Reading
+from fastweights.training.engine.source import BatchSource, Reading
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.carried import Carried
+
+_PADDED = 64
+"""On a device, steps that are predicted come in multiples of so many."""
+_NO_TARGET = -100
+"""What cross-entropy leaves out."""
 
 
 @runtime_checkable
@@ -57,7 +62,31 @@ class StreamTask(Protocol):
     def score(self) -> Score: ...
 
 
-class Stream(Carried):
+_Targets = tuple[Int[Tensor, " chosen"] | None, Int[Tensor, " chosen"], Bool[Tensor, " chosen"]]
+
+
+class Predicted(NamedTuple):
+    """A segment as a model learns from it.
+
+    Attributes:
+        tokens: the input.
+        places: of the steps that are predicted, counted row by row; None: all. A few may be there twice.
+        targets: of these steps; `_NO_TARGET` where one is there again.
+        asked: which of the targets are answers.
+        predicted, answers: what the loss and the right answers are divided by.
+        state: that the segment begins with.
+    """
+
+    tokens: Int[Tensor, "rows length"]
+    places: Int[Tensor, " chosen"] | None
+    targets: Int[Tensor, " chosen"]
+    asked: Bool[Tensor, " chosen"]
+    predicted: Float[Tensor, ""]
+    answers: Float[Tensor, ""]
+    state: object
+
+
+class Stream(Carried, BatchSource):
     """A task of endless streams as a `Source`: the state after a segment is the next one's start.
 
     Args:
@@ -112,30 +141,40 @@ class Stream(Carried):
         self.validation_rows, self.validation_segments = validation_rows, validation_segments
         self.start, self.auxiliary = start, auxiliary
 
-    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Compute the mean cross-entropy of the next segment of every row, weighted, and the answers' accuracy.
+    def next_batch(self, model: nn.Module) -> Predicted:
+        """Return the next segment of every row, what is to be predicted of it, and the state it begins with.
+
+        In one of several processes it is divided by its share of the targets of all rows.
+        """
+        segment = self.rows.next(self.length)
+        chosen = segment.answers if self.mode == "qa" else segment.mask
+        found, counts = _targets(segment, chosen, _multiple(self.device))
+        steps, answers = distributed.total(*counts)
+        # Exactly the number of steps where an answer counts as one.
+        predicted = max(1, steps + (self.answer_weight - 1) * answers)
+        shares = torch.tensor([predicted, max(1, answers)], dtype=_wide(self.device))
+        moved = states.to((segment.tokens, *found), self.device, **self._moving)
+        shares = (shares / distributed.world()).to(self.device)
+        return Predicted(*moved, shares[0], shares[1], self.start_state(model))
+
+    def loss(
+        self, model: nn.Module, batch: Predicted
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor], object]:
+        """Compute a segment's mean cross-entropy, weighted, and the answers' accuracy.
 
         In one of several processes both are sums over its own rows, divided by its share of the targets of
         all rows.
         """
-        segment = self.rows.next(self.length)
-        chosen = segment.answers if self.mode == "qa" else segment.mask
-        moved = states.to((segment.tokens, *_targets(segment, chosen)), self.device, **self._moving)
-        tokens, targets, asked, answered = moved
-        logits, state = _logits(model, tokens, self.start_state(model), chosen)
-        self.carry(state)
-        right = (logits.detach().argmax(1) == targets)[answered]
-        steps, answers = distributed.total(len(targets), len(right))
-        # Exactly the number of steps where an answer counts as one.
-        predicted = max(1, steps + (self.answer_weight - 1) * answers) / distributed.world()
-        answers = max(1, answers) / distributed.world()
+        logits, state = _logits(model, batch.tokens, batch.state, batch.places)
+        right = (logits.detach().argmax(1) == batch.targets) & batch.asked
         if self.answer_weight == 1:
-            loss = F.cross_entropy(logits, targets, reduction="sum") / predicted
+            loss = F.cross_entropy(logits, batch.targets, reduction="sum")
         else:
-            each = F.cross_entropy(logits, targets, reduction="none")
-            loss = torch.where(asked, self.answer_weight * each, each).sum() / predicted
-        metrics = {"accuracy": right.sum() / answers}
-        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics
+            each = F.cross_entropy(logits, batch.targets, reduction="none")
+            loss = torch.where(batch.asked, self.answer_weight * each, each).sum()
+        loss = loss / batch.predicted.to(loss.dtype)
+        metrics = {"accuracy": right.sum() / batch.answers.float()}
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics, state
 
     def evaluate(self, model: nn.Module) -> Mapping[str, Reading]:
         """Score the model on the validation text."""
@@ -187,7 +226,9 @@ def evaluate_stream(
         for done, segment in enumerate(islice(segments, limit), start=1):
             segment = states.to(segment, device)
             asked = segment.answers
-            logits, state = _logits(model, segment.tokens, state, asked, segment.mask)
+            places = None if asked.all() else asked.flatten().nonzero().squeeze(1)
+            mask = None if segment.mask.all() else segment.mask
+            logits, state = _logits(model, segment.tokens, state, places, mask)
             score.add(
                 logits.float().cpu(), segment.targets[asked].cpu(), segment.tasks[asked].cpu()
             )
@@ -195,34 +236,47 @@ def evaluate_stream(
     return score.metrics()
 
 
-def _targets(
-    segment: Segment, chosen: Bool[Tensor, "rows length"]
-) -> tuple[Int[Tensor, " chosen"], Bool[Tensor, " chosen"], Int[Tensor, " answers"]]:
-    """Return the targets of chosen steps, which of them are answers, and their places among the chosen.
+def _multiple(device: torch.device) -> int:
+    """Return of what the number of predicted steps is a multiple: few shapes, for each of which a graph is recorded."""
+    return 1 if device.type == "cpu" else _PADDED
 
-    Where the segment was made, on the processor: how many there are, a device would have to be waited for.
+
+def _wide(device: torch.device) -> torch.dtype:
+    return torch.float64 if device.type == "cpu" else torch.float32  # Apple's have no float64
+
+
+def _targets(
+    segment: Segment, chosen: Bool[Tensor, "rows length"], multiple: int
+) -> tuple[_Targets, tuple[int, int]]:
+    """Return the places of chosen steps (None: all), their targets, which of them are answers; and how many are.
+
+    They are filled up to a multiple of a number with a step whose target is none. Where the segment was made, on the
+    processor: how many there are, a device would have to be waited for.
     """
-    asked = segment.answers[chosen]
-    return segment.targets[chosen], asked, asked.nonzero().squeeze(1)
+    targets, asked = segment.targets[chosen], segment.answers[chosen]
+    counts = len(targets), int(asked.sum())
+    if chosen.all():
+        return (None, targets, asked), counts
+    places = chosen.flatten().nonzero().squeeze(1)
+    more = 0, -len(places) % multiple
+    filled = F.pad(places, more), F.pad(targets, more, value=_NO_TARGET), F.pad(asked, more)
+    return filled, counts
 
 
 def _logits(
     model: nn.Module,
     tokens: Tensor,
     state: object,
-    chosen: Bool[Tensor, "rows length"],
+    places: Int[Tensor, " chosen"] | None,
     mask: Bool[Tensor, "rows length"] | None = None,
 ) -> tuple[Float[Tensor, "chosen classes"], object]:
     """Run any model with `logits, state = model(tokens, state)`; the library's own compute no more than asked for.
 
-    `chosen` and `mask` may be on the processor, beside tokens on a device: nothing is waited for then.
+    `places` count row by row; None: all.
     """
-    if not isinstance(model, SequenceModel):
-        logits, state = model(tokens, state)
-        return logits[chosen], state
-    if mask is not None and mask.all():
-        mask = None
-    if chosen.all():
-        logits, state = model(tokens, state, mask=mask)
-        return logits.flatten(0, 1), state
-    return model(tokens, state, at=chosen, mask=mask)
+    if isinstance(model, SequenceModel):
+        logits, state = model(tokens, state, places=places, mask=mask)
+        return (logits if places is not None else logits.flatten(0, 1)), state
+    logits, state = model(tokens, state)
+    logits = logits.flatten(0, 1)
+    return (logits if places is None else logits[places]), state

@@ -15,13 +15,13 @@ from fastweights import state as states
 from fastweights.errors import check_at_least
 from fastweights.nn.parts.mode import evaluating
 from fastweights.training.engine import probe, seeds
-from fastweights.training.engine.source import Reading
+from fastweights.training.engine.source import BatchSource, Reading
 from fastweights.training.sources import batches
 from fastweights.training.sources.auxiliary import add_auxiliary_loss
 from fastweights.training.sources.batches import Divided, E, Sampled, Stage
 
 
-class Supervised(Generic[E]):
+class Supervised(BatchSource, Generic[E]):
     """A classification task as a `Source`: fresh examples, or a fixed set in shuffled epochs.
 
     Training, validation and probe examples come from generators of their own, all derived from one
@@ -87,14 +87,19 @@ class Supervised(Generic[E]):
             probed = states.to(probed, device)
             self._probe = self.task.inputs(probed), probed.answer
 
-    def next_loss(self, model: nn.Module) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Compute the next batch's mean cross-entropy with what layers add of their own, and its accuracy."""
-        examples = next(self.batches)
-        logits, _ = model(self.task.inputs(examples), last_only=True, need_state=False)
-        loss = F.cross_entropy(logits, examples.answer)
-        accuracy = (logits.detach().argmax(1) == examples.answer).float().mean()
+    def next_batch(self, model: nn.Module) -> E:
+        """Return the next examples."""
+        return next(self.batches)
+
+    def loss(
+        self, model: nn.Module, batch: E
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor], object]:
+        """Compute examples' mean cross-entropy with what layers add of their own, and its accuracy."""
+        logits, _ = model(self.task.inputs(batch), last_only=True, need_state=False)
+        loss = F.cross_entropy(logits, batch.answer)
+        accuracy = (logits.detach().argmax(1) == batch.answer).float().mean()
         metrics = {"accuracy": accuracy}
-        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics
+        return add_auxiliary_loss(model, loss, metrics, self.auxiliary), metrics, None
 
     def evaluate(self, model: nn.Module) -> dict[str, Reading]:
         """Score the model on the validation set."""
