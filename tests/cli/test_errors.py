@@ -45,6 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "retrieval", "--pairs", "four"], "--pairs"),
         (["train", "retrieval", "--hidden", "-3"], "hidden"),
         (["train", "retrieval", "--steps", "0"], "steps"),
+        (["train", "retrieval", "--graph"], "recorded on a CUDA device, not on cpu"),
         (["train", "retrieval", "--batch", "-1"], "batch"),
         (["train", "retrieval", "--learning-rate", "0"], "learning"),
         (["train", "retrieval", "--decay", "1.5"], "decay"),
@@ -89,6 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             '"8 pairs", "26 pairs", "8 pairs, tested on 26"',
         ),
         (["bench", "nothing"], "benchmark"),
+        (["bench", "import", "--device", "cuda"], "metro-map, not import"),
     ],
 )
 def test_bad_words(

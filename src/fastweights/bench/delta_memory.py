@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fastweights.bench import agreement, memories, training_step
+from fastweights.bench import agreement, memories, peers, training_step
 from fastweights.bench import official as published
 from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.memories import Heads, Shape
@@ -23,6 +23,7 @@ from fastweights.bench.subject import (
     Progress,
     Row,
     Rows,
+    check_official,
     device_of,
     silent,
 )
@@ -58,6 +59,7 @@ MEMORIES = {
     "steps": ("reference", "torch"),
 }
 """Backends of the memory and of the LSTM before it, by variant of a training step."""
+ON_CUDA = MEMORIES | {"fused": ("cuda", "torch")}
 
 
 def cases(program: ModuleType | None = None) -> Iterator[Case]:
@@ -94,11 +96,18 @@ def cases(program: ModuleType | None = None) -> Iterator[Case]:
 
 
 def cases_on_cuda() -> Iterator[Case]:
-    """List what is measured of the ops alone, on the device."""
+    """List what is measured on the device: the ops alone, and training steps with and without a graph."""
     for shape in SIZES:
         yield _case("memory", shape, partial(memories.variants, shape, device="cuda"))
     for shape in HEADS:
-        yield _case("one key factor", shape, partial(memories.heads, shape, device="cuda"))
+        build, time = partial(memories.heads, shape, device="cuda"), shape.time
+        flash = partial(peers.flash, "delta rule", shape.batch, time, shape.heads, shape.size)
+        yield _case("one key factor", shape, build, others=flash)
+    step = training_step
+    for shape in (step.Shape(64, 200), step.Shape(32, 200, asked=0.035)):
+        build = partial(step.variants, shape, ON_CUDA, device="cuda")
+        graph = partial(step.graphed, shape, ON_CUDA["fused"])
+        yield _case("training step", shape, build, others=graph)
 
 
 def _case(
@@ -109,10 +118,11 @@ def _case(
     *,
     truth: str = "steps",
     saved: Callable[[], dict[str, int]] | None = None,
+    others: Callable[[], dict[str, Callable[[], object]]] = dict,
 ) -> Case:
     counted = subject.flops() if isinstance(subject, Shape | Heads) else None
     about, line = {"group": group}, f"{group}: {subject}"
-    return Case(str(subject), build, truth, counted, note, about, line, saved=saved)
+    return Case(str(subject), build, truth, counted, note, about, line, others, saved)
 
 
 def run(
@@ -129,7 +139,7 @@ def run(
     Args:
         official: a checkout of the authors' repository, timed beside ours; None leaves it out.
         only: measure only the cases of whose group and title ("group: title") this is a part; * stands for anything.
-        device: "cpu" (None), or "cuda", where the ops alone are measured.
+        device: "cpu" (None), or "cuda", where the ops alone are measured, and training steps with and without a graph.
         threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
@@ -141,10 +151,7 @@ def run(
     """
     with contextlib.ExitStack() as opened:
         program, where = None, device_of(device)
-        if official is not None and where == "cuda":
-            raise UserError(
-                "the authors' program is timed on the CPU; --official goes without --device cuda"
-            )
+        check_official(official, where)
         if official is not None:
             program = opened.enter_context(published.program(official))
         listed = cases(program) if where == "cpu" else cases_on_cuda()

@@ -35,7 +35,7 @@ class Shape(NamedTuple):
 def checked(
     shapes: Sequence[tuple[int, int, int]], op: str, device: str = "cpu", **facts: object
 ) -> list[Shape]:
-    """Return shapes of which the fused form of an op can run, whose name is the device's.
+    """Return shapes of which the fused form of an op can run, whose name is the device's, if it has one there.
 
     Raises:
         UserError: if it cannot run here, or for sizes below 1.
@@ -44,7 +44,8 @@ def checked(
         if min(shape) < 1:
             raise UserError(f"batch, time and hidden size must be at least 1, not {tuple(shape)}")
         like = torch.empty(shape[-1], device=device)
-        ops.backend.resolve(op, device, like, hidden=shape[-1], **facts)
+        fused = device in ops.backend.names(op)
+        ops.backend.resolve(op, device if fused else "auto", like, hidden=shape[-1], **facts)
     return [Shape(*shape) for shape in shapes]
 
 

@@ -13,7 +13,7 @@ from fastweights import state as states
 from fastweights.bench import machine, timing
 from fastweights.bench.language_step import PAPER, SMALL, STEP, Shape, measure_step, network
 from fastweights.bench.report import digits
-from fastweights.bench.subject import Bench, Progress, Row, Rows, Table, silent
+from fastweights.bench.subject import DEVICE, Bench, Progress, Row, Rows, Table, device_of, silent
 from fastweights.errors import UserError
 
 GENERATION = "generated words"
@@ -26,15 +26,16 @@ CHUNK = 100
 
 
 @torch.inference_mode()
-def measure_generation(shape: Shape, words: int) -> Row:
+def measure_generation(shape: Shape, words: int, device: str = "cpu") -> Row:
     """Time the words that AWD-FWM generates one by one, and hold their logits against a teacher-forced pass.
 
     Returns:
         A row: `words`, `milliseconds` a word near the 10th ("first") and the last ("last"), `state` (its numbers,
         after the first word and the last), `difference` (the largest between logits).
     """
-    model = network("awd-fwm", shape).eval()
-    text = torch.randint(shape.words, (1, words), generator=torch.Generator().manual_seed(0))
+    model = network("awd-fwm", shape).to(device).eval()
+    generator = torch.Generator().manual_seed(0)
+    text = torch.randint(shape.words, (1, words), generator=generator).to(device)
     seconds: list[float] = []
     difference, stepped, forced = 0.0, None, None
     counts: list[int] = []
@@ -43,6 +44,8 @@ def measure_generation(shape: Shape, words: int) -> Row:
         for word in chunk.unbind(1):
             start = time.perf_counter()
             found, stepped = model.step(word, stepped)
+            if device == "cuda":
+                torch.cuda.synchronize()  # the next word follows from this one
             seconds.append(time.perf_counter() - start)
             logits.append(found)
         counts.append(sum(part.numel() for part in states.tensors(stepped)))
@@ -69,6 +72,7 @@ def run(
     words: int = 10_000,
     threads: int = 1,
     repeats: int = 7,
+    device: str | None = None,
     progress: Progress = silent,
 ) -> list[Row]:
     """Measure training steps and generated words at every shape, in float32.
@@ -76,6 +80,7 @@ def run(
     Args:
         shapes: (batch, time, words, embedding, hidden) each; the published one and a small one.
         words: how many are generated.
+        device: "cpu" (None) or "cuda".
         threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
@@ -90,11 +95,12 @@ def run(
         if min(*shape, words) < 1:
             raise UserError(f"sizes and words must be at least 1, not {tuple(shape)} and {words}")
     rows: list[Row] = []
+    where = device_of(device)
     with timing.quiet(threads):
         here = machine.describe(threads)
         kinds: Mapping[str, Callable[[Shape], Row]] = {
-            STEP: partial(measure_step, repeats=repeats),
-            GENERATION: partial(measure_generation, words=words),
+            STEP: partial(measure_step, repeats=repeats, device=where),
+            GENERATION: partial(measure_generation, words=words, device=where),
         }
         for kind, measure in kinds.items():
             for shape in chosen:
@@ -123,8 +129,10 @@ def table(rows: Rows) -> Table:
             ]
             for row in rows
         ]
-    timed = ("awd-fwm", "awd-lstm", "torch", "products")
-    names = (*timed[:2], "torch.nn.LSTM", "its products alone")
+    timed = ["awd-fwm", "awd-lstm", "torch", "products"]
+    names = [*timed[:2], "torch.nn.LSTM", "its products alone"]
+    if any("graph" in row["milliseconds"] for row in rows):
+        timed, names = [*timed, "graph"], [*names, "awd-fwm as a graph"]
     columns = ["case", *(f"{name}, ms" for name in names), "awd-fwm ÷ awd-lstm", "GFLOP/s"]
     return columns, [
         [
@@ -145,4 +153,5 @@ BENCH = Bench(
     "what a memory adds to a training step of AWD-LSTM, and what a generated word costs.",
     run,
     table,
+    options=(DEVICE,),
 )

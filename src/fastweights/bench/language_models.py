@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fastweights.bench import agreement
+from fastweights.bench import agreement, peers
 from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import Bench, Progress, Row, silent
+from fastweights.bench.subject import DEVICE, Bench, Progress, Row, device_of, silent
 from fastweights.errors import UserError, check_at_least
 
 OWN = "transformers"
@@ -35,6 +35,7 @@ class Shape(NamedTuple):
 SHAPES = (Shape(1, 512, 4, 64), Shape(1, 2048, 4, 64), Shape(1, 2048, 4, 128))
 DECODED = Shape(1, 1, 16, 128)
 GOALS = {"gated delta rule": 10.0, "Kimi's delta attention": 6.0, "decoding": 3.0}
+BACKENDS = {"cpu": "auto", "cuda": "cuda"}
 STEP = (2, 512)
 """Rows and tokens of the training step."""
 
@@ -55,13 +56,17 @@ def _function(model: str, name: str) -> Callable[..., Any]:
 
 
 def _call(
-    shape: Shape, own: Callable[..., Any], *, wide: bool, decoded: bool
+    shape: Shape, own: Callable[..., Any], *, wide: bool, decoded: bool, device: str = "cpu"
 ) -> dict[str, agreement.Variant]:
     """Build a call of both functions on the same data, with gradients unless it decodes."""
     from fastweights.hf import gated_delta_rule
 
     batch, time, heads, size = shape
-    draw = partial(torch.randn, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator).to(device)
+
     q, k, v = (draw(batch, time, heads, size) for _ in range(3))
     beta = draw(batch, time, heads).sigmoid()
     g = -0.1 * draw(batch, time, heads, *[size] * wide).abs()
@@ -86,7 +91,13 @@ def _call(
             return torch.no_grad()(forward)
         return agreement.both_ways(forward, [leaf.requires_grad_() for leaf in leaves], given)
 
-    return {OWN: variant(own), "fused": variant(gated_delta_rule)}
+    built = {
+        OWN: variant(own),
+        "fused": variant(partial(gated_delta_rule, backend=BACKENDS[device])),
+    }
+    if device == "cuda":
+        built["chunked"] = variant(partial(gated_delta_rule, backend="chunked"))
+    return built
 
 
 def _training_step() -> dict[str, agreement.Variant]:
@@ -133,12 +144,14 @@ def run(
     *,
     threads: int = 1,
     repeats: int = 5,
+    device: str | None = None,
     progress: Progress = silent,
 ) -> list[Row]:
     """Measure both rules forward and backward, decoding of one token, and a whole training step, float32.
 
     Args:
         shapes: of the calls with gradients.
+        device: "cpu" (None), or "cuda", where the gated delta rule and decoding have kernels of ours and are measured.
         threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
@@ -147,6 +160,7 @@ def run(
     Raises:
         UserError: without transformers, or for sizes, threads or repeats below 1.
     """
+    where = device_of(device)
     chunk = _function("qwen3_next", "torch_chunk_gated_delta_rule")
     recurrent = _function("qwen3_next", "torch_recurrent_gated_delta_rule")
     kimi = _function("kimi_linear", "chunk_kimi_delta_attention")
@@ -157,18 +171,28 @@ def run(
             ("gated delta rule", chunk, False),
             ("Kimi's delta attention", kimi, True),
         ):
-            cases.append(_case(kind, shape, partial(_call, shape, own, wide=wide, decoded=False)))
-    decode = partial(_call, DECODED, recurrent, wide=False, decoded=True)
-    cases.append(_case("decoding", DECODED, decode))
-    rows, tokens = STEP
-    title = f"training step of Qwen3-Next, 50M weights, {rows} × {tokens} tokens"
-    cases.append(Case(title, _training_step, OWN, about={"kind": "training step"}))
-    return measure_all("hf", cases, threads=threads, repeats=repeats, progress=progress)
+            if wide and where == "cuda":
+                continue
+            build = partial(_call, shape, own, wide=wide, decoded=False, device=where)
+            cases.append(_case(kind, shape, build, where))
+    decode = partial(_call, DECODED, recurrent, wide=False, decoded=True, device=where)
+    cases.append(_case("decoding", DECODED, decode, where))
+    if where == "cpu":
+        rows, tokens = STEP
+        title = f"training step of Qwen3-Next, 50M weights, {rows} × {tokens} tokens"
+        cases.append(Case(title, _training_step, OWN, about={"kind": "training step"}))
+    return measure_all(
+        "hf", cases, threads=threads, repeats=repeats, progress=progress, device=where
+    )
 
 
-def _case(kind: str, shape: Shape, build: Callable[[], dict[str, agreement.Variant]]) -> Case:
-    about = {"kind": kind, **shape._asdict()}
-    return Case(f"{kind}, {shape}", build, OWN, note=Note(goals={OWN: GOALS[kind]}), about=about)
+def _case(
+    kind: str, shape: Shape, build: Callable[[], dict[str, agreement.Variant]], device: str
+) -> Case:
+    about, on_gpu = {"kind": kind, **shape._asdict()}, device == "cuda"
+    note = Note() if on_gpu else Note(goals={OWN: GOALS[kind]})
+    others = partial(peers.flash, "gated delta rule", *shape) if on_gpu and shape.time > 1 else dict
+    return Case(f"{kind}, {shape}", build, OWN, note=note, about=about, others=others)
 
 
 BENCH = Bench(
@@ -177,4 +201,5 @@ BENCH = Bench(
     run,
     recurrence_table,
     repeats=5,
+    options=(DEVICE,),
 )

@@ -13,11 +13,14 @@ from fastweights.bench import agreement, timing
 from fastweights.bench.measure import TOLERANCE
 from fastweights.bench.subject import Row
 from fastweights.models import SequenceModel, from_config, model_config
-from fastweights.nn import LSTM
+from fastweights.nn import LSTM, FastWeightMemory
 from fastweights.nn.parts.auxiliary_loss import auxiliary_loss
+from fastweights.training.engine.graphs import replaying
 from fastweights.training.sources.linear_loss import next_word_loss
 
 STEP = "training step"
+ON_CUDA = "cuda"
+"""Backend of the memory on a GPU."""
 GOAL = 1.25
 """Times as long as AWD-LSTM's that AWD-FWM's step may take."""
 
@@ -63,22 +66,30 @@ def network(name: str, shape: Shape, backend: str = "auto") -> SequenceModel:
     return model
 
 
-def step(name: str, shape: Shape, backend: str = "auto") -> agreement.Variant:
+def step(
+    name: str, shape: Shape, backend: str = "auto", device: str = "cpu", *, graph: bool = False
+) -> agreement.Variant:
     """Build a training step from the state left behind: cross-entropy of every word, penalty on outputs, clip, Adam.
 
     It draws the same dropouts at every call, so that steps of equal networks can be held against each other; it
-    returns the loss and the gradients that it stepped by. With the backend "torch" the loss is `torch.nn`'s too.
+    returns the loss and the gradients that it stepped by. With the backend "torch" the loss is `torch.nn`'s too. A
+    step for a `graph` goes on in the generator instead, which no graph sets.
     """
-    model = network(name, shape, backend)
+    model = network(name, shape, backend).to(device)
+    for layer in model.modules():
+        if device == "cuda" and isinstance(layer, FastWeightMemory):
+            layer.backend = ON_CUDA
     weights = list(model.parameters())
-    optimiser = torch.optim.Adam(weights, lr=1e-3, weight_decay=1.2e-6)
+    optimiser = torch.optim.Adam(weights, lr=1e-3, weight_decay=1.2e-6, capturable=graph)
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(shape.words, (shape.batch, shape.time + 1), generator=generator)
+    tokens = tokens.to(device)
     state: object = None
 
     def call() -> tuple[Tensor, ...]:
         nonlocal state
-        torch.manual_seed(1)
+        if not graph:
+            torch.manual_seed(1)
         optimiser.zero_grad()
         if backend == "torch":
             logits, after = model(tokens[:, :-1], state)
@@ -123,11 +134,11 @@ def flops(shape: Shape) -> int:
     return 6 * shape.batch * shape.time * sum(into * out for into, out in sizes(shape))
 
 
-def products(shape: Shape) -> Callable[[], None]:
+def products(shape: Shape, device: str = "cpu") -> Callable[[], None]:
     """Build the machine's limit: the same products and nothing else, all steps of a recurrence at once."""
     steps = shape.batch * shape.time
     operands = [
-        (torch.randn(steps, into), torch.randn(into, out), torch.randn(steps, out))
+        [torch.randn(size, device=device) for size in ((steps, into), (into, out), (steps, out))]
         for into, out in sizes(shape)
     ]
 
@@ -140,24 +151,29 @@ def products(shape: Shape) -> Callable[[], None]:
     return call
 
 
-def measure_step(shape: Shape, repeats: int) -> Row:
+def measure_step(shape: Shape, repeats: int, device: str = "cpu") -> Row:
     """Time a step with and without the memory, beside `torch.nn`'s LSTMs and the machine's limit.
 
     Returns:
-        A row: `milliseconds` and `spread` by variant ("awd-fwm", "awd-lstm", "torch", "products"), `refused`
-        ("torch" if it computes another thing), `error` (of "torch"), `memory` (awd-fwm ÷ awd-lstm), `gflops`.
+        A row: `milliseconds` and `spread` by variant ("awd-fwm", "awd-lstm", "torch", "products", on a GPU also
+        "graph", awd-fwm's step as one), `refused` ("torch" if it computes another thing), `error` (of "torch"),
+        `memory` (awd-fwm ÷ awd-lstm), `gflops`.
     """
-    ours, torchs = step("awd-lstm", shape), step("awd-lstm", shape, "torch")
+    ours, torchs = (step("awd-lstm", shape, backend, device) for backend in ("auto", "torch"))
     error = agreement.errors({"awd-lstm": ours, "torch": torchs}, "torch")["awd-lstm"]
     calls: dict[str, Callable[[], object]] = {
         "awd-lstm": ours,
-        "awd-fwm": step("awd-fwm", shape),
+        "awd-fwm": step("awd-fwm", shape, device=device),
         "torch": torchs,
-        "products": products(shape),
+        "products": products(shape, device),
     }
+    if device == "cuda":
+        calls["graph"] = replaying(step("awd-fwm", shape, device=device, graph=True), device)
     refused = [] if error <= TOLERANCE else ["torch"]
     timings = timing.side_by_side(
-        {name: call for name, call in calls.items() if name not in refused}, rounds=repeats
+        {name: call for name, call in calls.items() if name not in refused},
+        rounds=repeats,
+        device=device,
     )
     milliseconds = {name: 1e3 * found.median for name, found in timings.items()}
     return {

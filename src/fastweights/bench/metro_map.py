@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,21 +13,37 @@ from fastweights import models
 from fastweights.bench import official_agents
 from fastweights.bench.measure import Case, Note, measure_all
 from fastweights.bench.report import recurrence_table
-from fastweights.bench.subject import OFFICIAL, Bench, Progress, Row, silent
+from fastweights.bench.subject import (
+    DEVICE,
+    OFFICIAL,
+    Bench,
+    Progress,
+    Row,
+    check_official,
+    device_of,
+    silent,
+)
 from fastweights.tasks import MetroMap
 from fastweights.training import Rollout
+from fastweights.training.engine.graphs import CudaRecorder, GraphedSteps
 
 AGENTS, HIDDEN, SIZE = 600, 32, 16
 RATE, EPS = 1e-3, 1e-4
+BACKENDS = {"cpu": "auto", "cuda": "cuda"}
 GOAL = Note(goals={"authors": 8.0})
 """Of the issue that asked for the maps: as many updates a second as eight of the authors' programs."""
 
 
-def ours(agents: int = AGENTS) -> Callable[[], tuple[torch.Tensor]]:
+def ours(
+    agents: int = AGENTS, *, backend: str = "auto", device: str = "cpu", graph: bool = False
+) -> Callable[[], tuple[torch.Tensor]]:
     """Build an update of ours: an episode of all agents on the training maps, loss, backward, Adam.
 
     Args:
         agents: episodes in an update.
+        backend: of the memory.
+        device: "cpu" or "cuda".
+        graph: learn as a CUDA graph.
 
     Returns:
         what makes one and returns its loss.
@@ -38,23 +55,24 @@ def ours(agents: int = AGENTS) -> Callable[[], tuple[torch.Tensor]]:
         hidden=HIDDEN,
         classes=task.actions + 1,
         inputs="vectors",
-        options={"memory_size": SIZE, "reads": 3, "variant": "meta_rl"},
+        options={"memory_size": SIZE, "reads": 3, "variant": "meta_rl", "backend": backend},
     )
     torch.manual_seed(0)
-    model = models.from_config(config)
+    model = models.from_config(config).to(device)
     source = Rollout(
-        task, agents=agents, discount=0.9, value_weight=0.1, entropy_weight=0.03, seed=0
+        task, agents=agents, discount=0.9, value_weight=0.1, entropy_weight=0.03, device=device
     )
-    optimiser = torch.optim.Adam(model.parameters(), RATE, eps=EPS)
+    optimiser = torch.optim.Adam(model.parameters(), RATE, eps=EPS, capturable=graph)
 
-    def update() -> tuple[torch.Tensor]:
+    def learn(batch: Any) -> tuple[dict[str, torch.Tensor], None]:
         optimiser.zero_grad()
-        loss, _ = source.next_loss(model)
+        loss, _, _ = source.loss(model, batch)
         loss.backward()
         optimiser.step()
-        return (loss.detach(),)
+        return {"loss": loss.detach()}, None
 
-    return update
+    step = GraphedSteps(learn, CudaRecorder(torch.device(device))) if graph else learn
+    return lambda: (step(source.next_batch(model))[0]["loss"],)
 
 
 def run(
@@ -63,6 +81,7 @@ def run(
     agents: int = AGENTS,
     threads: int = 1,
     repeats: int = 5,
+    device: str | None = None,
     progress: Progress = silent,
 ) -> list[Row]:
     """Time an update of the Fast Weight Memory, 32 units and 16³, on 600 maps with 30 steps an episode.
@@ -70,6 +89,7 @@ def run(
     Args:
         official: a checkout of `ischlag/Fast-Weight-Memory-public`, whose program is then timed beside ours.
         agents: episodes in an update.
+        device: "cpu" (None), or "cuda": the kernels beside eager PyTorch, and learning as a CUDA graph.
         threads, repeats, progress: as of every `Bench.run`.
 
     Returns:
@@ -79,15 +99,20 @@ def run(
     Raises:
         UserError: if the folder is no such checkout, or for agents, threads or repeats below 1.
     """
-    steps = MetroMap().horizon
+    steps, where = MetroMap().horizon, device_of(device)
+    check_official(official, where)
     with contextlib.ExitStack() as held:
-        others: Mapping[str, Callable[[], object]] = {}
+        others: dict[str, Callable[[], object]] = {}
+        if where == "cuda":
+            others["chunked"] = ours(agents, backend="chunked", device=where)
+            others["graph"] = ours(agents, backend=BACKENDS[where], device=where, graph=True)
         if official is not None:
             program = held.enter_context(official_agents.program(official))
-            others = {"authors": official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)}
+            theirs = official_agents.update(program, agents, HIDDEN, SIZE, RATE, EPS)
+            others["authors"] = theirs
         case = Case(
             f"metro maps, {agents} agents × {steps} steps",
-            lambda: {"fused": ours(agents)},
+            lambda: {"fused": ours(agents, backend=BACKENDS[where], device=where)},
             "fused",
             note=GOAL if official else Note(),
             about={"agents": agents, "steps": steps},
@@ -95,7 +120,7 @@ def run(
             others=lambda: others,
         )
         (row,) = measure_all(
-            "metro-map", [case], threads=threads, repeats=repeats, progress=progress
+            "metro-map", [case], threads=threads, repeats=repeats, progress=progress, device=where
         )
     row["updates_per_second"] = {n: 1e3 / taken for n, taken in row["milliseconds"].items()}
     return [row]
@@ -107,5 +132,5 @@ BENCH = Bench(
     run,
     recurrence_table,
     repeats=5,
-    options=(OFFICIAL,),
+    options=(OFFICIAL, DEVICE),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastweights.errors import check_choice
+from fastweights.errors import UserError, check_choice
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,6 +68,14 @@ def device_of(name: str | None) -> str:
     check_choice("device", device, ("cpu", "cuda"))
     check_device(device)
     return device
+
+
+def check_official(official: Path | None, device: str) -> None:
+    """Raise `UserError` for the authors' program beside ours on another device than the one it is timed on."""
+    if official is not None and device == "cuda":
+        raise UserError(
+            "the authors' program is timed on the CPU; --official goes without --device cuda"
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fastweights import state as states
 from fastweights.bench import agreement, official
 from fastweights.models import SequenceModel
 from fastweights.nn import FWMLSTM
+from fastweights.training.engine.graphs import replaying
 
 VOCABULARY, HIDDEN, SIZE, READS = 180, 256, 32, 3
 THEIR_NAMES = {
@@ -54,7 +55,10 @@ def network(memory_backend: str = "auto", lstm_backend: str = "auto") -> Sequenc
 
 
 def variants(
-    shape: Shape, backends: Mapping[str, tuple[str, str]], program: ModuleType | None = None
+    shape: Shape,
+    backends: Mapping[str, tuple[str, str]],
+    program: ModuleType | None = None,
+    device: str = "cpu",
 ) -> dict[str, agreement.Variant]:
     """Build one callable for each way to make a step, all from the same weights and on the same tokens.
 
@@ -62,21 +66,18 @@ def variants(
         shape: of the batch.
         backends: by the name of a variant: the backends of the memory and of the LSTM before it.
         program: the authors' module (`official.program`), to have "authors" among the variants.
+        device: "cpu" or "cuda".
 
     Returns:
         By name: a callable that makes a step (Adam, cross-entropy at every token or at the answers) from the state
         that the step before left, and returns the loss and the gradients of the weights.
     """
-    generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(VOCABULARY, (shape.batch, shape.time + 1), generator=generator)
-    at = None
-    if shape.asked is not None:
-        at = torch.rand(shape.batch, shape.time, generator=generator) < shape.asked
+    tokens, places = _words(shape, device)
     built: dict[str, agreement.Variant] = {}
     for name, pair in backends.items():
-        model = network(*pair)
+        model = network(*pair).to(device)
         weights = [model.get_parameter(name) for name in THEIR_NAMES]
-        built[name] = _step(model, weights, tokens, at)
+        built[name] = _step(model, weights, tokens, places)
     if program is not None:
         theirs = official.Network(program, VOCABULARY, HIDDEN, SIZE, READS)
         ours = network()
@@ -90,24 +91,45 @@ def variants(
     return built
 
 
+def graphed(shape: Shape, backends: tuple[str, str]) -> dict[str, Callable[[], object]]:
+    """Build "graph": the same step as a CUDA graph, always from one state."""
+    tokens, places = _words(shape, "cuda")
+    model = network(*backends).to("cuda")
+    step = _step(model, list(model.parameters()), tokens, places, graph=True)
+    return {"graph": replaying(step, "cuda")}
+
+
+def _words(shape: Shape, device: str) -> tuple[Tensor, Tensor | None]:
+    """Draw the tokens, and the places of those that are asked for; None: all."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(VOCABULARY, (shape.batch, shape.time + 1), generator=generator)
+    if shape.asked is None:
+        return tokens.to(device), None
+    asked = torch.rand(shape.batch, shape.time, generator=generator) < shape.asked
+    return tokens.to(device), asked.flatten().nonzero().squeeze(1).to(device)
+
+
 def _step(
     model: Callable[..., tuple[Tensor, object]],
     weights: Sequence[Tensor],
     tokens: Tensor,
-    at: Tensor | None,
+    places: Tensor | None,
+    *,
+    graph: bool = False,
 ) -> agreement.Variant:
-    optimiser = torch.optim.Adam(weights, lr=1e-3)
+    optimiser = torch.optim.Adam(weights, lr=1e-3, capturable=graph)
     state: object = None
 
     def call() -> tuple[Tensor, ...]:
         nonlocal state
         optimiser.zero_grad()
-        if at is None:
+        targets = tokens[:, 1:].flatten()
+        if places is None:
             logits, after = model(tokens[:, :-1], state)
-            logits, targets = logits.flatten(0, 1), tokens[:, 1:].flatten()
+            logits = logits.flatten(0, 1)
         else:
-            logits, after = model(tokens[:, :-1], state, at=at)
-            targets = tokens[:, 1:][at]
+            logits, after = model(tokens[:, :-1], state, places=places)
+            targets = targets[places]
         state = states.detach(after)
         loss = nn.functional.cross_entropy(logits, targets)
         loss.backward()

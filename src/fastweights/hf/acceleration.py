@@ -174,6 +174,7 @@ def gated_delta_rule(
     initial_state: Float[Tensor, "batch heads key value"] | None = None,
     output_final_state: bool = False,
     use_qk_l2norm_in_kernel: bool = False,
+    backend: str = "auto",
 ) -> tuple[Float[Tensor, "batch time heads value"], Float[Tensor, "batch heads key value"] | None]:
     """Run the gated delta rule in the layout of `transformers` and flash-linear-attention.
 
@@ -187,6 +188,7 @@ def gated_delta_rule(
         initial_state: F before the first step; None: zeros.
         output_final_state: whether F after the last step is returned.
         use_qk_l2norm_in_kernel: scale queries and keys to norm 1.
+        backend: of `ops.delta_memory`.
 
     Returns:
         o, in the type of the query; and F, or None.
@@ -221,6 +223,7 @@ def gated_delta_rule(
             read_norm=False,
             unit_eps=UNIT_EPS if use_qk_l2norm_in_kernel else None,
             query_scale=query.shape[-1] ** -0.5,
+            backend=backend,
         )
     assert retrieved is not None
     out = retrieved.transpose(1, 2)
