@@ -53,7 +53,7 @@ class _Shared:
         for option, owners in OWNERS.items():
             if getattr(self, option.name) and self.name not in owners:
                 raise UserError(
-                    f"--{option.name} is an option of the benchmark {' and '.join(owners)}, not {self.name}"
+                    f"--{option.name} is an option of the benchmark {', '.join(owners)}, not {self.name}"
                 )
         bench = BENCHES[self.name]
         rows = bench.run(
