@@ -127,17 +127,3 @@ def calls(run: Run) -> dict[str, Callable[[str], Callable[[], Any]]]:
         "fast-weights RNN B128 T11 H50": partial(rnn_call, run, run.size(128, 1), 11, run.size(50, 4)),
         "fast-weights RNN B128 T64 H128": partial(rnn_call, run, run.size(128, 1), run.size(64, 5), run.size(128, 4)),
     }  # fmt: skip
-
-
-def graphed(call: Callable[[], Any]) -> Callable[[], None]:
-    """Return what replays a call as a CUDA graph."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            call()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        call()
-    return graph.replay

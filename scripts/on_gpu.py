@@ -29,12 +29,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from gpu_calls import Run, calls, graphed
+from gpu_calls import Run, calls
+from gpu_parts import block_sizes, recipe
 
 from fastweights import nn, ops
+from fastweights.bench import peers
 from fastweights.kernels.triton import ready
 from fastweights.kernels.triton.launch import Launch, launch, recording
 from fastweights.ops import cuda_kernels, doctor
+from fastweights.training.engine.graphs import replaying
 
 LIMITS = {torch.float32: 1e-3, torch.float64: 1e-10}
 SWEEP = [(warps, stages) for warps in (1, 2, 4, 8) for stages in (1, 2, 3)]
@@ -163,7 +166,10 @@ def whole(run: Run) -> Iterator[dict[str, Any]]:
             if not run.tiny:
                 row[f"{backend} MiB"] = torch.cuda.max_memory_allocated() / 2**20
         if not run.tiny:
-            row["graph"] = run.milliseconds(graphed(build("cuda")))
+            row["graph"] = run.milliseconds(replaying(build("cuda"), run.device))
+        if not run.tiny and name.startswith("gated delta rule"):
+            peer = peers.flash("gated delta rule", 64, 2048, 1, int(name.split()[-1]))
+            row |= {label: run.milliseconds(call, 100, 20) for label, call in peer.items()}
         yield row
 
 
@@ -182,14 +188,26 @@ def training(run: Run) -> Iterator[dict[str, Any]]:
 
         row = {"backend": backend, "step": run.milliseconds(step, 20, 5)}
         if backend == "cuda" and not run.tiny:
-            row["graph"] = run.milliseconds(graphed(step), 20, 5)
+            row["graph"] = run.milliseconds(replaying(step, run.device), 20, 5)
         yield row
 
 
 PARTS = {
     part.__name__: part
-    for part in (machine, correct, sanitizer, smallest, whole, training, kernels)
+    for part in (
+        machine,
+        correct,
+        sanitizer,
+        smallest,
+        whole,
+        training,
+        recipe,
+        block_sizes,
+        kernels,
+    )
 }
+
+TIMED = ("whole", "training", "recipe", "block_sizes", "kernels")
 
 
 def main() -> int:
@@ -214,7 +232,7 @@ def main() -> int:
     warnings.simplefilter("ignore", ops.backend.BackendWarning)
     run, right = Run(ready.DEVICE, options.rehearse), True
     for name in chosen:
-        if not right and name in ("whole", "training", "kernels"):
+        if not right and name in TIMED:
             continue
         start = time.perf_counter()
         try:

@@ -27,7 +27,7 @@ def test_parts_can_be_rehearsed(tmp_path):
     words = (
         "--rehearse",
         "--only",
-        "machine,smallest,sanitizer,training",
+        "machine,smallest,sanitizer,training,recipe,block_sizes",
         "--out",
         str(tmp_path / "lines"),
     )
