@@ -18,7 +18,7 @@ demo: $(VENV)/.ready-cli,viz ## train the default network and draw what it does
 	$(BIN)/fastweights train retrieval --out runs/demo --overwrite --plot
 
 test: $(VENV)/.ready-test ## run the tests, a process a core; PYTEST=… adds arguments
-	$(if $(PYTEST),,$(BIN)/python -m fastweights warmup)
+	$(BIN)/python -m fastweights warmup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST)
 
 test-lowest: ## run them with the lowest versions that pyproject.toml allows, in an environment of its own
