@@ -62,7 +62,9 @@ def test_the_clamp(scale):
 def test_segments(carried):
     """F is made every 9 steps, and gradients flow through it."""
     rows = 2 if carried else 1  # the interpreter runs rows in turn
-    point = truth(Case(reads=2, gate="norm"), (rows, 19), (3, 2, 3), carried=carried, scale=SOMETIMES)
+    point = truth(
+        Case(reads=2, gate="norm"), (rows, 19), (3, 2, 3), carried=carried, scale=SOMETIMES
+    )
     assert_exact(found_at(point, chunk=9))
 
 
