@@ -45,10 +45,10 @@ class TapeRecorder:
     """Takes the place of `graphs.CudaRecorder`; recorders note what was asked of them."""
 
     def __init__(self):
-        self.asides = self.records = self.replays = 0
+        self.runs = self.records = self.replays = 0
 
-    def aside(self, work):
-        self.asides += 1
+    def run(self, work):
+        self.runs += 1
         return work()
 
     def record(self, work):

@@ -83,7 +83,7 @@ def test_a_run_of_replays_is_the_run_without_to_the_bit(name, clip, tape, tmp_pa
     assert_same(*found)
     (recorder,) = tape
     # The first step has no state to begin with: a form of its own, met once.
-    assert (recorder.asides, recorder.records, recorder.replays) == (1 + graphs.WARM_UPS, 1, 16)
+    assert (recorder.runs, recorder.records, recorder.replays) == (1 + graphs.WARM_UPS, 1, 16)
 
 
 def test_a_batch_of_another_shape_runs_without_until_it_has_come_often_enough(tape, tmp_path):
@@ -92,15 +92,15 @@ def test_a_batch_of_another_shape_runs_without_until_it_has_come_often_enough(ta
         *both(tmp_path, lambda: Batches((16, 16, 16, 7)), lambda graph: chosen(30, graph=graph))
     )
     (recorder,) = tape
-    assert recorder.records == 2 and recorder.asides + recorder.replays == 30
-    assert recorder.asides == 1 + 2 * graphs.WARM_UPS
+    assert recorder.records == 2 and recorder.runs + recorder.replays == 30
+    assert recorder.runs == 1 + 2 * graphs.WARM_UPS
 
 
 def test_there_are_no_more_graphs_than_fit(tape, tmp_path, monkeypatch):
     monkeypatch.setattr(graphs, "MOST", 1)
     assert_same(*both(tmp_path, lambda: Batches((16, 7)), lambda graph: chosen(30, graph=graph)))
     (recorder,) = tape
-    assert recorder.records == 1 and recorder.asides + recorder.replays == 30
+    assert recorder.records == 1 and recorder.runs + recorder.replays == 30
 
 
 class Plain:
@@ -109,7 +109,7 @@ class Plain:
     def __init__(self, device=None):
         self.records = 0
 
-    def aside(self, work):
+    def run(self, work):
         return work()
 
     def record(self, work):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +28,7 @@ class Warmup:
             raise UserError("--capability is of --device cuda")
         from fastweights.ops.warmup import warmup
 
-        result = warmup()
+        result = warmup(os.cpu_count() or 1)
         if self.json:
             print_json(result._asdict())
         else:

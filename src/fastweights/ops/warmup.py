@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,7 +19,7 @@ HIDDEN = 8
 
 
 class Case(NamedTuple):
-    """What a process compiles at a time: the kernels of an op for a type. All of them, since they share functions."""
+    """The kernels of an op for a type, which share functions: one process compiles them all."""
 
     op: str
     dtype: torch.dtype
@@ -40,13 +39,13 @@ class Warmed(NamedTuple):
     seconds: float
 
 
-def warmup(processes: int | None = None) -> Warmed:
+def warmup(processes: int = 1) -> Warmed:
     """Run every fused kernel forward and backward on tiny data; the machine code stays in the cache on disk.
 
     There are kernels for one thread, and others for several where torch has more than one.
 
     Args:
-        processes: that compile side by side; None: one for each core.
+        processes: that compile side by side, ≥ 1; where more than one, a script calls this under `__main__` alone.
 
     Example:
         >>> warmup().backend in ("cpu", "chunked")
@@ -54,13 +53,12 @@ def warmup(processes: int | None = None) -> Warmed:
     """
     start, before = time.perf_counter(), torch.get_num_threads()
     cases = [Case(*each) for each in itertools.product(WARMUPS, (torch.float64, torch.float32))]
-    wanted = (os.cpu_count() or 1) if processes is None else processes
     if importlib.util.find_spec("numba") is None:
-        wanted = 1
+        processes = 1
     found, seconds = set[str](), 0.0
     try:
         with shown("kernels", "cases", len(cases)) as on_progress:
-            for done, each in enumerate(_compiled(cases, before, min(wanted, len(cases)))):
+            for done, each in enumerate(_compiled(cases, before, min(processes, len(cases)))):
                 found |= each.backends
                 seconds += each.compile_seconds
                 on_progress(done + 1)

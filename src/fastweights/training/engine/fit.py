@@ -175,7 +175,7 @@ class _Training:
 
     def _step(self) -> None:
         self.optimiser.switch_at(self.done)
-        self.step.take(self._learning_rate(self.done), partial(self.meter.add, self.done + 1))
+        self.step.run(self._learning_rate(self.done), partial(self.meter.add, self.done + 1))
         self.done += 1
 
     def _evaluate(self) -> None:

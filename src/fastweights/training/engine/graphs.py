@@ -30,8 +30,8 @@ Step = Callable[[Any], tuple[Mapping[str, Tensor], object]]
 class Recorder(Protocol):
     """What records work of a device."""
 
-    def aside(self, work: Callable[[], R]) -> R:
-        """Do the work, as it is to be done before it is recorded, and return its result."""
+    def run(self, work: Callable[[], R]) -> R:
+        """Run the work, as it is to be run before it is recorded, and return its result."""
         ...
 
     def record(self, work: Callable[[], R]) -> tuple[Callable[[], None], R]:
@@ -52,8 +52,8 @@ class CudaRecorder:
             self.stream, self.pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
             self.generator = torch.cuda.default_generators[torch.cuda.current_device()]
 
-    def aside(self, work: Callable[[], R]) -> R:
-        """Do the work on the stream of the recordings, between what is before and after on the current one."""
+    def run(self, work: Callable[[], R]) -> R:
+        """Run the work on the stream of the recordings, between what is before and after on the current one."""
         with torch.cuda.device(self.device):
             current = torch.cuda.current_stream()
             self.stream.wait_stream(current)
@@ -95,7 +95,7 @@ def replaying(work: Callable[[], object], device: torch.device | str) -> Callabl
     """
     recorder = CudaRecorder(torch.device(device))
     for _ in range(WARM_UPS):
-        recorder.aside(work)
+        recorder.run(work)
     replay, _ = recorder.record(work)
     return replay
 
@@ -118,7 +118,7 @@ class _Graph(NamedTuple):
 
 
 class GraphedSteps:
-    """Takes training steps: the first ones of each form of batch as they are, later ones as graphs.
+    """Runs training steps: the first ones of each form of batch as they are, later ones as graphs.
 
     Every call is exactly one step, whether it runs, or is recorded and replayed.
 
@@ -128,7 +128,7 @@ class GraphedSteps:
 
     Example:
         >>> class Eager:  # its graphs are never asked for
-        ...     def aside(self, work):
+        ...     def run(self, work):
         ...         return work()
         >>> weight, one = torch.zeros(()), torch.ones(())
         >>> steps = GraphedSteps(lambda batch: ({"loss": weight.add_(batch).clone()}, None), Eager())
@@ -144,7 +144,7 @@ class GraphedSteps:
         self._version: object = None
 
     def __call__(self, batch: Any, version: object = None) -> tuple[Mapping[str, Tensor], object]:
-        """Take a step.
+        """Run a step.
 
         Args:
             batch: as of `BatchSource`.
@@ -178,7 +178,7 @@ class GraphedSteps:
         with warnings.catch_warnings():
             # Torch advises against optimisers for graphs where a step is taken without one.
             warnings.filterwarnings("ignore", message=".*capturable=True", category=UserWarning)
-            return self.recorder.aside(lambda: self.step(batch))
+            return self.recorder.run(lambda: self.step(batch))
 
     def _record(self, batch: Any) -> _Graph:
         place = states.map_tensors(Tensor.clone, batch)

@@ -21,7 +21,7 @@ Readings = Mapping[str, Tensor]
 
 
 class Step:
-    """Takes the steps of a run, as CUDA graphs where the settings ask for it.
+    """Runs the steps of a training run, as CUDA graphs where the settings ask for it.
 
     Args:
         model: in training mode, on its device.
@@ -51,8 +51,8 @@ class Step:
                 )
             self.graphed = graphs.GraphedSteps(self._learn, graphs.CudaRecorder(self.device))
 
-    def take(self, rate: float, add: Callable[[Readings], object]) -> None:
-        """Take the next step.
+    def run(self, rate: float, add: Callable[[Readings], object]) -> None:
+        """Run the next step.
 
         Args:
             rate: of learning, but for the source's own factor.
@@ -81,7 +81,7 @@ class Step:
         self.optimiser.set_rate(rate * getattr(self.source, "rate_factor", 1.0))
 
     def _learn(self, batch: Any) -> tuple[Readings, object]:
-        """Take a step on a batch that is there."""
+        """Run a step on a batch that is there."""
         assert isinstance(self.source, BatchSource)
         found: dict[str, Tensor] = {}
         with self.precision():
